@@ -1,0 +1,19 @@
+/**
+ * Promises that nobody awaits. Each is handed in with a name, so that a failure is logged with it instead of
+ * being lost or ending the process as an unhandled rejection.
+ */
+import type { Log } from './log.ts';
+
+/** Runs `work` unawaited; a failure is logged as `background-failed` with `what`. */
+export function background(log: Log, what: string, work: Promise<unknown>): void {
+  work.catch((cause: unknown) => {
+    log.error('background-failed', { what, cause: describe(cause) });
+  });
+}
+
+/** One line about any thrown value: its message, and its code where it has one. */
+export function describe(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const code = 'code' in cause && typeof cause.code === 'string' ? ` (${cause.code})` : '';
+  return `${cause.message || cause.name}${code}`;
+}

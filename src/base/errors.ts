@@ -1,0 +1,71 @@
+/**
+ * Operating errors: what went wrong outside our code, told to a person. One class, one table of codes. Each
+ * code says what a person can do (`hint`), with which status the command exits, and which SQLSTATE a client
+ * of the router gets when it may see the error at all. `docs/reference/errors.md` is rendered from this table,
+ * and a test asks that every code is provoked by a test.
+ *
+ * A new code? Add a row in its component's section, and a test that provokes it.
+ */
+
+/** Exit codes of the command, documented in `matriarch --help`. */
+export const EXIT = {
+  ok: 0,
+  /** The operation was tried and failed. */
+  failed: 1,
+  /** The command line or the configuration is wrong; nothing was tried. */
+  usage: 2,
+  /** Something outside (etcd, PostgreSQL, a port, the disk) is not as needed. */
+  unavailable: 3,
+} as const;
+
+interface ErrorRow {
+  readonly hint: string;
+  readonly exit: number;
+  readonly sqlstate?: string;
+}
+
+const row = (exit: number, hint: string, sqlstate?: string): ErrorRow =>
+  sqlstate === undefined ? { exit, hint } : { exit, hint, sqlstate };
+
+export const ERROR_TABLE = {
+  // base
+  'deadline-exceeded': row(EXIT.unavailable, 'The other side did not answer in time; see whether it runs and can be reached.'),
+  'address-in-use': row(EXIT.unavailable, 'Another program listens there. Stop it, or change the address in matriarch.yaml.'),
+  'address-not-available': row(EXIT.unavailable, 'This host does not have that address. Correct it in matriarch.yaml.'),
+
+  // config
+  'config-unreadable': row(EXIT.usage, 'Give the path of a readable matriarch.yaml with --config.'),
+  'config-invalid': row(EXIT.usage, 'Correct the lines named above; nothing was started.'),
+
+  // dcs
+  'dcs-unavailable': row(EXIT.unavailable, 'Check that etcd runs, has a quorum, and that etcd.endpoints names its client URLs.'),
+  'dcs-gateway-disabled': row(EXIT.unavailable, "etcd answers, but without its JSON gateway: start it with --enable-grpc-gateway=true."),
+  'dcs-refused': row(EXIT.failed, 'etcd refused the request; its log has the details.'),
+} as const satisfies Readonly<Record<string, ErrorRow>>;
+
+export type ErrorCode = keyof typeof ERROR_TABLE;
+
+/** An operating error. `message` says what happened and where; `hint` what to do. */
+export class MatriarchError extends Error {
+  override readonly name = 'MatriarchError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+
+  get hint(): string {
+    return ERROR_TABLE[this.code].hint;
+  }
+
+  get exit(): number {
+    return ERROR_TABLE[this.code].exit;
+  }
+
+  /** The SQLSTATE for a client of the router; undefined where no client may see this error. */
+  get sqlstate(): string | undefined {
+    const found: ErrorRow = ERROR_TABLE[this.code];
+    return found.sqlstate;
+  }
+}

@@ -1,0 +1,10 @@
+/** The door of `base`: what every other folder may use. Imports nothing of ours. */
+export { AssertionError, assert, unreachable } from './assert.ts';
+export { background, describe } from './background.ts';
+export { type BackoffLimits, backoffMs } from './backoff.ts';
+export { type Clock, systemClock } from './clock.ts';
+export { pause, withDeadline } from './deadline.ts';
+export { type Deferred, deferred } from './deferred.ts';
+export { ERROR_TABLE, type ErrorCode, EXIT, MatriarchError } from './errors.ts';
+export { type Log, type LogFields, silentLog } from './log.ts';
+export { RingQueue } from './ring-queue.ts';
