@@ -5,9 +5,12 @@ export interface Deferred<T> {
   readonly reject: (cause: unknown) => void;
 }
 
+const unset = (): void => {};
+
+/** A promise that its owner settles. */
 export function deferred<T = void>(): Deferred<T> {
-  let resolve: (value: T) => void = () => {};
-  let reject: (cause: unknown) => void = () => {};
+  let resolve: (value: T) => void = unset;
+  let reject: (cause: unknown) => void = unset;
   const promise = new Promise<T>((onResolve, onReject) => {
     resolve = onResolve;
     reject = onReject;

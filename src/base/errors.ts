@@ -29,17 +29,36 @@ const row = (exit: number, hint: string, sqlstate?: string): ErrorRow =>
 
 export const ERROR_TABLE = {
   // base
-  'deadline-exceeded': row(EXIT.unavailable, 'The other side did not answer in time; see whether it runs and can be reached.'),
-  'address-in-use': row(EXIT.unavailable, 'Another program listens there. Stop it, or change the address in matriarch.yaml.'),
-  'address-not-available': row(EXIT.unavailable, 'This host does not have that address. Correct it in matriarch.yaml.'),
+  'deadline-exceeded': row(
+    EXIT.unavailable,
+    'The other side did not answer in time; see whether it runs and can be reached.',
+  ),
+  'address-in-use': row(
+    EXIT.unavailable,
+    'Another program listens there. Stop it, or change the address in matriarch.yaml.',
+  ),
+  'address-not-available': row(
+    EXIT.unavailable,
+    'This host does not have that address. Correct it in matriarch.yaml.',
+  ),
+  'address-forbidden': row(
+    EXIT.unavailable,
+    'Ports below 1024 need root or CAP_NET_BIND_SERVICE; or choose a higher port.',
+  ),
 
   // config
   'config-unreadable': row(EXIT.usage, 'Give the path of a readable matriarch.yaml with --config.'),
   'config-invalid': row(EXIT.usage, 'Correct the lines named above; nothing was started.'),
 
   // dcs
-  'dcs-unavailable': row(EXIT.unavailable, 'Check that etcd runs, has a quorum, and that etcd.endpoints names its client URLs.'),
-  'dcs-gateway-disabled': row(EXIT.unavailable, "etcd answers, but without its JSON gateway: start it with --enable-grpc-gateway=true."),
+  'dcs-unavailable': row(
+    EXIT.unavailable,
+    'Check that etcd runs, has a quorum, and that etcd.endpoints names its client URLs.',
+  ),
+  'dcs-gateway-disabled': row(
+    EXIT.unavailable,
+    'etcd answers, but without its JSON gateway: start it with --enable-grpc-gateway=true.',
+  ),
   'dcs-refused': row(EXIT.failed, 'etcd refused the request; its log has the details.'),
 } as const satisfies Readonly<Record<string, ErrorRow>>;
 

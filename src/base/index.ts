@@ -6,5 +6,6 @@ export { type Clock, systemClock } from './clock.ts';
 export { pause, withDeadline } from './deadline.ts';
 export { type Deferred, deferred } from './deferred.ts';
 export { ERROR_TABLE, type ErrorCode, EXIT, MatriarchError } from './errors.ts';
+export { type Address, formatAddress, listenError } from './listen.ts';
 export { type Log, type LogFields, silentLog } from './log.ts';
 export { RingQueue } from './ring-queue.ts';

@@ -1,5 +1,12 @@
 /** Durations and sizes as operators write them: PostgreSQL's units, a bare number is seconds. */
-const UNIT_MS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+const UNIT_MS: Readonly<Record<string, number>> = {
+  us: 0.001,
+  ms: 1,
+  s: 1000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 
 /** Milliseconds of `250ms`, `5s`, `1min` or a number of seconds; undefined when it is none of these. */
 export function parseDuration(value: string | number): number | undefined {

@@ -1,0 +1,65 @@
+/**
+ * A small HTTP server for health checks, REST and metrics. It is not a public web server: connections, header
+ * and request times are bounded, and closing does not wait for keep-alive connections.
+ */
+import { createServer, type Server } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import type { Hono } from 'hono';
+import { type Address, listenError } from '../base/index.ts';
+
+const CONNECTIONS_MAX = 256;
+const HEADERS_TIMEOUT_MS = 5000;
+const REQUEST_TIMEOUT_MS = 10_000;
+/** How long running answers get at `close` before their connections are cut. */
+const CLOSE_GRACE_MS = 1000;
+
+/** A server that listens. `close` resolves when its port is free and no connection of it is left. */
+export interface HttpListener {
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Serves `app` on `address`; resolves once it listens. `what` names the server in errors.
+ * Rejects with `address-in-use`, `address-not-available` or `address-forbidden`.
+ */
+export async function listenHttp(app: Hono, address: Address, what: string): Promise<HttpListener> {
+  const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: 1000,
+    },
+    (request, response) => void answer(request, response),
+  );
+  server.maxConnections = CONNECTIONS_MAX;
+  await listening(server, address, what);
+  return { close: () => closed(server) };
+}
+
+async function listening(server: Server, address: Address, what: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const failed = (cause: Error): void => {
+      reject(listenError(cause, address, what));
+    };
+    server.once('error', failed);
+    server.listen(address.port, address.host, () => {
+      server.removeListener('error', failed);
+      resolve();
+    });
+  });
+}
+
+async function closed(server: Server): Promise<void> {
+  if (!server.listening) return;
+  await new Promise<void>((resolve) => {
+    const cut = setTimeout(() => {
+      server.closeAllConnections();
+    }, CLOSE_GRACE_MS);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

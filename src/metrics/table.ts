@@ -1,0 +1,89 @@
+/**
+ * Every metric there is: its name, help, type and labels. Components only hand over samples of these names, so
+ * a metric cannot exist without being documented (`docs/reference/metrics.md` is rendered from here).
+ *
+ * A new metric? Add a row in its component's section; units last in the name, `_total` for counters, and labels
+ * only from small closed sets (never SQL, user names or addresses of clients).
+ */
+
+export interface MetricRow {
+  readonly type: 'counter' | 'gauge';
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+const counter = (help: string, ...labels: string[]): MetricRow => ({ type: 'counter', help, labels });
+const gauge = (help: string, ...labels: string[]): MetricRow => ({ type: 'gauge', help, labels });
+
+/** All metrics by name, in the order in which they are rendered. */
+export const METRICS = {
+  // every process
+  matriarch_build_info: gauge(
+    'Always 1; the labels say which version runs, and as what.',
+    'version',
+    'role',
+    'node',
+  ),
+  matriarch_process_cpu_seconds_total: counter('CPU time of this process, user and system.'),
+  matriarch_process_resident_memory_bytes: gauge('Resident memory of this process.'),
+  matriarch_process_uptime_seconds: gauge('Time since this process started.'),
+
+  // agent
+  matriarch_agent_leader: gauge('1 while this member holds the leader key, else 0.'),
+  matriarch_agent_lease_remaining_seconds: gauge(
+    'Time until this member fences unless a keep-alive succeeds; 0 without a lease.',
+  ),
+  matriarch_agent_keep_alives_total: counter(
+    'Keep-alives of the leader lease, by outcome (alive, lost, failed).',
+    'outcome',
+  ),
+  matriarch_agent_decisions_total: counter(
+    'Decisions of the HA loop, by action and reason.',
+    'action',
+    'because',
+  ),
+  matriarch_postgres_running: gauge('1 while PostgreSQL accepts connections, else 0.'),
+  matriarch_postgres_primary: gauge('1 while PostgreSQL is a primary, else 0.'),
+  matriarch_postgres_timeline: gauge('Timeline that PostgreSQL is on.'),
+  matriarch_postgres_wal_position_bytes: gauge(
+    'Written WAL position of a primary, received position of a standby.',
+  ),
+  matriarch_postgres_replay_position_bytes: gauge('Replayed WAL position of a standby.'),
+
+  // router
+  matriarch_router_clients: gauge('Client connections now, by state (login, idle, active, held).', 'state'),
+  matriarch_router_clients_total: counter(
+    'Client connections since start, by outcome of the login.',
+    'outcome',
+  ),
+  matriarch_router_servers: gauge(
+    'Server connections now, by member and state (idle, active).',
+    'member',
+    'state',
+  ),
+  matriarch_router_statements_total: counter(
+    'Statements sent, by member and kind (read, write).',
+    'member',
+    'datacenter',
+    'kind',
+  ),
+  matriarch_router_holds_total: counter(
+    'Times work was held for want of a primary, by how it ended.',
+    'outcome',
+  ),
+  matriarch_router_errors_total: counter(
+    'Errors that the router itself sent to clients, by SQLSTATE.',
+    'sqlstate',
+  ),
+  matriarch_router_primary_known: gauge('1 while the router knows a primary it may write to, else 0.'),
+  matriarch_router_dcs_contact_age_seconds: gauge('Time since etcd last proved that the view is current.'),
+} as const satisfies Readonly<Record<string, MetricRow>>;
+
+export type MetricName = keyof typeof METRICS;
+
+/** One value at the moment of the scrape. `labels` has exactly the labels of its row. */
+export interface Sample {
+  readonly name: MetricName;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly value: number;
+}
