@@ -1,0 +1,114 @@
+/**
+ * What the classifier answers: values only. The kind says where a text may run, `because` says why in one code
+ * of a closed set, and the rest is what a router needs to act on it without reading SQL itself.
+ *
+ * A kind is a statement about one text, not about a session: whether a transaction is open, or a session is
+ * bound to the primary, is the router's to know.
+ */
+import type { SqlReason } from './reasons.ts';
+
+/** The answer for one text (one simple query, or one Parse). Values are shared and frozen: never mutate them. */
+export type Classification =
+  | ReadClassification
+  | WriteClassification
+  | BeginClassification
+  | EndClassification
+  | SetClassification
+  | SessionClassification
+  | EmptyClassification;
+
+interface Common {
+  /** Why it is of this kind. */
+  readonly because: SqlReason;
+  /** The name the reason speaks of (function, setting, relation, prepared statement), for explanations only. */
+  readonly detail?: string;
+  /** How many statements the text holds; 0 when it is empty, could not be parsed, or was not looked at. */
+  readonly statements: number;
+  /**
+   * Every statement of the text that changes session settings, in order, whatever the kind. After the text has
+   * succeeded, other server connections of this session need these too. Inside a transaction they last only
+   * if it commits, and a ROLLBACK TO SAVEPOINT may take some back.
+   */
+  readonly settings: readonly SettingStatement[];
+  /** The text holds several statements and a BEGIN, COMMIT, ROLLBACK or the like is among them. */
+  readonly controlsTransaction: boolean;
+}
+
+/**
+ * May run on a standby. Statements that only make sense in an open transaction (SAVEPOINT, SET LOCAL, SET
+ * TRANSACTION) are reads too: they follow the transaction wherever it is.
+ */
+export interface ReadClassification extends Common {
+  readonly kind: 'read';
+  /** Present for SET TRANSACTION and its spellings: what it asks of the current transaction. */
+  readonly transaction?: TransactionOptions;
+}
+
+/** Runs on the primary. In a READ ONLY transaction it goes where the transaction is, and PostgreSQL refuses it. */
+export interface WriteClassification extends Common {
+  readonly kind: 'write';
+}
+
+/** A single BEGIN or START TRANSACTION. */
+export interface BeginClassification extends Common {
+  readonly kind: 'begin';
+  readonly transaction: TransactionOptions;
+}
+
+/** A single statement that ends a transaction. */
+export interface EndClassification extends Common {
+  readonly kind: 'end';
+  readonly outcome: 'commit' | 'rollback' | 'prepare';
+  /** AND CHAIN: a new transaction with the same options begins at once. */
+  readonly chain: boolean;
+}
+
+/** Only statements that change session settings and can be replayed on another connection of the same session. */
+export interface SetClassification extends Common {
+  readonly kind: 'set';
+}
+
+/** Leaves state on the server connection that cannot be replayed elsewhere: the session stays with the primary. */
+export interface SessionClassification extends Common {
+  readonly kind: 'session';
+}
+
+/** No statement at all: nothing, blanks, comments, semicolons. PostgreSQL answers EmptyQueryResponse. */
+export interface EmptyClassification extends Common {
+  readonly kind: 'empty';
+}
+
+/** One statement that changes session settings, in a form that can be replayed. */
+export interface SettingStatement {
+  /** The statement's own text, without its neighbours and semicolon. */
+  readonly text: string;
+  readonly changes: readonly SettingChange[];
+  /**
+   * What the statement forgets: `settings` (RESET ALL: all earlier changes but those of `role` and
+   * `session_authorization`), `everything` (DISCARD ALL: all of them, and prepared statements, cursors, LISTENs,
+   * temporary tables and session locks too, so that a bound session is free again once it has run on each of its
+   * connections), or nothing.
+   */
+  readonly clears: 'nothing' | 'settings' | 'everything';
+}
+
+/** One setting, by its lower-case name. `value` is absent when it goes back to its default. */
+export interface SettingChange {
+  readonly name: string;
+  readonly value?: string;
+}
+
+export type TransactionAccess = 'read-only' | 'read-write' | 'default';
+export type Isolation =
+  | 'read-uncommitted'
+  | 'read-committed'
+  | 'repeatable-read'
+  | 'serializable'
+  | 'default';
+
+/** What a BEGIN or SET TRANSACTION names; `default` where it names nothing. A standby refuses `serializable`. */
+export interface TransactionOptions {
+  readonly access: TransactionAccess;
+  readonly isolation: Isolation;
+  readonly deferrable: boolean;
+}

@@ -1,0 +1,16 @@
+/** The door of `sql`: what kind of statement a text of SQL is, told by PostgreSQL's own grammar. Pure but for loading it. */
+export type {
+  Classification,
+  Isolation,
+  SettingChange,
+  SettingStatement,
+  TransactionAccess,
+  TransactionOptions,
+} from './classification.ts';
+export {
+  type Classifier,
+  type ClassifierOptions,
+  type ClassifierStats,
+  loadClassifier,
+} from './classifier.ts';
+export { SQL_REASONS, type SqlReason } from './reasons.ts';
