@@ -1,0 +1,35 @@
+/** The door of `postgres`: control over one data directory, and the pure comparisons that go with it. */
+export { type ClusterState, type ControlData, parseControlData } from './control-data.ts';
+export { openPostgres } from './control.ts';
+export { formatLsn, parseLsn } from './lsn.ts';
+export { type LocalPosition, needsRewind, positionOf, type RewindNeed } from './needs-rewind.ts';
+export { quoteIdentifier, quoteLiteral, slotNameOf } from './sql-text.ts';
+export { parseTimelineHistory, type TimelineSwitch } from './timeline-history.ts';
+export type {
+  BootstrapUser,
+  CloneOptions,
+  CloneProgress,
+  ConfigWritten,
+  Credential,
+  DataDirState,
+  DesiredConfig,
+  Inspection,
+  Operation,
+  PostgresControl,
+  PostgresOptions,
+  PostgresSettings,
+  PostmasterExit,
+  PostmasterState,
+  PromoteOptions,
+  PromoteResult,
+  RewindResult,
+  Role,
+  ServerStatus,
+  SlotChanges,
+  SlotStatus,
+  StandbyStatus,
+  StartResult,
+  StopResult,
+  Upstream,
+  UpstreamTimeline,
+} from './types.ts';

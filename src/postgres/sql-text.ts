@@ -1,0 +1,31 @@
+/** Spelling of identifiers and literals in SQL text, for the statements that take no parameters (CREATE ROLE and kin). [pure] */
+
+/** `"name"`, with quotes doubled. A NUL, which no identifier can hold, is refused. */
+export function quoteIdentifier(name: string): string {
+  return `"${withoutNul(name).replaceAll('"', '""')}"`;
+}
+
+/** `'text'`; text with a backslash becomes `E'…'`, so that it means the same under any standard_conforming_strings. */
+export function quoteLiteral(text: string): string {
+  const quoted = withoutNul(text).replaceAll("'", "''");
+  return quoted.includes('\\') ? `E'${quoted.replaceAll('\\', '\\\\')}'` : `'${quoted}'`;
+}
+
+/**
+ * The replication slot of a member, as Patroni names it: lower case, `-` and `.` become `_`, other characters `uXXXX`,
+ * at most 63 bytes.
+ */
+export function slotNameOf(memberName: string): string {
+  let slot = '';
+  for (const character of memberName.toLowerCase()) {
+    if (/[a-z0-9_]/.test(character)) slot += character;
+    else if (character === '-' || character === '.') slot += '_';
+    else slot += `u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
+  }
+  return slot.slice(0, 63);
+}
+
+function withoutNul(text: string): string {
+  if (text.includes('\0')) throw new RangeError('SQL text cannot hold a NUL character');
+  return text;
+}
