@@ -47,7 +47,9 @@ export type TransactionResult =
   | { readonly outcome: 'refused'; readonly revision: number };
 
 /** `lost`: the store no longer knows the lease, so every key on it is gone or going. */
-export type KeepAliveResult = { readonly outcome: 'alive'; readonly ttlMs: number } | { readonly outcome: 'lost' };
+export type KeepAliveResult =
+  | { readonly outcome: 'alive'; readonly ttlMs: number }
+  | { readonly outcome: 'lost' };
 
 /** What a watch reports. Events of one revision arrive together and in order; no revision is reported twice. */
 export type WatchEvent =
@@ -94,7 +96,10 @@ export interface Dcs {
   readonly get: (key: string, call: Call) => Promise<KeyValue | undefined>;
   readonly transact: (transaction: Transaction, call: Call) => Promise<TransactionResult>;
   /** A new lease; `ttlMs` is what the store granted, which may be more than was asked. */
-  readonly grantLease: (ttlMs: number, call: Call) => Promise<{ readonly lease: string; readonly ttlMs: number }>;
+  readonly grantLease: (
+    ttlMs: number,
+    call: Call,
+  ) => Promise<{ readonly lease: string; readonly ttlMs: number }>;
   readonly keepAlive: (lease: string, call: Call) => Promise<KeepAliveResult>;
   readonly revokeLease: (lease: string, call: Call) => Promise<void>;
   /** Watches a prefix until the signal aborts. Never gives up: endpoints are tried in turn, with back-off. */

@@ -2,6 +2,15 @@
  * A member of the cluster as its JSON in the store says, in Patroni's layout. Reading tolerates anything (other
  * versions, hand edits, garbage: the member is then reported as unreadable, never guessed). Writing is exact.
  */
+import type { KeyValue } from '../dcs/index.ts';
+import { isRecord, parseJson, wholeNumber } from './json.ts';
+
+/**
+ * What we publish as `version`: Patroni's feature level that the agent implements, not our own version. Peers act
+ * on it. 3.3.0 and not 4.x, because from 4.0.0 on replicas trust the leader to publish every slot's position in
+ * `status.slots`; below 2.1.0 they would write the old `optime/leader` key in each loop.
+ */
+export const FEATURE_LEVEL = '3.3.0';
 
 export type MemberRole =
   | 'primary'
@@ -65,4 +74,107 @@ export interface Member {
   readonly tags: Readonly<Record<string, TagValue>>;
   readonly modRevision: number;
   readonly lease: string | undefined;
+}
+
+/** A member's value, read: either all of it is usable, or it says why it is not. */
+export type ParsedMember =
+  | { readonly kind: 'member'; readonly member: Member }
+  | { readonly kind: 'unreadable'; readonly because: UnreadableReason };
+
+export type UnreadableReason = 'not-json' | 'no-conn-url' | 'bad-conn-url';
+
+/** Reads `members/<name>`. Unknown fields are ignored; a field of the wrong type is as if it were absent. */
+export function parseMember(name: string, entry: KeyValue): ParsedMember {
+  const json = isConnUrl(entry.value) ? fromConnUrl(entry.value) : parseJson(entry.value);
+  if (!isRecord(json)) return { kind: 'unreadable', because: 'not-json' };
+  const connUrl = json['conn_url'];
+  if (typeof connUrl !== 'string') return { kind: 'unreadable', because: 'no-conn-url' };
+  const address = addressOf(connUrl);
+  if (address === undefined) return { kind: 'unreadable', because: 'bad-conn-url' };
+  const tags = tagsOf(json['tags']);
+  return {
+    kind: 'member',
+    member: {
+      name,
+      host: address.host,
+      port: address.port,
+      apiUrl: text(json['api_url']) ?? '',
+      state: text(json['state']) ?? '',
+      role: text(json['role']) ?? '',
+      datacenter: String(tags['datacenter'] ?? ''),
+      timeline: wholeNumber(json['timeline']),
+      lsn: wholeNumber(json['xlog_location']),
+      replayLsn: wholeNumber(json['replay_lsn']),
+      replicationState: text(json['replication_state']),
+      tags,
+      modRevision: entry.modRevision,
+      lease: entry.lease,
+    },
+  };
+}
+
+/**
+ * The value of `members/<name>`: compact JSON, fields in one fixed order whatever the order of the object, so
+ * that equal states are equal texts and the key is rewritten only when something changed.
+ */
+export function renderMember(member: MemberJson): string {
+  const ordered: MemberJson = {
+    conn_url: member.conn_url,
+    api_url: member.api_url,
+    state: member.state,
+    role: member.role,
+    version: member.version,
+    ...(member.tags === undefined ? {} : { tags: member.tags }),
+    ...(member.pending_restart === undefined ? {} : { pending_restart: member.pending_restart }),
+    ...(member.xlog_location === undefined ? {} : { xlog_location: member.xlog_location }),
+    ...(member.receive_lsn === undefined ? {} : { receive_lsn: member.receive_lsn }),
+    ...(member.replay_lsn === undefined ? {} : { replay_lsn: member.replay_lsn }),
+    ...(member.replication_state === undefined ? {} : { replication_state: member.replication_state }),
+    ...(member.timeline === undefined ? {} : { timeline: member.timeline }),
+    ...(member.checkpoint_after_promote === undefined
+      ? {}
+      : { checkpoint_after_promote: member.checkpoint_after_promote }),
+    ...(member.pause === undefined ? {} : { pause: member.pause }),
+  };
+  return JSON.stringify(ordered);
+}
+
+/** True for the two spellings of a running primary: `primary` (Patroni 4, ours) and `master` (before). */
+export function hasPrimaryRole(member: Member): boolean {
+  return member.role === 'primary' || member.role === 'master';
+}
+
+/** A tag that is set, as Patroni reads it: `true`, `"true"`, `"on"`, `"yes"`, `1` … */
+export function isTagSet(member: Member, tag: string): boolean {
+  const value = member.tags[tag];
+  if (typeof value === 'string') return /^(true|on|yes|1)$/i.test(value.trim());
+  return value === true || value === 1;
+}
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+const isConnUrl = (value: string): boolean => /^postgres(ql)?:\/\//.test(value);
+
+/** The value as very old Patroni wrote it: a bare URL, with the REST URL as `application_name`. */
+function fromConnUrl(value: string): unknown {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  return { conn_url: value, api_url: url?.searchParams.get('application_name') ?? undefined };
+}
+
+/** Host and port of `postgres://[user@]host[:port]/db`; IPv6 without its brackets. One host only. */
+function addressOf(connUrl: string): { readonly host: string; readonly port: number } | undefined {
+  if (!isConnUrl(connUrl) || !URL.canParse(connUrl)) return undefined;
+  const url = new URL(connUrl);
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const port = url.port === '' ? 5432 : Number(url.port);
+  if (host === '' || host.includes('%') || port === 0) return undefined;
+  return { host, port };
+}
+
+function tagsOf(value: unknown): Readonly<Record<string, TagValue>> {
+  if (!isRecord(value)) return {};
+  const kept = Object.entries(value).filter((tag): tag is [string, TagValue] =>
+    ['string', 'number', 'boolean'].includes(typeof tag[1]),
+  );
+  return Object.fromEntries(kept);
 }

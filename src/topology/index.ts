@@ -1,0 +1,31 @@
+/** The door of `topology`: what the cluster looks like, who is primary, who may serve a read. */
+export { type Candidate, type CandidateReason, type ReadPolicy, readCandidates } from './candidates.ts';
+export { type ChoiceState, chooseWeighted, emptyChoice, type Weighted } from './choose.ts';
+export { type KeyLayout, keyLayout, memberNameOf } from './layout.ts';
+export {
+  FEATURE_LEVEL,
+  hasPrimaryRole,
+  isTagSet,
+  type Member,
+  type MemberJson,
+  type MemberRole,
+  type MemberState,
+  type ParsedMember,
+  parseMember,
+  renderMember,
+  type TagValue,
+  type UnreadableReason,
+} from './member.ts';
+export { type NoPrimaryReason, type Primary, primaryOf } from './primary.ts';
+export { slotNameOf } from './slots.ts';
+export { newestTimelineOf } from './timeline.ts';
+export {
+  applyChanges,
+  applySnapshot,
+  type ClusterView,
+  emptyView,
+  type FailoverRequest,
+  type HistoryEntry,
+  leaderChange,
+} from './view.ts';
+export { type WatchClusterOptions, watchCluster } from './watch.ts';

@@ -1,0 +1,39 @@
+/**
+ * Who may be written to, as far as the store can tell. This is necessary, not sufficient: a router also asks
+ * the server itself before it writes. Right after an election the leader's key names the winner while its
+ * member JSON still says `replica`: it is not the primary until it says so.
+ */
+import { hasPrimaryRole, type Member } from './member.ts';
+import type { ClusterView } from './view.ts';
+
+/** Why there is no primary. */
+export type NoPrimaryReason =
+  | 'no-leader'
+  | 'leader-unknown-member'
+  | 'leader-unreadable'
+  | 'leader-not-running'
+  | 'leader-is-standby'
+  | 'leader-on-old-timeline';
+
+export type Primary =
+  | { readonly kind: 'primary'; readonly member: Member }
+  | { readonly kind: 'none'; readonly because: NoPrimaryReason };
+
+/** The holder of the leader key, if its own JSON shows a running primary on the newest timeline. */
+export function primaryOf(view: ClusterView): Primary {
+  const member = leaderOf(view);
+  if (typeof member === 'string') return { kind: 'none', because: member };
+  if (member.state !== 'running') return { kind: 'none', because: 'leader-not-running' };
+  if (!hasPrimaryRole(member)) return { kind: 'none', because: 'leader-is-standby' };
+  if (member.timeline !== undefined && member.timeline < view.newestTimeline) {
+    return { kind: 'none', because: 'leader-on-old-timeline' };
+  }
+  return { kind: 'primary', member };
+}
+
+function leaderOf(view: ClusterView): Member | NoPrimaryReason {
+  if (view.leader === undefined) return 'no-leader';
+  const member = view.members.get(view.leader);
+  if (member !== undefined) return member;
+  return view.unreadable.has(view.leader) ? 'leader-unreadable' : 'leader-unknown-member';
+}
