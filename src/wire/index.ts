@@ -1,0 +1,17 @@
+/** The door of `wire`: PostgreSQL's protocol as values and slices, both directions. Pure. */
+export * from './backend.ts';
+export type { ErrorFields } from './error-fields.ts';
+export { type Delivery, FrameReader, type FrameSink } from './frame.ts';
+export * from './frontend.ts';
+export { FRAME_BYTES_MAX, type FrameLimits, LIMITS_BEFORE_AUTHENTICATION } from './limits.ts';
+export { SQLSTATE, type Sqlstate } from './sqlstate.ts';
+export {
+  type CancelTarget,
+  type ProtocolVersion,
+  readStartup,
+  type Startup,
+  type StartupPacket,
+  StartupReader,
+} from './startup.ts';
+export { BACKEND, FRONTEND } from './tag.ts';
+export { describeTag, ProtocolViolation, type ViolationCode, type ViolationPlace } from './violation.ts';
