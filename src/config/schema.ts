@@ -4,47 +4,55 @@
  * milliseconds inside the program. Names follow Patroni where the meaning is Patroni's (`scope`, `namespace`,
  * `restapi`, `postgresql.authentication`, `tags`), PgBouncer's where it is PgBouncer's.
  *
- * A new key? Give it `.describe()`, a default or a reason to be required, and a test that uses it.
+ * A new key? Give it `.describe()`, a default or an example, and a test that uses it. Defaults of durations and
+ * addresses are written as an operator writes them (`prefault`), so that the rendered pages can show them.
  */
 import { z } from 'zod';
-import { parseDuration } from './duration.ts';
+import { DURATION_PATTERN, parseDuration } from './duration.ts';
+
+const DURATION_EXPECTED = 'expected a duration such as 250ms, 5s, 1min or a number of seconds';
 
 const duration = (described: string) =>
   z
-    .union([z.string(), z.number()])
+    .union([z.string().regex(DURATION_PATTERN), z.number().min(0)], { error: DURATION_EXPECTED })
     .describe(described)
     .transform((value, context) => {
       const ms = parseDuration(value);
       if (ms !== undefined) return ms;
-      context.addIssue({
-        code: 'custom',
-        message: 'expected a duration such as 250ms, 5s, 1min or a number of seconds',
-      });
+      context.addIssue({ code: 'custom', message: DURATION_EXPECTED });
       return z.NEVER;
     });
 
-const port = z.int().min(1).max(65_535);
-const address = (described: string) =>
+const ADDRESS_EXPECTED = 'expected host:port, the port from 1 to 65535';
+
+const address = (described: string, example?: string) =>
   z
     .string()
-    .describe(described)
-    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s[\]]+):\d{1,5}$/, 'expected host:port')
+    .meta({ description: described, ...(example === undefined ? {} : { examples: [example] }) })
+    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s[\]]+):\d{1,5}$/, ADDRESS_EXPECTED)
     .transform((value) => {
       const colon = value.lastIndexOf(':');
       return { host: value.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(value.slice(colon + 1)) };
     })
-    .pipe(z.object({ host: z.string(), port }));
+    .refine(({ port }) => port >= 1 && port <= 65_535, ADDRESS_EXPECTED);
+
+const text = (described: string, example: string) =>
+  z
+    .string()
+    .min(1)
+    .meta({ description: described, examples: [example] });
 
 const credential = (username: string, described: string) =>
   z
     .strictObject({
-      username: z.string().default(username).describe('Role name.'),
-      password: z.string().min(1).describe('Its password.'),
+      username: z.string().min(1).default(username).describe('Role name.'),
+      password: text('Its password.', 'change-me'),
     })
     .describe(described);
 
-const tagValue = z.union([z.string(), z.number(), z.boolean()]);
-const parameterValue = z.union([z.string(), z.number(), z.boolean()]);
+const scalar = z.union([z.string(), z.number(), z.boolean()], {
+  error: 'expected a text, a number, true or false',
+});
 
 export const logSchema = z.strictObject({
   level: z
@@ -61,129 +69,186 @@ export const etcdSchema = z.strictObject({
   endpoints: z
     .array(z.url({ protocol: /^https?$/, error: 'expected a URL such as http://10.0.0.1:2379' }))
     .min(1)
-    .describe('Client URLs of the etcd members; the one on this host first.'),
-  request_timeout: duration('Longest wait for one request, over all endpoints.').default(2000),
+    .meta({
+      description: 'Client URLs of the etcd members; the nearest one first.',
+      examples: [['http://10.1.0.2:2379', 'http://10.2.0.2:2379', 'http://10.3.0.2:2379']],
+    }),
+  request_timeout: duration('Longest wait for one request, over all endpoints.').prefault('2s'),
 });
 
 export const leaseSchema = z.strictObject({
   ttl: duration(
-    'Life of the leader key without a keep-alive: the longest a dead leader is believed in.',
-  ).default(5000),
-  keep_alive: duration('Period of the keep-alive, on a timer of its own.').default(1000),
-  fence_margin: duration('PostgreSQL is stopped for certain this long before the lease can end.').default(
-    1000,
-  ),
-  loop_wait: duration('Period of the decision loop; events wake it earlier.').default(1000),
+    'Life of the leader key without a keep-alive: the longest that a dead leader is believed in. Same on all hosts.',
+  ).prefault('5s'),
+  keep_alive: duration('Period of the keep-alive, which runs on a timer of its own.').prefault('1s'),
+  fence_margin: duration(
+    'PostgreSQL is stopped for certain this long before the lease can end; covers the stop itself and drift of clocks.',
+  ).prefault('1s'),
+  loop_wait: duration('Period of the decision loop; events wake it earlier.').prefault('1s'),
 });
 
 export const routerSchema = z.strictObject({
-  listen: address('Where applications connect: host:port.').default({ host: '127.0.0.1', port: 5432 }),
-  http_listen: address('Where /metrics and the health checks are served: host:port.').default({
-    host: '127.0.0.1',
-    port: 8009,
-  }),
+  listen: address('Where applications connect.').prefault('127.0.0.1:5432'),
+  http_listen: address('Where /metrics and the health checks are served.').prefault('127.0.0.1:8009'),
   weights: z
     .strictObject({
-      local: z.int().min(0).max(1000).default(10).describe('Share of reads of a node in this datacenter.'),
-      remote: z.int().min(0).max(1000).default(1).describe('Share of reads of a node elsewhere.'),
+      local: z
+        .int()
+        .min(0)
+        .max(1000)
+        .default(10)
+        .describe('Weight of each member in this datacenter; 0 takes no reads.'),
+      remote: z
+        .int()
+        .min(0)
+        .max(1000)
+        .default(1)
+        .describe('Weight of each member elsewhere; 0 takes no reads.'),
     })
     .prefault({})
-    .describe('How reads are spread, seen from this datacenter.'),
+    .describe('How reads are spread: a member gets its weight divided by the sum of all weights.'),
   max_client_conn: z
     .int()
     .min(1)
     .max(100_000)
     .default(1000)
-    .describe('Client connections at once; more are refused with 53300.'),
-  client_login_timeout: duration('Longest time from connect to the end of authentication.').default(60_000),
-  server_connect_timeout: duration('Longest time to open a connection to a server and log in.').default(5000),
-  hold_timeout: duration('How long work that needs a primary waits while there is none.').default(30_000),
-  hold_max_clients: z.int().min(1).default(1000).describe('Clients held at once; more get an error at once.'),
+    .describe('Client connections at once; more are refused with SQLSTATE 53300.'),
+  client_login_timeout: duration('Longest time from connect to the end of authentication.').prefault('1min'),
+  server_connect_timeout: duration('Longest time to open a connection to a server and log in.').prefault(
+    '5s',
+  ),
+  hold_timeout: duration('How long work that needs a primary waits while there is none.').prefault('30s'),
+  hold_max_clients: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(1000)
+    .describe('Clients held at once; more get an error at once.'),
   retry_reads: z
     .int()
     .min(0)
     .max(10)
     .default(3)
-    .describe('How often a read that sent no row is tried on another node.'),
+    .describe('How often a read that has sent no row is tried again on another member.'),
 });
 
 export const restapiSchema = z.strictObject({
-  listen: address('Where the agent serves its REST API: host:port.'),
-  connect_address: address('Where others reach it; published in the member key.').optional(),
+  listen: address('Where the agent serves its REST API and /metrics.', '10.1.0.2:8008'),
+  connect_address: address(
+    'Where others reach it, published with the member; as listen when left out.',
+    '10.1.0.2:8008',
+  ).optional(),
 });
 
 export const postgresqlSchema = z.strictObject({
-  data_dir: z.string().min(1).describe('Data directory; made by the agent when it does not exist.'),
-  bin_dir: z.string().min(1).describe('Directory of initdb, postgres, pg_ctl, pg_rewind and pg_basebackup.'),
-  listen: address('Where PostgreSQL listens: host:port.'),
-  connect_address: address('Where others reach PostgreSQL; published in the member key.').optional(),
+  data_dir: text('Data directory; the agent makes it when it does not exist.', '/var/lib/postgresql/15/main'),
+  bin_dir: text(
+    'Directory of initdb, postgres, pg_ctl, pg_rewind and pg_basebackup.',
+    '/usr/lib/postgresql/15/bin',
+  ),
+  listen: address('Where PostgreSQL listens.', '10.1.0.2:5432'),
+  connect_address: address(
+    'Where others reach PostgreSQL, published with the member; as listen when left out.',
+    '10.1.0.2:5432',
+  ).optional(),
   os_user: z
     .string()
+    .min(1)
     .default('postgres')
-    .describe('User that PostgreSQL runs as when the agent runs as root.'),
-  socket_dir: z.string().min(1).describe('Directory of the Unix socket that the agent uses.'),
+    .describe('User that PostgreSQL runs as when the agent runs as root; PostgreSQL itself refuses root.'),
+  socket_dir: text(
+    'Directory of the Unix socket that the agent connects through; short, for the kernel allows 107 bytes.',
+    '/run/postgresql',
+  ),
   authentication: z
     .strictObject({
       superuser: credential('postgres', 'Role of the agent itself.'),
       replication: credential('replicator', 'Role of the standbys.'),
       rewind: credential('rewind_user', 'Role of pg_rewind.'),
     })
-    .describe('Roles that the agent creates at bootstrap and uses afterwards.'),
-  parameters: z.record(z.string(), parameterValue).default({}).describe('Settings for postgresql.conf.'),
+    .describe(
+      'Roles that the agent creates when it makes the cluster, and uses afterwards. Same on all hosts.',
+    ),
+  parameters: z
+    .record(z.string(), scalar)
+    .default({})
+    .meta({
+      description: 'Settings for postgresql.conf, beside those that the agent sets for replication.',
+      examples: [{ shared_buffers: '1GB' }],
+    }),
   pg_hba: z
     .array(z.string())
     .default([])
-    .describe('Lines of pg_hba.conf, after those that the agent needs for itself.'),
+    .meta({
+      description: 'Lines of pg_hba.conf, after those that the agent needs for itself.',
+      examples: [['host all all 10.0.0.0/8 scram-sha-256']],
+    }),
 });
 
 export const bootstrapSchema = z.strictObject({
   dcs: z
     .record(z.string(), z.unknown())
     .default({})
-    .describe('First value of the cluster-wide configuration key, in Patroni’s form.'),
+    .meta({
+      description: 'First value of the cluster-wide configuration key, in Patroni’s form.',
+      examples: [{ maximum_lag_on_failover: 1_048_576 }],
+    }),
   users: z
     .array(
       z.strictObject({
-        username: z.string().min(1),
-        password: z.string().min(1),
-        database: z.string().optional().describe('Database to create, owned by the role.'),
+        username: text('Role name.', 'app'),
+        password: text('Its password.', 'change-me'),
+        database: z
+          .string()
+          .min(1)
+          .optional()
+          .meta({ description: 'Database to create, owned by the role.', examples: ['app'] }),
       }),
     )
     .default([])
-    .describe('Roles created once, when the cluster is made.'),
+    .meta({
+      description: 'Roles created once, when the cluster is made.',
+      examples: [[{ username: 'app', password: 'change-me', database: 'app' }]],
+    }),
 });
 
 export const configSchema = z.strictObject({
   scope: z
     .string()
     .regex(/^[A-Za-z0-9_.-]+$/, 'expected letters, digits, dot, dash or underscore')
-    .describe('Name of the cluster.'),
-  namespace: z.string().default('/service/').describe('Prefix of the keys in etcd; Patroni’s default.'),
+    .meta({ description: 'Name of the cluster; same on all hosts.', examples: ['main'] }),
+  namespace: z
+    .string()
+    .default('/service/')
+    .describe('Prefix of the keys in etcd; the default is Patroni’s. Same on all hosts.'),
   name: z
     .string()
     .regex(/^[^/\s]+$/, 'expected a name without slash or blank')
-    .describe('Name of this host in the cluster.'),
-  datacenter: z
-    .string()
-    .min(1)
-    .describe('Datacenter of this host; the environment’s LOCAL_DATACENTER comes first.'),
+    .meta({
+      description: 'Name of this host in the cluster; no other host has it.',
+      examples: ['db-sib-01'],
+    }),
+  datacenter: text('Datacenter of this host; the environment’s LOCAL_DATACENTER comes first.', 'dc1'),
   addresses: z
-    .record(z.string(), address('host:port'))
-    .default({})
+    .record(z.string(), address('The address, host:port.', '192.0.2.7:15432'))
+    .prefault({})
     .describe('This host’s own way to a member, by member name, where it differs from the published one.'),
   log: logSchema.prefault({}).describe('What is logged, and how.'),
-  etcd: etcdSchema.describe('The etcd cluster that holds the truth.'),
+  etcd: etcdSchema.describe('The etcd cluster: the only place where a leader is decided.'),
   lease: leaseSchema
     .prefault({})
-    .describe('Leader lease. keep_alive + fence_margin must leave time inside ttl.'),
+    .describe('The leader lease. keep_alive + fence_margin must be less than ttl.'),
   router: routerSchema.prefault({}).describe('Used by `matriarch router`.'),
-  restapi: restapiSchema.optional().describe('Used by `matriarch agent`.'),
-  postgresql: postgresqlSchema.optional().describe('Used by `matriarch agent`.'),
+  restapi: restapiSchema.optional().describe('Used by `matriarch agent`, which needs it.'),
+  postgresql: postgresqlSchema.optional().describe('Used by `matriarch agent`, which needs it.'),
   bootstrap: bootstrapSchema.prefault({}).describe('Used once, by the agent that makes the cluster.'),
   tags: z
-    .record(z.string(), tagValue)
+    .record(z.string(), scalar)
     .default({})
-    .describe('Published with the member: nofailover, noloadbalance, clonefrom …'),
+    .meta({
+      description: 'Published with the member: nofailover, noloadbalance, clonefrom, failover_priority …',
+      examples: [{ nofailover: true }],
+    }),
 });
 
 /** `matriarch.yaml` after defaults; durations in milliseconds, addresses as host and port. */
