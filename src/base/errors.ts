@@ -46,6 +46,8 @@ export const ERROR_TABLE = {
     'Ports below 1024 need root or CAP_NET_BIND_SERVICE; or choose a higher port.',
   ),
 
+  interrupted: row(EXIT.failed, 'It was stopped on request; run it again when ready.'),
+
   // config
   'config-unreadable': row(EXIT.usage, 'Give the path of a readable matriarch.yaml with --config.'),
   'config-invalid': row(EXIT.usage, 'Correct the lines named above; nothing was started.'),
@@ -60,6 +62,15 @@ export const ERROR_TABLE = {
     'etcd answers, but without its JSON gateway: start it with --enable-grpc-gateway=true.',
   ),
   'dcs-refused': row(EXIT.failed, 'etcd refused the request; its log has the details.'),
+
+  // lab
+  'lab-tool-missing': row(EXIT.unavailable, 'Install it: apt-get install postgresql etcd-server'),
+  'lab-folder-unusable': row(EXIT.unavailable, 'Choose another folder with --data DIR; PostgreSQL’s user must be able to enter it.'),
+  'lab-running': row(EXIT.failed, 'Stop it with `matriarch lab down`, or start another with --data DIR --base-octet N.'),
+  'lab-missing': row(EXIT.failed, 'Start one with `matriarch lab up`, or name its folder with --data DIR.'),
+  'lab-unknown-host': row(EXIT.usage, 'See the hosts with `matriarch lab status`.'),
+  'lab-client-failed': row(EXIT.failed, 'See the router’s log with `matriarch lab logs HOST`.'),
+  'lab-not-ready': row(EXIT.failed, 'See `matriarch lab logs HOST` for the host named above.'),
 } as const satisfies Readonly<Record<string, ErrorRow>>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

@@ -1,0 +1,112 @@
+/**
+ * What happens in a failover, told as it happens: watches etcd's keys and the routers' logs from outside and reports
+ * each step once, with its time since the kill.
+ */
+import { open, stat } from 'node:fs/promises';
+import { background, pause, silentLog, systemClock } from '../base/index.ts';
+import { type ClusterView, primaryOf, watchCluster } from '../topology/index.ts';
+import type { LabPaths } from './files.ts';
+import type { DbHost, LabLayout } from './hosts.ts';
+import { connectLab, LAB_KEYS } from './readiness.ts';
+
+/** A step of a failover; `atMs` counts from the kill. */
+export interface FailoverStep {
+  readonly atMs: number;
+  readonly text: string;
+}
+
+export interface StoryOptions {
+  readonly layout: LabLayout;
+  readonly paths: LabPaths;
+  readonly killed: DbHost;
+  readonly signal: AbortSignal;
+  readonly tell: (step: FailoverStep) => void;
+}
+
+const TAIL_MS = 20;
+
+/** Watches until the signal aborts. The returned `begin` is called at the instant of the kill. */
+export async function watchFailover(options: StoryOptions): Promise<{ readonly begin: () => void }> {
+  const { layout, killed, signal } = options;
+  let killedAt = systemClock.now();
+  const told = new Set<string>();
+  const tellOnce: Tell = (step, text) => {
+    if (told.has(step)) return;
+    told.add(step);
+    options.tell({ atMs: systemClock.now() - killedAt, text: `${step}: ${text}` });
+  };
+  const survivor = layout.dbHosts.find((host) => host.name !== killed.name) ?? killed;
+  const dcs = connectLab(layout, survivor.datacenter.name);
+  const watching = watchCluster({
+    dcs,
+    layout: LAB_KEYS,
+    clock: systemClock,
+    log: silentLog,
+    signal,
+    contactEveryMs: 1000,
+    onView: (view) => tellView(view, killed.name, tellOnce),
+    onContact: () => {},
+  });
+  background(silentLog, 'failover watch', watching.finally(() => dcs.close()));
+  await followRouters(options, tellOnce);
+  return {
+    begin: () => {
+      killedAt = systemClock.now();
+    },
+  };
+}
+
+type Tell = (step: string, text: string) => void;
+
+function tellView(view: ClusterView, killed: string, tell: Tell): void {
+  if (view.revision === 0 || view.leader === killed) return;
+  if (view.leader === undefined) return tell('detected', 'the lease of the dead leader ended');
+  tell('elected', `${view.leader} holds the leader key`);
+  const primary = primaryOf(view);
+  if (primary.kind === 'primary') tell('promoted', `${primary.member.name} is a primary, timeline ${view.newestTimeline}`);
+}
+
+/** Tells once what all routers have done, from the events in their logs. */
+async function followRouters({ layout, paths, signal }: StoryOptions, tell: Tell): Promise<void> {
+  const noticed = new Set<string>();
+  const switched = new Set<string>();
+  for (const { name } of layout.appHosts) {
+    const file = paths.log(name, 'router');
+    const onEvent = ({ msg, to }: LogEvent): void => {
+      if (msg === 'server-connection-lost' || msg === 'hold-begins') noticed.add(name);
+      if (msg === 'leader-changed' && typeof to === 'string') switched.add(name);
+      if (noticed.size === layout.appHosts.length) tell('routers noticed', 'reads go elsewhere, writes are held');
+      if (switched.size === layout.appHosts.length) tell('routers switched', 'all three know the new leader');
+    };
+    background(silentLog, 'router log', followEvents(file, (await stat(file)).size, { signal, onEvent }));
+  }
+}
+
+interface LogEvent {
+  readonly msg?: unknown;
+  readonly to?: unknown;
+}
+
+/** Calls `onEvent` with each line that a JSON log gains after byte `from`. */
+async function followEvents(
+  file: string,
+  from: number,
+  { signal, onEvent }: { readonly signal: AbortSignal; readonly onEvent: (event: LogEvent) => void },
+): Promise<void> {
+  const handle = await open(file, 'r');
+  const buffer = Buffer.alloc(64 * 1024);
+  let position = from;
+  let rest = '';
+  try {
+    while (!signal.aborted) {
+      const { bytesRead } = await handle.read({ position, buffer });
+      position += bytesRead;
+      const lines = (rest + buffer.toString('utf8', 0, bytesRead)).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) if (line.startsWith('{')) onEvent(JSON.parse(line) as LogEvent);
+      await pause(TAIL_MS, signal);
+    }
+  } finally {
+    await handle.close();
+  }
+}

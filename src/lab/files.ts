@@ -1,0 +1,120 @@
+/**
+ * The files of a lab: one folder a host, with the `matriarch.yaml` that its processes run from. These are ordinary
+ * configuration files, so they double as examples. Accounts are fixed and documented; it is a lab.
+ */
+import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { formatAddress } from '../base/index.ts';
+import { type AppHost, type DbHost, etcdEndpoints, type Host, type LabLayout } from './hosts.ts';
+
+/** Name of the cluster in etcd. */
+export const LAB_SCOPE = 'matriarch';
+
+/** The documented accounts of the lab. */
+export const ACCOUNTS = {
+  superuser: { username: 'postgres', password: 'postgres' },
+  application: { username: 'app', password: 'app', database: 'app' },
+  replication: { username: 'replicator', password: 'replicator' },
+  rewind: { username: 'rewind_user', password: 'rewind_user' },
+} as const;
+
+/** Where things are under the lab's data folder. */
+export interface LabPaths {
+  readonly root: string;
+  readonly hosts: string;
+  readonly host: (name: string) => string;
+  readonly config: (name: string) => string;
+  readonly log: (name: string, part: string) => string;
+  readonly pgdata: (name: string) => string;
+  readonly etcd: (name: string) => string;
+  readonly state: string;
+}
+
+export function labPaths(root: string): LabPaths {
+  const hosts = join(root, 'hosts');
+  const host = (name: string): string => join(hosts, name);
+  return {
+    root,
+    hosts,
+    host,
+    config: (name) => join(host(name), 'matriarch.yaml'),
+    log: (name, part) => join(host(name), 'log', `${part}.log`),
+    pgdata: (name) => join(host(name), 'postgresql', 'data'),
+    etcd: (name) => join(host(name), 'etcd'),
+    state: join(root, 'lab.json'),
+  };
+}
+
+export interface FileInputs {
+  readonly layout: LabLayout;
+  readonly paths: LabPaths;
+  readonly binDir: string;
+  /** Owner of the PostgreSQL files when we are root; undefined otherwise. */
+  readonly owner: { readonly uid: number; readonly gid: number; readonly name: string } | undefined;
+}
+
+/** Makes every host's folders and configuration files; existing data is left alone. */
+export async function writeLabFiles(inputs: FileInputs): Promise<void> {
+  const { layout, paths } = inputs;
+  for (const host of [...layout.dbHosts, ...layout.appHosts]) {
+    await mkdir(join(paths.host(host.name), 'log'), { recursive: true, mode: 0o755 });
+    if (host.kind === 'db') await makeDatabaseFolders(host, inputs);
+    const file = paths.config(host.name);
+    await writeFile(file, stringify(hostConfig(host, inputs), { lineWidth: 0 }), { mode: 0o600 });
+    await chmod(file, 0o600);
+  }
+}
+
+/** The configuration of one host, as an object in the file's own form. */
+export function hostConfig(host: Host, inputs: FileInputs): Record<string, unknown> {
+  const common = {
+    scope: LAB_SCOPE,
+    name: host.name,
+    datacenter: host.datacenter.name,
+    log: { level: 'info', format: 'json' },
+    etcd: { endpoints: [...etcdEndpoints(inputs.layout, host.datacenter.name)] },
+  };
+  return host.kind === 'app' ? { ...common, ...routerSection(host) } : { ...common, ...agentSections(host, inputs) };
+}
+
+function routerSection(host: AppHost): Record<string, unknown> {
+  return { router: { listen: formatAddress(host.router), http_listen: formatAddress(host.http) } };
+}
+
+function agentSections(host: DbHost, { layout, paths, binDir, owner }: FileInputs): Record<string, unknown> {
+  const names = layout.dbHosts.map((each) => `"${each.name}"`).join(',');
+  return {
+    tags: { city: host.datacenter.city },
+    restapi: { listen: formatAddress(host.rest) },
+    postgresql: {
+      data_dir: paths.pgdata(host.name),
+      bin_dir: binDir,
+      listen: formatAddress(host.postgres),
+      socket_dir: join(paths.host(host.name), 'postgresql'),
+      ...(owner === undefined ? {} : { os_user: owner.name }),
+      authentication: {
+        superuser: ACCOUNTS.superuser,
+        replication: ACCOUNTS.replication,
+        rewind: ACCOUNTS.rewind,
+      },
+      parameters: {
+        max_connections: 300,
+        shared_buffers: '32MB',
+        max_wal_size: '256MB',
+        wal_keep_size: '128MB',
+        // A commit is acknowledged once one standby has it on disk: no single datacenter's death loses it.
+        synchronous_standby_names: `ANY 1 (${names})`,
+      },
+      pg_hba: ['host all all 127.0.0.0/8 scram-sha-256'],
+    },
+    bootstrap: { users: [ACCOUNTS.application] },
+  };
+}
+
+async function makeDatabaseFolders(host: DbHost, { paths, owner }: FileInputs): Promise<void> {
+  const folder = join(paths.host(host.name), 'postgresql');
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  await mkdir(paths.etcd(host.name), { recursive: true, mode: 0o700 });
+  if (owner !== undefined) await chown(folder, owner.uid, owner.gid);
+}

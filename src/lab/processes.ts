@@ -1,0 +1,142 @@
+/**
+ * The lab's processes: started in sessions of their own so that a Ctrl-C in the terminal is ours to handle, found
+ * again by a marker in their environment, and killed by pid. Nothing else on the machine is ever touched: a process
+ * is the lab's if it carries the marker of this data folder, or is a program of PostgreSQL's server side working inside
+ * it (those lose the marker: server processes overwrite their environment with their title).
+ */
+import { spawn } from 'node:child_process';
+import { openSync, closeSync } from 'node:fs';
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { basename, sep } from 'node:path';
+import { MatriarchError, pause } from '../base/index.ts';
+import type { LabPaths } from './files.ts';
+
+/** What a process is for; `postgres` covers the postmaster and its children. */
+export type Part = 'etcd' | 'agent' | 'fence' | 'router' | 'postgres';
+
+export interface LabProcess {
+  readonly pid: number;
+  readonly host: string;
+  readonly part: Part;
+  readonly parent: number;
+}
+
+const MARKER = 'MATRIARCH_LAB';
+
+export interface SpawnRequest {
+  readonly host: string;
+  readonly part: Part;
+  readonly command: readonly string[];
+}
+
+/** Starts a process of the lab detached, its output appended to its log; returns its pid. */
+export async function spawnPart(paths: LabPaths, request: SpawnRequest): Promise<number> {
+  const [program, ...args] = request.command;
+  if (program === undefined) throw new MatriarchError('lab-tool-missing', `no program for ${request.part}`);
+  const log = openSync(paths.log(request.host, request.part), 'a');
+  try {
+    const child = spawn(program, args, {
+      cwd: paths.host(request.host),
+      detached: true,
+      stdio: ['ignore', log, log],
+      env: {
+        PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        LC_ALL: 'C.UTF-8',
+        TZ: 'UTC',
+        [MARKER]: `${paths.root}:${request.host}:${request.part}`,
+      },
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', (cause) => {
+        reject(new MatriarchError('lab-tool-missing', `cannot start ${program}: ${cause.message}`, { cause }));
+      });
+    });
+    child.unref();
+    return child.pid ?? 0;
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** Every living process of the lab in this data folder. */
+export async function labProcesses(paths: LabPaths): Promise<readonly LabProcess[]> {
+  const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry)).map(Number);
+  const found = await Promise.all(pids.map((pid) => identify(pid, paths)));
+  return found.filter((each) => each !== undefined);
+}
+
+/** Sends `signal` to every process that `wanted` selects, again and again until none is left or `deadlineMs` passes. */
+export async function endProcesses(
+  paths: LabPaths,
+  wanted: (process: LabProcess) => boolean,
+  { signal, deadlineMs }: { readonly signal: NodeJS.Signals; readonly deadlineMs: number },
+): Promise<readonly LabProcess[]> {
+  const end = performance.now() + deadlineMs;
+  const told = new Set<number>();
+  for (;;) {
+    const left = (await labProcesses(paths)).filter(wanted);
+    if (left.length === 0 || performance.now() > end) return left;
+    for (const { pid } of left) {
+      if (signal !== 'SIGKILL' && told.has(pid)) continue;
+      told.add(pid);
+      sendSignal(pid, signal);
+    }
+    await pause(25);
+  }
+}
+
+/** Memory of a process with shared pages counted in proportion, in bytes; 0 when it is gone. */
+export async function proportionalMemoryBytes(pid: number): Promise<number> {
+  const text = await readOptional(`/proc/${pid}/smaps_rollup`);
+  const match = /^Pss:\s+(\d+) kB/m.exec(text);
+  return match === null ? 0 : Number(match[1]) * 1024;
+}
+
+async function identify(pid: number, paths: LabPaths): Promise<LabProcess | undefined> {
+  const stat = await readOptional(`/proc/${pid}/stat`);
+  const afterName = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  if (stat === '' || afterName[0] === 'Z') return undefined;
+  const parent = Number(afterName[1]);
+  const server = await identifyServer(pid, paths);
+  if (server !== undefined) return { pid, parent, host: server, part: 'postgres' };
+  const environment = await readOptional(`/proc/${pid}/environ`);
+  const marker = environment.split('\0').find((entry) => entry.startsWith(`${MARKER}=${paths.root}:`));
+  if (marker === undefined) return undefined;
+  const [host = '', part = 'agent'] = marker.slice(MARKER.length + 1 + paths.root.length + 1).split(':');
+  const commandLine = await readOptional(`/proc/${pid}/cmdline`);
+  const isFence = commandLine.includes('fence-process');
+  return { pid, parent, host, part: isFence ? 'fence' : partOf(part) };
+}
+
+const SERVER_PROGRAM = /^(postgres|initdb|pg_ctl|pg_basebackup|pg_rewind|pg_controldata)$/;
+
+/** The host of a program of PostgreSQL's server side that works in one of the lab's folders. */
+async function identifyServer(pid: number, paths: LabPaths): Promise<string | undefined> {
+  const folder = await readLinkOptional(`/proc/${pid}/cwd`);
+  if (!folder.startsWith(paths.hosts + sep)) return undefined;
+  const program = basename(await readLinkOptional(`/proc/${pid}/exe`)).replace(/ \(deleted\)$/, '');
+  return SERVER_PROGRAM.test(program) ? folder.slice(paths.hosts.length + 1).split(sep)[0] : undefined;
+}
+
+function partOf(text: string): Part {
+  return text === 'etcd' || text === 'router' || text === 'fence' || text === 'postgres' ? text : 'agent';
+}
+
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (cause) {
+    // Gone between the look and the signal: what we wanted.
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'ESRCH')) throw cause;
+  }
+}
+
+/** A /proc file, or '' when the process is gone or not ours to read. */
+async function readOptional(file: string): Promise<string> {
+  return await readFile(file, 'utf8').catch(() => '');
+}
+
+async function readLinkOptional(file: string): Promise<string> {
+  return await readlink(file).catch(() => '');
+}

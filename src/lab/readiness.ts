@@ -1,0 +1,115 @@
+/**
+ * When is a lab whole? Asked from outside, as a user would: etcd over its client URL, members by their keys, routers
+ * by their own readiness check. Conditions with a deadline; nothing here sleeps and hopes.
+ */
+import { request } from 'undici';
+import { formatAddress, MatriarchError, pause, silentLog, systemClock } from '../base/index.ts';
+import { connectEtcd, type Dcs } from '../dcs/index.ts';
+import { applySnapshot, type ClusterView, emptyView, keyLayout, primaryOf } from '../topology/index.ts';
+import { LAB_SCOPE } from './files.ts';
+import { etcdEndpoints, type LabLayout } from './hosts.ts';
+
+export interface Wait {
+  readonly signal: AbortSignal;
+  readonly deadlineMs: number;
+}
+
+/** The keys of the lab's cluster. */
+export const LAB_KEYS = keyLayout('/service/', LAB_SCOPE);
+
+const POLL_MS = 100;
+const CALL_MS = 2000;
+
+/** A client of the lab's etcd, the member of datacenter `nearest` asked first; the caller closes it. */
+export function connectLab(layout: LabLayout, nearest: string): Dcs {
+  return connectEtcd(
+    { endpoints: [...etcdEndpoints(layout, nearest)], request_timeout: CALL_MS },
+    { clock: systemClock, log: silentLog },
+  );
+}
+
+/** The cluster as its keys say now. */
+export async function readView(dcs: Dcs): Promise<ClusterView> {
+  return applySnapshot(emptyView, await dcs.range(LAB_KEYS.prefix, { timeoutMs: CALL_MS }), LAB_KEYS);
+}
+
+/** Resolves when etcd has a quorum that answers. */
+export async function waitForEtcd(layout: LabLayout, wait: Wait): Promise<void> {
+  await withLabStore(layout, (dcs) =>
+    poll('etcd has a quorum', wait, async () => {
+      const members = await dcs.members({ timeoutMs: CALL_MS });
+      return members.length === layout.dbHosts.length && members.some((each) => each.isLeader) ? true : undefined;
+    }),
+  );
+}
+
+/** Resolves with the name of the leader once it is a running primary. */
+export async function waitForLeader(layout: LabLayout, wait: Wait): Promise<string> {
+  return await withLabStore(layout, (dcs) =>
+    poll('the cluster has a running primary', wait, async () => runningPrimary(await readView(dcs))),
+  );
+}
+
+/** Resolves when `count` standbys stream. */
+export async function waitForStandbys(layout: LabLayout, count: number, wait: Wait): Promise<void> {
+  await withLabStore(layout, (dcs) =>
+    poll(`${count} standbys stream`, wait, async () => {
+      const view = await readView(dcs);
+      return streamingStandbys(view).length >= count ? true : undefined;
+    }),
+  );
+}
+
+/** Resolves when every router says that it is ready. */
+export async function waitForRouters(layout: LabLayout, wait: Wait): Promise<void> {
+  await Promise.all(
+    layout.appHosts.map((host) =>
+      poll(`the router of ${host.name} is ready`, wait, async () => {
+        const answer = await request(`http://${formatAddress(host.http)}/readyz`, { headersTimeout: CALL_MS });
+        await answer.body.dump();
+        return answer.statusCode === 200 ? true : undefined;
+      }),
+    ),
+  );
+}
+
+/** The leader's name when its member key says that it is a running primary. */
+export function runningPrimary(view: ClusterView): string | undefined {
+  const primary = primaryOf(view);
+  return primary.kind === 'primary' ? primary.member.name : undefined;
+}
+
+/** Names of the members that run as streaming standbys of the newest timeline. */
+export function streamingStandbys(view: ClusterView): readonly string[] {
+  return [...view.members.values()]
+    .filter((member) => member.name !== view.leader && member.state === 'running')
+    .filter((member) => member.role === 'replica' && member.replicationState === 'streaming')
+    .filter((member) => member.timeline === view.newestTimeline)
+    .map((member) => member.name);
+}
+
+/** Asks `probe` until it gives a value. A failing probe counts as "not yet"; its last failure is told at the deadline. */
+export async function poll<T>(what: string, wait: Wait, probe: () => Promise<T | undefined>): Promise<T> {
+  const end = systemClock.now() + wait.deadlineMs;
+  let lastFailure = '';
+  while (systemClock.now() < end) {
+    if (wait.signal.aborted) throw new MatriarchError('interrupted', `interrupted while waiting until ${what}`);
+    try {
+      const value = await probe();
+      if (value !== undefined) return value;
+    } catch (cause) {
+      lastFailure = cause instanceof Error ? `: ${cause.message}` : '';
+    }
+    await pause(POLL_MS, wait.signal);
+  }
+  throw new MatriarchError('lab-not-ready', `not so within ${wait.deadlineMs / 1000} s: ${what}${lastFailure}`);
+}
+
+async function withLabStore<T>(layout: LabLayout, work: (dcs: Dcs) => Promise<T>): Promise<T> {
+  const dcs = connectLab(layout, layout.dbHosts[0].datacenter.name);
+  try {
+    return await work(dcs);
+  } finally {
+    await dcs.close();
+  }
+}
