@@ -71,6 +71,16 @@ export const ERROR_TABLE = {
   'lab-unknown-host': row(EXIT.usage, 'See the hosts with `matriarch lab status`.'),
   'lab-client-failed': row(EXIT.failed, 'See the router’s log with `matriarch lab logs HOST`.'),
   'lab-not-ready': row(EXIT.failed, 'See `matriarch lab logs HOST` for the host named above.'),
+
+  // postgres
+  'postgres-binaries-missing': row(EXIT.usage, 'Install PostgreSQL and set postgresql.bin_dir to the directory that holds initdb, and postgresql.os_user to its user.'),
+  'postgres-data-dir': row(EXIT.unavailable, 'Set postgresql.data_dir to an empty or absent directory, or to one that PostgreSQL made.'),
+  'postgres-setting-invalid': row(EXIT.usage, 'Correct this setting of PostgreSQL in matriarch.yaml or in the cluster-wide configuration.'),
+  'postgres-initdb-failed': row(EXIT.unavailable, 'Remove what initdb names (disk space, permissions), then start the agent again; nothing was left behind.'),
+  'postgres-clone-failed': row(EXIT.unavailable, 'Check disk space and the way to the member that is copied; the copy was removed and is tried again.'),
+  'postgres-start-failed': row(EXIT.unavailable, "Remove what PostgreSQL's last lines name; its whole log is beside the data directory, with the ending .log."),
+  'postgres-unreachable': row(EXIT.unavailable, 'Check that PostgreSQL runs there, and that the password and pg_hba.conf let the agent in.'),
+  'postgres-sql-failed': row(EXIT.failed, "PostgreSQL refused the statement; its log has the details."),
 } as const satisfies Readonly<Record<string, ErrorRow>>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

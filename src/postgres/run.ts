@@ -1,0 +1,115 @@
+/**
+ * Runs one of PostgreSQL's programs to its end: argument array, own process group, LC_ALL=C, as PostgreSQL's user,
+ * with a deadline, an optional limit on silence, and the last part of its output. A program that must end is ended with
+ * its whole group (initdb and pg_basebackup have children of their own).
+ */
+import { spawn } from 'node:child_process';
+import { describe } from '../base/index.ts';
+import { type Owner, type Place, type Tool, toolPath } from './place.ts';
+
+export interface RunOptions {
+  readonly deadlineMs: number;
+  /** Ends the program when it writes nothing for so long. */
+  readonly stallMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly onStderr?: (text: string) => void;
+  readonly onSpawn?: (pid: number) => void;
+}
+
+export interface RunResult {
+  readonly ok: boolean;
+  /** Why it did not succeed, in words, with its last lines; empty when `ok`. */
+  readonly because: string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const OUTPUT_KEPT = 256 * 1024;
+const LINES_SHOWN = 8;
+
+/** The whole environment of every program: nothing of ours leaks in. */
+export const ENVIRONMENT = { LC_ALL: 'C', PATH: '/usr/local/bin:/usr/bin:/bin', TZ: 'UTC' } as const;
+
+/** Never rejects: a program that cannot be started is a result too. */
+export async function run(
+  place: Place,
+  tool: Tool,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<RunResult> {
+  const output = { stdout: '', stderr: '' };
+  return new Promise((resolve) => {
+    let ended = '';
+    const child = spawn(toolPath(place.settings, tool), args, {
+      cwd: '/',
+      detached: true,
+      env: { ...ENVIRONMENT, ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...asUser(place.owner),
+    });
+    const end = (why: string): void => {
+      if (ended !== '') return;
+      ended = why;
+      if (child.pid !== undefined) killGroup(child.pid);
+    };
+    const aborted = (): void => end('was told to end');
+    const deadline = setTimeout(() => end(`took longer than ${options.deadlineMs} ms`), options.deadlineMs);
+    const stallMs = options.stallMs;
+    const stall =
+      stallMs === undefined
+        ? undefined
+        : setTimeout(() => end(`made no progress for ${stallMs} ms`), stallMs);
+    options.signal?.addEventListener('abort', aborted, { once: true });
+    if (options.signal?.aborted === true) aborted();
+    const finish = (because: string): void => {
+      clearTimeout(deadline);
+      clearTimeout(stall);
+      options.signal?.removeEventListener('abort', aborted);
+      resolve({ ok: because === '', because, ...output });
+    };
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stall?.refresh();
+      output.stdout = (output.stdout + text).slice(-OUTPUT_KEPT);
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stall?.refresh();
+      output.stderr = (output.stderr + text).slice(-OUTPUT_KEPT);
+      options.onStderr?.(text);
+    });
+    child.once('spawn', () => {
+      if (child.pid !== undefined) options.onSpawn?.(child.pid);
+    });
+    child.once('error', (cause) => finish(`${tool} could not be run: ${describe(cause)}`));
+    child.once('close', (code, signal) => {
+      if (code === 0 && ended === '') return finish('');
+      const how =
+        ended !== '' ? ended : code === null ? `was ended by ${signal ?? 'a signal'}` : `failed with ${code}`;
+      const lines = lastLines(`${output.stdout}\n${output.stderr}`);
+      finish(`${tool} ${how}${lines === '' ? '' : `:\n${lines}`}`);
+    });
+  });
+}
+
+/** The last lines that say something; a carriage return ends a line too (progress reports). */
+export function lastLines(text: string): string {
+  const lines = text.split(/[\r\n]+/).filter((line) => line.trim() !== '');
+  return lines.slice(-LINES_SHOWN).join('\n');
+}
+
+export function asUser(owner: Owner | undefined): { uid?: number; gid?: number } {
+  return owner === undefined ? {} : { uid: owner.uid, gid: owner.gid };
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (cause) {
+    // ESRCH: it ended by itself in the meantime, which is what was wanted.
+    if (!isNodeError(cause) || cause.code !== 'ESRCH') throw cause;
+  }
+}
+
+export function isNodeError(cause: unknown): cause is NodeJS.ErrnoException {
+  return cause instanceof Error && 'code' in cause;
+}
