@@ -4,6 +4,29 @@ export type { ErrorFields } from './error-fields.ts';
 export { type Delivery, FrameReader, type FrameSink } from './frame.ts';
 export * from './frontend.ts';
 export { FRAME_BYTES_MAX, type FrameLimits, LIMITS_BEFORE_AUTHENTICATION } from './limits.ts';
+export { saslprep } from './saslprep.ts';
+export {
+  type ScramClientFailure,
+  type ScramClientStart,
+  type ScramCredential,
+  scramClientFinal,
+  scramClientFirst,
+  scramClientVerify,
+} from './scram-client.ts';
+export {
+  type ScramServerExchange,
+  type ScramServerFailure,
+  scramServerFinal,
+  scramServerFirst,
+} from './scram-server.ts';
+export {
+  buildVerifier,
+  mockVerifier,
+  parseVerifier,
+  renderVerifier,
+  SCRAM_SHA_256,
+  type Verifier,
+} from './scram-verifier.ts';
 export { SQLSTATE, type Sqlstate } from './sqlstate.ts';
 export {
   type CancelTarget,
