@@ -1,0 +1,70 @@
+/** Puts the rendered configuration in its place, and the signal files that decide whether a start is a standby's. */
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cleanAutoConf, HEADER, renderHba, renderPassFile, renderPostgresqlConf } from './conf.ts';
+import type { ControlData } from './control-data.ts';
+import { readIfThere, removeFile, syncFolder, writeWhole } from './files.ts';
+import type { Place } from './place.ts';
+import type { ConfigWritten, DesiredConfig, Role } from './types.ts';
+
+export async function writeConfigFiles(
+  place: Place,
+  desired: DesiredConfig,
+  control: ControlData | undefined,
+): Promise<ConfigWritten> {
+  const { settings, owner } = place;
+  const conf = renderPostgresqlConf({
+    settings,
+    scope: place.scope,
+    name: place.name,
+    socketDir: place.socketDir,
+    passFile: place.passFile,
+    as: desired.as,
+    upstream: desired.upstream,
+    slot: desired.slot,
+    parameters: { ...desired.parameters, ...settings.parameters },
+    control,
+  });
+  const hba = renderHba(settings, desired.pgHba ?? settings.pg_hba);
+  await keepBase(place);
+  await writePassFile(place);
+  const changes = [
+    await writeWhole(join(place.dataDir, 'pg_hba.conf'), hba, { owner }),
+    await cleanAuto(place),
+    await writeWhole(join(place.dataDir, 'postgresql.conf'), conf, { owner }),
+  ];
+  return { changed: changes.includes(true) };
+}
+
+export async function writePassFile(place: Place): Promise<void> {
+  await writeWhole(place.passFile, renderPassFile(place.settings), { owner: place.owner });
+}
+
+/**
+ * Makes the next start what it is meant to be. A standby without `standby.signal` would come up as a second primary, so
+ * it is written before anything else is done.
+ */
+export async function writeSignals(place: Place, as: Role): Promise<void> {
+  const standby = join(place.dataDir, 'standby.signal');
+  if (as === 'standby') await writeWhole(standby, '', { owner: place.owner });
+  else await removeFile(standby);
+  for (const name of ['recovery.signal', 'promote', 'recovery.conf'])
+    await removeFile(join(place.dataDir, name));
+  await cleanAuto(place);
+  await syncFolder(place.dataDir);
+}
+
+async function cleanAuto(place: Place): Promise<boolean> {
+  const path = join(place.dataDir, 'postgresql.auto.conf');
+  const content = await readIfThere(path);
+  return content === undefined ? false : writeWhole(path, cleanAutoConf(content), { owner: place.owner });
+}
+
+/** What initdb wrote is kept under the name that it is included by. */
+async function keepBase(place: Place): Promise<void> {
+  const path = join(place.dataDir, 'postgresql.conf');
+  const base = join(place.dataDir, 'postgresql.base.conf');
+  const found = await readIfThere(path);
+  if (found === undefined || found.startsWith(HEADER) || (await readIfThere(base)) !== undefined) return;
+  await rename(path, base);
+}
