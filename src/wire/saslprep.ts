@@ -14,12 +14,14 @@ const VANISHING =
 /** The form of `password` that keys are derived from. */
 export function saslprep(password: string): string {
   if (/^[\0-\x7f]*$/.test(password)) return password;
-  const prepared = password.replace(OTHER_SPACES, ' ').replace(VANISHING, '').normalize('NFKC');
-  return isAllowed(prepared) ? prepared : password;
+  const mapped = password.replace(OTHER_SPACES, ' ').replace(VANISHING, '');
+  // The RFC judges the normalized text, PostgreSQL the text before: U+1F13B is refused though it becomes an "L".
+  // It also makes us independent of the Unicode version in Node: what 3.2 does not know is never normalized.
+  return isAllowed(mapped) ? mapped.normalize('NFKC') : password;
 }
 
-function isAllowed(prepared: string): boolean {
-  const codePoints = Array.from(prepared, (character) => character.codePointAt(0) ?? 0);
+function isAllowed(mapped: string): boolean {
+  const codePoints = Array.from(mapped, (character) => character.codePointAt(0) ?? 0);
   if (codePoints.length === 0) return false;
   if (codePoints.some((point) => isSurrogate(point) || isIn(PROHIBITED, point) || isIn(UNASSIGNED, point))) {
     return false;
