@@ -1,0 +1,327 @@
+/**
+ * One cycle's decision: observation in, one action with its reason out, memory carried along. Total: every observation
+ * has an answer, and where something is not known the answer is the one that cannot make a second writer.
+ *
+ * States are data directory x process x role x lock (see observation.ts). Events are not inputs: whatever woke the
+ * loop, the whole state is looked at again, so a lost event costs time and never correctness.
+ *
+ * Invariants, in the order in which the code asks:
+ *  1. A server that may be a primary runs only under a living lease of ours; else it is demoted before anything else.
+ *  2. `start-primary` and `promote` are decided only while the lock is `mine` with time left (the shell checks the key
+ *     again in the store, and that the fence is armed, right before it acts).
+ *  3. `release` is decided only while PostgreSQL is stopped, or has no data.
+ *  4. Data is thrown away only where it is half-made, or while a usable leader exists to take it from again.
+ *  5. Nothing is decided on a silent store but to stop, or to go on as a standby.
+ */
+import type { Lock, Memory, Observation } from './observation.ts';
+import { asCandidate, bestCandidate, mayRace } from './rank.ts';
+import type { Reason } from './reasons.ts';
+import { requestAsLeader, requestAsStandby } from './switchover.ts';
+
+/** `immediate`: the lock is gone, sessions are cut now. `offline`: the lease still lives for a moment, a fast stop fits in. */
+export type DemoteMode = 'immediate' | 'offline';
+
+export type Action =
+  | { readonly do: 'wait' }
+  /** Stay leader; the shell does a leader's housekeeping (status, history, slots, configuration). */
+  | { readonly do: 'lead' }
+  | { readonly do: 'ask-peers' }
+  /** Race for `initialize`, then initdb. */
+  | { readonly do: 'bootstrap' }
+  | { readonly do: 'discard-data' }
+  | { readonly do: 'clone'; readonly from: string }
+  | { readonly do: 'rejoin'; readonly from: string }
+  | { readonly do: 'start-standby'; readonly upstream: string | undefined }
+  | { readonly do: 'start-primary' }
+  | { readonly do: 'follow'; readonly upstream: string }
+  | { readonly do: 'acquire-leader' }
+  | { readonly do: 'promote' }
+  | { readonly do: 'demote'; readonly mode: DemoteMode }
+  | { readonly do: 'hand-over'; readonly candidate: string }
+  | { readonly do: 'release' }
+  | { readonly do: 'clear-request' }
+  | { readonly do: 'cancel-job' }
+  /** The data is another cluster's: end the agent with a clear error. */
+  | { readonly do: 'refuse' };
+
+export interface Decision {
+  readonly action: Action;
+  readonly because: Reason;
+  readonly memory: Memory;
+}
+
+type Choice = readonly [Action, Reason];
+
+/** A promotion is not begun with less lease than this: it would be fenced half-way. */
+const PROMOTE_NEEDS_MS = 500;
+
+/** Decides one cycle. */
+export function decide(o: Observation): Decision {
+  const memory = remember(o);
+  const [action, because] = choose({ ...o, memory });
+  const isGivingAway = action.do === 'release' || action.do === 'hand-over';
+  return { action, because, memory: isGivingAway ? { ...memory, standBackUntil: o.now + 2 * o.limits.ttlMs } : memory };
+}
+
+function remember(o: Observation): Memory {
+  const { memory, lock, local, cluster } = o;
+  const isLeaderless = lock.is === 'none';
+  const isCutOff =
+    local.process === 'running' && local.role === 'standby' && !local.streaming && lock.is === 'other' && cluster.leader?.isUsable === true;
+  const isStandingBack = memory.standBackUntil !== undefined && o.now < memory.standBackUntil && lock.is !== 'other';
+  return {
+    leaderlessSince: isLeaderless ? (memory.leaderlessSince ?? o.now) : undefined,
+    notStreamingSince: isCutOff ? (memory.notStreamingSince ?? o.now) : undefined,
+    standBackUntil: isStandingBack ? memory.standBackUntil : undefined,
+  };
+}
+
+function choose(o: Observation): Choice {
+  const { local, cluster } = o;
+  if (o.job !== undefined) return whileJobRuns(o, o.job.kind);
+  if (mayWrite(o)) {
+    const stop = whenUnsafeToWrite(o);
+    if (stop !== undefined) return stop;
+  }
+  if (isForeign(local.systemId, cluster.systemId) && !o.isBootstrapping) return [{ do: 'refuse' }, 'system-id-mismatch'];
+  switch (local.data) {
+    case 'unreadable':
+      return holds(o.lock) && local.process === 'stopped'
+        ? [{ do: 'release' }, 'data-directory-unreadable']
+        : [{ do: 'wait' }, 'data-directory-unreadable'];
+    case 'half-made':
+      return whenHalfMade(o);
+    case 'empty':
+      return whenEmpty(o);
+    case 'whole':
+      return whenWhole(o);
+  }
+}
+
+const holds = (lock: Lock): boolean => lock.is === 'mine' || lock.is === 'named';
+
+const isForeign = (mine: string | undefined, theirs: string | undefined): boolean =>
+  mine !== undefined && theirs !== undefined && theirs !== '' && mine !== theirs;
+
+/** A server that runs and is not known to be a standby may be acknowledging writes. */
+function mayWrite(o: Observation): boolean {
+  const { process, role } = o.local;
+  return process !== 'stopped' && role !== 'standby' && !(process === 'starting' && role === 'unknown');
+}
+
+/** Invariant 1. Undefined = the lease protects this server, or nobody can be hurt yet. */
+function whenUnsafeToWrite(o: Observation): Choice | undefined {
+  const { lock, now, limits } = o;
+  switch (lock.is) {
+    case 'mine':
+      return now < lock.deadline - limits.stepDownMs ? undefined : [{ do: 'demote', mode: 'offline' }, 'lease-running-out'];
+    case 'unknown':
+      if (lock.deadline === undefined) return [{ do: 'demote', mode: 'offline' }, 'store-unreachable'];
+      return now < lock.deadline - limits.stepDownMs
+        ? [{ do: 'wait' }, 'store-unreachable-lease-alive']
+        : [{ do: 'demote', mode: 'offline' }, 'lease-running-out'];
+    case 'lost':
+      return [{ do: 'demote', mode: 'immediate' }, 'lease-lost'];
+    case 'other':
+      return [{ do: 'demote', mode: 'immediate' }, 'leader-is-another'];
+    case 'named':
+      return [{ do: 'acquire-leader' }, 'key-names-us'];
+    case 'none':
+      // An old primary must not lead again where a newer timeline has acknowledged writes.
+      return (o.local.timeline ?? 0) >= o.cluster.newestTimeline && o.local.timeline !== undefined
+        ? [{ do: 'acquire-leader' }, 'primary-without-leader-key']
+        : [{ do: 'demote', mode: 'immediate' }, 'timeline-outdated'];
+  }
+}
+
+/** A long job owns PostgreSQL; only the loss of what it rests on interrupts it. */
+function whileJobRuns(o: Observation, kind: NonNullable<Observation['job']>['kind']): Choice {
+  const wait: Choice = [{ do: 'wait' }, 'job-running'];
+  if (kind !== 'promote' && kind !== 'start-primary' && kind !== 'hand-over') return wait;
+  const isProtected = (o.lock.is === 'mine' || o.lock.is === 'unknown') && o.now < (o.lock.deadline ?? 0) - o.limits.stepDownMs;
+  if (isProtected) return wait;
+  // It has given the key away itself, at its end.
+  if (kind === 'hand-over' && o.local.process === 'stopped') return wait;
+  return o.local.process === 'stopped' ? [{ do: 'cancel-job' }, 'job-obsolete'] : [{ do: 'demote', mode: 'immediate' }, 'job-obsolete'];
+}
+
+function whenHalfMade(o: Observation): Choice {
+  if (o.local.process !== 'stopped') return [{ do: 'wait' }, 'server-changing-state'];
+  if (holds(o.lock)) return [{ do: 'release' }, 'leader-without-data'];
+  return [{ do: 'discard-data' }, 'data-directory-half-made'];
+}
+
+function whenEmpty(o: Observation): Choice {
+  const { cluster, lock } = o;
+  if (isBackingOff(o)) return [{ do: 'wait' }, 'backing-off'];
+  switch (lock.is) {
+    case 'mine':
+    case 'named':
+      return [{ do: 'release' }, 'leader-without-data'];
+    case 'unknown':
+      return [{ do: 'wait' }, 'store-unreachable-empty'];
+    case 'lost':
+    case 'none':
+      if (cluster.systemId === '') return [{ do: 'wait' }, 'cluster-being-made'];
+      if (cluster.systemId !== undefined) return [{ do: 'wait' }, 'no-leader-to-clone-from'];
+      return o.self.isNofailover ? [{ do: 'wait' }, 'tagged-nofailover'] : [{ do: 'bootstrap' }, 'no-cluster-yet'];
+    case 'other':
+      if (cluster.systemId === '') return [{ do: 'wait' }, 'cluster-being-made'];
+      if (cluster.leader?.isUsable !== true) return [{ do: 'wait' }, 'leader-not-ready'];
+      return [{ do: 'clone', from: lock.leader }, 'empty-data-directory'];
+  }
+}
+
+function whenWhole(o: Observation): Choice {
+  switch (o.local.process) {
+    case 'starting':
+    case 'stopping':
+      return [{ do: 'wait' }, 'server-changing-state'];
+    case 'stopped':
+      return whenStopped(o);
+    case 'running':
+      return whenRunning(o);
+  }
+}
+
+function whenRunning(o: Observation): Choice {
+  switch (o.local.role) {
+    case 'standby':
+      return whenStandby(o);
+    case 'primary':
+      return whenLeading(o);
+    case 'unknown':
+      // It does not answer; the lease and the fence go on protecting everybody meanwhile.
+      return [{ do: 'wait' }, 'server-changing-state'];
+  }
+}
+
+function whenStopped(o: Observation): Choice {
+  const { lock } = o;
+  switch (lock.is) {
+    case 'mine':
+      return isBackingOff(o) && o.peers !== undefined ? [{ do: 'wait' }, 'backing-off'] : whenDeadLeader(o);
+    case 'named':
+      return [{ do: 'acquire-leader' }, 'key-names-us'];
+    case 'lost':
+    case 'none':
+      if (o.isBootstrapping && o.cluster.systemId === '') return [{ do: 'acquire-leader' }, 'cluster-made-here'];
+      if (o.cluster.systemId === '') return [{ do: 'wait' }, 'cluster-being-made'];
+      if (o.memory.standBackUntil !== undefined) return [{ do: 'wait' }, 'standing-back'];
+      return startStandby(o, undefined, 'leader-unknown');
+    case 'unknown':
+      // A new cluster's first start must be as its primary; it waits for the store.
+      if (o.isBootstrapping) return [{ do: 'wait' }, 'store-unreachable-empty'];
+      return startStandby(o, undefined, 'store-unreachable-standby');
+    case 'other':
+      return whenStoppedUnderLeader(o, lock.leader);
+  }
+}
+
+/** PostgreSQL died, or was not started yet, under our own key. */
+function whenDeadLeader(o: Observation): Choice {
+  if (o.isBootstrapping) return [{ do: 'start-primary' }, 'cluster-made-here'];
+  if (o.local.role === 'standby') return startStandby(o, undefined, 'leader-key-won');
+  if (o.peers === undefined) return [{ do: 'ask-peers' }, 'positions-unknown'];
+  if (bestCandidate(o.peers, o.cluster) !== undefined) return [{ do: 'release' }, 'postgres-died-candidate-ready'];
+  return [{ do: 'start-primary' }, 'postgres-died-no-candidate'];
+}
+
+function whenStoppedUnderLeader(o: Observation, name: string): Choice {
+  const { leader } = o.cluster;
+  if (isBackingOff(o)) return [{ do: 'wait' }, 'backing-off'];
+  if (leader?.isUsable !== true) {
+    return o.local.role === 'standby' ? startStandby(o, name, 'leader-known') : [{ do: 'wait' }, 'leader-not-ready'];
+  }
+  switch (leader.divergence) {
+    case 'none':
+      return startStandby(o, name, 'leader-known');
+    case 'unknown':
+      // A former primary that starts as a standby in error cannot be told from a good one by its clients.
+      return o.local.role === 'standby' ? startStandby(o, name, 'leader-known') : [{ do: 'wait' }, 'history-unclear'];
+    case 'diverged':
+      return rejoin(o, name, 'diverged');
+  }
+}
+
+function rejoin(o: Observation, from: string, because: Reason): Choice {
+  if (isBackingOff(o)) return [{ do: 'wait' }, 'backing-off'];
+  // pg_rewind reads the leader's timeline from its control file, which a promotion alone does not update.
+  if (o.cluster.leader?.hasCheckpointed !== true) return [{ do: 'wait' }, 'leader-checkpoint-pending'];
+  return [{ do: 'rejoin', from }, because];
+}
+
+function startStandby(o: Observation, upstream: string | undefined, because: Reason): Choice {
+  return isBackingOff(o) ? [{ do: 'wait' }, 'backing-off'] : [{ do: 'start-standby', upstream }, because];
+}
+
+function whenStandby(o: Observation): Choice {
+  const { lock } = o;
+  switch (lock.is) {
+    case 'mine':
+      return o.now < lock.deadline - PROMOTE_NEEDS_MS
+        ? [{ do: 'promote' }, 'leader-key-won']
+        : [{ do: 'wait' }, 'lease-too-short-to-promote'];
+    case 'named':
+      return [{ do: 'acquire-leader' }, 'key-names-us'];
+    case 'unknown':
+      return [{ do: 'wait' }, 'store-unreachable-standby'];
+    case 'lost':
+    case 'none':
+      return whenLeaderless(o);
+    case 'other':
+      return whenFollowing(o, lock.leader);
+  }
+}
+
+function whenLeaderless(o: Observation): Choice {
+  const forMs = o.now - (o.memory.leaderlessSince ?? o.now);
+  switch (requestAsStandby(o, forMs).is) {
+    case 'ours':
+      return [{ do: 'acquire-leader' }, 'requested-candidate'];
+    case 'theirs':
+      return [{ do: 'wait' }, 'candidate-goes-first'];
+    case 'open':
+      break;
+  }
+  if (o.memory.standBackUntil !== undefined) return [{ do: 'wait' }, 'standing-back'];
+  if (isBackingOff(o)) return [{ do: 'wait' }, 'backing-off'];
+  if (o.peers === undefined) return [{ do: 'ask-peers' }, 'positions-unknown'];
+  const verdict = mayRace(asCandidate(o.self, o.local), o.peers, o.cluster);
+  if (verdict.may) return [{ do: 'acquire-leader' }, 'best-candidate'];
+  return verdict.isCourtesy && forMs >= o.limits.courtesyMs
+    ? [{ do: 'acquire-leader' }, 'courtesy-over']
+    : [{ do: 'wait' }, verdict.because];
+}
+
+function whenFollowing(o: Observation, name: string): Choice {
+  const { local, memory, cluster } = o;
+  if (cluster.leader?.isUsable === true && !local.streaming && cluster.leader.divergence === 'diverged') {
+    return rejoin(o, name, 'diverged');
+  }
+  if (local.upstream !== name) return [{ do: 'follow', upstream: name }, 'upstream-changed'];
+  const cutOffMs = memory.notStreamingSince === undefined ? 0 : o.now - memory.notStreamingSince;
+  if (cutOffMs >= o.limits.streamPatienceMs) return rejoin(o, name, 'not-streaming');
+  return [{ do: 'wait' }, 'following'];
+}
+
+/** A running primary under a living lease of ours (all else was stopped by invariant 1). */
+function whenLeading(o: Observation): Choice {
+  const request = requestAsLeader(o);
+  switch (request.is) {
+    case 'none':
+      return [{ do: 'lead' }, 'lease-held'];
+    case 'later':
+      return [{ do: 'lead' }, request.because];
+    case 'ask-peers':
+      return [{ do: 'ask-peers' }, 'positions-unknown'];
+    case 'drop':
+      return [{ do: 'clear-request' }, request.because];
+    case 'hand-over':
+      return [{ do: 'hand-over', candidate: request.candidate }, 'switchover-requested'];
+  }
+}
+
+function isBackingOff(o: Observation): boolean {
+  return o.retryAt !== undefined && o.now < o.retryAt;
+}

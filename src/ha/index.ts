@@ -1,0 +1,15 @@
+/** The door of `ha`: observation in, decision out. Pure. */
+export { type Action, type Decision, type DemoteMode, decide } from './decide.ts';
+export {
+  type Blow,
+  type FenceEvent,
+  type FenceState,
+  type FenceStep,
+  fenceDeadline,
+  idleFence,
+  stepFence,
+  strikePlan,
+} from './fence.ts';
+export * from './observation.ts';
+export { type Candidate, bestCandidate, compareCandidates, mayRace, type RaceVerdict, whyIneligible } from './rank.ts';
+export { explain, REASONS, type Reason } from './reasons.ts';

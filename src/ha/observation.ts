@@ -1,0 +1,152 @@
+/**
+ * What one cycle of the agent knows, as a value. The shell fills it in; `decide` reads nothing else, so a cycle
+ * can be written down, replayed and simulated. Times are monotonic milliseconds, LSNs are bytes.
+ *
+ * Nothing here is guessed: what was not seen is `undefined` or `unknown`, and `decide` takes the careful branch.
+ */
+
+/** `half-made`: a clone or initdb did not finish there. `unreadable`: exists, but cannot be looked into. */
+export type DataDirectory = 'empty' | 'half-made' | 'whole' | 'unreadable';
+
+/** The postmaster of our data directory. `starting` includes crash recovery: it does not yet take connections. */
+export type ServerProcess = 'stopped' | 'starting' | 'running' | 'stopping';
+
+/** PostgreSQL's own role: running, as it says; stopped, as its files say. Not the same as holding the leader key. */
+export type ServerRole = 'primary' | 'standby' | 'unknown';
+
+export interface LocalServer {
+  readonly data: DataDirectory;
+  readonly process: ServerProcess;
+  readonly role: ServerRole;
+  /** Stopped without a shutdown checkpoint, so its last WAL may be newer than what its control file says. */
+  readonly crashed: boolean;
+  readonly systemId: string | undefined;
+  readonly timeline: number | undefined;
+  /** Primary: flushed. Running standby: the farther of received and replayed. Stopped: last checkpoint or end of recovery. */
+  readonly lsn: number | undefined;
+  /** Running standby: its WAL receiver streams now. */
+  readonly streaming: boolean;
+  /** Running standby: the member that `primary_conninfo` names. */
+  readonly upstream: string | undefined;
+}
+
+/**
+ * The leader key, seen from here.
+ * - `mine`: it hangs on our lease and the lease lives until `deadline` at least (fence margin already taken off).
+ * - `named`: it names us, but hangs on a lease of an earlier life of this agent.
+ * - `lost`: we held it, the store says it is gone or someone else's, and PostgreSQL has not been stopped since.
+ * - `unknown`: the store has not been heard lately; `deadline` if we held the key when it was last heard.
+ */
+export type Lock =
+  | { readonly is: 'mine'; readonly deadline: number }
+  | { readonly is: 'named' }
+  | { readonly is: 'lost' }
+  | { readonly is: 'other'; readonly leader: string }
+  | { readonly is: 'none' }
+  | { readonly is: 'unknown'; readonly deadline: number | undefined };
+
+/** The member that holds the leader key, as its own key describes it. */
+export interface LeaderFacts {
+  readonly name: string;
+  /** Running as a primary, by its own word. */
+  readonly isUsable: boolean;
+  /** It has written a checkpoint on its present timeline, so that pg_rewind finds it in the control file. */
+  readonly hasCheckpointed: boolean;
+  /**
+   * Our WAL against the leader's timeline history, as the leader itself told it: `diverged` = we have WAL that it has
+   * not, so following it as we are would fail or, worse, serve data that the cluster never kept. `unknown`: not asked
+   * (we stream, so it cannot be), or it did not answer.
+   */
+  readonly divergence: 'none' | 'diverged' | 'unknown';
+}
+
+/** The `failover` key. `dueInMs` <= 0 means now; requests without a schedule have 0. */
+export interface LeaderRequest {
+  readonly leader: string | undefined;
+  readonly candidate: string | undefined;
+  readonly dueInMs: number;
+}
+
+export interface ClusterFacts {
+  /** `initialize`: undefined = no cluster, '' = being made, else the system identifier. */
+  readonly systemId: string | undefined;
+  /** Present only while the leader key names another member. */
+  readonly leader: LeaderFacts | undefined;
+  readonly newestTimeline: number;
+  /** The leader's last published position. */
+  readonly optime: number | undefined;
+  readonly request: LeaderRequest | undefined;
+  readonly maximumLagBytes: number;
+}
+
+/** What decides between standbys beside their position; from the member's tags. */
+export interface Standing {
+  readonly name: string;
+  readonly isNofailover: boolean;
+  readonly priority: number;
+  /** In the city (tag `city`) of the member that led last; false where no such tags are given. */
+  readonly isSameCity: boolean;
+}
+
+/** The answer of one peer's REST API to our question for its position; peers that did not answer are not listed. */
+export interface PeerAnswer extends Standing {
+  readonly isRunning: boolean;
+  readonly role: ServerRole;
+  readonly timeline: number | undefined;
+  readonly lsn: number | undefined;
+}
+
+export type JobKind =
+  | 'bootstrap'
+  | 'clone'
+  | 'rejoin'
+  | 'discard-data'
+  | 'start-standby'
+  | 'start-primary'
+  | 'promote'
+  | 'demote'
+  | 'hand-over';
+
+/** What `decide` remembers from cycle to cycle; it goes in and comes out, and is kept nowhere else. */
+export interface Memory {
+  /** Since when there is no leader. */
+  readonly leaderlessSince: number | undefined;
+  /** Since when our running standby, with a usable leader, does not stream. */
+  readonly notStreamingSince: number | undefined;
+  /** We gave leadership away: until then others go first. */
+  readonly standBackUntil: number | undefined;
+}
+
+export const freshMemory: Memory = {
+  leaderlessSince: undefined,
+  notStreamingSince: undefined,
+  standBackUntil: undefined,
+};
+
+export interface Limits {
+  readonly ttlMs: number;
+  /** Begin to step down this long before the fence would strike, so that it need not. */
+  readonly stepDownMs: number;
+  /** How long a better, answering candidate is waited for before a lesser one goes ahead. */
+  readonly courtesyMs: number;
+  /** How long a standby may fail to stream from a usable leader before it is rebuilt. */
+  readonly streamPatienceMs: number;
+}
+
+export interface Observation {
+  readonly now: number;
+  readonly self: Standing;
+  readonly local: LocalServer;
+  readonly lock: Lock;
+  readonly cluster: ClusterFacts;
+  /** Asked in this cycle or just before; undefined = not asked. */
+  readonly peers: readonly PeerAnswer[] | undefined;
+  /** The one long job that runs now; its results carry its epoch, and older epochs' results are discarded. */
+  readonly job: { readonly kind: JobKind; readonly epoch: number } | undefined;
+  /** We won the race for `initialize` and have not finished making the cluster. */
+  readonly isBootstrapping: boolean;
+  /** After a failed job: not before then again. */
+  readonly retryAt: number | undefined;
+  readonly memory: Memory;
+  readonly limits: Limits;
+}

@@ -1,0 +1,65 @@
+/**
+ * Who may take the leader key, and who should. Rules, in this order: never a `nofailover` member, never one that is
+ * behind the cluster's timeline or too far behind its last known position; then the most WAL, the highest
+ * `failover_priority`, the late leader's city, the name. The order is total, so equals never wait for each other.
+ *
+ * Only peers that answer count: silence of a dead host must not stop an election. The store's create-if-absent has
+ * the last word; the rank only keeps the second-best from being faster than the best.
+ */
+import type { ClusterFacts, LocalServer, PeerAnswer, Standing } from './observation.ts';
+import type { Reason } from './reasons.ts';
+
+export interface Candidate extends Standing {
+  readonly timeline: number | undefined;
+  readonly lsn: number | undefined;
+}
+
+/** Why `candidate` may not lead; undefined = it may. `optime` that is unknown bounds nothing: there is nothing to compare with. */
+export function whyIneligible(candidate: Candidate, cluster: Pick<ClusterFacts, 'newestTimeline' | 'optime' | 'maximumLagBytes'>): Reason | undefined {
+  if (candidate.isNofailover || candidate.priority <= 0) return 'tagged-nofailover';
+  if (candidate.lsn === undefined) return 'position-unknown';
+  // A standby of an older timeline lacks what was acknowledged on the newer one.
+  if ((candidate.timeline ?? 0) < cluster.newestTimeline) return 'behind-timeline';
+  if (cluster.optime !== undefined && cluster.optime - candidate.lsn > cluster.maximumLagBytes) return 'lag-too-great';
+  return undefined;
+}
+
+/** Negative when `left` should lead rather than `right`. A total order over different names. */
+export function compareCandidates(left: Candidate, right: Candidate): number {
+  return (
+    (right.timeline ?? 0) - (left.timeline ?? 0) ||
+    (right.lsn ?? 0) - (left.lsn ?? 0) ||
+    right.priority - left.priority ||
+    Number(right.isSameCity) - Number(left.isSameCity) ||
+    (left.name < right.name ? -1 : left.name > right.name ? 1 : 0)
+  );
+}
+
+export type RaceVerdict =
+  | { readonly may: true }
+  /** `isCourtesy`: only waiting for a better one to act; after a while the lesser one goes ahead. */
+  | { readonly may: false; readonly because: Reason; readonly isCourtesy: boolean };
+
+/** May this running standby try for the leader key, given what its peers answered? */
+export function mayRace(self: Candidate, peers: readonly PeerAnswer[], cluster: ClusterFacts): RaceVerdict {
+  const why = whyIneligible(self, cluster);
+  if (why !== undefined) return { may: false, because: why, isCourtesy: false };
+  // A primary that answers without a lease has a broken fence: taking over beside it would make two writers.
+  if (peers.some((peer) => peer.isRunning && peer.role === 'primary')) {
+    return { may: false, because: 'primary-still-alive', isCourtesy: false };
+  }
+  const best = bestCandidate(peers, cluster);
+  if (best !== undefined && compareCandidates(best, self) < 0) return { may: false, because: 'better-candidate', isCourtesy: true };
+  return { may: true };
+}
+
+/** The best of those peers that are running standbys and may lead; undefined when there is none. */
+export function bestCandidate(peers: readonly PeerAnswer[], cluster: ClusterFacts): PeerAnswer | undefined {
+  return peers
+    .filter((peer) => peer.isRunning && peer.role === 'standby' && whyIneligible(peer, cluster) === undefined)
+    .sort(compareCandidates)[0];
+}
+
+export function asCandidate(self: Standing, local: LocalServer): Candidate {
+  return { ...self, timeline: local.timeline, lsn: local.lsn };
+}
