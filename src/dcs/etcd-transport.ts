@@ -1,0 +1,174 @@
+/**
+ * Calls to etcd as a cluster: which endpoint, how long, and what may be tried again where. A repeatable call
+ * (a read, a keep-alive) goes on to the next endpoint when one fails or takes more than its share of the time.
+ * A change is sent again only if provably no byte of it left; otherwise the caller hears `unknown`.
+ */
+import type { z } from 'zod';
+import { background, type Clock, type Log, pause } from '../base/index.ts';
+import { DcsError } from './dcs-error.ts';
+import { encode, type Json } from './etcd-codec.ts';
+import { type Endpoint, Endpoints } from './etcd-endpoints.ts';
+import { type Failure, failureIn } from './etcd-failure.ts';
+import { post } from './etcd-http.ts';
+
+/** `change` is not sent twice; `repeatable` may be, because twice is as good as once. */
+export type CallKind = 'repeatable' | 'change';
+
+export interface CallOptions<T> {
+  readonly path: string;
+  readonly body: Json;
+  readonly kind: CallKind;
+  readonly timeoutMs: number;
+  readonly answer: z.ZodType<T>;
+}
+
+type Attempt<T> =
+  | { readonly kind: 'done'; readonly value: T }
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly mayHaveHappened: boolean };
+
+const ROUND_PAUSE_MS = 100;
+
+export class EtcdTransport {
+  readonly endpoints: Endpoints;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #isClosed = false;
+  #isGoingHome = false;
+
+  constructor(urls: readonly string[], deps: { readonly clock: Clock; readonly log: Log }) {
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+    this.endpoints = new Endpoints(urls, deps);
+  }
+
+  /** Tries endpoints until one answers or the time is up. Rejects with `DcsError`. */
+  async call<T>(options: CallOptions<T>): Promise<T> {
+    const deadline = this.#clock.now() + options.timeoutMs;
+    const problems = new Map<string, Failure>();
+    for (;;) {
+      const order = this.endpoints.inOrder();
+      for (const [index, endpoint] of order.entries()) {
+        const leftMs = deadline - this.#clock.now();
+        if (leftMs <= 0) throw outOfTime(options, problems);
+        const attempt = await this.#attempt(endpoint, options, {
+          leftMs,
+          shareMs: leftMs / this.#shares(order.slice(index)),
+        });
+        if (attempt.kind === 'done') {
+          this.#considerHome();
+          return attempt.value;
+        }
+        const { failure } = attempt;
+        if (failure.isDefinite)
+          throw new DcsError('refused', failure.reason, `etcd refused: ${failure.detail}`);
+        if (attempt.mayHaveHappened && options.kind === 'change') {
+          throw new DcsError(
+            'unknown',
+            failure.reason,
+            `${endpoint.url}: ${failure.detail}; the change may have happened`,
+          );
+        }
+        problems.set(endpoint.url, failure);
+      }
+      const leftMs = deadline - this.#clock.now();
+      if (leftMs <= ROUND_PAUSE_MS) throw outOfTime(options, problems);
+      await pause(ROUND_PAUSE_MS);
+    }
+  }
+
+  /** One attempt at one endpoint, for calls about that endpoint. Rejects with `DcsError`. */
+  async callAt<T>(endpoint: Endpoint, options: CallOptions<T>): Promise<T> {
+    const attempt = await this.#attempt(endpoint, options, {
+      leftMs: options.timeoutMs,
+      shareMs: options.timeoutMs,
+    });
+    if (attempt.kind === 'done') return attempt.value;
+    const { failure } = attempt;
+    const outcome = failure.isDefinite
+      ? 'refused'
+      : attempt.mayHaveHappened && options.kind === 'change'
+        ? 'unknown'
+        : 'not-sent';
+    throw new DcsError(outcome, failure.reason, `${endpoint.url}: ${failure.detail}`);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.endpoints.close();
+  }
+
+  async #attempt<T>(
+    endpoint: Endpoint,
+    options: CallOptions<T>,
+    waits: { readonly leftMs: number; readonly shareMs: number },
+  ): Promise<Attempt<T>> {
+    if (this.#isClosed) throw new DcsError('not-sent', 'closed', 'this connection to etcd was closed');
+    const result = await post(endpoint.pool, options.path, JSON.stringify(options.body), {
+      sendMs: waits.shareMs,
+      answerMs: options.kind === 'repeatable' ? waits.shareMs : waits.leftMs,
+    });
+    if (result.kind === 'failed') {
+      this.endpoints.failed(endpoint, result.because);
+      const failure = { isDefinite: false, reason: result.because, detail: result.detail };
+      return { kind: 'failed', failure, mayHaveHappened: result.sent };
+    }
+    const json = firstJson(result.text);
+    const failure = failureIn(result.status, json);
+    if (failure !== undefined && !failure.isDefinite) this.endpoints.failed(endpoint, failure.reason);
+    else this.endpoints.answered(endpoint);
+    if (failure !== undefined)
+      return { kind: 'failed', failure, mayHaveHappened: failure.reason !== 'gateway-disabled' };
+    const parsed = options.answer.safeParse(json);
+    if (parsed.success) return { kind: 'done', value: parsed.data };
+    const detail = `answer not understood: ${parsed.error.issues[0]?.message ?? ''}`;
+    return {
+      kind: 'failed',
+      failure: { isDefinite: false, reason: 'bad-answer', detail },
+      mayHaveHappened: true,
+    };
+  }
+
+  /** Into how many parts the time is cut: one for each endpoint in good standing, one for all suspects together. */
+  #shares(order: readonly Endpoint[]): number {
+    const well = order.filter((endpoint) => !this.endpoints.isSuspect(endpoint)).length;
+    return well === 0 ? order.length : well + (well < order.length ? 1 : 0);
+  }
+
+  /** After a detour: asks the endpoint of this host whether it is back, beside the calls, never in their way. */
+  #considerHome(): void {
+    const home = this.endpoints.homeToTry();
+    if (home === undefined || this.#isGoingHome) return;
+    this.#isGoingHome = true;
+    background(this.#log, 'return to the first etcd endpoint', this.#goHome(home));
+  }
+
+  async #goHome(home: Endpoint): Promise<void> {
+    const body = JSON.stringify({ key: encode('/'), count_only: true });
+    const result = await post(home.pool, '/v3/kv/range', body, { sendMs: 1000, answerMs: 1000 });
+    if (result.kind === 'answer' && result.status === 200) {
+      this.endpoints.answered(home);
+      this.endpoints.prefer(home);
+    } else if (!this.#isClosed) {
+      this.endpoints.failed(home, 'still not back');
+    }
+    this.#isGoingHome = false;
+  }
+}
+
+function outOfTime(options: CallOptions<unknown>, problems: ReadonlyMap<string, Failure>): DcsError {
+  const list = [...problems].map(([url, failure]) => `${url}: ${failure.detail}`).join('; ');
+  const reasons = [...problems.values()].map((failure) => failure.reason);
+  const reason = reasons.includes('gateway-disabled') ? 'gateway-disabled' : (reasons.at(-1) ?? 'timeout');
+  return new DcsError('not-sent', reason, `no answer from etcd within ${options.timeoutMs} ms (${list})`);
+}
+
+/** The body, or the first line of a body that is a stream; undefined when it is not JSON. */
+function firstJson(text: string): unknown {
+  const end = text.indexOf('\n');
+  try {
+    return JSON.parse(end < 0 ? text : text.slice(0, end));
+  } catch {
+    // Not JSON: the status alone must tell.
+    return undefined;
+  }
+}
