@@ -1,8 +1,12 @@
 /**
  * The classifier: a bounded cache of answers in front of the grammar. `classify` is total and synchronous; only
- * loading the grammar waits.
+ * loading the grammar waits. The cache is keyed by the exact text, so no answer is shared by two texts.
  */
+import { LRUCache } from 'lru-cache';
 import type { Classification } from './classification.ts';
+import { classifyTree, notLookedAt } from './classify.ts';
+import { type Grammar, loadGrammar } from './grammar.ts';
+import { isTree } from './tree.ts';
 
 /** Tells what kind of statement a text of SQL is. Never throws, whatever the text. */
 export interface Classifier {
@@ -11,6 +15,7 @@ export interface Classifier {
   stats(): ClassifierStats;
 }
 
+/** What the cache holds now, and what happened since the start. */
 export interface ClassifierStats {
   readonly cacheHits: number;
   readonly cacheMisses: number;
@@ -20,14 +25,95 @@ export interface ClassifierStats {
   readonly grammarsLost: number;
 }
 
+/** The bounds, all with defaults. */
 export interface ClassifierOptions {
-  /** Texts longer than this are not parsed (default 16 kB). Above about 18 kB a hostile text breaks the grammar's instance. */
+  /**
+   * Texts longer than this (in UTF-8) are not parsed: they are writes. At most 16 kB unless for a test: from about
+   * 18 kB on, a hostile text breaks the grammar's instance.
+   */
   readonly textBytesMax?: number;
   readonly cacheEntriesMax?: number;
   readonly cacheBytesMax?: number;
 }
 
-/** Loads the grammar (about 50 ms) and gives a classifier. */
-export async function loadClassifier(_options: ClassifierOptions = {}): Promise<Classifier> {
-  throw new Error('sql: loadClassifier is being built');
+/** Loads the grammar (about 50 ms) and gives a classifier. Rejects if libpg-query is not installed whole. */
+export async function loadClassifier(options: ClassifierOptions = {}): Promise<Classifier> {
+  return new CachingClassifier(await loadGrammar(), { ...DEFAULTS, ...options });
 }
+
+const DEFAULTS: Required<ClassifierOptions> = {
+  textBytesMax: 16 * 1024,
+  cacheEntriesMax: 10_000,
+  cacheBytesMax: 16 * 1024 * 1024,
+};
+
+class CachingClassifier implements Classifier {
+  readonly #grammar: Grammar;
+  readonly #textBytesMax: number;
+  readonly #cache: LRUCache<string, Classification>;
+  #hits = 0;
+  #misses = 0;
+
+  constructor(grammar: Grammar, limits: Required<ClassifierOptions>) {
+    this.#grammar = grammar;
+    this.#textBytesMax = limits.textBytesMax;
+    this.#cache = new LRUCache({
+      max: limits.cacheEntriesMax,
+      maxSize: limits.cacheBytesMax,
+      sizeCalculation: entryBytes,
+    });
+  }
+
+  classify(sql: string): Classification {
+    if (sql.length > this.#textBytesMax) return TOO_LONG;
+    const known = this.#cache.get(sql);
+    if (known !== undefined) {
+      this.#hits += 1;
+      return known;
+    }
+    this.#misses += 1;
+    const answer = this.#classifyAnew(sql);
+    if (answer !== GRAMMAR_NOT_READY) this.#cache.set(sql, answer);
+    return answer;
+  }
+
+  stats(): ClassifierStats {
+    return {
+      cacheHits: this.#hits,
+      cacheMisses: this.#misses,
+      cacheEntries: this.#cache.size,
+      cacheBytes: this.#cache.calculatedSize,
+      grammarsLost: this.#grammar.lost,
+    };
+  }
+
+  #classifyAnew(sql: string): Classification {
+    if (Buffer.byteLength(sql) > this.#textBytesMax) return TOO_LONG;
+    // What is not UTF-8 was decoded with a loss; and a NUL would end the text for the grammar, but not for us.
+    if (sql.includes('\uFFFD')) return NOT_UTF8;
+    if (sql.includes('\0')) return NOT_PARSED;
+    const parsed = this.#grammar.parse(sql);
+    switch (parsed.outcome) {
+      case 'parsed':
+        return isTree(parsed.tree) ? classifyTree(parsed.tree, sql) : NOT_PARSED;
+      case 'refused':
+        return NOT_PARSED;
+      case 'unready':
+        return GRAMMAR_NOT_READY;
+    }
+  }
+}
+
+const TOO_LONG = notLookedAt('too-long');
+const NOT_UTF8 = notLookedAt('not-utf8');
+const NOT_PARSED = notLookedAt('not-parsed');
+const GRAMMAR_NOT_READY = notLookedAt('grammar-not-ready');
+
+/** An upper bound: two bytes a character for the key, as much again for the texts of settings, and the objects. */
+function entryBytes(answer: Classification, sql: string): number {
+  const settings = answer.settings.length === 0 ? 0 : sql.length * 4 + answer.settings.length * SETTING_BYTES;
+  return ENTRY_BYTES + sql.length * 2 + settings;
+}
+
+const ENTRY_BYTES = 256;
+const SETTING_BYTES = 256;

@@ -53,7 +53,6 @@ export const SQL_REASONS = {
   'function-primary-only': 'it calls a function that fails or misleads on a standby',
   'function-not-known': 'it calls a function that is not known to be harmless',
   'relation-of-server': 'it reads a view of which each server has its own contents',
-  'reads-temporary': 'it reads a temporary object',
   'several-with-transaction': 'several statements in one text, one of which begins or ends a transaction',
   'several-with-setting': 'several statements in one text, one of which changes a setting',
   'statement-not-known': 'it is a statement of a kind not known to be harmless',
@@ -66,7 +65,8 @@ export const SQL_REASONS = {
   'grammar-not-ready': 'the grammar is being loaded again',
 
   // session
-  'creates-temporary': 'it creates a temporary object, which lives on one connection',
+  'creates-temporary': 'it creates a temporary relation, which lives on one connection',
+  'uses-temporary': 'it names the schema of temporary objects, which live on one connection',
   listens: 'it listens for notifications on one connection',
   'prepares-statement': 'it prepares or forgets a statement in SQL on one connection',
   'holds-cursor': 'it opens a cursor that outlives the transaction on one connection',

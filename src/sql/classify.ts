@@ -1,0 +1,87 @@
+/**
+ * A parsed text -> its classification. Several statements in one text travel as a unit, so the strictest decides: what
+ * binds the session, then what writes; a transaction's begin or end, or a setting, among others makes the
+ * whole a write, because the server runs them as one and the primary is right for any of it.
+ */
+import type { Classification, SettingStatement } from './classification.ts';
+import type { Part } from './part.ts';
+import type { SqlReason } from './reasons.ts';
+import { classifyStatement } from './statements.ts';
+import { listAt, numberAt, type Tree, treeAt } from './tree.ts';
+
+/** Classifies the tree of `sql` (libpg-query's object with `stmts`). */
+export function classifyTree(tree: Tree, sql: string): Classification {
+  const statements = listAt(tree, 'stmts');
+  const parts = statements.map((statement) => classifyStatement(treeAt(statement, 'stmt')));
+  const [first, second] = parts;
+  if (first === undefined) return EMPTY;
+  const settings = settingStatements(parts, statements, sql);
+  if (second === undefined) {
+    return Object.freeze({ ...asAnswer(first), statements: 1, settings, controlsTransaction: false });
+  }
+  const controlsTransaction = parts.some(isControl);
+  return Object.freeze({
+    ...asAnswer(strictest(parts, first)),
+    statements: parts.length,
+    settings,
+    controlsTransaction,
+  });
+}
+
+/** The answer for a text that was not parsed: the primary gets it untouched. */
+export function notLookedAt(because: SqlReason): Classification {
+  return Object.freeze({ kind: 'write', because, statements: 0, settings: NONE, controlsTransaction: false });
+}
+
+const NONE: readonly SettingStatement[] = Object.freeze([]);
+
+const EMPTY: Classification = Object.freeze({
+  kind: 'empty',
+  because: 'no-statement',
+  statements: 0,
+  settings: NONE,
+  controlsTransaction: false,
+});
+
+/** The part without what only `settings` carries. */
+type Answer = Exclude<Part, { kind: 'set' }> | Omit<Extract<Part, { kind: 'set' }>, 'changes' | 'clears'>;
+
+function asAnswer(part: Part): Answer {
+  if (part.kind !== 'set') return part;
+  const { changes: _changes, clears: _clears, ...answer } = part;
+  return answer;
+}
+
+function strictest(parts: readonly Part[], first: Part): Part {
+  const strict = parts.find((part) => part.kind === 'session') ?? parts.find((part) => part.kind === 'write');
+  if (strict !== undefined) return strict;
+  if (parts.some(isControl)) return { kind: 'write', because: 'several-with-transaction' };
+  if (parts.every((part) => part.kind === 'set')) return first;
+  if (parts.some((part) => part.kind === 'set')) return { kind: 'write', because: 'several-with-setting' };
+  return parts.find((part) => part.kind === 'read' && part.transaction !== undefined) ?? first;
+}
+
+function isControl(part: Part): boolean {
+  return part.kind === 'begin' || part.kind === 'end';
+}
+
+function settingStatements(
+  parts: readonly Part[],
+  statements: readonly Tree[],
+  sql: string,
+): readonly SettingStatement[] {
+  if (!parts.some((part) => part.kind === 'set')) return NONE;
+  const bytes = Buffer.from(sql);
+  return parts.flatMap((part, index) => {
+    const statement = statements[index];
+    if (part.kind !== 'set' || statement === undefined) return [];
+    return [{ text: statementText(bytes, statement), changes: part.changes, clears: part.clears }];
+  });
+}
+
+/** The grammar counts bytes; a length left out means up to the end. */
+function statementText(bytes: Buffer, statement: Tree): string {
+  const start = numberAt(statement, 'stmt_location');
+  const length = numberAt(statement, 'stmt_len');
+  return bytes.toString('utf8', start, length === 0 ? bytes.length : start + length).trim();
+}

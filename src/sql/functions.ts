@@ -1,0 +1,57 @@
+/**
+ * What a call to a function means for routing, told by the function's name alone. Only functions of
+ * PostgreSQL's own schemas are known; any other may do anything, so it belongs on the primary.
+ *
+ * Not seen here: overloads and namesakes in the search path, and functions behind operators and casts.
+ */
+import { HARMLESS_FUNCTIONS, VOLATILE_FUNCTIONS } from './builtin-functions.ts';
+
+export type FunctionVerdict =
+  | 'harmless'
+  | 'function-volatile'
+  | 'function-primary-only'
+  | 'function-not-known'
+  | 'function-sets-setting'
+  | 'holds-session-lock';
+
+/** The verdict on a function's name as written: the parts of `schema.name`, in the lower case the grammar gives. */
+export function functionVerdict(path: readonly string[]): FunctionVerdict {
+  const name = nameInCatalog(path);
+  if (name === undefined) return 'function-not-known';
+  const special = SPECIAL.get(name);
+  if (special !== undefined) return special;
+  if (HARMLESS_FUNCTIONS.has(name)) return 'harmless';
+  if (VOLATILE_FUNCTIONS.has(name)) return 'function-volatile';
+  if (name.startsWith(STATISTICS_PREFIX)) return 'function-primary-only';
+  return 'function-not-known';
+}
+
+/** A name bare or in `pg_catalog` as its bare name, one of `information_schema` with its schema, else undefined. */
+export function nameInCatalog(path: readonly string[]): string | undefined {
+  const [first, second, third] = path;
+  if (second === undefined) return first;
+  if (third !== undefined) return undefined;
+  if (first === 'pg_catalog') return second;
+  return first === 'information_schema' ? `${first}.${second}` : undefined;
+}
+
+/** Statistics are each server's own; of several answers, the primary's is the one people ask for. */
+const STATISTICS_PREFIX = 'pg_stat_get_';
+
+/** Where the catalogue's word (stable, volatile) does not say what a router must know. */
+const SPECIAL: ReadonlyMap<string, FunctionVerdict> = new Map([
+  // Declared stable, but a standby refuses them: they need a transaction id, or the current timeline.
+  ['txid_current', 'function-primary-only'],
+  ['pg_current_xact_id', 'function-primary-only'],
+  ['pg_walfile_name', 'function-primary-only'],
+  ['pg_walfile_name_offset', 'function-primary-only'],
+  // Declared stable, but each server has its own.
+  ['pg_get_replication_slots', 'function-primary-only'],
+  // State of one connection. Their `_xact_` namesakes end with the transaction and are merely volatile.
+  ['pg_advisory_lock', 'holds-session-lock'],
+  ['pg_advisory_lock_shared', 'holds-session-lock'],
+  ['pg_try_advisory_lock', 'holds-session-lock'],
+  ['pg_try_advisory_lock_shared', 'holds-session-lock'],
+  ['set_config', 'function-sets-setting'],
+  ['pg_replication_origin_session_setup', 'function-sets-setting'],
+]);

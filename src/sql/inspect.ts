@@ -1,0 +1,163 @@
+/**
+ * Walks a whole parse tree for anything that keeps it off a standby. The walk is a loop with its own stack, since a
+ * legal text can be nested thousands of levels deep; and it allows only what it knows: a type of node that
+ * is not in the table makes the statement a write.
+ */
+import { SERVER_VIEWS, SESSION_SETTINGS } from './builtin-functions.ts';
+import { functionVerdict, nameInCatalog } from './functions.ts';
+import type { SqlReason } from './reasons.ts';
+import { constantText, isTree, listAt, pathAt, type Tree, textAt, treeAt } from './tree.ts';
+
+/** Why a tree must not run on a standby. `session` is stricter than `write`. */
+export interface Finding {
+  readonly kind: 'write' | 'session';
+  readonly because: SqlReason;
+  readonly detail?: string;
+}
+
+/** The strictest finding in a tree, the first of its kind in no given order; undefined if the tree only reads. */
+export function inspect(root: Tree): Finding | undefined {
+  let worst: Finding | undefined;
+  const pending: unknown[] = [root];
+  while (pending.length > 0) {
+    const value = pending.pop();
+    if (Array.isArray(value)) {
+      for (const item of value) pending.push(item);
+    } else if (isTree(value)) {
+      for (const key in value) {
+        const child = value[key];
+        const finding = isNodeType(key) ? inspectNode(key, child) : inspectField(key, child, value);
+        if (finding !== undefined && (worst === undefined || finding.kind === 'session')) worst = finding;
+        if (worst?.kind === 'session') return worst;
+        if (typeof child === 'object') pending.push(child);
+      }
+    }
+  }
+  return worst;
+}
+
+/** A setting that each session has its own value of, so that any connection of the session shows the same. */
+export function isSessionSetting(name: string): boolean {
+  return SESSION_SETTINGS.has(name) || UNLISTED_SESSION_SETTINGS.has(name) || name.includes('.');
+}
+
+/** Settings of the session that PostgreSQL keeps out of `pg_settings`. */
+const UNLISTED_SESSION_SETTINGS: ReadonlySet<string> = new Set(['role', 'session_authorization', 'seed']);
+
+/** Types of nodes begin with a capital, fields do not. */
+function isNodeType(key: string): boolean {
+  const first = key.charCodeAt(0);
+  return first >= 0x41 && first <= 0x5a;
+}
+
+function inspectNode(type: string, node: unknown): Finding | undefined {
+  if (READ_NODES.has(type)) return undefined;
+  if (!isTree(node)) return write('node-not-known', type);
+  switch (type) {
+    case 'FuncCall':
+      return inspectCall(node);
+    case 'String':
+      return isTemporarySchema(textAt(node, 'sval')) ? session('uses-temporary') : undefined;
+    case 'RangeTableSample':
+      return inspectSample(node);
+    case 'LockingClause':
+      return write('locks-rows');
+    case 'InsertStmt':
+    case 'UpdateStmt':
+    case 'DeleteStmt':
+    case 'MergeStmt':
+      return write('changes-data-in-cte');
+    case 'CurrentOfExpr':
+      return write('uses-cursor', textAt(node, 'cursor_name'));
+    default:
+      return write('node-not-known', type);
+  }
+}
+
+/** Some structures appear without a wrapper (the table of a COPY, the target of an INTO): their fields tell. */
+function inspectField(field: string, value: unknown, fields: Tree): Finding | undefined {
+  switch (field) {
+    case 'relname':
+      return inspectRelation(fields);
+    case 'relpersistence':
+      return value === 't' ? session('creates-temporary', textAt(fields, 'relname')) : undefined;
+    case 'intoClause':
+      return write('selects-into', textAt(treeAt(treeAt(fields, 'intoClause'), 'rel'), 'relname'));
+    default:
+      return undefined;
+  }
+}
+
+function inspectRelation(relation: Tree): Finding | undefined {
+  const schema = textAt(relation, 'schemaname');
+  const name = textAt(relation, 'relname') ?? '';
+  if (isTemporarySchema(schema)) return session('uses-temporary', name);
+  const known = nameInCatalog(schema === undefined ? [name] : [schema, name]);
+  return known !== undefined && SERVER_VIEWS.has(known) ? write('relation-of-server', name) : undefined;
+}
+
+function isTemporarySchema(schema: string | undefined): boolean {
+  return schema !== undefined && (schema === 'pg_temp' || schema.startsWith('pg_temp_'));
+}
+
+function inspectCall(call: Tree): Finding | undefined {
+  const path = pathAt(call, 'funcname');
+  const verdict = functionVerdict(path);
+  const name = path.join('.');
+  switch (verdict) {
+    case 'harmless':
+      return path.at(-1) === 'current_setting' ? inspectCurrentSetting(call) : undefined;
+    case 'function-sets-setting':
+      return isTransactionLocal(call) ? write('function-volatile', name) : session(verdict, name);
+    case 'holds-session-lock':
+      return session(verdict, name);
+    case 'function-volatile':
+    case 'function-primary-only':
+    case 'function-not-known':
+      return write(verdict, name);
+  }
+}
+
+/** `current_setting('data_directory')` speaks of a server, as SHOW does. A name not written out may be any. */
+function inspectCurrentSetting(call: Tree): Finding | undefined {
+  const argument = listAt(call, 'args')[0];
+  const name = argument === undefined ? undefined : constantText(argument)?.toLowerCase();
+  if (name !== undefined && isSessionSetting(name)) return undefined;
+  return write('setting-of-server', name);
+}
+
+/** The third argument of set_config is a constant true. */
+function isTransactionLocal(call: Tree): boolean {
+  const local = listAt(call, 'args')[2];
+  return local !== undefined && constantText(local) === 'true';
+}
+
+/** TABLESAMPLE calls a function by name; only the two built-in methods are known. */
+function inspectSample(sample: Tree): Finding | undefined {
+  const path = pathAt(sample, 'method');
+  const method = nameInCatalog(path);
+  if (method === 'system' || method === 'bernoulli') return undefined;
+  return write('function-not-known', path.join('.'));
+}
+
+function write(because: SqlReason, detail?: string): Finding {
+  return detail === undefined ? { kind: 'write', because } : { kind: 'write', because, detail };
+}
+
+function session(because: SqlReason, detail?: string): Finding {
+  return detail === undefined ? { kind: 'session', because } : { kind: 'session', because, detail };
+}
+
+/** Nodes that a read may hold and that say nothing by themselves. */
+const READ_NODES: ReadonlySet<string> = new Set(
+  `SelectStmt ResTarget ColumnRef A_Const A_Star A_Expr A_Indices A_Indirection A_ArrayExpr Integer Float Boolean
+   BitString List RangeVar RangeSubselect RangeFunction RangeTableFunc RangeTableFuncCol JoinExpr Alias SubLink CaseExpr
+   CaseWhen BoolExpr NullTest BooleanTest CoalesceExpr MinMaxExpr SQLValueFunction XmlExpr XmlSerialize TypeCast TypeName
+   CollateClause SortBy WindowDef GroupingSet GroupingFunc RowExpr ParamRef NamedArgExpr SetToDefault ColumnDef
+   CommonTableExpr CTESearchClause CTECycleClause WithClause DefElem
+   JsonIsPredicate JsonFuncExpr JsonValueExpr JsonFormat JsonReturning JsonOutput JsonBehavior JsonArgument JsonKeyValue
+   JsonObjectConstructor JsonArrayConstructor JsonArrayQueryConstructor JsonAggConstructor JsonObjectAgg JsonArrayAgg
+   JsonParseExpr JsonScalarExpr JsonSerializeExpr JsonTable JsonTableColumn JsonTablePathSpec JsonTablePath`
+    .trim()
+    .split(/\s+/),
+);

@@ -1,0 +1,36 @@
+/** One statement's classification before it is joined with its neighbours in the same text. */
+import type { SettingChange, SettingStatement, TransactionOptions } from './classification.ts';
+import type { SqlReason } from './reasons.ts';
+
+interface Reasoned {
+  readonly because: SqlReason;
+  readonly detail?: string;
+}
+
+export interface ReadPart extends Reasoned {
+  readonly kind: 'read';
+  readonly transaction?: TransactionOptions;
+}
+
+export interface StrictPart extends Reasoned {
+  readonly kind: 'write' | 'session';
+}
+
+export interface BeginPart extends Reasoned {
+  readonly kind: 'begin';
+  readonly transaction: TransactionOptions;
+}
+
+export interface EndPart extends Reasoned {
+  readonly kind: 'end';
+  readonly outcome: 'commit' | 'rollback' | 'prepare';
+  readonly chain: boolean;
+}
+
+export interface SetPart extends Reasoned {
+  readonly kind: 'set';
+  readonly changes: readonly SettingChange[];
+  readonly clears: SettingStatement['clears'];
+}
+
+export type Part = ReadPart | StrictPart | BeginPart | EndPart | SetPart;

@@ -1,0 +1,172 @@
+/**
+ * One statement -> its part of the classification: a table by the statement's node type. A type that is not in the
+ * table is a write. Also inside a write the whole tree is inspected, since a session lock taken within an UPDATE
+ * binds the session as much as one taken by a SELECT.
+ */
+import { inspect } from './inspect.ts';
+import type { EndPart, Part, StrictPart } from './part.ts';
+import type { SqlReason } from './reasons.ts';
+import { classifySet, classifyShow, transactionOptions } from './settings.ts';
+import { flagAt, listAt, numberAt, type Tree, type TypedNode, textAt, treeAt, unwrap } from './tree.ts';
+
+/** Classifies one statement, given as the wrapped node of a `RawStmt`. */
+export function classifyStatement(statement: Tree): Part {
+  const node = unwrap(statement);
+  if (node === undefined) return { kind: 'write', because: 'statement-not-known' };
+  const handler = HANDLERS.get(node.type);
+  if (handler !== undefined) return handler(node.fields);
+  return asWrite(WRITES.get(node.type) ?? unlistedReason(node.type), node.fields);
+}
+
+/** Statements that must be looked into. Tables rather than objects, so that no name is inherited. */
+const HANDLERS: ReadonlyMap<string, (fields: Tree) => Part> = new Map([
+  ['SelectStmt', classifySelect],
+  ['ExplainStmt', classifyExplain],
+  ['CopyStmt', classifyCopy],
+  ['TransactionStmt', classifyTransaction],
+  ['VariableSetStmt', classifySet],
+  ['VariableShowStmt', classifyShow],
+  ['ConstraintsSetStmt', () => ({ kind: 'read', because: 'transaction-local' })],
+  ['DeclareCursorStmt', classifyDeclareCursor],
+  ['DiscardStmt', classifyDiscard],
+  ['ListenStmt', (fields) => bindsSession('listens', textAt(fields, 'conditionname'))],
+  ['PrepareStmt', (fields) => bindsSession('prepares-statement', textAt(fields, 'name'))],
+  ['DeallocateStmt', (fields) => bindsSession('prepares-statement', textAt(fields, 'name'))],
+  ['LoadStmt', (fields) => bindsSession('loads-library', textAt(fields, 'filename'))],
+]);
+
+/** Statements that belong on the primary whatever they hold. Those about definitions need no row: see below. */
+const WRITES: ReadonlyMap<string, SqlReason> = new Map<string, SqlReason>([
+  ['InsertStmt', 'changes-data'],
+  ['UpdateStmt', 'changes-data'],
+  ['DeleteStmt', 'changes-data'],
+  ['MergeStmt', 'changes-data'],
+  ['TruncateStmt', 'changes-data'],
+  ['RefreshMatViewStmt', 'changes-data'],
+  ['LockStmt', 'locks-table'],
+  ['NotifyStmt', 'notifies'],
+  ['UnlistenStmt', 'notifies'],
+  ['CallStmt', 'runs-code'],
+  ['DoStmt', 'runs-code'],
+  ['ExecuteStmt', 'executes-prepared'],
+  ['FetchStmt', 'uses-cursor'],
+  ['ClosePortalStmt', 'uses-cursor'],
+  ['VacuumStmt', 'maintains'],
+  ['ClusterStmt', 'maintains'],
+  ['ReindexStmt', 'maintains'],
+  ['CheckPointStmt', 'maintains'],
+]);
+
+const DEFINITIONS =
+  /^(Create|Alter|Drop|Rename|Define|Grant|Revoke|Comment|SecLabel|Rule|Index|View|Import|Reassign)/;
+
+/** Definitions and rights are told by the names of their nodes: only the reason hangs on it, not the kind. */
+function unlistedReason(type: string): SqlReason {
+  return DEFINITIONS.test(type) ? 'changes-schema' : 'statement-not-known';
+}
+
+function asWrite(because: SqlReason, fields: Tree): StrictPart {
+  const found = inspect(fields);
+  return found?.kind === 'session' ? found : { kind: 'write', because };
+}
+
+function bindsSession(because: SqlReason, detail: string | undefined): StrictPart {
+  return detail === undefined ? { kind: 'session', because } : { kind: 'session', because, detail };
+}
+
+function classifySelect(select: Tree): Part {
+  return inspect(select) ?? { kind: 'read', because: 'only-reads' };
+}
+
+/** EXPLAIN runs nothing, EXPLAIN ANALYZE runs the statement; both belong where the statement would run. */
+function classifyExplain(explain: Tree): Part {
+  const explained = classifyStatement(treeAt(explain, 'query'));
+  if (listAt(explain, 'options').some(isAnalyze)) {
+    return explained.kind === 'session' ? explained : { kind: 'write', because: 'explain-analyze' };
+  }
+  const because = explained.kind === 'read' ? 'explains-a-read' : 'explains-a-write';
+  return { kind: explained.kind === 'read' ? 'read' : 'write', because };
+}
+
+/** The option alone means yes; so does any value but a plain no. */
+function isAnalyze(option: Tree): boolean {
+  const element = treeAt(option, 'DefElem');
+  if (textAt(element, 'defname') !== 'analyze') return false;
+  const value = unwrap(treeAt(element, 'arg'));
+  return value === undefined || !isNo(value);
+}
+
+function isNo(value: TypedNode): boolean {
+  if (value.type === 'Integer') return numberAt(value.fields, 'ival') === 0;
+  const text = textAt(value.fields, 'sval')?.toLowerCase();
+  return text === 'off' || text === 'false';
+}
+
+function classifyCopy(copy: Tree): Part {
+  if (flagAt(copy, 'is_from')) return asWrite('copies-in', copy);
+  if (flagAt(copy, 'is_program') || textAt(copy, 'filename') !== undefined) {
+    return asWrite('copies-to-server', copy);
+  }
+  const query = unwrap(treeAt(copy, 'query'));
+  if (query !== undefined && query.type !== 'SelectStmt') return classifyStatement(treeAt(copy, 'query'));
+  return inspect(copy) ?? { kind: 'read', because: 'copies-out' };
+}
+
+function classifyTransaction(statement: Tree): Part {
+  const chain = flagAt(statement, 'chain');
+  switch (textAt(statement, 'kind')) {
+    case 'TRANS_STMT_BEGIN':
+    case 'TRANS_STMT_START':
+      return {
+        kind: 'begin',
+        because: 'begins-transaction',
+        transaction: transactionOptions(listAt(statement, 'options')),
+      };
+    case 'TRANS_STMT_COMMIT':
+      return ends('commit', chain);
+    case 'TRANS_STMT_ROLLBACK':
+      return ends('rollback', chain);
+    case 'TRANS_STMT_PREPARE':
+      return ends('prepare', false);
+    case 'TRANS_STMT_SAVEPOINT':
+    case 'TRANS_STMT_RELEASE':
+    case 'TRANS_STMT_ROLLBACK_TO':
+      return { kind: 'read', because: 'savepoint' };
+    case 'TRANS_STMT_COMMIT_PREPARED':
+    case 'TRANS_STMT_ROLLBACK_PREPARED':
+      return { kind: 'write', because: 'two-phase' };
+    default:
+      return { kind: 'write', because: 'statement-not-known' };
+  }
+}
+
+function ends(outcome: EndPart['outcome'], chain: boolean): EndPart {
+  return { kind: 'end', because: 'ends-transaction', outcome, chain };
+}
+
+/** Without HOLD a cursor ends with its transaction. */
+function classifyDeclareCursor(declare: Tree): Part {
+  if ((numberAt(declare, 'options') & CURSOR_OPT_HOLD) !== 0) {
+    return bindsSession('holds-cursor', textAt(declare, 'portalname'));
+  }
+  return asWrite('uses-cursor', declare);
+}
+
+/** From PostgreSQL's `nodes/parsenodes.h`. */
+const CURSOR_OPT_HOLD = 0x0020;
+
+/**
+ * DISCARD ALL leaves a connection as new, so it can be run on each connection of the session, and is what connection
+ * pools send between two of their clients: it must free a session that was bound, not bind it.
+ * Sequences' state and temporary tables are only ever on the primary; plans are of no consequence anywhere.
+ */
+function classifyDiscard(discard: Tree): Part {
+  switch (textAt(discard, 'target')) {
+    case 'DISCARD_ALL':
+      return { kind: 'set', because: 'discards-all', changes: [], clears: 'everything' };
+    case 'DISCARD_PLANS':
+      return { kind: 'read', because: 'discards-plans' };
+    default:
+      return { kind: 'write', because: 'discards-state' };
+  }
+}
