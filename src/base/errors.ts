@@ -16,6 +16,8 @@ export const EXIT = {
   usage: 2,
   /** Something outside (etcd, PostgreSQL, a port, the disk) is not as needed. */
   unavailable: 3,
+  /** A bug of ours: an assertion failed or an error was not expected (sysexits' EX_SOFTWARE). */
+  bug: 70,
 } as const;
 
 interface ErrorRow {
@@ -51,6 +53,20 @@ export const ERROR_TABLE = {
   // config
   'config-unreadable': row(EXIT.usage, 'Give the path of a readable matriarch.yaml with --config.'),
   'config-invalid': row(EXIT.usage, 'Correct the lines named above; nothing was started.'),
+  'config-not-found': row(
+    EXIT.usage,
+    'Name it with --config FILE, or write one: matriarch config sample > matriarch.yaml',
+  ),
+
+  // cli
+  'switchover-impossible': row(
+    EXIT.failed,
+    'Nothing was changed. See the members with `matriarch status`, then choose another leader or candidate.',
+  ),
+  'switchover-failed': row(
+    EXIT.failed,
+    'See `matriarch status`, and the logs of the two agents for the reason that they give.',
+  ),
 
   // dcs
   'dcs-unavailable': row(
@@ -65,22 +81,49 @@ export const ERROR_TABLE = {
 
   // lab
   'lab-tool-missing': row(EXIT.unavailable, 'Install it: apt-get install postgresql etcd-server'),
-  'lab-folder-unusable': row(EXIT.unavailable, 'Choose another folder with --data DIR; PostgreSQL’s user must be able to enter it.'),
-  'lab-running': row(EXIT.failed, 'Stop it with `matriarch lab down`, or start another with --data DIR --base-octet N.'),
+  'lab-folder-unusable': row(
+    EXIT.unavailable,
+    'Choose another folder with --data DIR; PostgreSQL’s user must be able to enter it.',
+  ),
+  'lab-running': row(
+    EXIT.failed,
+    'Stop it with `matriarch lab down`, or start another with --data DIR --base-octet N.',
+  ),
   'lab-missing': row(EXIT.failed, 'Start one with `matriarch lab up`, or name its folder with --data DIR.'),
   'lab-unknown-host': row(EXIT.usage, 'See the hosts with `matriarch lab status`.'),
   'lab-client-failed': row(EXIT.failed, 'See the router’s log with `matriarch lab logs HOST`.'),
   'lab-not-ready': row(EXIT.failed, 'See `matriarch lab logs HOST` for the host named above.'),
 
   // postgres
-  'postgres-binaries-missing': row(EXIT.usage, 'Install PostgreSQL and set postgresql.bin_dir to the directory that holds initdb, and postgresql.os_user to its user.'),
-  'postgres-data-dir': row(EXIT.unavailable, 'Set postgresql.data_dir to an empty or absent directory, or to one that PostgreSQL made.'),
-  'postgres-setting-invalid': row(EXIT.usage, 'Correct this setting of PostgreSQL in matriarch.yaml or in the cluster-wide configuration.'),
-  'postgres-initdb-failed': row(EXIT.unavailable, 'Remove what initdb names (disk space, permissions), then start the agent again; nothing was left behind.'),
-  'postgres-clone-failed': row(EXIT.unavailable, 'Check disk space and the way to the member that is copied; the copy was removed and is tried again.'),
-  'postgres-start-failed': row(EXIT.unavailable, "Remove what PostgreSQL's last lines name; its whole log is beside the data directory, with the ending .log."),
-  'postgres-unreachable': row(EXIT.unavailable, 'Check that PostgreSQL runs there, and that the password and pg_hba.conf let the agent in.'),
-  'postgres-sql-failed': row(EXIT.failed, "PostgreSQL refused the statement; its log has the details."),
+  'postgres-binaries-missing': row(
+    EXIT.usage,
+    'Install PostgreSQL and set postgresql.bin_dir to the directory that holds initdb, and postgresql.os_user to its user.',
+  ),
+  'postgres-data-dir': row(
+    EXIT.unavailable,
+    'Set postgresql.data_dir to an empty or absent directory, or to one that PostgreSQL made.',
+  ),
+  'postgres-setting-invalid': row(
+    EXIT.usage,
+    'Correct this setting of PostgreSQL in matriarch.yaml or in the cluster-wide configuration.',
+  ),
+  'postgres-initdb-failed': row(
+    EXIT.unavailable,
+    'Remove what initdb names (disk space, permissions), then start the agent again; nothing was left behind.',
+  ),
+  'postgres-clone-failed': row(
+    EXIT.unavailable,
+    'Check disk space and the way to the member that is copied; the copy was removed and is tried again.',
+  ),
+  'postgres-start-failed': row(
+    EXIT.unavailable,
+    "Remove what PostgreSQL's last lines name; its whole log is beside the data directory, with the ending .log.",
+  ),
+  'postgres-unreachable': row(
+    EXIT.unavailable,
+    'Check that PostgreSQL runs there, and that the password and pg_hba.conf let the agent in.',
+  ),
+  'postgres-sql-failed': row(EXIT.failed, 'PostgreSQL refused the statement; its log has the details.'),
 } as const satisfies Readonly<Record<string, ErrorRow>>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

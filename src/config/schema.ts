@@ -8,7 +8,7 @@
  * addresses are written as an operator writes them (`prefault`), so that the rendered pages can show them.
  */
 import { z } from 'zod';
-import { DURATION_PATTERN, parseDuration } from './duration.ts';
+import { DURATION_PATTERN, parseDuration } from '../base/index.ts';
 
 const DURATION_EXPECTED = 'expected a duration such as 250ms, 5s, 1min or a number of seconds';
 

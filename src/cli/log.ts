@@ -1,0 +1,61 @@
+/**
+ * The `Log` of a running process: pino to a synchronous destination, because an agent may be killed at any
+ * moment and its last lines are the ones that matter. JSON lines, or readable text on a terminal.
+ */
+import { pino } from 'pino';
+import pretty from 'pino-pretty';
+import { describe, type Log, type LogFields } from '../base/index.ts';
+
+export interface LogOptions {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly format: 'auto' | 'json' | 'text';
+  /** Whether `fd` is a terminal, for `auto`. */
+  readonly isTerminal: boolean;
+  /** 1 for the long-running commands, 2 for those whose standard output is a result. */
+  readonly fd: 1 | 2;
+}
+
+/** A log that writes `{"level","time","event",…fields}`. */
+export function createLog({ level, format, isTerminal, fd }: LogOptions): Log {
+  const asText = format === 'text' || (format === 'auto' && isTerminal);
+  const destination = asText
+    ? pretty({
+        destination: fd,
+        sync: true,
+        colorize: isTerminal,
+        messageKey: 'event',
+        translateTime: 'HH:MM:ss.l',
+        singleLine: true,
+      })
+    : pino.destination({ dest: fd, sync: true });
+  const options = {
+    level,
+    base: null,
+    messageKey: 'event',
+    timestamp: pino.stdTimeFunctions.isoTime,
+    redact: ['password', '*.password'],
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  return wrap(pino(options, destination));
+}
+
+type Pino = ReturnType<typeof pino>;
+
+function wrap(logger: Pino): Log {
+  return {
+    debug: (event, fields) => logger.debug(plain(fields), event),
+    info: (event, fields) => logger.info(plain(fields), event),
+    warn: (event, fields) => logger.warn(plain(fields), event),
+    error: (event, fields) => logger.error(plain(fields), event),
+    child: (fields) => wrap(logger.child(plain(fields))),
+  };
+}
+
+/** Errors among the fields become one line each; JSON would make them `{}`. */
+function plain(fields: LogFields | undefined): LogFields {
+  if (fields === undefined) return {};
+  if (!Object.values(fields).some((value) => value instanceof Error)) return fields;
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? describe(value) : value]),
+  );
+}

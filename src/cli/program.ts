@@ -1,0 +1,59 @@
+/** The command line as a whole: its commands, its help, and how it ends. */
+import { Command } from 'commander';
+import { agentCommand } from './agent.ts';
+import { configCommand } from './config-command.ts';
+import { labCommand } from './lab.ts';
+import { routerCommand } from './router.ts';
+import type { Shell } from './shell.ts';
+import { statusCommand } from './status.ts';
+import { switchoverCommand } from './switchover.ts';
+import { packageVersion } from './version.ts';
+
+const HELP = `
+New here? This brings up three datacenters on this machine, kills one, and shows what happens:
+  matriarch lab demo
+
+On a real cluster:
+  matriarch config sample > matriarch.yaml     write a file to start from
+  matriarch config check                       see what is wrong with it
+  matriarch agent                              on each database host
+  matriarch router                             on each application host
+  matriarch status --watch                     who leads, who lags
+  matriarch switchover --candidate db-sib-03   hand over in order
+
+Environment:
+  MATRIARCH_CONFIG   the file to use when --config is not given
+  LOCAL_DATACENTER   datacenter of this host; comes before the file's
+
+Exit status:
+  0   done
+  1   tried, and failed; or the answer is no (status: there is no primary)
+  2   the command line or matriarch.yaml is wrong; nothing was tried
+  3   something outside is not as needed: etcd, PostgreSQL, a port, the disk
+  70  a bug in matriarch`;
+
+/** All commands. Nothing is run before \`parseAsync\`; errors of usage are thrown as \`CommanderError\`. */
+export function buildProgram(shell: Shell): Command {
+  const program = new Command('matriarch')
+    .description('PostgreSQL high availability and query routing for three datacenters')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .showHelpAfterError('(matriarch --help lists the commands)')
+    .addHelpText('after', HELP);
+  const lab: (shell: Shell) => Command = labCommand;
+  for (const command of [statusCommand, switchoverCommand, lab, agentCommand, routerCommand, configCommand]) {
+    program.addCommand(command(shell));
+  }
+  program
+    .command('version')
+    .description('print the version')
+    .action(() => shell.out(`matriarch ${packageVersion()} (Node.js ${shell.nodeVersion})\n`));
+  settle(program, shell);
+  return program;
+}
+
+/** Output through the shell, and exceptions instead of exits, for the command and all below it. */
+function settle(command: Command, shell: Shell): void {
+  command.exitOverride();
+  command.configureOutput({ writeOut: shell.out, writeErr: shell.err });
+  for (const child of command.commands) settle(child, shell);
+}

@@ -1,0 +1,23 @@
+/**
+ * What a command gets from the outside. Made once, in main.ts, from the real process; tests make their own. No
+ * command reads `process` by itself.
+ */
+import type { Clock } from '../base/index.ts';
+
+export interface Shell {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Writes to standard output: results, nothing else. */
+  readonly out: (text: string) => void;
+  /** Writes to standard error: progress, warnings, errors. */
+  readonly err: (text: string) => void;
+  /** Standard output is a terminal. */
+  readonly isTerminal: boolean;
+  readonly clock: Clock;
+  readonly nodeVersion: string;
+  /** Aborted by the first SIGTERM or SIGINT: end in order. A second one ends the process at once. */
+  readonly signal: AbortSignal;
+  /** Sets the exit status of a command that ends without an error, such as `EXIT.failed` for "no primary". */
+  readonly setExit: (code: number) => void;
+  /** Runs work, such as clearing up, that a second signal must not cut short. */
+  readonly undisturbed: (work: () => Promise<void>) => Promise<void>;
+}
