@@ -55,9 +55,9 @@ export class FrameReader {
     this.#limits = limits;
   }
 
-  /** Whether the bytes so far end exactly at the end of a message. */
+  /** Whether the bytes so far end exactly at the end of a message; false for ever once the stream is broken. */
   get isBetweenMessages(): boolean {
-    return this.#passRemaining === 0 && this.#heldBytes === 0;
+    return !this.#isBroken && this.#passRemaining === 0 && this.#heldBytes === 0;
   }
 
   /**

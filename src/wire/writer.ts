@@ -21,23 +21,27 @@ export class MessageWriter {
   }
 
   byte(value: number): this {
-    this.#bytes[this.#grow(1)] = value;
+    const start = this.#grow(1);
+    this.#bytes[start] = value;
     return this;
   }
 
   int16(value: number): this {
-    this.#bytes.writeInt16BE(value, this.#grow(2));
+    const start = this.#grow(2);
+    this.#bytes.writeInt16BE(value, start);
     return this;
   }
 
   /** A count: Int16 in the manual, without sign in PostgreSQL. */
   count(value: number): this {
-    this.#bytes.writeUInt16BE(value, this.#grow(2));
+    const start = this.#grow(2);
+    this.#bytes.writeUInt16BE(value, start);
     return this;
   }
 
   int32(value: number): this {
-    this.#bytes.writeInt32BE(value, this.#grow(4));
+    const start = this.#grow(4);
+    this.#bytes.writeInt32BE(value, start);
     return this;
   }
 
@@ -50,12 +54,14 @@ export class MessageWriter {
   /** UTF-8 without a terminator. */
   text(value: string): this {
     const bytes = Buffer.byteLength(value);
-    this.#bytes.write(value, this.#grow(bytes), bytes, 'utf8');
+    const start = this.#grow(bytes);
+    this.#bytes.write(value, start, bytes, 'utf8');
     return this;
   }
 
   bytes(value: Buffer): this {
-    value.copy(this.#bytes, this.#grow(value.length));
+    const start = this.#grow(value.length);
+    value.copy(this.#bytes, start);
     return this;
   }
 
@@ -65,7 +71,7 @@ export class MessageWriter {
     return this.#bytes.subarray(0, this.#size);
   }
 
-  /** Makes room for `bytes` more; returns where they go. */
+  /** Makes room for `bytes` more; returns where they go. May move the buffer: take `#bytes` only afterwards. */
   #grow(bytes: number): number {
     const start = this.#size;
     this.#size = start + bytes;
