@@ -20,7 +20,8 @@ export const EXIT = {
   bug: 70,
 } as const;
 
-interface ErrorRow {
+/** What is said about a code: to a person, to the shell, to a client of the router. */
+export interface ErrorRow {
   readonly hint: string;
   readonly exit: number;
   readonly sqlstate?: string;
@@ -94,6 +95,16 @@ export const ERROR_TABLE = {
   'lab-client-failed': row(EXIT.failed, 'See the router’s log with `matriarch lab logs HOST`.'),
   'lab-not-ready': row(EXIT.failed, 'See `matriarch lab logs HOST` for the host named above.'),
 
+  // agent
+  'fence-unavailable': row(
+    EXIT.unavailable,
+    'Without its fence process this member will not lead; see the .fence.log file beside the data directory.',
+  ),
+  'system-id-mismatch': row(
+    EXIT.failed,
+    'The data directory belongs to another cluster. Move it aside to have it cloned anew, or correct scope and namespace.',
+  ),
+
   // postgres
   'postgres-binaries-missing': row(
     EXIT.usage,
@@ -102,6 +113,10 @@ export const ERROR_TABLE = {
   'postgres-data-dir': row(
     EXIT.unavailable,
     'Set postgresql.data_dir to an empty or absent directory, or to one that PostgreSQL made.',
+  ),
+  'postgres-control-data': row(
+    EXIT.unavailable,
+    "Compare the data directory's PG_VERSION with the programs in postgresql.bin_dir; a damaged directory must be moved aside and cloned.",
   ),
   'postgres-setting-invalid': row(
     EXIT.usage,

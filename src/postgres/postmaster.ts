@@ -160,7 +160,7 @@ export class Postmaster {
   #watch(found: ProcessIdentity | undefined): void {
     if (found === undefined || found.startTicks === this.#watched?.startTicks) return;
     this.#watched = found;
-    this.#timer ??= setInterval(() => this.#check(), WATCH_MS).unref();
+    this.#timer ??= setInterval(() => this.#check(), WATCH_MS);
   }
 
   #check(): void {

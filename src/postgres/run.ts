@@ -14,7 +14,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   readonly env?: Readonly<Record<string, string>>;
   readonly onStderr?: (text: string) => void;
-  readonly onSpawn?: (pid: number) => void;
+  /** Awaited before the result is given; its failure is the program's failure. */
+  readonly onSpawn?: (pid: number) => Promise<void>;
 }
 
 export interface RunResult {
@@ -62,11 +63,14 @@ export async function run(
         : setTimeout(() => end(`made no progress for ${stallMs} ms`), stallMs);
     options.signal?.addEventListener('abort', aborted, { once: true });
     if (options.signal?.aborted === true) aborted();
+    let noted: Promise<string> = Promise.resolve('');
     const finish = (because: string): void => {
       clearTimeout(deadline);
       clearTimeout(stall);
       options.signal?.removeEventListener('abort', aborted);
-      resolve({ ok: because === '', because, ...output });
+      void noted.then((problem) => {
+        resolve({ ok: because === '' && problem === '', because: because || problem, ...output });
+      });
     };
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stall?.refresh();
@@ -78,7 +82,8 @@ export async function run(
       options.onStderr?.(text);
     });
     child.once('spawn', () => {
-      if (child.pid !== undefined) options.onSpawn?.(child.pid);
+      if (child.pid === undefined || options.onSpawn === undefined) return;
+      noted = options.onSpawn(child.pid).then(() => '', describe);
     });
     child.once('error', (cause) => finish(`${tool} could not be run: ${describe(cause)}`));
     child.once('close', (code, signal) => {

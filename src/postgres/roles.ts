@@ -1,0 +1,95 @@
+/**
+ * What a new cluster gets in SQL: the roles of the agent, the users of the file with their databases, and the lookup
+ * that routers read verifiers through. Everything may be run again at any time.
+ */
+import { quoteIdentifier, quoteLiteral } from './sql-text.ts';
+import type { Ask } from './session.ts';
+import type { BootstrapUser, Credential, PostgresSettings } from './types.ts';
+
+/** The role of the routers. */
+export const ROUTER_ROLE = 'matriarch_router';
+
+/** First on each connection here: passwords are in these statements, so they reach no log; and no commit waits for a standby. */
+export const QUIET_SESSION = [
+  "SET log_statement = 'none'",
+  "SET log_min_error_statement = 'panic'",
+  'SET log_min_duration_statement = -1',
+  "SET password_encryption = 'scram-sha-256'",
+  "SET synchronous_commit = 'local'",
+] as const;
+
+export async function makeRoles(
+  ask: Ask,
+  settings: PostgresSettings,
+  users: readonly BootstrapUser[],
+): Promise<void> {
+  const { replication, rewind } = settings.authentication;
+  for (const statement of QUIET_SESSION) await ask(statement);
+  await makeRole(ask, replication, 'LOGIN REPLICATION');
+  await makeRole(ask, rewind, 'LOGIN');
+  await grantRewind(ask, rewind.username);
+  for (const user of users) {
+    await makeRole(ask, user, 'LOGIN');
+    if (user.database !== undefined) await makeDatabase(ask, user.database, user.username);
+  }
+  await makeRouterLookup(ask, [rewind.username, ROUTER_ROLE]);
+}
+
+/** Creates the role, or gives the one that is there this password and these attributes. */
+export async function makeRole(ask: Ask, role: Credential, attributes: string): Promise<void> {
+  const known = await ask('SELECT 1 FROM pg_roles WHERE rolname = $1', [role.username]);
+  const verb = known.length === 0 ? 'CREATE' : 'ALTER';
+  const password = quoteLiteral(role.password);
+  await ask(`${verb} ROLE ${quoteIdentifier(role.username)} ${attributes} PASSWORD ${password}`);
+}
+
+async function makeDatabase(ask: Ask, name: string, owner: string): Promise<void> {
+  const known = await ask('SELECT 1 FROM pg_database WHERE datname = $1', [name]);
+  if (known.length > 0) return;
+  await ask(`CREATE DATABASE ${quoteIdentifier(name)} OWNER ${quoteIdentifier(owner)}`);
+}
+
+/** What pg_rewind's manual asks for, and the right to have the source checkpoint its new timeline (PostgreSQL 15). */
+async function grantRewind(ask: Ask, username: string): Promise<void> {
+  const role = quoteIdentifier(username);
+  const functions = [
+    'pg_catalog.pg_ls_dir(text, boolean, boolean)',
+    'pg_catalog.pg_stat_file(text, boolean)',
+    'pg_catalog.pg_read_binary_file(text)',
+    'pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean)',
+  ];
+  for (const each of functions) await ask(`GRANT EXECUTE ON FUNCTION ${each} TO ${role}`);
+  const checkpoint = await ask("SELECT 1 FROM pg_roles WHERE rolname = 'pg_checkpoint'");
+  if (checkpoint.length > 0) await ask(`GRANT pg_checkpoint TO ${role}`);
+}
+
+/**
+ * Verifiers of the roles that may log in through a router. Superusers are among them: administrators and migrations
+ * come through routers too, and a verifier lets nobody log in. Not among them: pure replication roles, the rewind role
+ * and the routers' own, which have no business there and can read files or WAL of the whole cluster.
+ */
+async function makeRouterLookup(ask: Ask, hidden: readonly string[]): Promise<void> {
+  const body = `
+    SELECT a.rolpassword FROM pg_catalog.pg_authid AS a
+    WHERE a.rolname = $1 AND a.rolcanlogin
+      AND (a.rolvaliduntil IS NULL OR a.rolvaliduntil > pg_catalog.now())
+      AND (a.rolsuper OR NOT a.rolreplication)
+      AND a.rolname <> ALL (ARRAY[${hidden.map(quoteLiteral).join(', ')}]::text[])
+      AND a.rolpassword LIKE 'SCRAM-SHA-256$%'`;
+  await ask('CREATE SCHEMA IF NOT EXISTS matriarch');
+  await ask('REVOKE ALL ON SCHEMA matriarch FROM PUBLIC');
+  await ask(
+    `CREATE OR REPLACE FUNCTION matriarch.router_lookup(name text) RETURNS TABLE (verifier text)
+     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS ${quoteLiteral(body)}`,
+  );
+  await ask('REVOKE ALL ON FUNCTION matriarch.router_lookup(text) FROM PUBLIC');
+}
+
+/** The routers' role with this password, allowed nothing but the lookup. */
+export async function makeRouterRole(ask: Ask, password: string): Promise<void> {
+  for (const statement of QUIET_SESSION) await ask(statement);
+  const attributes = 'LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION';
+  await makeRole(ask, { username: ROUTER_ROLE, password }, attributes);
+  await ask(`GRANT USAGE ON SCHEMA matriarch TO ${ROUTER_ROLE}`);
+  await ask(`GRANT EXECUTE ON FUNCTION matriarch.router_lookup(text) TO ${ROUTER_ROLE}`);
+}

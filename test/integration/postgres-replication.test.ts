@@ -1,0 +1,153 @@
+/** Two and three servers: cloned, streaming, promoted, diverged, rewound, and cloned afresh where a rewind fails. */
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import test from 'node:test';
+import { needsRewind, positionOf } from '../../src/postgres/index.ts';
+import { aMember, aPrimary, aStandby, sql, startAs, until } from '../support/postgres.ts';
+
+const count = async (member: Parameters<typeof sql>[0]): Promise<unknown> =>
+  (await sql(member, 'SELECT count(*)::int AS n FROM kept'))[0]?.['n'];
+
+test('a clone streams, is promoted on demand, and the diverged former primary is rewound', async (t) => {
+  const old = await aPrimary(t, 'old');
+  await sql(old, 'CREATE TABLE kept AS SELECT 1 AS a');
+  const next = await aStandby(t, 'next', old);
+  const status = await next.control.status();
+  assert.equal(status.inRecovery, true);
+  assert.deepEqual(status.upstream, old.address);
+  assert.equal(status.timeline, 1);
+  await until('the row arrives', async () => (await count(next)) === 1);
+  const seen = await old.control.status();
+  assert.deepEqual(
+    seen.standbys.map(({ applicationName, state }) => ({ applicationName, state })),
+    [{ applicationName: 'next', state: 'streaming' }],
+  );
+  assert.deepEqual(
+    seen.slots.map(({ name, active }) => ({ name, active })),
+    [{ name: 'next', active: true }],
+  );
+
+  assert.deepEqual(await next.control.promote({ stillAllowed: () => false }), { outcome: 'cancelled' });
+  assert.equal((await next.control.status()).inRecovery, true);
+  const promoted = await next.control.promote({ stillAllowed: () => true });
+  assert.equal(promoted.outcome, 'promoted');
+  await sql(next, 'INSERT INTO kept VALUES (2)');
+  assert.equal((await next.control.status()).timeline, 2);
+  await sql(old, 'INSERT INTO kept SELECT generate_series(10, 99)');
+
+  // The former primary is killed, so that the crash recovery before the rewind is part of the way.
+  await old.control.stop({ mode: 'immediate', deadlineMs: 5000 });
+  const leader = await old.control.timelineHistory(next.address);
+  assert.equal(leader.timeline, 2);
+  assert.equal(leader.inRecovery, false);
+  assert.equal(leader.history.length, 1);
+  const { control } = await old.control.inspect();
+  assert.ok(control !== undefined);
+  assert.deepEqual(needsRewind(positionOf(control), leader), { needed: true, because: 'not-shut-down' });
+  const rewound = await old.control.rewind(next.address);
+  assert.equal(rewound.outcome, 'done', JSON.stringify(rewound));
+  await next.control.ensureSlots({ ensure: ['old'] });
+  await startAs(old, 'standby', next);
+  await until('the former primary follows', async () => {
+    const now = await old.control.status();
+    return now.replicationState === 'streaming' && now.timeline === 2;
+  });
+  await until('its own rows are gone', async () => (await count(old)) === 2);
+  assert.equal((await next.control.status()).checkpointTimeline, 2);
+});
+
+test('a primary that shut down in order follows its successor without a rewind', async (t) => {
+  const old = await aPrimary(t, 'old');
+  const next = await aStandby(t, 'next', old);
+  await old.control.stop({ mode: 'fast', deadlineMs: 20_000 });
+  const { control } = await old.control.inspect();
+  assert.ok(control?.state === 'shut down');
+  await until('the shutdown checkpoint arrives', async () => {
+    const { receiveLsn } = await next.control.status();
+    return (receiveLsn ?? 0) > control.checkpointLsn;
+  });
+  assert.equal((await next.control.promote({ stillAllowed: () => true })).outcome, 'promoted');
+  const leader = await old.control.timelineHistory(next.address);
+  assert.deepEqual(needsRewind(positionOf(control), leader), { needed: false, because: 'before-the-switch' });
+  assert.deepEqual(await old.control.rewind(next.address), { outcome: 'not-needed' });
+  await next.control.ensureSlots({ ensure: ['old'] });
+  await startAs(old, 'standby', next);
+  await until('it follows', async () => (await old.control.status()).replicationState === 'streaming');
+});
+
+test('a rewind that cannot begin leaves the directory whole, and a fresh clone is always possible', async (t) => {
+  const old = await aPrimary(t, 'old');
+  const next = await aStandby(t, 'next', old);
+  await old.control.stop({ mode: 'fast', deadlineMs: 20_000 });
+  const refused = await old.control.rewind(next.address);
+  assert.deepEqual(refused.outcome === 'failed' && refused.damaged, false, JSON.stringify(refused));
+  assert.match(refused.outcome === 'failed' ? refused.because : '', /is not a primary/);
+  assert.equal((await old.control.inspect()).data.kind, 'initialized');
+
+  assert.equal((await next.control.promote({ stillAllowed: () => true })).outcome, 'promoted');
+  const stopped = new AbortController();
+  stopped.abort();
+  const ended = await old.control.rewind(next.address, { signal: stopped.signal });
+  assert.deepEqual(ended.outcome === 'failed' && ended.damaged, true, JSON.stringify(ended));
+  assert.deepEqual((await old.control.inspect()).data, { kind: 'partial', during: 'rewind' });
+  await assert.rejects(startAs(old, 'standby', next), { code: 'postgres-data-dir' });
+
+  const aside = await old.control.quarantine('Rewind failed!');
+  assert.match(aside, /data\.\d{8}T\d{6}Z-rewind-failed-$/);
+  assert.deepEqual((await old.control.inspect()).data, { kind: 'absent' });
+  const progress: number[] = [];
+  await old.control.basebackup(next.address, {
+    slot: 'old',
+    onProgress: ({ doneKb }) => progress.push(doneKb),
+  });
+  assert.ok(progress.length > 0);
+  await startAs(old, 'standby', next);
+  await until('it follows', async () => (await old.control.status()).timeline === 2);
+});
+
+test('a clone that fails or is ended leaves nothing', async (t) => {
+  const old = await aPrimary(t, 'old');
+  const { control, settings } = await aMember(t, 'next', {
+    authentication: {
+      ...old.settings.authentication,
+      replication: { username: 'replicator', password: 'wrong' },
+    },
+  });
+  await assert.rejects(control.basebackup(old.address), {
+    code: 'postgres-clone-failed',
+    message: /password authentication failed/,
+  });
+  assert.deepEqual((await control.inspect()).data, { kind: 'absent' });
+  await assert.rejects(control.timelineHistory(old.address), { code: 'postgres-unreachable' });
+  assert.deepEqual(await readdir(dirname(settings.data_dir)), ['data.pgpass']);
+  assert.equal(join(settings.data_dir, '..'), dirname(settings.data_dir));
+});
+
+test('a killed standby that went too far is shut down cleanly before it is rewound', async (t) => {
+  const old = await aPrimary(t, 'old');
+  await sql(old, 'CREATE TABLE kept AS SELECT 1 AS a');
+  const next = await aStandby(t, 'next', old);
+  const third = await aStandby(t, 'third', old);
+  await next.control.stop({ mode: 'fast', deadlineMs: 20_000 });
+  await sql(old, 'INSERT INTO kept SELECT generate_series(10, 99)');
+  await until('third is ahead', async () => (await count(third)) === 91);
+  await old.control.stop({ mode: 'immediate', deadlineMs: 5000 });
+  await startAs(next, 'standby');
+  assert.equal((await next.control.promote({ stillAllowed: () => true })).outcome, 'promoted');
+
+  const leader = await third.control.timelineHistory(next.address);
+  const { replayLsn, timeline } = await third.control.status();
+  assert.deepEqual(needsRewind({ timeline, lsn: replayLsn ?? 0, lsnIs: 'end' }, leader), {
+    needed: true,
+    because: 'past-the-switch',
+  });
+  await third.control.stop({ mode: 'immediate', deadlineMs: 5000 });
+  assert.equal((await third.control.inspect()).control?.state, 'in archive recovery');
+  const rewound = await third.control.rewind(next.address);
+  assert.equal(rewound.outcome, 'done', JSON.stringify(rewound));
+  await next.control.ensureSlots({ ensure: ['third'] });
+  await startAs(third, 'standby', next);
+  await until('it follows', async () => (await third.control.status()).timeline === 2);
+  assert.equal(await count(third), 1);
+});

@@ -1,0 +1,144 @@
+/** Real PostgreSQL servers for tests: one member in a scratch folder on a fresh loopback address, gone when the test ends. */
+import { chown, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
+import { silentLog, systemClock } from '../../src/base/index.ts';
+import {
+  openPostgres,
+  type PostgresControl,
+  type PostgresSettings,
+  type Role,
+  type Upstream,
+} from '../../src/postgres/index.ts';
+import { freshLoopback } from './loopback.ts';
+import { scratchFolder } from './scratch.ts';
+
+export const BIN_DIR = '/usr/lib/postgresql/15/bin';
+
+export interface TestMember {
+  readonly name: string;
+  readonly control: PostgresControl;
+  readonly settings: PostgresSettings;
+  readonly address: Upstream;
+  /** A second control over the same directory, as an agent that was restarted would have. */
+  readonly reopen: () => Promise<PostgresControl>;
+}
+
+/** Settings of a member under `folder`; passwords hold what must be quoted. */
+export function someSettings(folder: string, changes: Partial<PostgresSettings> = {}): PostgresSettings {
+  return {
+    data_dir: join(folder, 'data'),
+    bin_dir: BIN_DIR,
+    listen: { host: freshLoopback(), port: 5432 },
+    os_user: 'postgres',
+    socket_dir: join(folder, 'run'),
+    authentication: {
+      superuser: { username: 'postgres', password: "su'per\\user:1" },
+      replication: { username: 'replicator', password: "repl'ica\\tion:1" },
+      rewind: { username: 'rewind_user', password: "re'wind\\:1" },
+    },
+    parameters: { shared_buffers: '16MB', max_connections: 20, fsync: false },
+    pg_hba: [],
+    ...changes,
+  };
+}
+
+/** A member without data; its server and connections end with the test. */
+export async function aMember(
+  t: TestContext,
+  name: string,
+  changes: Partial<PostgresSettings> = {},
+): Promise<TestMember> {
+  const folder = await scratchFolder(t);
+  const settings = someSettings(folder, changes);
+  const open = async (): Promise<PostgresControl> => {
+    const control = await openPostgres({
+      config: settings,
+      scope: 'test',
+      name,
+      clock: systemClock,
+      log: silentLog,
+    });
+    t.after(async () => {
+      await control.stop({ mode: 'immediate', deadlineMs: 5000 });
+      await control.close();
+    });
+    return control;
+  };
+  return { name, control: await open(), settings, address: settings.listen, reopen: open };
+}
+
+/** A running primary with the agent's roles. */
+export async function aPrimary(
+  t: TestContext,
+  name: string,
+  changes: Partial<PostgresSettings> = {},
+): Promise<TestMember> {
+  const member = await aMember(t, name, changes);
+  await member.control.initdb();
+  await startAs(member, 'primary');
+  await member.control.bootstrapSql({ users: [{ username: 'app', password: 'app', database: 'app' }] });
+  return member;
+}
+
+/** A running standby, cloned from `from` and streaming from it. */
+export async function aStandby(t: TestContext, name: string, from: TestMember): Promise<TestMember> {
+  const member = await aMember(t, name);
+  await member.control.basebackup(from.address, { slot: name });
+  await startAs(member, 'standby', from);
+  await until(
+    `${name} streams`,
+    async () => (await member.control.status()).replicationState === 'streaming',
+  );
+  return member;
+}
+
+/** Configures and starts; a standby streams from `from` through the slot named like itself. */
+export async function startAs(member: TestMember, as: Role, from?: TestMember): Promise<void> {
+  await member.control.writeConfig({ as, upstream: from?.address, slot: from && member.name });
+  await member.control.start({ as });
+}
+
+/** One statement at a member, as the superuser over TCP unless told otherwise. */
+export async function sql(
+  member: TestMember,
+  text: string,
+  as: { readonly user: string; readonly password: string; readonly database?: string } = {
+    user: 'postgres',
+    password: member.settings.authentication.superuser.password,
+  },
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const client = new Client({
+    ...member.address,
+    database: 'postgres',
+    connectionTimeoutMillis: 5000,
+    ...as,
+  });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    const result = await client.query<Record<string, unknown>>(text);
+    return result.rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Waits for a condition; what it throws counts as "not yet". */
+export async function until(what: string, holds: () => Promise<boolean>, deadlineMs = 15_000): Promise<void> {
+  const startedAt = systemClock.now();
+  for (;;) {
+    const done = await holds().catch(() => false);
+    if (done) return;
+    if (systemClock.now() - startedAt > deadlineMs) throw new Error(`not within ${deadlineMs} ms: ${what}`);
+    await sleep(20);
+  }
+}
+
+/** A folder that belongs to the user PostgreSQL runs as. */
+export async function folderOf(path: string, uid: number, gid: number): Promise<void> {
+  await mkdir(path, { recursive: true });
+  await chown(path, uid, gid);
+}
