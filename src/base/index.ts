@@ -6,7 +6,7 @@ export { type Clock, systemClock } from './clock.ts';
 export { pause, withDeadline } from './deadline.ts';
 export { type Deferred, deferred } from './deferred.ts';
 export { DURATION_PATTERN, parseDuration } from './duration.ts';
-export { ERROR_TABLE, type ErrorCode, EXIT, MatriarchError } from './errors.ts';
+export { ERROR_TABLE, type ErrorCode, type ErrorRow, EXIT, MatriarchError } from './errors.ts';
 export { type Address, formatAddress, listenError } from './listen.ts';
 export { type Log, type LogFields, silentLog } from './log.ts';
 export { RingQueue } from './ring-queue.ts';

@@ -1,0 +1,85 @@
+/** Every page under docs/reference that is rendered from a table, as text: what render-docs.ts writes and a test compares. */
+import { buildProgram } from '../src/cli/program.ts';
+import { ERROR_TABLE, type ErrorRow, systemClock } from '../src/base/index.ts';
+import { configJsonSchema, renderReference, renderSample } from '../src/config/index.ts';
+import { METRICS, type MetricRow } from '../src/metrics/index.ts';
+
+/** Path from the repository's root -> text. */
+export function referencePages(): ReadonlyMap<string, string> {
+  return new Map([
+    ['docs/reference/cli.md', commandPage()],
+    ['docs/reference/config.md', renderReference()],
+    ['docs/reference/errors.md', errorPage()],
+    ['docs/reference/metrics.md', metricPage()],
+    ['docs/reference/matriarch.sample.yaml', renderSample()],
+    ['docs/reference/matriarch.schema.json', `${JSON.stringify(configJsonSchema(), null, 2)}\n`],
+  ]);
+}
+
+function errorPage(): string {
+  const rows = Object.entries(ERROR_TABLE)
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(
+      ([code, { exit, hint, sqlstate }]: [string, ErrorRow]) =>
+        `| \`${code}\` | ${exit} | ${sqlstate ?? ''} | ${escaped(hint)} |`,
+    );
+  return `# Errors
+
+Rendered from the table of errors; do not edit. The command prints what happened, where with the code, and what to
+do. A client of the router sees an error only if it has an SQLSTATE here.
+
+| Code | Exit status | SQLSTATE | What to do |
+| --- | --- | --- | --- |
+${rows.join('\n')}
+`;
+}
+
+function metricPage(): string {
+  const rows = Object.entries(METRICS).map(
+    ([name, { type, labels, help }]: [string, MetricRow]) =>
+      `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(' ')} | ${escaped(help)} |`,
+  );
+  return `# Metrics
+
+Rendered from the table of metrics; do not edit. Agent and router serve them at \`/metrics\` in Prometheus' text
+format. Names are stable; labels have small closed sets of values.
+
+| Name | Type | Labels | Meaning |
+| --- | --- | --- | --- |
+${rows.join('\n')}
+`;
+}
+
+/** The help of every command, as a terminal of 100 columns shows it. */
+function commandPage(): string {
+  const program = buildProgram({
+    env: {},
+    out: () => undefined,
+    err: () => undefined,
+    isTerminal: false,
+    clock: systemClock,
+    nodeVersion: '',
+    signal: new AbortController().signal,
+    setExit: () => undefined,
+    undisturbed: (work) => work(),
+  });
+  const sections = helpOf(program, '').map(
+    ({ name, text }) => `## ${name}\n\n\`\`\`\n${text.trimEnd()}\n\`\`\`\n`,
+  );
+  return `# The command\n\nRendered from the command's own help; do not edit.\n\n${sections.join('\n')}`;
+}
+
+type Program = ReturnType<typeof buildProgram>;
+
+function helpOf(command: Program, above: string): { readonly name: string; readonly text: string }[] {
+  const name = `${above} ${command.name()}`.trim();
+  let text = '';
+  command.configureOutput({ writeOut: (part) => (text += part), getOutHelpWidth: () => 100 });
+  command.outputHelp();
+  const below = command.commands.filter((child) => child.name() !== 'help');
+  return [{ name, text }, ...below.flatMap((child) => helpOf(child, name))];
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('|', '\\|');
+}

@@ -1,0 +1,138 @@
+// `npm test [-- ring…]`: makes the checkout ready and runs the rings of tests, from the quickest to the slowest.
+// Counts leaf tests; a ring or a file in which nothing ran is a failure, for a check that looked at nothing proves
+// nothing. The last line is always `N passed, N failed`.
+import { setMaxListeners } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, relative } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { ROOT, say, setup } from './setup.mjs';
+
+/** `budgetMs` is what a ring should take, `limitMs` how long one file may run before it is ended. */
+const RINGS = [
+  {
+    name: 'unit',
+    folders: ['unit', 'transcripts', 'properties', '.'],
+    concurrency: availableParallelism(),
+    limitMs: 60_000,
+    budgetMs: 10_000,
+  },
+  { name: 'conformance', folders: ['conformance'], concurrency: 2, limitMs: 180_000 },
+  { name: 'integration', folders: ['integration'], concurrency: 2, limitMs: 300_000 },
+  { name: 'lab', folders: ['lab'], concurrency: 1, limitMs: 480_000 },
+];
+/** The whole run ends before 15 minutes, whatever hangs. */
+const WHOLE_LIMIT_MS = 14 * 60_000;
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !RINGS.some((ring) => ring.name === name));
+if (unknown.length > 0) {
+  say(`test: no ring ${unknown.join(', ')}; there are ${RINGS.map(({ name }) => name).join(', ')}`);
+  process.exit(2);
+}
+setup();
+const summaries = [];
+const whole = AbortSignal.timeout(WHOLE_LIMIT_MS);
+// Every test process listens to it.
+setMaxListeners(0, whole);
+for (const ring of RINGS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
+  summaries.push(await runRing(ring, whole));
+}
+report(summaries);
+
+/** Runs the files of a ring, each in a process of its own, and counts what they report. */
+async function runRing({ name, folders, concurrency, limitMs, budgetMs }, signal) {
+  const files = folders.flatMap((folder) => testFiles(folder));
+  const counted = new Map(files.map((file) => [file, { leaves: 0, isNested: [] }]));
+  const summary = { name, passed: 0, failed: 0, skipped: [], failures: [], files: files.length, budgetMs };
+  const fail = (what) => {
+    summary.failed += 1;
+    summary.failures.push(what);
+  };
+  const startedAt = performance.now();
+  const memory = watchMemory();
+  const count = (isPass) => (event) => {
+    const seen = counted.get(event.file) ?? counted.get(event.name);
+    const title = `${name}: ${relative(join(ROOT, 'dist'), event.file ?? '')}: ${event.name}`;
+    const hasChildren = seen?.isNested[event.nesting + 1] === true;
+    if (seen !== undefined) {
+      seen.isNested[event.nesting + 1] = false;
+      seen.isNested[event.nesting] = true;
+    }
+    if (hasChildren && (isPass || event.details.error?.failureType === 'subtestsFailed')) return;
+    // A suite is no test, nor is a file, which Node reports as a passed one when nothing in it ran.
+    if (isPass && (event.details.type === 'suite' || event.name === event.file)) return;
+    if (seen !== undefined) seen.leaves += 1;
+    if (event.skip !== undefined && event.skip !== false)
+      summary.skipped.push(`${title} (${event.skip === true ? 'no reason given' : event.skip})`);
+    else if (isPass) summary.passed += 1;
+    else fail(title);
+  };
+  if (files.length > 0) {
+    const stream = run({ files, concurrency, timeout: limitMs, signal });
+    stream.on('test:pass', count(true)).on('test:fail', count(false));
+    await new Promise((resolve) => {
+      const shown = stream.compose(new spec());
+      shown.on('end', resolve).on('error', resolve).pipe(process.stdout, { end: false });
+    });
+  }
+  for (const [file, { leaves }] of counted) {
+    if (leaves === 0) fail(`${name}: ${relative(join(ROOT, 'dist'), file)}: no test in it ran`);
+  }
+  if (files.length === 0) fail(`${name}: the ring has no test file`);
+  return { ...summary, ms: performance.now() - startedAt, memoryMb: memory.stop() };
+}
+
+/** Compiled forms of the `*.test.ts` under test/<folder>; '.' is test itself without its folders. */
+function testFiles(folder) {
+  let names;
+  try {
+    names = readdirSync(join(ROOT, 'test', folder), { recursive: folder !== '.' });
+  } catch (cause) {
+    if (cause.code === 'ENOENT') return [];
+    throw cause;
+  }
+  return names
+    .filter((name) => name.endsWith('.test.ts'))
+    .sort()
+    .map((name) => join(ROOT, 'dist', 'test', folder, name.replace(/\.ts$/, '.js')));
+}
+
+/** The most memory that the machine used beyond what it used at first; servers that tests start are in it. */
+function watchMemory() {
+  const atFirst = availableMb();
+  let least = atFirst;
+  const timer = setInterval(() => {
+    least = Math.min(least, availableMb());
+  }, 500);
+  return {
+    stop() {
+      clearInterval(timer);
+      return Math.round(atFirst - least);
+    },
+  };
+}
+
+function availableMb() {
+  return Number(/MemAvailable:\s+(\d+)/.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1] ?? 0) / 1024;
+}
+
+function report(rings) {
+  const lines = [''];
+  for (const { name, passed, failed, skipped, files, ms, memoryMb, budgetMs } of rings) {
+    const late = budgetMs !== undefined && ms > budgetMs ? `, over its budget of ${budgetMs / 1000} s` : '';
+    const skips = skipped.length === 0 ? '' : `, ${skipped.length} skipped`;
+    lines.push(
+      `${name.padEnd(12)} ${passed} passed, ${failed} failed${skips} in ${files} files, ${(ms / 1000).toFixed(1)} s${late}, memory +${memoryMb} MB`,
+    );
+  }
+  const skipped = rings.flatMap((ring) => ring.skipped);
+  const failures = rings.flatMap((ring) => ring.failures);
+  if (skipped.length > 0) lines.push('', 'skipped:', ...skipped.map((line) => `  ${line}`));
+  if (failures.length > 0) lines.push('', 'failed:', ...failures.map((line) => `  ${line}`));
+  const passed = rings.reduce((sum, ring) => sum + ring.passed, 0);
+  const failed = rings.reduce((sum, ring) => sum + ring.failed, 0);
+  process.stdout.write(`${lines.join('\n')}\n\n${passed} passed, ${failed} failed\n`);
+  process.exitCode = failed === 0 ? 0 : 1;
+}
