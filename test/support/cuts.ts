@@ -4,7 +4,7 @@
  * parser that keeps what it was lent is found out.
  */
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 /** Runs a parser over `portions` and returns what it saw, as plain values. */
 export type Run = (portions: Iterable<Buffer>) => unknown;

@@ -1,7 +1,7 @@
 /** Messages that lie: cut short, without their NUL, with bytes left over. Each reader refuses, none reads on. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import * as wire from '../../../src/wire/index.ts';
 
 /** A message of each kind that has a reader of fields. */

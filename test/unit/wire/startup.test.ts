@@ -1,7 +1,7 @@
 /** The packets that open a connection. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   CancelRequest,
   GSSENCRequest,
