@@ -3,6 +3,7 @@
  * loading the grammar waits. The cache is keyed by the exact text, so no answer is shared by two texts.
  */
 import { LRUCache } from 'lru-cache';
+import { unreachable } from '../base/index.ts';
 import type { Classification } from './classification.ts';
 import { classifyTree, notLookedAt } from './classify.ts';
 import { type Grammar, loadGrammar } from './grammar.ts';
@@ -28,8 +29,8 @@ export interface ClassifierStats {
 /** The bounds, all with defaults. */
 export interface ClassifierOptions {
   /**
-   * Texts longer than this (in UTF-8) are not parsed: they are writes. At most 16 kB unless for a test: from about
-   * 18 kB on, a hostile text breaks the grammar's instance.
+   * Texts longer than this (in UTF-8) are not parsed: they are writes. More than 16 kB is for tests only: a hostile
+   * text could then break the grammar's instance.
    */
   readonly textBytesMax?: number;
   readonly cacheEntriesMax?: number;
@@ -92,6 +93,7 @@ class CachingClassifier implements Classifier {
     // What is not UTF-8 was decoded with a loss; and a NUL would end the text for the grammar, but not for us.
     if (sql.includes('\uFFFD')) return NOT_UTF8;
     if (sql.includes('\0')) return NOT_PARSED;
+    if (isTooDense(sql)) return TOO_DENSE;
     const parsed = this.#grammar.parse(sql);
     switch (parsed.outcome) {
       case 'parsed':
@@ -101,13 +103,34 @@ class CachingClassifier implements Classifier {
       case 'unready':
         return GRAMMAR_NOT_READY;
     }
+    return unreachable(parsed);
   }
 }
 
 const TOO_LONG = notLookedAt('too-long');
+const TOO_DENSE = notLookedAt('too-dense');
 const NOT_UTF8 = notLookedAt('not-utf8');
 const NOT_PARSED = notLookedAt('not-parsed');
 const GRAMMAR_NOT_READY = notLookedAt('grammar-not-ready');
+
+/**
+ * Operators and comments are what makes a short text expensive. `1+1+…` nests a level for every two bytes; the scanner
+ * takes quadratic time over `+-+-…` (470 ms for 16 kB) and over nested comments (260 ms). Up to this many characters of
+ * operators, of which a comment takes two, no text within the limit needs more than some 15 ms.
+ */
+const OPERATOR_CHARACTERS_MAX = 2_048;
+
+function isTooDense(sql: string): boolean {
+  if (sql.length <= OPERATOR_CHARACTERS_MAX) return false;
+  let count = 0;
+  for (let at = 0; at < sql.length; at++) {
+    if (OPERATOR_CHARACTERS.has(sql.charCodeAt(at))) count += 1;
+  }
+  return count > OPERATOR_CHARACTERS_MAX;
+}
+
+/** PostgreSQL's set of them (`op_chars` in its scanner). */
+const OPERATOR_CHARACTERS: ReadonlySet<number> = new Set(Buffer.from('~!@#^&|`?+-*/%<>='));
 
 /** An upper bound: two bytes a character for the key, as much again for the texts of settings, and the objects. */
 function entryBytes(answer: Classification, sql: string): number {

@@ -1,11 +1,12 @@
 /**
  * PostgreSQL's own grammar, as WebAssembly (libpg-query), owned so that no text can break it for good.
  *
- * The trap: a text nested some 10,000 levels deep overflows the stack inside the instance, which never
- * unwinds it; after some thirty such texts every later parse fails. So: texts above a limit are not the
+ * The trap: a text nested some 7,000 levels deep overflows the stack inside the instance, which never
+ * unwinds it; after some thirty such texts every later parse fails. So: texts too long or too dense are not the
  * grammar's to parse (see `classifier.ts`), any failure but an error of SQL ends the instance, and a spare one
  * takes its place at once while the next is made. With none left (for some 20 ms) `parse` says so.
  */
+// oxlint-disable no-underscore-dangle -- the names of the instance's functions are Emscripten's
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import createInstance from 'libpg-query/wasm/libpg-query.js';

@@ -3,6 +3,7 @@
  * legal text can be nested thousands of levels deep; and it allows only what it knows: a type of node that
  * is not in the table makes the statement a write.
  */
+import { unreachable } from '../base/index.ts';
 import { SERVER_VIEWS, SESSION_SETTINGS } from './builtin-functions.ts';
 import { functionVerdict, nameInCatalog } from './functions.ts';
 import type { SqlReason } from './reasons.ts';
@@ -116,6 +117,7 @@ function inspectCall(call: Tree): Finding | undefined {
     case 'function-not-known':
       return write(verdict, name);
   }
+  return unreachable(verdict);
 }
 
 /** `current_setting('data_directory')` speaks of a server, as SHOW does. A name not written out may be any. */

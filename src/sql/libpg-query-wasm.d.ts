@@ -22,11 +22,8 @@ declare module 'libpg-query/wasm/libpg-query.js' {
 }
 
 declare namespace WebAssembly {
-  class Module {
-    private constructor();
-  }
-  class Instance {
-    constructor(module: Module, imports: object);
-  }
+  type Module = object;
+  type Instance = object;
+  const Instance: new (module: Module, imports: object) => Instance;
   function compile(bytes: Uint8Array): Promise<Module>;
 }

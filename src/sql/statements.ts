@@ -135,6 +135,7 @@ function classifyTransaction(statement: Tree): Part {
     case 'TRANS_STMT_COMMIT_PREPARED':
     case 'TRANS_STMT_ROLLBACK_PREPARED':
       return { kind: 'write', because: 'two-phase' };
+    case undefined:
     default:
       return { kind: 'write', because: 'statement-not-known' };
   }
@@ -166,6 +167,7 @@ function classifyDiscard(discard: Tree): Part {
       return { kind: 'set', because: 'discards-all', changes: [], clears: 'everything' };
     case 'DISCARD_PLANS':
       return { kind: 'read', because: 'discards-plans' };
+    case undefined:
     default:
       return { kind: 'write', because: 'discards-state' };
   }
