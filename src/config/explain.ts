@@ -7,17 +7,27 @@ import { allSettings, schemaAt } from './json-schema.ts';
 import { nearest } from './nearest.ts';
 import type { Path, Problem, Source } from './source.ts';
 
-/** Every finding of `issues` as problems with line and column in `source`. */
+/**
+ * Every finding of `issues` as problems with line and column in `source`. A key that is missing because it was
+ * mistyped is one mistake and reported as one.
+ */
 export function explainIssues(issues: readonly z.core.$ZodIssue[], source: Source): Problem[] {
-  return issues.flatMap((issue): Problem[] => {
+  const mistyped = new Set<string>();
+  const problems = issues.flatMap((issue): Problem[] => {
     const path = issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step));
     if (issue.code !== 'unrecognized_keys') return [oneProblem(issue, path, source)];
-    return issue.keys.map((unknown) => ({
-      ...source.positionOf([...path, unknown], 'key'),
-      key: formatPath([...path, unknown]),
-      message: unknownKey(unknown, path),
-    }));
+    return issue.keys.map((unknown) => {
+      const near = nearest(unknown, keysAt(path));
+      if (near !== undefined) mistyped.add(formatPath([...path, near]));
+      const message = near === undefined ? unknownKey(unknown, path) : `unknown key; did you mean ${near}?`;
+      return {
+        ...source.positionOf([...path, unknown], 'key'),
+        key: formatPath([...path, unknown]),
+        message,
+      };
+    });
   });
+  return problems.filter(({ key, message }) => !(mistyped.has(key) && message.startsWith(MISSING)));
 }
 
 /** `bootstrap.users[0].password` */
@@ -34,19 +44,22 @@ function oneProblem(issue: z.core.$ZodIssue, path: Path, source: Source): Proble
 }
 
 function unknownKey(unknown: string, path: Path): string {
-  const near = nearest(unknown, Object.keys(schemaAt(path)?.properties ?? {}));
-  if (near !== undefined) return `unknown key; did you mean ${near}?`;
   const elsewhere = allSettings().find(({ key }) => key.endsWith(`.${unknown}`) && !key.includes('['));
   if (elsewhere !== undefined) return `unknown key here; did you mean ${elsewhere.key}?`;
-  const known = Object.keys(schemaAt(path)?.properties ?? {});
-  return `unknown key; known here: ${known.join(', ')}`;
+  return `unknown key; known here: ${keysAt(path).join(', ')}`;
 }
+
+function keysAt(path: Path): string[] {
+  return Object.keys(schemaAt(path)?.properties ?? {});
+}
+
+const MISSING = 'is missing';
 
 function missing(path: Path): string {
   const node = schemaAt(path);
   const example = node?.examples?.[0];
   const forExample = example === undefined ? '' : ` (for example ${path.at(-1)}: ${JSON.stringify(example)})`;
-  return `is missing: ${(node?.description ?? 'it is needed here').replace(/\.$/, '')}${forExample}`;
+  return `${MISSING}: ${(node?.description ?? 'it is needed here').replace(/\.$/, '')}${forExample}`;
 }
 
 function wrong(issue: z.core.$ZodIssue, path: Path, found: unknown): string {

@@ -14,7 +14,9 @@ const DURATION_EXPECTED = 'expected a duration such as 250ms, 5s, 1min or a numb
 
 const duration = (described: string) =>
   z
-    .union([z.string().regex(DURATION_PATTERN), z.number().min(0)], { error: DURATION_EXPECTED })
+    .union([z.string().regex(DURATION_PATTERN, DURATION_EXPECTED), z.number().min(0)], {
+      error: DURATION_EXPECTED,
+    })
     .describe(described)
     .transform((value, context) => {
       const ms = parseDuration(value);
