@@ -1,0 +1,100 @@
+/**
+ * What the parts of one agent share: its doors to the world, and the state that the loop keeps between cycles. The
+ * state is written by the loop and its jobs only; REST, duties and metrics read it, so they answer while PostgreSQL hangs.
+ */
+import type { Clock, Log } from '../base/index.ts';
+import type { Config, PostgresqlConfig, RestapiConfig } from '../config/index.ts';
+import type { Dcs } from '../dcs/index.ts';
+import { type Decision, freshMemory, type Memory } from '../ha/index.ts';
+import type { Inspection, PostgresControl, ServerStatus, Upstream } from '../postgres/index.ts';
+import { type ClusterView, emptyView, type KeyLayout, type TagValue } from '../topology/index.ts';
+import type { FenceClient } from './fence-client.ts';
+import type { Jobs } from './jobs.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
+import type { PeerClient } from './peers.ts';
+import type { Wake } from './wake.ts';
+
+export interface AgentContext {
+  readonly config: Config;
+  readonly postgresql: PostgresqlConfig;
+  readonly restapi: RestapiConfig;
+  /** The configured tags and `datacenter`. */
+  readonly tags: Readonly<Record<string, TagValue>>;
+  readonly pg: PostgresControl;
+  readonly dcs: Dcs;
+  readonly layout: KeyLayout;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly keeper: LeaseKeeper;
+  readonly fence: FenceClient;
+  readonly jobs: Jobs;
+  readonly wake: Wake;
+  readonly peers: PeerClient;
+  readonly random: () => number;
+  readonly version: string;
+  readonly state: AgentState;
+}
+
+export interface AgentState {
+  view: ClusterView;
+  /** When the store last proved the view current (monotonic). */
+  contactAt: number;
+  contactWallAt: number | undefined;
+  /** Who led last, present leader included: its city is preferred for the next one. */
+  lastLeader: string | undefined;
+  inspection: Inspection | undefined;
+  hasStandbySignal: boolean;
+  /** The last answer of the running server; undefined when it has not answered since its start. */
+  status: ServerStatus | undefined;
+  statusAt: number;
+  /** Newest timeline that this standby is known to have received WAL of; a restart of its receiver forgets it. */
+  receivedTimeline: number;
+  /** What the configuration files say, as we wrote them; undefined before the first write of this life. */
+  configured: { readonly as: 'primary' | 'standby'; readonly upstream: string | undefined } | undefined;
+  isBootstrapping: boolean;
+  /** Keep-alives move the fence's deadline: PostgreSQL is, or is about to become, a primary. */
+  isGuarding: boolean;
+  /** A rewind succeeded, and the standby has not streamed since. */
+  rewindsInVain: number;
+  memory: Memory;
+  decision: Decision | undefined;
+  decidedAt: number;
+  /** Set while the agent itself ends. */
+  isStopping: boolean;
+}
+
+export function freshState(now: number): AgentState {
+  return {
+    view: emptyView,
+    contactAt: Number.NEGATIVE_INFINITY,
+    contactWallAt: undefined,
+    lastLeader: undefined,
+    inspection: undefined,
+    hasStandbySignal: false,
+    status: undefined,
+    statusAt: Number.NEGATIVE_INFINITY,
+    receivedTimeline: 0,
+    configured: undefined,
+    isBootstrapping: false,
+    isGuarding: false,
+    rewindsInVain: 0,
+    memory: freshMemory,
+    decision: undefined,
+    decidedAt: now,
+    isStopping: false,
+  };
+}
+
+/** Where a member's PostgreSQL is reached from here: this host's address book first, then what the member published. */
+export function upstreamOf(ctx: AgentContext, name: string): Upstream | undefined {
+  const own = ctx.config.addresses[name];
+  if (own !== undefined) return own;
+  const member = ctx.state.view.members.get(name);
+  return member === undefined ? undefined : { host: member.host, port: member.port };
+}
+
+/** A value of the cluster-wide configuration key that must be a whole number >= 0. */
+export function clusterNumber(view: ClusterView, key: string, fallback: number): number {
+  const value = view.config?.value[key];
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : fallback;
+}

@@ -1,0 +1,77 @@
+/** The REST API's documents, in Patroni's form, from what the agent last saw. No waiting, no SQL. */
+import { FEATURE_LEVEL, hasPrimaryRole, type ClusterView, type Member } from '../topology/index.ts';
+import type { AgentContext } from './context.ts';
+import { memberRole, memberState } from './member-key.ts';
+import { localServer } from './observe.ts';
+
+/** `GET /patroni`, and the body of every health check. */
+export function statusDocument(ctx: AgentContext): Readonly<Record<string, unknown>> {
+  const { state, config } = ctx;
+  const { status, view } = state;
+  const isLive = localServer(state).process === 'running' && status !== undefined;
+  return {
+    state: memberState(ctx),
+    ...(isLive ? { postmaster_start_time: status.postmasterStartTime } : {}),
+    role: memberRole(ctx),
+    ...(isLive ? { server_version: status.serverVersion, xlog: xlogDocument(ctx), timeline: localServer(state).timeline } : {}),
+    ...(isLive && status.inRecovery && status.replicationState !== undefined ? { replication_state: status.replicationState } : {}),
+    ...(isLive && status.standbys.length > 0
+      ? {
+          replication: status.standbys.map((standby) => ({
+            application_name: standby.applicationName,
+            state: standby.state,
+            sync_state: standby.syncState,
+          })),
+        }
+      : {}),
+    ...(view.leader === undefined ? { cluster_unlocked: true } : {}),
+    ...(state.contactWallAt === undefined ? {} : { dcs_last_seen: Math.floor(state.contactWallAt / 1000) }),
+    ...(state.inspection?.control === undefined ? {} : { database_system_identifier: state.inspection.control.systemId }),
+    tags: ctx.tags,
+    ...(isLive && status.pendingRestart.length > 0 ? { pending_restart: true } : {}),
+    patroni: { version: FEATURE_LEVEL, scope: config.scope, name: config.name },
+    ...(state.decision === undefined ? {} : { matriarch: { action: state.decision.action.do, because: state.decision.because } }),
+  };
+}
+
+function xlogDocument(ctx: AgentContext): Readonly<Record<string, unknown>> {
+  const { status } = ctx.state;
+  if (status?.inRecovery !== true) return { location: status?.flushLsn };
+  return { received_location: status.receiveLsn ?? status.replayLsn, replayed_location: status.replayLsn, paused: status.replayPaused };
+}
+
+/** `GET /cluster`. */
+export function clusterDocument(view: ClusterView, scope: string): Readonly<Record<string, unknown>> {
+  const leader = view.leader === undefined ? undefined : view.members.get(view.leader);
+  const { failover } = view;
+  return {
+    members: [...view.members.values()].map((member) => memberDocument(member, view, leader)),
+    scope,
+    ...(failover?.scheduledAt === undefined
+      ? {}
+      : { scheduled_switchover: { at: failover.scheduledAt, from: failover.leader, ...(failover.candidate === undefined ? {} : { to: failover.candidate }) } }),
+  };
+}
+
+function memberDocument(member: Member, view: ClusterView, leader: Member | undefined): Readonly<Record<string, unknown>> {
+  const isLeader = member.name === view.leader;
+  const end = Math.max(leader?.lsn ?? 0, view.optime ?? 0);
+  return {
+    name: member.name,
+    role: isLeader ? 'leader' : 'replica',
+    state: isLeader || member.state !== 'running' ? member.state : (member.replicationState ?? member.state),
+    api_url: member.apiUrl,
+    host: member.host,
+    port: member.port,
+    ...(member.timeline === undefined ? {} : { timeline: member.timeline }),
+    ...(Object.keys(member.tags).length === 0 ? {} : { tags: member.tags }),
+    ...(isLeader && hasPrimaryRole(member) ? {} : { lag: member.lsn === undefined || end === 0 ? 'unknown' : Math.max(0, end - member.lsn) }),
+  };
+}
+
+/** Bytes of `?lag=`: a number, or one with kB, MB or GB; undefined for anything else. */
+export function parseLag(text: string): number | undefined {
+  const found = /^(\d{1,15})\s*(kB|MB|GB|TB)?$/.exec(text.trim());
+  const factor = { kB: 1024, MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4 }[found?.[2] ?? ''] ?? 1;
+  return found === null ? undefined : Number(found[1]) * factor;
+}

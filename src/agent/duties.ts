@@ -1,0 +1,241 @@
+/**
+ * A leader's housekeeping in the store and on the server, and a standby's little. It runs beside the loop, one run at a
+ * time, so a slow store or query never delays a decision. Every write is guarded by "the leader key names me".
+ *
+ * Order matters at first: the member key (routers wait for it), slots (standbys wait for them), then the rest.
+ */
+import { randomBytes } from 'node:crypto';
+import { describe } from '../base/index.ts';
+import type { Write } from '../dcs/index.ts';
+import { quoteIdentifier, slotNameOf } from '../postgres/index.ts';
+import type { HistoryEntry } from '../topology/index.ts';
+import type { AgentContext } from './context.ts';
+import { moveEtcdLeader } from './etcd-leader.ts';
+import type { MemberKey } from './member-key.ts';
+import { localServer, refreshStatus } from './observe.ts';
+
+const CALL_MS = 1000;
+/** As Patroni's `member_slots_ttl`: a member that is away for longer must be cloned or catch up from elsewhere. */
+const SLOT_RETENTION_MS = 30 * 60_000;
+const ROUTER_ROLE = 'matriarch_router';
+
+export class Duties {
+  readonly #ctx: AgentContext;
+  readonly #member: MemberKey;
+  #running: Promise<void> | undefined;
+  #isAgainDue = false;
+  #statusWritten: string | undefined;
+  /** What is done once a term: identified by our PostgreSQL's timeline and the key's create revision. */
+  #termDone: string | undefined;
+  #isCheckpointing = false;
+  readonly #lastSeen = new Map<string, number>();
+  #etcdLookedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(ctx: AgentContext, member: MemberKey) {
+    this.#ctx = ctx;
+    this.#member = member;
+  }
+
+  /** Asks for a run; while one runs, for exactly one more after it. */
+  due(): void {
+    this.#isAgainDue = true;
+    this.#running ??= this.#runs().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /** Resolves when nothing runs any more. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  async #runs(): Promise<void> {
+    while (this.#isAgainDue) {
+      this.#isAgainDue = false;
+      await this.#attempt('member key', () => this.#member.publish(this.#ctx));
+      if (this.#ctx.state.isStopping) return;
+      const local = localServer(this.#ctx.state);
+      if (local.process !== 'running' || this.#ctx.jobs.running !== undefined) continue;
+      if (local.role === 'standby') await this.#attempt('standby slots', () => this.#dropMemberSlots());
+      if (local.role === 'primary' && this.#ctx.keeper.isHolder) await this.#lead();
+    }
+  }
+
+  async #lead(): Promise<void> {
+    const { state } = this.#ctx;
+    await this.#attempt('slots', () => this.#slots());
+    if (state.view.systemId === undefined || state.view.systemId === '') await this.#attempt('initialize', () => this.#initialize());
+    await this.#attempt('status', () => this.#status());
+    await this.#attempt('config', () => this.#config());
+    await this.#attempt('history', () => this.#history());
+    await this.#attempt('checkpoint', () => this.#checkpoint());
+    await this.#attempt('router credential', () => this.#routerCredential());
+    await this.#attempt('etcd leader', () => this.#etcdLeader());
+  }
+
+  async #attempt(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (cause) {
+      // Tried again in the next run; a run never ends because one duty failed.
+      this.#ctx.log.warn('duty-failed', { what, cause: describe(cause) });
+    }
+  }
+
+  /** Never write as a leader without being it: the store checks in the same instant. */
+  async #putAsLeader(writes: readonly Write[]): Promise<boolean> {
+    const { dcs, layout, config } = this.#ctx;
+    const result = await dcs.transact(
+      { when: [{ key: layout.leader, is: 'value', value: config.name }], then: writes },
+      { timeoutMs: CALL_MS },
+    );
+    return result.outcome === 'applied';
+  }
+
+  /** Slots for every member that may stream from us; for those that are away, a while longer. */
+  async #slots(): Promise<void> {
+    const { state, config, clock, pg, log } = this.#ctx;
+    const others = [...state.view.members.keys()].filter((name) => name !== config.name);
+    for (const name of others) this.#lastSeen.set(slotNameOf(name), clock.now());
+    const isKept = (seenAt: number): boolean => clock.now() - seenAt < SLOT_RETENTION_MS;
+    const drop = [...this.#lastSeen].filter(([, seenAt]) => !isKept(seenAt)).map(([slot]) => slot);
+    const ensure = others.map((name) => slotNameOf(name));
+    const existing = new Set(state.status?.slots.map((slot) => slot.name));
+    const stale = drop.filter((slot) => existing.has(slot));
+    if (ensure.every((slot) => existing.has(slot)) && stale.length === 0) return;
+    const changed = await pg.ensureSlots({ ensure, drop: stale });
+    if (changed.created.length + changed.dropped.length > 0) log.info('slots-changed', changed);
+    await refreshStatus(this.#ctx, CALL_MS);
+  }
+
+  /** A slot that we kept as a leader would hold WAL on this standby for ever. */
+  async #dropMemberSlots(): Promise<void> {
+    const { state, pg, log } = this.#ctx;
+    const ours = new Set([...state.view.members.keys()].map((name) => slotNameOf(name)));
+    const drop = (state.status?.slots ?? []).filter((slot) => slot.type === 'physical' && !slot.active && ours.has(slot.name)).map((slot) => slot.name);
+    if (drop.length === 0) return;
+    const changed = await pg.ensureSlots({ ensure: [], drop });
+    log.info('slots-changed', changed);
+    await refreshStatus(this.#ctx, CALL_MS);
+  }
+
+  /** The new cluster's roles, then its identity: whoever sees the identity may count on the roles. */
+  async #initialize(): Promise<void> {
+    const { pg, config, state, layout, log } = this.#ctx;
+    const systemId = state.inspection?.control?.systemId;
+    if (systemId === undefined) return;
+    await pg.bootstrapSql({ users: config.bootstrap.users });
+    if (!(await this.#putAsLeader([{ op: 'put', key: layout.initialize, value: systemId }]))) return;
+    state.isBootstrapping = false;
+    log.info('cluster-initialized', { systemId });
+  }
+
+  async #status(): Promise<void> {
+    const { state, layout } = this.#ctx;
+    const optime = state.status?.flushLsn;
+    if (optime === undefined) return;
+    const value = renderStatus(state.view.entries.get(layout.status)?.value, optime);
+    if (value === this.#statusWritten) return;
+    if (await this.#putAsLeader([{ op: 'put', key: layout.status, value }])) this.#statusWritten = value;
+  }
+
+  async #config(): Promise<void> {
+    const { state, layout, config, dcs, log } = this.#ctx;
+    const present = state.view.entries.get(layout.config);
+    if (present !== undefined && present.value !== '') return;
+    const first = { ttl: 30, loop_wait: 10, retry_timeout: 10, maximum_lag_on_failover: 1_048_576, ...config.bootstrap.dcs };
+    const result = await dcs.transact(
+      {
+        when: [
+          { key: layout.leader, is: 'value', value: config.name },
+          present === undefined
+            ? { key: layout.config, is: 'absent' }
+            : { key: layout.config, is: 'mod-revision', modRevision: present.modRevision },
+        ],
+        then: [{ op: 'put', key: layout.config, value: JSON.stringify(first) }],
+      },
+      { timeoutMs: CALL_MS },
+    );
+    if (result.outcome === 'applied') log.info('cluster-configuration-written', {});
+  }
+
+  /** Our timeline's ancestors, as the server knows them; what is already written keeps its time and leader. */
+  async #history(): Promise<void> {
+    const { state, pg, layout, postgresql, config, clock, log } = this.#ctx;
+    const timeline = state.status?.timeline ?? 0;
+    if (timeline <= 1 || state.view.history.at(-1)?.timeline === timeline - 1) return;
+    const own = await pg.timelineHistory(postgresql.listen, { deadlineMs: CALL_MS });
+    const known = new Map(state.view.history.map((entry) => [entry.timeline, entry]));
+    const at = new Date(clock.wallNow()).toISOString().replace('Z', '+00:00');
+    const lines = own.history.map((ended): HistoryEntry => {
+      const before = known.get(ended.timeline);
+      const isLast = ended.timeline === own.history.at(-1)?.timeline;
+      const fresh = { at: isLast ? at : undefined, newLeader: isLast ? config.name : undefined };
+      return { ...ended, ...(before === undefined ? fresh : { at: before.at, newLeader: before.newLeader }) };
+    });
+    const value = JSON.stringify(lines.map((line) => [line.timeline, line.lsn, line.reason, ...(line.at === undefined ? [] : [line.at]), ...(line.newLeader === undefined ? [] : [line.newLeader])]));
+    if (await this.#putAsLeader([{ op: 'put', key: layout.history, value }])) log.info('history-written', { timeline });
+  }
+
+  /** pg_rewind reads our timeline from the control file, which only a checkpoint updates. Beside everything else: it may take long. */
+  async #checkpoint(): Promise<void> {
+    const { state, pg, wake } = this.#ctx;
+    const { status } = state;
+    if (this.#isCheckpointing || status === undefined || status.checkpointTimeline >= status.timeline) return;
+    this.#isCheckpointing = true;
+    const work = async (): Promise<void> => {
+      try {
+        await pg.checkpoint({ deadlineMs: 10 * 60_000 });
+      } finally {
+        this.#isCheckpointing = false;
+        wake.now();
+      }
+    };
+    void this.#attempt('checkpoint after promotion', work);
+  }
+
+  /** The role with which routers read password verifiers; made once, and made sure of once a term. */
+  async #routerCredential(): Promise<void> {
+    const { dcs, layout, pg, state, log } = this.#ctx;
+    const term = `${state.view.leaderCreateRevision}/${state.status?.timeline}`;
+    if (this.#termDone === term || state.view.leaderCreateRevision === undefined) return;
+    const entry = await dcs.get(layout.routerCredential, { timeoutMs: CALL_MS });
+    const known = entry === undefined ? undefined : passwordOf(entry.value);
+    const password = known ?? randomBytes(24).toString('base64url');
+    await pg.setRouterCredential(password);
+    if (known === undefined) {
+      const value = JSON.stringify({ username: ROUTER_ROLE, password });
+      if (!(await this.#putAsLeader([{ op: 'put', key: layout.routerCredential, value }]))) return;
+      log.info('router-credential-written', { role: quoteIdentifier(ROUTER_ROLE) });
+    }
+    this.#termDone = term;
+  }
+
+  async #etcdLeader(): Promise<void> {
+    const { clock } = this.#ctx;
+    if (clock.now() - this.#etcdLookedAt < 10_000) return;
+    this.#etcdLookedAt = clock.now();
+    await moveEtcdLeader(this.#ctx);
+  }
+}
+
+/** `status` with a new position; fields of other writers are kept as they are. */
+export function renderStatus(before: string | undefined, optime: number): string {
+  const known = parseObject(before);
+  return JSON.stringify({ ...known, optime });
+}
+
+function parseObject(text: string | undefined): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text ?? '{}');
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+  } catch {
+    // Garbage in the key: nothing in it can be kept.
+    return {};
+  }
+}
+
+function passwordOf(value: string): string | undefined {
+  const { username, password } = parseObject(value);
+  return username === ROUTER_ROLE && typeof password === 'string' && password !== '' ? password : undefined;
+}

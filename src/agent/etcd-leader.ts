@@ -1,0 +1,31 @@
+/**
+ * Keeps etcd's own leader off the primary's host, so that the loss of that host does not cost an etcd election on top
+ * of ours (during which no lease expires). Only when all is calm: every etcd member answers, and nothing else goes on.
+ */
+import { describe } from '../base/index.ts';
+import type { AgentContext } from './context.ts';
+
+const CALL_MS = 1000;
+
+/** One look; moves etcd's leader if it is on our host and another member can take it. */
+export async function moveEtcdLeader(ctx: AgentContext): Promise<void> {
+  const { dcs, log, postgresql, state } = ctx;
+  const ownHost = (postgresql.connect_address ?? postgresql.listen).host;
+  if (state.view.failover !== undefined) return;
+  const members = await dcs.members({ timeoutMs: CALL_MS });
+  const isHere = (urls: readonly string[]): boolean => urls.some((url) => hostOf(url) === ownHost);
+  const leader = members.find((member) => member.isLeader);
+  if (leader === undefined || !isHere(leader.clientUrls)) return;
+  const target = members.find((member) => member.id !== leader.id && member.clientUrls.length > 0 && !isHere(member.clientUrls));
+  if (target === undefined) return;
+  try {
+    await dcs.moveLeader(target.id, { timeoutMs: CALL_MS });
+    log.info('etcd-leader-moved', { from: leader.name, to: target.name });
+  } catch (cause) {
+    log.info('etcd-leader-not-moved', { from: leader.name, to: target.name, cause: describe(cause) });
+  }
+}
+
+function hostOf(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).hostname.replace(/^\[|\]$/g, '') : undefined;
+}

@@ -1,0 +1,131 @@
+/**
+ * The fence: a separate small process that stops PostgreSQL when the deadline it was given passes, while the agent is
+ * frozen, starved or dead. It is an entry point of its own (a composition root, so it reads argv and writes to stderr,
+ * which is its log file) and imports as little as it can. State machine and safety argument: ha/fence.ts.
+ *
+ * It ends by itself when there is nothing to guard: idle, and no agent connected.
+ */
+import { chmodSync, unlinkSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { type Blow, type FenceEvent, type FenceState, idleFence, stepFence } from '../ha/fence.ts';
+import { type FenceAnswer, type FenceArguments, parseLine, splitLines } from './fence-protocol.ts';
+import { postmasterPid, serverPids } from './server-processes.ts';
+
+const LONELY_MS = 2000;
+const now = (): number => Number(process.hrtime.bigint() / 1000n) / 1000;
+const say = (event: string, fields: object): void => {
+  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), event, pid: process.pid, ...fields })}\n`);
+};
+
+const args = readArguments(process.argv[2]);
+let state: FenceState = idleFence;
+let timer: NodeJS.Timeout | undefined;
+const agents = new Set<Socket>();
+let lonelySince = now();
+
+function readArguments(text: string | undefined): FenceArguments {
+  const json = parseLine(text ?? '');
+  const { socket, dataDir, marginMs } = json ?? {};
+  if (typeof socket === 'string' && typeof dataDir === 'string' && typeof marginMs === 'number') return { socket, dataDir, marginMs };
+  throw new Error('usage: fence-process {"socket":…,"dataDir":…,"marginMs":…}');
+}
+
+function step(event: FenceEvent): void {
+  const next = stepFence(state, event, { now: now(), marginMs: args.marginMs });
+  if (next.state.is !== state.is) say(`fence-${next.state.is}`, { from: state.is });
+  state = next.state;
+  if (next.blow !== undefined) strike(next.blow);
+  clearTimeout(timer);
+  if (state.is === 'striking') timer = setTimeout(lookAndTick, 20);
+  else if (next.wakeAt !== undefined) timer = setTimeout(() => step({ type: 'tick' }), Math.max(0, Math.ceil(next.wakeAt - now())));
+}
+
+function lookAndTick(): void {
+  step({ type: serverPids(args.dataDir).length === 0 ? 'server-gone' : 'tick' });
+}
+
+/** Only processes proven to be servers of this directory are ever signalled. */
+function strike(blow: Blow): void {
+  const postmaster = postmasterPid(args.dataDir);
+  const all = serverPids(args.dataDir);
+  // Without its postmaster nobody tells the others to stop.
+  const targets = blow === 'SIGKILL' || postmaster === undefined ? all : [postmaster];
+  if (targets.length > 0) say('fence-strikes', { blow, targets });
+  for (const pid of targets) {
+    try {
+      process.kill(pid, postmaster === undefined && blow === 'SIGINT' ? 'SIGTERM' : blow);
+    } catch (cause) {
+      say('fence-signal-failed', { pid, cause: String(cause) });
+    }
+  }
+}
+
+function answer(socket: Socket, id: number): void {
+  const reply: FenceAnswer = {
+    id,
+    state: state.is,
+    pid: process.pid,
+    ...(state.is === 'idle' ? {} : { deadline: state.deadline }),
+  };
+  socket.write(`${JSON.stringify(reply)}\n`);
+}
+
+function onLine(socket: Socket, line: string): void {
+  const request = parseLine(line);
+  const id = request?.['id'];
+  if (request === undefined || typeof id !== 'number') return;
+  const deadline = request['deadline'];
+  if (request['type'] === 'arm' && typeof deadline === 'number') step({ type: 'arm', deadline });
+  if (request['type'] === 'disarm') step({ type: 'disarm' });
+  answer(socket, id);
+}
+
+function onAgent(socket: Socket): void {
+  agents.add(socket);
+  let rest = '';
+  socket.setEncoding('utf8');
+  socket.on('data', (text: string) => {
+    const split = splitLines(rest + text);
+    rest = split.rest;
+    for (const line of split.lines) onLine(socket, line);
+  });
+  socket.on('error', (cause) => say('fence-agent-error', { cause: String(cause) }));
+  socket.on('close', () => {
+    agents.delete(socket);
+    lonelySince = now();
+    if (state.is === 'armed') say('fence-agent-gone', { remainingMs: Math.round(state.deadline - now()) });
+  });
+}
+
+/** A socket file whose owner is dead is replaced; a living fence keeps its place, and this one ends. */
+function listen(server: Server): void {
+  const probe = connect(args.socket);
+  probe.on('connect', () => {
+    say('fence-already-there', {});
+    probe.destroy();
+    server.close();
+    clearInterval(lonely);
+  });
+  probe.on('error', () => {
+    try {
+      unlinkSync(args.socket);
+    } catch (cause) {
+      if (!(cause instanceof Error) || !('code' in cause) || cause.code !== 'ENOENT') throw cause;
+    }
+    server.listen(args.socket, () => {
+      chmodSync(args.socket, 0o600);
+      say('fence-ready', { dataDir: args.dataDir });
+    });
+  });
+}
+
+const server = createServer(onAgent);
+const lonely = setInterval(() => {
+  if (state.is !== 'idle' || agents.size > 0 || now() - lonelySince < LONELY_MS) return;
+  say('fence-ends', { because: 'nothing to guard' });
+  clearInterval(lonely);
+  server.close();
+}, 500);
+// A terminal's Ctrl-C or a service manager's SIGTERM to the group must not take the guard away before PostgreSQL is down.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => say('fence-signal-ignored', { signal }));
+listen(server);

@@ -1,0 +1,85 @@
+/**
+ * Giving leadership away in order: stop PostgreSQL so that nothing more can be acknowledged, prove that the next one has
+ * our last record, only then delete the key. Used by a switchover and by the agent's own orderly end. When the proof does
+ * not come in time, a switchover takes PostgreSQL back up as the primary that it was: nothing is lost, little is late.
+ */
+import { describe, MatriarchError, pause } from '../base/index.ts';
+import type { AgentContext } from './context.ts';
+import { renderStatus } from './duties.ts';
+import type { JobContext } from './jobs.ts';
+import { clearRequest } from './requests.ts';
+import { startAsPrimary, stopped, unguard } from './server-work.ts';
+
+const CHECKPOINT_MS = 30_000;
+const STOP_MS = 10_000;
+const PROOF_MS = 5000;
+const POLL_MS = 20;
+
+/** A switchover to `candidate`, as a job. */
+export async function handOver(ctx: AgentContext, job: JobContext, candidate: string): Promise<void> {
+  const { pg, log, keeper } = ctx;
+  // Before, while sessions still work: the shutdown checkpoint then has little to write.
+  await pg.checkpoint({ deadlineMs: CHECKPOINT_MS }).catch((cause: unknown) => log.warn('checkpoint-before-hand-over-failed', { cause: describe(cause) }));
+  if (!job.isCurrent() || !keeper.isSafe(0)) return;
+  const lsn = await stopForGood(ctx);
+  if (!job.isCurrent()) return;
+  if (lsn !== undefined && (await hasReceived(ctx, [candidate], lsn, PROOF_MS)) !== undefined) {
+    await giveAway(ctx, lsn);
+    return;
+  }
+  log.error('hand-over-failed', { candidate, lsn, because: 'the candidate has not confirmed the last WAL' });
+  await clearRequest(ctx);
+  if (keeper.isSafe(500)) await startAsPrimary(ctx, job);
+  throw new MatriarchError('hand-over-failed', `${candidate} did not confirm the last WAL position in ${PROOF_MS} ms; this member leads on`);
+}
+
+/** The agent ends: leadership goes to whoever has everything; if nobody has, the key goes anyway once PostgreSQL is stopped. */
+export async function leaveInOrder(ctx: AgentContext): Promise<void> {
+  const { keeper, log, config, state } = ctx;
+  const isLeading = keeper.isHolder;
+  const others = [...state.view.members.values()].filter((member) => member.name !== config.name && member.state === 'running');
+  const lsn = await stopForGood(ctx);
+  if (!isLeading) return;
+  const next = lsn === undefined ? undefined : await hasReceived(ctx, others.map((member) => member.name), lsn, others.length === 0 ? 0 : 2000);
+  log.info('leaving-as-leader', { lsn, confirmedBy: next });
+  await giveAway(ctx, lsn);
+}
+
+/** Stops fast and disarms the fence; the position of the shutdown checkpoint, undefined if there is none. */
+async function stopForGood(ctx: AgentContext): Promise<number | undefined> {
+  await stopped(ctx, 'fast', STOP_MS);
+  await unguard(ctx);
+  const control = ctx.state.inspection?.control;
+  return control?.state === 'shut down' ? control.checkpointLsn : undefined;
+}
+
+/** The first of `names` that says it has received WAL beyond `lsn`, where our last record begins. */
+async function hasReceived(ctx: AgentContext, names: readonly string[], lsn: number, withinMs: number): Promise<string | undefined> {
+  const { clock, peers, state } = ctx;
+  const until = clock.now() + withinMs;
+  while (clock.now() < until) {
+    const members = names.map((name) => state.view.members.get(name)).filter((member) => member !== undefined);
+    const answers = await Promise.all(members.map((member) => peers.askOne(member)));
+    const found = answers.find((answer) => answer?.lsn !== undefined && answer.lsn > lsn && answer.role === 'standby');
+    if (found !== undefined) return found.name;
+    await pause(POLL_MS);
+  }
+  return undefined;
+}
+
+/** The last position first, then the key goes: whoever sees the key gone has seen the position. */
+async function giveAway(ctx: AgentContext, lsn: number | undefined): Promise<void> {
+  const { dcs, layout, config, state, keeper, log } = ctx;
+  if (lsn !== undefined) {
+    const value = renderStatus(state.view.entries.get(layout.status)?.value, lsn);
+    try {
+      await dcs.transact(
+        { when: [{ key: layout.leader, is: 'value', value: config.name }], then: [{ op: 'put', key: layout.status, value }] },
+        { timeoutMs: 1000 },
+      );
+    } catch (cause) {
+      log.warn('final-status-not-written', { cause: describe(cause) });
+    }
+  }
+  await keeper.release();
+}

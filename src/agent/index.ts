@@ -1,0 +1,2 @@
+/** The door of `agent`: one database host's agent. Its fence is a process of its own (fence-process.ts). */
+export { type AgentParts, startAgent } from './agent.ts';

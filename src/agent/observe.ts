@@ -1,0 +1,221 @@
+/**
+ * Looks at the world and fills in the observation. The look at our own PostgreSQL never waits long for SQL: a server
+ * that does not answer keeps its last known role, and the lease protects everybody meanwhile.
+ */
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe } from '../base/index.ts';
+import type { ClusterFacts, DataDirectory, LeaderFacts, LocalServer, Lock, Observation, PeerAnswer, ServerProcess, ServerRole } from '../ha/index.ts';
+import { type Inspection, needsRewind, positionOf, type LocalPosition } from '../postgres/index.ts';
+import { primaryOf } from '../topology/index.ts';
+import { type AgentContext, type AgentState, clusterNumber, upstreamOf } from './context.ts';
+import { cityOf, standingOf } from './peers.ts';
+
+const STATUS_MS = 500;
+const HISTORY_MS = 1000;
+const STEP_DOWN_MS = 600;
+const MAXIMUM_LAG_BYTES = 1024 * 1024;
+
+/** Refreshes what is known of our own server: files, processes, and (if it takes connections) what it says. */
+export async function look(ctx: AgentContext): Promise<void> {
+  const { state, pg, clock, log } = ctx;
+  const before = state.inspection?.postmaster;
+  state.inspection = await pg.inspect();
+  state.hasStandbySignal = await exists(join(ctx.postgresql.data_dir, 'standby.signal'));
+  const { postmaster } = state.inspection;
+  if (postmaster.kind === 'orphans' && ctx.jobs.running === undefined) {
+    // Backends that outlive their postmaster can still commit: nothing is decided while one lives.
+    log.warn('orphaned-backends', { pids: postmaster.pids });
+    await pg.stop({ mode: 'immediate', deadlineMs: 500 });
+    state.inspection = await pg.inspect();
+  }
+  if (state.inspection.postmaster.kind !== 'accepting') {
+    state.status = undefined;
+    return;
+  }
+  const isSameServer = before?.kind === 'accepting' && before.pid === state.inspection.postmaster.pid;
+  if (!isSameServer) state.status = undefined;
+  try {
+    await refreshStatus(ctx, STATUS_MS);
+  } catch (cause) {
+    if (clock.now() - state.statusAt < 10_000) log.warn('postgres-not-answering', { cause: describe(cause) });
+  }
+}
+
+/** Asks the running server and keeps the answer. Rejects when it does not answer within `deadlineMs`. */
+export async function refreshStatus(ctx: AgentContext, deadlineMs: number): Promise<void> {
+  const { state, pg, clock } = ctx;
+  const status = await pg.status({ deadlineMs });
+  state.status = status;
+  state.statusAt = clock.now();
+  if (status.inRecovery && status.replicationState === 'streaming') {
+    state.receivedTimeline = status.timeline;
+    state.rewindsInVain = 0;
+  }
+  if (!status.inRecovery) state.receivedTimeline = status.timeline;
+}
+
+/** The observation of this cycle; `peers` if they were asked in it. */
+export async function observe(ctx: AgentContext, peers: readonly PeerAnswer[] | undefined): Promise<Observation> {
+  const { state, keeper, clock, config, jobs } = ctx;
+  const local = localServer(state);
+  const lock = lockOf(local);
+  return {
+    now: clock.now(),
+    self: standingOf(config.name, ctx.tags, cityOf(state.view, state.lastLeader)),
+    local,
+    lock,
+    cluster: await clusterFacts(ctx, local, lock),
+    peers,
+    job: jobs.running,
+    isBootstrapping: state.isBootstrapping,
+    retryAt: jobs.retryAt,
+    memory: state.memory,
+    limits: {
+      ttlMs: config.lease.ttl,
+      stepDownMs: Math.min(STEP_DOWN_MS, config.lease.keep_alive),
+      courtesyMs: 2 * config.lease.loop_wait,
+      streamPatienceMs: 20_000,
+    },
+  };
+
+  function lockOf(seen: LocalServer): Lock {
+    if (seen.process === 'stopped' || seen.role === 'standby') keeper.forgetLoss();
+    const found = keeper.lock(state.view, state.contactAt);
+    // A fence from our earlier life still protects the PostgreSQL that we adopt.
+    return found.is === 'unknown' && found.deadline === undefined ? { ...found, deadline: ctx.fence.deadline } : found;
+  }
+}
+
+/** Our server as a value, from what was last seen. */
+export function localServer(state: AgentState): LocalServer {
+  const { inspection, status } = state;
+  const control = inspection?.control;
+  const stoppedAt = control === undefined ? undefined : positionOf(control);
+  const process = processOf(inspection);
+  const role = roleOf(state, process);
+  const isLive = process === 'running' && status !== undefined;
+  const standbyLsn = Math.max(status?.receiveLsn ?? 0, status?.replayLsn ?? 0);
+  const liveLsn = status?.inRecovery === true ? standbyLsn || undefined : status?.flushLsn;
+  const liveTimeline = status?.inRecovery === true ? Math.max(status.timeline, state.receivedTimeline) : status?.timeline;
+  return {
+    data: dataOf(inspection),
+    process,
+    role,
+    crashed: process === 'stopped' && stoppedAt?.lsnIs === 'unknown',
+    systemId: control?.systemId,
+    timeline: isLive ? liveTimeline : stoppedAt?.timeline,
+    lsn: isLive ? liveLsn : stoppedAt?.lsn,
+    streaming: isLive && status.replicationState === 'streaming',
+    upstream: state.configured?.upstream,
+  };
+}
+
+function dataOf(inspection: Inspection | undefined): DataDirectory {
+  switch (inspection?.data.kind) {
+    case 'absent':
+    case 'empty':
+      return 'empty';
+    case 'partial':
+      return 'half-made';
+    case 'initialized':
+      return 'whole';
+    case 'foreign':
+    case undefined:
+      return 'unreadable';
+  }
+}
+
+function processOf(inspection: Inspection | undefined): ServerProcess {
+  switch (inspection?.postmaster.kind) {
+    case 'accepting':
+      return 'running';
+    case 'starting':
+      return 'starting';
+    case 'stopping':
+    case 'orphans':
+      return 'stopping';
+    case 'stopped':
+    case undefined:
+      return 'stopped';
+  }
+}
+
+/** Running: as it says. Otherwise as its files say: with standby.signal it will come up as a standby, else as a primary. */
+function roleOf(state: AgentState, process: ServerProcess): ServerRole {
+  if (process === 'running') return state.status === undefined ? 'unknown' : state.status.inRecovery ? 'standby' : 'primary';
+  if (state.inspection?.control === undefined) return 'unknown';
+  if (process === 'stopping' && state.status?.inRecovery === false) return 'primary';
+  return state.hasStandbySignal ? 'standby' : 'primary';
+}
+
+async function clusterFacts(ctx: AgentContext, local: LocalServer, lock: Lock): Promise<ClusterFacts> {
+  const { view } = ctx.state;
+  const request = view.failover;
+  return {
+    systemId: view.systemId,
+    leader: lock.is === 'other' ? await leaderFacts(ctx, local, lock.leader) : undefined,
+    newestTimeline: view.newestTimeline,
+    optime: view.optime,
+    request: request && {
+      leader: request.leader,
+      candidate: request.candidate,
+      dueInMs: request.scheduledAt === undefined ? 0 : dueInMs(ctx, request.scheduledAt),
+    },
+    maximumLagBytes: clusterNumber(view, 'maximum_lag_on_failover', MAXIMUM_LAG_BYTES),
+  };
+}
+
+/** A schedule that cannot be read is long past: it is dropped, not carried out at a guessed time. */
+function dueInMs(ctx: AgentContext, scheduledAt: string): number {
+  const at = Date.parse(scheduledAt);
+  return Number.isNaN(at) ? Number.NEGATIVE_INFINITY : at - ctx.clock.wallNow();
+}
+
+async function leaderFacts(ctx: AgentContext, local: LocalServer, name: string): Promise<LeaderFacts> {
+  const { view } = ctx.state;
+  const primary = primaryOf(view);
+  const isUsable = primary.kind === 'primary' && primary.member.name === name;
+  const isInQuestion = local.data === 'whole' && !local.streaming && ctx.jobs.running === undefined;
+  return {
+    name,
+    isUsable,
+    hasCheckpointed: !/"checkpoint_after_promote":\s*false/.test(view.entries.get(ctx.layout.member(name))?.value ?? ''),
+    divergence: isUsable && isInQuestion ? await divergence(ctx, local, name) : 'unknown',
+  };
+}
+
+async function divergence(ctx: AgentContext, local: LocalServer, name: string): Promise<LeaderFacts['divergence']> {
+  const upstream = upstreamOf(ctx, name);
+  const position = localPosition(ctx.state, local);
+  if (upstream === undefined || position === undefined) return 'unknown';
+  try {
+    const leader = await ctx.pg.timelineHistory(upstream, { deadlineMs: HISTORY_MS });
+    if (leader.inRecovery) return 'unknown';
+    const need = needsRewind(position, leader);
+    if (need.needed) ctx.log.warn('diverged-from-leader', { leader: name, because: need.because, ...position });
+    return need.needed ? 'diverged' : 'none';
+  } catch (cause) {
+    ctx.log.warn('leader-history-unknown', { leader: name, cause: describe(cause) });
+    return 'unknown';
+  }
+}
+
+function localPosition(state: AgentState, local: LocalServer): LocalPosition | undefined {
+  if (local.process === 'running') {
+    return local.timeline === undefined || local.lsn === undefined
+      ? undefined
+      : { timeline: local.timeline, lsn: local.lsn, lsnIs: 'end' };
+  }
+  return state.inspection?.control === undefined ? undefined : positionOf(state.inspection.control);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch {
+    // Not there (or its directory is not): the same answer to the question.
+    return false;
+  }
+}

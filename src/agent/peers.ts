@@ -1,0 +1,82 @@
+/**
+ * Questions to the other members' REST APIs: their position in an election, and whether a candidate has the last WAL.
+ * In parallel and with short deadlines; a peer that does not answer is simply not in the result.
+ */
+import { Agent, request } from 'undici';
+import type { PeerAnswer, ServerRole } from '../ha/index.ts';
+import type { ClusterView, Member } from '../topology/index.ts';
+
+/** Long enough for a distant datacenter, short against the lease: the whole election waits for it when a host is dead. */
+const ASK_MS = 400;
+const ANSWER_BYTES_MAX = 256 * 1024;
+
+export class PeerClient {
+  readonly #agent = new Agent({ connections: 2, keepAliveTimeout: 5000, connect: { timeout: ASK_MS } });
+
+  /** All members but `self`, as they answer now. */
+  async ask(view: ClusterView, self: string, formerCity: string | undefined): Promise<readonly PeerAnswer[]> {
+    const others = [...view.members.values()].filter((member) => member.name !== self && member.apiUrl !== '');
+    const answers = await Promise.all(others.map((member) => this.askOne(member, formerCity)));
+    return answers.filter((answer) => answer !== undefined);
+  }
+
+  /** One member's position; undefined when it does not answer in time or not in Patroni's form. */
+  async askOne(member: Member, formerCity?: string): Promise<PeerAnswer | undefined> {
+    try {
+      const answer = await request(member.apiUrl, {
+        dispatcher: this.#agent,
+        signal: AbortSignal.timeout(ASK_MS),
+        headersTimeout: ASK_MS,
+        bodyTimeout: ASK_MS,
+      });
+      if (Number(answer.headers['content-length'] ?? 0) > ANSWER_BYTES_MAX) return undefined;
+      return readAnswer(member, await answer.body.json(), formerCity);
+    } catch {
+      // Refused, timed out or not JSON: all the same to an election, the peer gave no position.
+      return undefined;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+}
+
+/** The city tag of a member; undefined where there is none. */
+export function cityOf(view: ClusterView, name: string | undefined): string | undefined {
+  const tag = name === undefined ? undefined : view.members.get(name)?.tags['city'];
+  return tag === undefined ? undefined : String(tag);
+}
+
+/** The tags that rank a member. `nofailover` and priority 0 mean the same; a priority defaults to 1, as Patroni's does. */
+export function standingOf(name: string, tags: Readonly<Record<string, unknown>>, formerCity: string | undefined) {
+  const priority = Number(tags['failover_priority'] ?? 1);
+  return {
+    name,
+    isNofailover: tags['nofailover'] === true || tags['nofailover'] === 'true',
+    priority: Number.isFinite(priority) ? priority : 1,
+    isSameCity: formerCity !== undefined && tags['city'] === formerCity,
+  };
+}
+
+function readAnswer(member: Member, json: unknown, formerCity: string | undefined): PeerAnswer | undefined {
+  if (!isRecord(json)) return undefined;
+  const xlog = isRecord(json['xlog']) ? json['xlog'] : {};
+  const positions = [xlog['location'], xlog['received_location'], xlog['replayed_location']].filter((value) => typeof value === 'number');
+  return {
+    ...standingOf(member.name, member.tags, formerCity),
+    isRunning: json['state'] === 'running',
+    role: roleOf(json['role']),
+    timeline: typeof json['timeline'] === 'number' ? json['timeline'] : undefined,
+    lsn: positions.length === 0 ? undefined : Math.max(...positions),
+  };
+}
+
+function roleOf(role: unknown): ServerRole {
+  if (role === 'primary' || role === 'master') return 'primary';
+  return role === 'replica' || role === 'standby_leader' ? 'standby' : 'unknown';
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

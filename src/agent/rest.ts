@@ -1,0 +1,104 @@
+/**
+ * The agent's REST API: Patroni's paths, documents and codes (health checks for load balancers, positions for elections).
+ * Answers from what the loop last saw, so it works while PostgreSQL hangs; only a position is refreshed first, within a
+ * short deadline, because an election must not compare positions of different ages.
+ */
+import { Hono } from 'hono';
+import { METRICS_CONTENT_TYPE, processSamples, renderMetrics, type Sample } from '../metrics/index.ts';
+import type { AgentContext } from './context.ts';
+import { clusterDocument, parseLag, statusDocument } from './documents.ts';
+import { localServer, refreshStatus } from './observe.ts';
+
+const FRESH_ENOUGH_MS = 20;
+const REFRESH_MS = 250;
+
+/** Routes by the first match, as Patroni does for GET, HEAD and OPTIONS; an unknown path is a failed health check (503). */
+export function restApi(ctx: AgentContext): Hono {
+  const app = new Hono();
+  app.get('/patroni', async (c) => {
+    await refresh(ctx);
+    return c.json(statusDocument(ctx));
+  });
+  app.get('/cluster', (c) => c.json(clusterDocument(ctx.state.view, ctx.config.scope)));
+  app.get('/history', (c) => c.json(ctx.state.view.history.map((entry) => [entry.timeline, entry.lsn, entry.reason, entry.at, entry.newLeader])));
+  app.get('/config', (c) => (ctx.state.view.config === undefined ? c.body(null, 502) : c.json(ctx.state.view.config.value)));
+  app.get('/metrics', async (c) => c.body(await renderMetrics(samples(ctx)), 200, { 'content-type': METRICS_CONTENT_TYPE }));
+  app.get('/liveness', (c) => c.body(null, isAlive(ctx) ? 200 : 503));
+  app.get('/readiness', (c) => c.body(null, isReady(ctx) ? 200 : 503));
+  app.on(['GET', 'OPTIONS'], '*', (c) => {
+    const isPassed = health(ctx, c.req.path, new URL(c.req.url).searchParams);
+    return c.json(statusDocument(ctx), isPassed ? 200 : 503);
+  });
+  return app;
+}
+
+async function refresh(ctx: AgentContext): Promise<void> {
+  const { state, clock } = ctx;
+  if (localServer(state).process !== 'running' || clock.now() - state.statusAt < FRESH_ENOUGH_MS) return;
+  try {
+    await refreshStatus(ctx, REFRESH_MS);
+  } catch {
+    // A server that does not answer is told by what was last seen of it; the loop logs why.
+    return;
+  }
+}
+
+/** Patroni matches by what the path contains, in this order. */
+function health(ctx: AgentContext, path: string, query: URLSearchParams): boolean {
+  const local = localServer(ctx.state);
+  const isLeader = ctx.keeper.isSafe(0);
+  const isPrimary = isLeader && local.process === 'running' && local.role === 'primary';
+  if (path.includes('standby_leader') || path.includes('standby-leader')) return false;
+  if (path.includes('leader')) return isLeader;
+  if (path === '/' || /master|primary|read-write/.test(path)) return isPrimary;
+  if (path.includes('replica')) return isGoodReplica(ctx, query);
+  if (path.includes('read-only') && !/sync|quorum/.test(path)) return isPrimary || isGoodReplica(ctx, query);
+  if (path.includes('health')) return local.process === 'running';
+  if (path === '/asynchronous' || path === '/async') return isGoodReplica(ctx, query);
+  return false;
+}
+
+function isGoodReplica(ctx: AgentContext, query: URLSearchParams): boolean {
+  const local = localServer(ctx.state);
+  const noloadbalance = ctx.tags['noloadbalance'];
+  if (local.process !== 'running' || local.role !== 'standby' || noloadbalance === true || noloadbalance === 'true') return false;
+  for (const [key, value] of query) {
+    if (key.startsWith('tag_') && String(ctx.tags[key.slice(4)] ?? '').toLowerCase() !== value.toLowerCase()) return false;
+  }
+  const wanted = query.get('lag');
+  if (wanted === null) return true;
+  const limit = parseLag(wanted);
+  const replayed = ctx.state.status?.replayLsn;
+  return limit !== undefined && replayed !== undefined && (ctx.state.view.optime ?? 0) <= replayed + limit;
+}
+
+/** The loop turns. No look at PostgreSQL: its death must not make a service manager kill the agent. */
+function isAlive(ctx: AgentContext): boolean {
+  const { ttl } = ctx.config.lease;
+  const limit = localServer(ctx.state).role === 'primary' ? ttl : 2 * ttl;
+  return ctx.clock.now() - ctx.state.decidedAt < Math.max(limit, 2 * ctx.config.lease.loop_wait);
+}
+
+function isReady(ctx: AgentContext): boolean {
+  if (ctx.keeper.isSafe(0)) return true;
+  return localServer(ctx.state).process === 'running' && ctx.state.view.revision > 0;
+}
+
+/** What a scrape reads. */
+export function samples(ctx: AgentContext): Sample[] {
+  const { state, keeper, clock } = ctx;
+  const local = localServer(state);
+  const isRunning = local.process === 'running';
+  const list: Sample[] = [
+    ...processSamples('agent', ctx.version),
+    { name: 'matriarch_agent_leader', value: Number(keeper.isHolder) },
+    { name: 'matriarch_agent_lease_remaining_seconds', value: Math.max(0, (keeper.deadline - clock.now()) / 1000) },
+    { name: 'matriarch_postgres_running', value: Number(isRunning) },
+    { name: 'matriarch_postgres_primary', value: Number(isRunning && local.role === 'primary') },
+  ];
+  for (const [outcome, value] of Object.entries(keeper.counts)) list.push({ name: 'matriarch_agent_keep_alives_total', labels: { outcome }, value });
+  if (local.timeline !== undefined) list.push({ name: 'matriarch_postgres_timeline', value: local.timeline });
+  if (local.lsn !== undefined) list.push({ name: 'matriarch_postgres_wal_position_bytes', value: local.lsn });
+  if (state.status?.replayLsn !== undefined) list.push({ name: 'matriarch_postgres_replay_position_bytes', value: state.status.replayLsn });
+  return list;
+}

@@ -1,0 +1,216 @@
+/**
+ * The long works on our PostgreSQL, each run as a job (jobs.ts): they own the server while they run, ask again whether
+ * they are still wanted before each step that cannot be undone, and leave a state that `decide` can go on from.
+ */
+import { assert, MatriarchError } from '../base/index.ts';
+import type { DesiredConfig, StopResult, Upstream } from '../postgres/index.ts';
+import { slotNameOf } from '../postgres/index.ts';
+import { type AgentContext, upstreamOf } from './context.ts';
+import type { JobContext } from './jobs.ts';
+import { look } from './observe.ts';
+
+const STANDBY_START_MS = 60_000;
+const PRIMARY_START_MS = 300_000;
+const PROMOTE_MS = 60_000;
+/** A promotion that begins must have this much lease left at the instant of its signal. */
+const PROMOTE_LEASE_MS = 300;
+
+/** The race for `initialize`, on our lease so that a dead racer's claim ends with it; then initdb. */
+export async function bootstrap(ctx: AgentContext, job: JobContext): Promise<void> {
+  const { dcs, layout, keeper, pg, state, log } = ctx;
+  const { lease } = keeper;
+  if (lease === undefined) return;
+  const claim = await dcs.transact(
+    {
+      when: [
+        { key: layout.initialize, is: 'absent' },
+        { key: layout.leader, is: 'absent' },
+      ],
+      then: [{ op: 'put', key: layout.initialize, value: '', lease }],
+    },
+    { timeoutMs: 1000 },
+  );
+  if (claim.outcome === 'refused') return;
+  log.info('bootstrap-race-won', { revision: claim.revision });
+  state.isBootstrapping = true;
+  try {
+    await pg.initdb({ signal: job.signal });
+  } catch (cause) {
+    state.isBootstrapping = false;
+    await dcs.transact(
+      { when: [{ key: layout.initialize, is: 'value', value: '' }], then: [{ op: 'delete', key: layout.initialize }] },
+      { timeoutMs: 1000 },
+    );
+    throw cause;
+  }
+}
+
+/** A copy of `from`, started as its standby. */
+export async function clone(ctx: AgentContext, job: JobContext, from: string): Promise<void> {
+  const upstream = mustReach(ctx, from);
+  await copyFrom(ctx, job, upstream);
+  await startAsStandby(ctx, job, from);
+}
+
+/** Rewind to the leader's history; where that fails twice or leaves damage, a fresh clone. Never without a live leader to copy from. */
+export async function rejoin(ctx: AgentContext, job: JobContext, from: string): Promise<void> {
+  const { pg, state, log, jobs } = ctx;
+  const upstream = mustReach(ctx, from);
+  await stopped(ctx, 'fast', 10_000);
+  let isCloneDue = state.rewindsInVain > 0;
+  if (!isCloneDue) {
+    const result = await pg.rewind(upstream, { signal: job.signal });
+    log.info('rewind-ended', { from, ...result });
+    if (!job.isCurrent()) return;
+    if (result.outcome === 'failed') {
+      isCloneDue = result.damaged || jobs.failuresOf('rejoin') > 0;
+      if (!isCloneDue) throw new MatriarchError('postgres-rewind-failed', `pg_rewind from ${from}: ${result.because}`);
+    } else {
+      state.rewindsInVain += 1;
+    }
+  }
+  if (isCloneDue) {
+    const leader = await pg.timelineHistory(upstream, { deadlineMs: 3000 });
+    if (leader.inRecovery) throw new MatriarchError('postgres-unreachable', `${from} is no primary now, so nothing is cloned from it`);
+    if (!job.isCurrent()) return;
+    log.warn('data-directory-replaced', { from, because: 'rewind did not help' });
+    await pg.removeDataDir();
+    await copyFrom(ctx, job, upstream);
+    state.rewindsInVain = 0;
+  }
+  await startAsStandby(ctx, job, from);
+}
+
+export async function discardData(ctx: AgentContext): Promise<void> {
+  await ctx.pg.removeDataDir();
+}
+
+export async function startAsStandby(ctx: AgentContext, job: JobContext, from: string | undefined): Promise<void> {
+  if (!job.isCurrent()) return;
+  await configure(ctx, 'standby', from);
+  ctx.state.receivedTimeline = 0;
+  const result = await ctx.pg.start({ as: 'standby', deadlineMs: STANDBY_START_MS });
+  ctx.log.info('postgres-started', { as: 'standby', upstream: from, outcome: result.outcome });
+}
+
+/** Starts as a primary, on our living lease and under an armed fence only. */
+export async function startAsPrimary(ctx: AgentContext, job: JobContext): Promise<void> {
+  await guard(ctx);
+  await configure(ctx, 'primary', undefined);
+  if (!job.isCurrent() || !ctx.keeper.isSafe(PROMOTE_LEASE_MS)) throw notSafe('starting PostgreSQL as a primary');
+  const result = await ctx.pg.start({ as: 'primary', deadlineMs: PRIMARY_START_MS });
+  ctx.log.info('postgres-started', { as: 'primary', outcome: result.outcome });
+  await stopUnlessSafe(ctx);
+}
+
+/**
+ * Promotes. In order: the store itself says that the key is ours (linearizable), the fence says that it is armed, and
+ * at the instant of the signal lease and job are still good. A lease lost in between ends in an immediate stop.
+ */
+export async function promote(ctx: AgentContext, job: JobContext): Promise<void> {
+  const { keeper, pg, log } = ctx;
+  if (!(await keeper.verify())) throw notSafe('promoting');
+  await guard(ctx);
+  const result = await pg.promote({
+    stillAllowed: () => job.isCurrent() && keeper.isSafe(PROMOTE_LEASE_MS),
+    deadlineMs: PROMOTE_MS,
+  });
+  log.info('promotion-ended', { ...result });
+  switch (result.outcome) {
+    case 'promoted':
+      ctx.state.configured = { as: 'primary', upstream: undefined };
+      await stopUnlessSafe(ctx);
+      return;
+    case 'cancelled':
+      throw notSafe('promoting');
+    case 'failed':
+      // It may still become a primary by itself: only stopped is it certain.
+      await stopped(ctx, 'immediate', 2000);
+      await keeper.release();
+      throw new MatriarchError('postgres-promote-failed', result.because);
+  }
+}
+
+/** Stops what may be writing. `immediate` cuts sessions at once; `offline` has a moment for a fast stop. */
+export async function demote(ctx: AgentContext, mode: 'immediate' | 'offline'): Promise<void> {
+  const leftMs = Math.max(200, ctx.keeper.deadline - ctx.clock.now());
+  await stopped(ctx, mode === 'offline' ? 'fast' : 'immediate', mode === 'offline' ? Math.min(1000, leftMs) : 1000);
+  await unguard(ctx);
+}
+
+/** PostgreSQL is proved to be stopped, or this throws. */
+export async function stopped(ctx: AgentContext, mode: 'fast' | 'immediate', deadlineMs: number): Promise<StopResult> {
+  const result = await ctx.pg.stop({ mode, deadlineMs });
+  ctx.log.info('postgres-stopped', { mode, ...result });
+  if (result.outcome === 'failed') {
+    throw new MatriarchError('postgres-stop-failed', `processes survive SIGKILL: ${result.pids.join(', ')}`);
+  }
+  await look(ctx);
+  return result;
+}
+
+/** From here on the fence guards PostgreSQL; rejects when it cannot, and then nothing may become a primary. */
+export async function guard(ctx: AgentContext): Promise<void> {
+  ctx.state.isGuarding = true;
+  await ctx.fence.arm(ctx.keeper.deadline);
+}
+
+/** PostgreSQL is stopped or a standby: the fence has nothing to strike at. */
+export async function unguard(ctx: AgentContext): Promise<void> {
+  ctx.state.isGuarding = false;
+  await ctx.fence.disarm();
+}
+
+/** Writes the configuration files for a role; true if they changed. */
+export async function configure(ctx: AgentContext, as: 'primary' | 'standby', from: string | undefined): Promise<boolean> {
+  const upstream = from === undefined ? undefined : upstreamOf(ctx, from);
+  const written = await ctx.pg.writeConfig({
+    as,
+    upstream,
+    slot: upstream === undefined ? undefined : slotNameOf(ctx.config.name),
+    ...clusterSettings(ctx),
+  });
+  ctx.state.configured = { as, upstream: from };
+  return written.changed;
+}
+
+/** PostgreSQL settings of the cluster-wide configuration key; what has the wrong type there is left out. */
+export function clusterSettings(ctx: AgentContext): Pick<DesiredConfig, 'parameters' | 'pgHba'> {
+  const postgresql = ctx.state.view.config?.value['postgresql'];
+  if (typeof postgresql !== 'object' || postgresql === null) return {};
+  const { parameters, pg_hba: hba }: { parameters?: unknown; pg_hba?: unknown } = postgresql;
+  const isSetting = (entry: [string, unknown]): entry is [string, string | number | boolean] => ['string', 'number', 'boolean'].includes(typeof entry[1]);
+  return {
+    ...(typeof parameters === 'object' && parameters !== null ? { parameters: Object.fromEntries(Object.entries(parameters).filter(isSetting)) } : {}),
+    ...(Array.isArray(hba) && hba.every((line) => typeof line === 'string') && hba.length > 0 ? { pgHba: hba } : {}),
+  };
+}
+
+async function copyFrom(ctx: AgentContext, job: JobContext, upstream: Upstream): Promise<void> {
+  await ctx.pg.basebackup(upstream, {
+    slot: slotNameOf(ctx.config.name),
+    signal: job.signal,
+    stallMs: 60_000,
+    onProgress: (progress) => ctx.log.debug('clone-progress', { ...progress }),
+  });
+}
+
+/** What was begun under the lease must not run on without it. */
+async function stopUnlessSafe(ctx: AgentContext): Promise<void> {
+  if (ctx.keeper.isSafe(0)) return;
+  ctx.log.error('lease-lost-while-becoming-primary', {});
+  await stopped(ctx, 'immediate', 1000);
+  await unguard(ctx);
+}
+
+function mustReach(ctx: AgentContext, name: string): Upstream {
+  assert(name !== ctx.config.name, 'a member is never its own upstream');
+  const upstream = upstreamOf(ctx, name);
+  if (upstream === undefined) throw new MatriarchError('postgres-unreachable', `${name} has not published an address`);
+  return upstream;
+}
+
+function notSafe(what: string): MatriarchError {
+  return new MatriarchError('lease-not-held', `not ${what}: the leader key is not certain to be ours for long enough`);
+}
+

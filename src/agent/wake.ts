@@ -1,0 +1,29 @@
+/** What wakes the loop: a timer, and any event that may change a decision. Many events before a cycle make one cycle. */
+export class Wake {
+  #isDue = false;
+  #release: (() => void) | undefined;
+
+  /** Asks for a cycle as soon as the present one ends. */
+  now(): void {
+    this.#isDue = true;
+    this.#release?.();
+  }
+
+  /** Resolves at the next `now`, after `ms`, or when `signal` aborts; at once if `now` was called since the last wait. */
+  async wait(ms: number, signal: AbortSignal): Promise<void> {
+    if (!this.#isDue && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          clearTimeout(timer);
+          signal.removeEventListener('abort', done);
+          this.#release = undefined;
+          resolve();
+        };
+        const timer = setTimeout(done, ms);
+        signal.addEventListener('abort', done, { once: true });
+        this.#release = done;
+      });
+    }
+    this.#isDue = false;
+  }
+}
