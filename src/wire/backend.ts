@@ -47,10 +47,12 @@ const READY_FOR_QUERY: Readonly<Record<TransactionStatus, Buffer>> = {
   E: readyForQuery('E'),
 };
 
+/** The client is who it says. */
 export function AuthenticationOk(): Buffer {
   return AUTHENTICATION_OK;
 }
 
+/** Asks for the password itself; only for connections that are encrypted or local. */
 export function AuthenticationCleartextPassword(): Buffer {
   return authentication(AUTHENTICATION.cleartextPassword).end();
 }
@@ -62,10 +64,12 @@ export function AuthenticationSASL(mechanisms: readonly string[]): Buffer {
   return writer.byte(0).end();
 }
 
+/** The mechanism's challenge; for SCRAM, server-first. */
 export function AuthenticationSASLContinue(data: string): Buffer {
   return authentication(AUTHENTICATION.saslContinue).text(data).end();
 }
 
+/** The mechanism's last word; for SCRAM, server-final. AuthenticationOk follows. */
 export function AuthenticationSASLFinal(data: string): Buffer {
   return authentication(AUTHENTICATION.saslFinal).text(data).end();
 }
@@ -97,10 +101,12 @@ export function readBackendKeyData(message: Buffer): {
   return { processId, secretKey };
 }
 
+/** Answers Bind. */
 export function BindComplete(): Buffer {
   return BIND_COMPLETE;
 }
 
+/** Answers Close, also where there was nothing to close. */
 export function CloseComplete(): Buffer {
   return CLOSE_COMPLETE;
 }
@@ -110,6 +116,7 @@ export function CommandComplete(tag: string): Buffer {
   return new MessageWriter(BACKEND.CommandComplete).cstring(tag).end();
 }
 
+/** The command tag. */
 export function readCommandComplete(message: Buffer): string {
   const reader = new BodyReader(message, 'CommandComplete');
   const tag = reader.cstring('command tag');
@@ -117,10 +124,12 @@ export function readCommandComplete(message: Buffer): string {
   return tag;
 }
 
+/** Answers a query of nothing, in place of CommandComplete. */
 export function EmptyQueryResponse(): Buffer {
   return EMPTY_QUERY_RESPONSE;
 }
 
+/** Ends the statement (ERROR) or the connection (FATAL). */
 export function ErrorResponse(fields: ErrorFields): Buffer {
   return writeErrorFields(new MessageWriter(BACKEND.ErrorResponse), fields).end();
 }
@@ -141,6 +150,7 @@ export function NegotiateProtocolVersion(minor: number, options: readonly string
   return writer.end();
 }
 
+/** The newest minor version of protocol 3 that the server speaks, and the options it does not know. */
 export function readNegotiateProtocolVersion(message: Buffer): {
   readonly minor: number;
   readonly options: readonly string[];
@@ -154,18 +164,22 @@ export function readNegotiateProtocolVersion(message: Buffer): {
   return { minor, options };
 }
 
+/** Answers Describe of a statement that returns no rows. */
 export function NoData(): Buffer {
   return NO_DATA;
 }
 
+/** May come at any time and answers nothing. */
 export function NoticeResponse(fields: ErrorFields): Buffer {
   return writeErrorFields(new MessageWriter(BACKEND.NoticeResponse), fields).end();
 }
 
+/** Reports the value of a setting that clients follow; may come at any time. */
 export function ParameterStatus(name: string, value: string): Buffer {
   return new MessageWriter(BACKEND.ParameterStatus).cstring(name).cstring(value).end();
 }
 
+/** The setting and its new value. */
 export function readParameterStatus(message: Buffer): { readonly name: string; readonly value: string } {
   const reader = new BodyReader(message, 'ParameterStatus');
   const name = reader.cstring('name');
@@ -174,14 +188,17 @@ export function readParameterStatus(message: Buffer): { readonly name: string; r
   return { name, value };
 }
 
+/** Answers Parse. */
 export function ParseComplete(): Buffer {
   return PARSE_COMPLETE;
 }
 
+/** Ends the answer to a Query or Sync, and the start of a connection. */
 export function ReadyForQuery(status: TransactionStatus): Buffer {
   return READY_FOR_QUERY[status];
 }
 
+/** Whether a transaction is open. */
 export function readReadyForQuery(message: Buffer): TransactionStatus {
   const reader = new BodyReader(message, 'ReadyForQuery');
   const status = String.fromCharCode(reader.byte('transaction status'));

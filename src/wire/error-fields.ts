@@ -50,6 +50,7 @@ const LETTERS: readonly (readonly [letter: string, field: keyof ErrorFields])[] 
 
 const FIELD_OF_LETTER = new Map(LETTERS.map(([letter, field]) => [letter.charCodeAt(0), field]));
 
+/** Writes the body of either message. */
 export function writeErrorFields(writer: MessageWriter, fields: ErrorFields): MessageWriter {
   for (const [letter, field] of LETTERS) {
     const value = fields[field];

@@ -36,6 +36,7 @@ export interface ParseFields {
   readonly parameterTypes: readonly number[];
 }
 
+/** Binds values to a prepared statement, as a portal. */
 export function Bind(fields: BindFields): Buffer {
   const writer = new MessageWriter(FRONTEND.Bind).cstring(fields.portal).cstring(fields.statement);
   writeFormats(writer, fields.parameterFormats ?? []);
@@ -86,22 +87,27 @@ export function CancelRequest(processId: number, secretKey: Buffer): Buffer {
     .end();
 }
 
+/** Closes a prepared statement or a portal. */
 export function Close(kind: StatementOrPortal['kind'], name: string): Buffer {
   return new MessageWriter(FRONTEND.Close).byte(letterOf(kind)).cstring(name).end();
 }
 
+/** What is to be closed. */
 export function readClose(message: Buffer): StatementOrPortal {
   return readStatementOrPortal(new BodyReader(message, 'Close'));
 }
 
+/** Ends a COPY from the client with an error; `reason` is shown in it. */
 export function CopyFail(reason: string): Buffer {
   return new MessageWriter(FRONTEND.CopyFail).cstring(reason).end();
 }
 
+/** Asks for the columns of a statement (and its parameters) or of a portal. */
 export function Describe(kind: StatementOrPortal['kind'], name: string): Buffer {
   return new MessageWriter(FRONTEND.Describe).byte(letterOf(kind)).cstring(name).end();
 }
 
+/** What is to be described. */
 export function readDescribe(message: Buffer): StatementOrPortal {
   return readStatementOrPortal(new BodyReader(message, 'Describe'));
 }
@@ -111,6 +117,7 @@ export function Execute(portal: string, maxRows: number): Buffer {
   return new MessageWriter(FRONTEND.Execute).cstring(portal).int32(maxRows).end();
 }
 
+/** The portal to run, and how many rows to return at most (0: all). */
 export function readExecute(message: Buffer): { readonly portal: string; readonly maxRows: number } {
   const reader = new BodyReader(message, 'Execute');
   const portal = reader.cstring('portal');
@@ -119,10 +126,12 @@ export function readExecute(message: Buffer): { readonly portal: string; readonl
   return { portal, maxRows };
 }
 
+/** Asks for the answers so far, without ending the batch. */
 export function Flush(): Buffer {
   return emptyMessage(FRONTEND.Flush);
 }
 
+/** Prepares a statement. */
 export function Parse(fields: ParseFields): Buffer {
   const writer = new MessageWriter(FRONTEND.Parse).cstring(fields.name).cstring(fields.sql);
   writer.count(fields.parameterTypes.length);
@@ -154,10 +163,12 @@ export function withParseName(message: Buffer, name: string): Buffer {
     .end();
 }
 
+/** Answers a request for a password, cleartext or hashed. */
 export function PasswordMessage(password: string): Buffer {
   return new MessageWriter(FRONTEND.Password).cstring(password).end();
 }
 
+/** The password, as sent. */
 export function readPasswordMessage(message: Buffer): string {
   const reader = new BodyReader(message, 'PasswordMessage');
   const password = reader.cstring('password');
@@ -165,6 +176,7 @@ export function readPasswordMessage(message: Buffer): string {
   return password;
 }
 
+/** One or more statements as text: the simple protocol. */
 export function Query(sql: string): Buffer {
   return new MessageWriter(FRONTEND.Query, Buffer.byteLength(sql) + 6).cstring(sql).end();
 }
@@ -199,18 +211,22 @@ export function readSASLInitialResponse(message: Buffer): {
   return { mechanism, data };
 }
 
+/** The mechanism's next message; for SCRAM, client-final. */
 export function SASLResponse(data: string): Buffer {
   return new MessageWriter(FRONTEND.Password).text(data).end();
 }
 
+/** The mechanism's next message. */
 export function readSASLResponse(message: Buffer): string {
   return new BodyReader(message, 'SASLResponse').rest().toString('utf8');
 }
 
+/** Asks for TLS; the answer is one byte, S or N (or an ErrorResponse of an ancient server). */
 export function SSLRequest(): Buffer {
   return new MessageWriter(undefined).int32(STARTUP_CODE.sslRequest).end();
 }
 
+/** Asks for GSSAPI encryption; the answer is one byte, G or N. */
 export function GSSENCRequest(): Buffer {
   return new MessageWriter(undefined).int32(STARTUP_CODE.gssencRequest).end();
 }
@@ -225,10 +241,12 @@ export function StartupMessage(parameters: Iterable<readonly [string, string]>, 
   return writer.byte(0).end();
 }
 
+/** Ends a batch of the extended protocol; answered by ReadyForQuery. */
 export function Sync(): Buffer {
   return emptyMessage(FRONTEND.Sync);
 }
 
+/** Says goodbye; the connection is closed next. */
 export function Terminate(): Buffer {
   return emptyMessage(FRONTEND.Terminate);
 }

@@ -11,6 +11,7 @@ export const STARTUP_BYTES_MAX = 10_000;
 
 /** Cancel keys: 4 bytes in protocol 3.0, up to 256 since 3.2. */
 export const CANCEL_KEY_BYTES_MIN = 4;
+/** See `CANCEL_KEY_BYTES_MIN`. */
 export const CANCEL_KEY_BYTES_MAX = 256;
 
 /** Largest whole message once authenticated, where the configuration says nothing else. */
