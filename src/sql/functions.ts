@@ -40,7 +40,8 @@ const STATISTICS_PREFIX = 'pg_stat_get_';
 
 /** Where the catalogue's word (stable, volatile) does not say what a router must know. */
 const SPECIAL: ReadonlyMap<string, FunctionVerdict> = new Map([
-  // Declared stable, but a standby refuses them: they need a transaction id, or the current timeline.
+  // Declared stable, but a standby refuses them: they need a transaction id, the current timeline, or a lock.
+  ['pg_replication_origin_oid', 'function-primary-only'],
   ['txid_current', 'function-primary-only'],
   ['pg_current_xact_id', 'function-primary-only'],
   ['pg_walfile_name', 'function-primary-only'],

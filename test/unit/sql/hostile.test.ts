@@ -92,14 +92,14 @@ describe('a grammar that breaks', () => {
     assert.equal(grammar.lost, 2);
   });
 
-  it('50 times over still leaves one that parses', async () => {
+  it('ten times over still leaves one that parses', async () => {
     const grammar = await loadGrammar();
-    for (let time = 0; time < 50; time++) {
+    for (let time = 0; time < 10; time++) {
       assert.equal(grammar.parse(DEEP_SUM).outcome, 'refused');
       await grammar.refill();
     }
-    assert.deepEqual(grammar.parse('SELECT 1').outcome, 'parsed');
-    assert.equal(grammar.lost, 50);
+    assert.equal(grammar.parse('SELECT 1').outcome, 'parsed');
+    assert.equal(grammar.lost, 10);
   });
 
   it('makes writes of what arrives before the next is ready, and remembers none of them', async () => {
@@ -123,7 +123,7 @@ describe('any text at all', () => {
   it('has an answer', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (sql) => isAnswered(classifier, sql)),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
   });
 
@@ -144,7 +144,7 @@ describe('any text at all', () => {
         );
         return kinds.every(({ kind }) => kind === 'write' || kind === 'session');
       }),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
   });
 });

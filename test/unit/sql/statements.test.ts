@@ -228,6 +228,7 @@ facts('a SELECT that does more than read goes to the primary', [
   ["SELECT query_to_xml('DELETE FROM t', true, false, '')", 'write', 'function-volatile'],
   ['SELECT txid_current()', 'write', 'function-primary-only'],
   ['SELECT pg_current_xact_id()', 'write', 'function-primary-only'],
+  ["SELECT pg_replication_origin_oid('o')", 'write', 'function-primary-only'],
   ["SELECT pg_walfile_name('0/0')", 'write', 'function-primary-only'],
   ['SELECT * FROM pg_stat_get_wal_senders()', 'write', 'function-primary-only'],
   ['SELECT f(1)', 'write', 'function-not-known'],
