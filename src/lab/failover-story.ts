@@ -72,9 +72,9 @@ async function followRouters({ layout, paths, signal }: StoryOptions, tell: Tell
   const switched = new Set<string>();
   for (const { name } of layout.appHosts) {
     const file = paths.log(name, 'router');
-    const onEvent = ({ msg, to }: LogEvent): void => {
-      if (msg === 'server-connection-lost' || msg === 'hold-begins') noticed.add(name);
-      if (msg === 'leader-changed' && typeof to === 'string') switched.add(name);
+    const onEvent = ({ event, to }: LogEvent): void => {
+      if (event === 'server-connection-lost' || event === 'hold-begins') noticed.add(name);
+      if (event === 'leader-changed' && typeof to === 'string') switched.add(name);
       if (noticed.size === layout.appHosts.length) tell('routers noticed', 'reads go elsewhere, writes are held');
       if (switched.size === layout.appHosts.length) tell('routers switched', 'all three know the new leader');
     };
@@ -83,7 +83,7 @@ async function followRouters({ layout, paths, signal }: StoryOptions, tell: Tell
 }
 
 interface LogEvent {
-  readonly msg?: unknown;
+  readonly event?: unknown;
   readonly to?: unknown;
 }
 
