@@ -5,7 +5,7 @@
  *
  * Views are classified with the tables that were compiled in, so build and run again until nothing changes.
  */
-import pg from 'pg';
+import { Client } from 'pg';
 import { loadClassifier } from '../src/sql/index.ts';
 
 /** A function counts by its name: it is harmless only if no overload of it is volatile. */
@@ -29,7 +29,7 @@ const VIEWS = `
   SELECT CASE schemaname WHEN 'pg_catalog' THEN viewname ELSE schemaname || '.' || viewname END AS name, definition
     FROM pg_views WHERE schemaname IN ('pg_catalog', 'information_schema') ORDER BY 1`;
 
-const client = new pg.Client(process.argv[2]);
+const client = new Client(process.argv[2]);
 await client.connect();
 try {
   const functions = await client.query<{ name: string; volatile: boolean }>(FUNCTIONS);
@@ -53,7 +53,7 @@ try {
       table(
         'SERVER_VIEWS',
         'Views that are no plain reads: their queries call functions that are not harmless.',
-        [...views.rows.filter((row) => classifier.classify(row.definition).kind !== 'read')],
+        views.rows.filter((row) => classifier.classify(row.definition).kind !== 'read'),
       ),
       table('SESSION_SETTINGS', 'Settings that a session can have its own value of.', settings.rows),
     ].join('\n'),
