@@ -89,11 +89,21 @@ function ownedSettings(input: ConfInput): Settings {
   };
 }
 
-const OWNED_NAMES: ReadonlySet<string> = new Set([
-  ...['listen_addresses', 'port', 'unix_socket_directories', 'cluster_name', 'hot_standby', 'wal_log_hints'],
-  ...['wal_level', 'data_directory', 'hba_file', 'ident_file', 'external_pid_file'],
-  ...RECOVERY_SETTINGS,
-]);
+const SERVER_SETTINGS = [
+  'listen_addresses',
+  'port',
+  'unix_socket_directories',
+  'cluster_name',
+  'hot_standby',
+  'wal_log_hints',
+  'wal_level',
+  'data_directory',
+  'hba_file',
+  'ident_file',
+  'external_pid_file',
+] as const;
+
+const OWNED_NAMES: ReadonlySet<string> = new Set([...SERVER_SETTINGS, ...RECOVERY_SETTINGS]);
 
 /** Recovery settings that may be given as `parameters`; the other owned ones are overruled. */
 const RECOVERY_FROM_PARAMETERS = new Set([

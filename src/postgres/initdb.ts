@@ -31,11 +31,10 @@ async function fill(place: Place, options: LongWorkOptions): Promise<void> {
   const passwordFile = `${place.dataDir}.pwfile`;
   try {
     await writeWhole(passwordFile, `${superuser.password}\n`, { owner: place.owner });
-    const args = [
-      ...['-D', place.dataDir, '--username', superuser.username, '--pwfile', passwordFile],
-      ...['--auth-local=scram-sha-256', '--auth-host=scram-sha-256', '--data-checksums', '--no-instructions'],
-      ...['--encoding=UTF8', `--locale=${await findLocale()}`],
-    ];
+    const account = ['--username', superuser.username, '--pwfile', passwordFile];
+    const access = ['--auth-local=scram-sha-256', '--auth-host=scram-sha-256'];
+    const content = ['--data-checksums', '--encoding=UTF8', `--locale=${await findLocale()}`];
+    const args = ['-D', place.dataDir, '--no-instructions', ...account, ...access, ...content];
     const result = await run(place, 'initdb', args, {
       deadlineMs: options.deadlineMs ?? DEADLINE_MS,
       signal: options.signal,

@@ -40,22 +40,20 @@ export function needsRewind(
     : { needed: false, because: 'before-the-switch' };
 }
 
-/** The position of a stopped data directory. */
+/**
+ * The position of a stopped data directory. Of a standby it is what it must have replayed; it may hold more, replay that
+ * when it starts, and be past the switch only then: so a running standby's own status is to be compared too.
+ */
 export function positionOf(control: ControlData): LocalPosition {
-  switch (control.state) {
-    case 'shut down':
-      return { timeline: control.checkpointTimeline, lsn: control.checkpointLsn, lsnIs: 'last-record' };
-    case 'shut down in recovery':
-    case 'in archive recovery':
-      return {
-        timeline: Math.max(control.checkpointTimeline, control.minRecoveryEndTimeline),
-        lsn: Math.max(control.minRecoveryEndLsn, control.checkpointLsn),
-        lsnIs: 'end',
-      };
-    case 'starting up':
-    case 'shutting down':
-    case 'in crash recovery':
-    case 'in production':
-      return { timeline: control.checkpointTimeline, lsn: control.checkpointLsn, lsnIs: 'unknown' };
+  const { state, checkpointLsn, checkpointTimeline, minRecoveryEndLsn, minRecoveryEndTimeline } = control;
+  if (state === 'shut down')
+    return { timeline: checkpointTimeline, lsn: checkpointLsn, lsnIs: 'last-record' };
+  if (state === 'shut down in recovery' || state === 'in archive recovery') {
+    return {
+      timeline: Math.max(checkpointTimeline, minRecoveryEndTimeline),
+      lsn: Math.max(checkpointLsn, minRecoveryEndLsn),
+      lsnIs: 'end',
+    };
   }
+  return { timeline: checkpointTimeline, lsn: checkpointLsn, lsnIs: 'unknown' };
 }

@@ -158,7 +158,9 @@ export class Postmaster {
   }
 
   #watch(found: ProcessIdentity | undefined): void {
-    if (found === undefined || found.startTicks === this.#watched?.startTicks) return;
+    if (found === undefined) return;
+    const { pid, startTicks } = this.#watched ?? {};
+    if (found.pid === pid && found.startTicks === startTicks) return;
     this.#watched = found;
     this.#timer ??= setInterval(() => this.#check(), WATCH_MS);
   }

@@ -42,6 +42,7 @@ export async function rewindTo(
     const { systemId } = await readControl(place);
     if (source.systemId !== systemId) return failed(`it is another cluster: ${source.systemId}`, damaged);
     await writePassFile(place);
+    if (options.signal?.aborted === true) return failed('was told to end', damaged);
     await mark(place, 'rewind');
     damaged = true;
     const result = await run(place, 'pg_rewind', rewindArgs(place, from), {

@@ -3,7 +3,7 @@
  * with a deadline, an optional limit on silence, and the last part of its output. A program that must end is ended with
  * its whole group (initdb and pg_basebackup have children of their own).
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { describe } from '../base/index.ts';
 import { type Owner, type Place, type Tool, toolPath } from './place.ts';
 
@@ -39,45 +39,23 @@ export async function run(
   args: readonly string[],
   options: RunOptions,
 ): Promise<RunResult> {
+  const child = spawn(toolPath(place.settings, tool), args, {
+    cwd: '/',
+    detached: true,
+    env: { ...ENVIRONMENT, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...asUser(place.owner),
+  });
+  const limits = limit(child, options);
   const output = { stdout: '', stderr: '' };
-  return new Promise((resolve) => {
-    let ended = '';
-    const child = spawn(toolPath(place.settings, tool), args, {
-      cwd: '/',
-      detached: true,
-      env: { ...ENVIRONMENT, ...options.env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...asUser(place.owner),
-    });
-    const end = (why: string): void => {
-      if (ended !== '') return;
-      ended = why;
-      if (child.pid !== undefined) killGroup(child.pid);
-    };
-    const aborted = (): void => end('was told to end');
-    const deadline = setTimeout(() => end(`took longer than ${options.deadlineMs} ms`), options.deadlineMs);
-    const stallMs = options.stallMs;
-    const stall =
-      stallMs === undefined
-        ? undefined
-        : setTimeout(() => end(`made no progress for ${stallMs} ms`), stallMs);
-    options.signal?.addEventListener('abort', aborted, { once: true });
-    if (options.signal?.aborted === true) aborted();
-    let noted: Promise<string> = Promise.resolve('');
-    const finish = (because: string): void => {
-      clearTimeout(deadline);
-      clearTimeout(stall);
-      options.signal?.removeEventListener('abort', aborted);
-      void noted.then((problem) => {
-        resolve({ ok: because === '' && problem === '', because: because || problem, ...output });
-      });
-    };
+  let noted: Promise<string> = Promise.resolve('');
+  const failure = await new Promise<string>((resolve) => {
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stall?.refresh();
+      limits.saw();
       output.stdout = (output.stdout + text).slice(-OUTPUT_KEPT);
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stall?.refresh();
+      limits.saw();
       output.stderr = (output.stderr + text).slice(-OUTPUT_KEPT);
       options.onStderr?.(text);
     });
@@ -85,15 +63,54 @@ export async function run(
       if (child.pid === undefined || options.onSpawn === undefined) return;
       noted = options.onSpawn(child.pid).then(() => '', describe);
     });
-    child.once('error', (cause) => finish(`${tool} could not be run: ${describe(cause)}`));
+    child.once('error', (cause) => resolve(`could not be run: ${describe(cause)}`));
     child.once('close', (code, signal) => {
-      if (code === 0 && ended === '') return finish('');
-      const how =
-        ended !== '' ? ended : code === null ? `was ended by ${signal ?? 'a signal'}` : `failed with ${code}`;
-      const lines = lastLines(`${output.stdout}\n${output.stderr}`);
-      finish(`${tool} ${how}${lines === '' ? '' : `:\n${lines}`}`);
+      if (code === 0) resolve(limits.ended());
+      else
+        resolve(
+          limits.ended() || (code === null ? `was ended by ${signal ?? 'a signal'}` : `failed with ${code}`),
+        );
     });
   });
+  limits.lift();
+  const problem = failure || (await noted);
+  if (problem === '') return { ok: true, because: '', ...output };
+  const lines = lastLines(`${output.stdout}\n${output.stderr}`);
+  return { ok: false, because: `${tool} ${problem}${lines === '' ? '' : `:\n${lines}`}`, ...output };
+}
+
+interface Limits {
+  /** It wrote something. */
+  readonly saw: () => void;
+  /** Why it was ended by us; empty when it was not. */
+  readonly ended: () => string;
+  readonly lift: () => void;
+}
+
+/** Ends the program at its deadline, when it stalls, and when it is told to. */
+function limit(child: ChildProcess, options: RunOptions): Limits {
+  const { deadlineMs, stallMs, signal } = options;
+  let why = '';
+  const end = (because: string): void => {
+    if (why !== '') return;
+    why = because;
+    if (child.pid !== undefined) killGroup(child.pid);
+  };
+  const aborted = (): void => end('was told to end');
+  const stalled = (): void => end(`made no progress for ${stallMs} ms`);
+  const deadline = setTimeout(() => end(`took longer than ${deadlineMs} ms`), deadlineMs);
+  const stall = stallMs === undefined ? undefined : setTimeout(stalled, stallMs);
+  signal?.addEventListener('abort', aborted, { once: true });
+  if (signal?.aborted === true) aborted();
+  return {
+    saw: () => stall?.refresh(),
+    ended: () => why,
+    lift: () => {
+      clearTimeout(deadline);
+      clearTimeout(stall);
+      signal?.removeEventListener('abort', aborted);
+    },
+  };
 }
 
 /** The last lines that say something; a carriage return ends a line too (progress reports). */

@@ -250,7 +250,10 @@ export interface PostgresControl {
   /** CHECKPOINT, on a connection of its own. */
   checkpoint(options?: WaitOptions): Promise<void>;
 
-  /** Tells of each end of the postmaster within 100 ms. Returns the unsubscription. */
+  /**
+   * Tells of each end of the postmaster within 100 ms. Returns the unsubscription. Backends of a killed postmaster may live
+   * on for a moment and still commit: `stop` (or `start`) ends them, so call it before the lease is given up.
+   */
   onExit(callback: (exit: PostmasterExit) => void): () => void;
 
   /** Throws `postgres-unreachable` when there is no answer inside the deadline; the next call reconnects. */

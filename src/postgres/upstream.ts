@@ -6,6 +6,8 @@ import { parseTimelineHistory } from './timeline-history.ts';
 import type { PostgresSettings, Upstream, UpstreamTimeline } from './types.ts';
 
 const POLL_MS = 200;
+/** What the checkpoint itself may take on top of the waiting. */
+const CHECKPOINT_MS = 60_000;
 
 export async function askTimeline(
   settings: PostgresSettings,
@@ -60,7 +62,7 @@ export async function awaitRewindSource(
 ): Promise<{ readonly systemId: string; readonly timeline: number }> {
   const { clock, deadlineMs } = options;
   const startedAt = clock.now();
-  return withConnection(rewindTarget(settings, from), deadlineMs, async (ask) => {
+  return withConnection(rewindTarget(settings, from), deadlineMs + CHECKPOINT_MS, async (ask) => {
     let asked = false;
     for (;;) {
       const row = (await ask(REWIND_SOURCE_SQL))[0];

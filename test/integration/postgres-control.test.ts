@@ -1,7 +1,8 @@
 /** One server under control: made, started, asked, adopted, killed, stopped; and what a person is told when it cannot be. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import test from 'node:test';
@@ -57,7 +58,8 @@ test('a running server is adopted by a fresh control, and kill -9 is noticed wit
   assert.equal((await adopted.status()).inRecovery, false);
 
   const noticed = new Promise<number>((resolve) => {
-    adopted.onExit((exit) => {
+    const forget = adopted.onExit((exit) => {
+      forget();
       assert.deepEqual(exit, { pid: postmaster.kind === 'accepting' ? postmaster.pid : 0, expected: false });
       resolve(systemClock.now());
     });
@@ -94,6 +96,22 @@ test('a frozen server is answered for inside the deadline and ended by SIGKILL',
   assert.ok(stopped.outcome === 'stopped' && stopped.tookMs < 1200);
 });
 
+test('backends that outlive their postmaster are found, and ended before the next start', async (t) => {
+  const member = await aPrimary(t, 'one');
+  const { postmaster } = await member.control.inspect();
+  const pid = postmaster.kind === 'accepting' ? postmaster.pid : 0;
+  const { stdout } = await run('pgrep', ['-P', String(pid), '-f', 'checkpointer']);
+  const orphan = Number(stdout);
+  process.kill(orphan, 'SIGSTOP');
+  process.kill(pid, 'SIGKILL');
+  await until('only the stopped one is left', async () => {
+    const now = (await member.control.inspect()).postmaster;
+    return now.kind === 'orphans' && now.pids.length === 1 && now.pids[0] === orphan;
+  });
+  assert.equal((await member.control.start({ as: 'primary' })).outcome, 'accepting');
+  assert.throws(() => process.kill(orphan, 0), { code: 'ESRCH' });
+});
+
 test('configuration is whole, holds no password, and says when nothing changed', async (t) => {
   const member = await aPrimary(t, 'one');
   const { control, settings } = member;
@@ -110,7 +128,7 @@ test('configuration is whole, holds no password, and says when nothing changed',
   const conf = await readFile(join(settings.data_dir, 'postgresql.conf'), 'utf8');
   assert.match(conf, /^primary_conninfo = 'host=''127\.0\.0\.9'' .*passfile=/m);
   assert.match(conf, /^max_connections = 20$/m);
-  assert.doesNotMatch(conf, /repl'*ica/);
+  assert.doesNotMatch(conf, /tion:1/);
   const auto = await readFile(join(settings.data_dir, 'postgresql.auto.conf'), 'utf8');
   assert.match(auto, /work_mem/);
   assert.doesNotMatch(auto, /port/);
@@ -162,6 +180,7 @@ test('slots are made once and dropped only when told', async (t) => {
     [{ name: 'b', type: 'physical', active: false }],
   );
   assert.ok((slots[0]?.restartLsn ?? 0) > 0);
+  await assert.rejects(control.ensureSlots({ ensure: ['No Slot'] }), { code: 'postgres-sql-failed' });
 });
 
 test('a port that is taken is named, and nothing is started', async (t) => {
@@ -221,6 +240,28 @@ test('a full disk ends initdb with its own lines, and leaves nothing', async (t)
   } finally {
     await run('umount', [disk]);
   }
+});
+
+test('a directory whose pg_control cannot be read is not decided upon', async (t) => {
+  const { control, settings } = await aMember(t, 'one');
+  await control.initdb();
+  await truncate(join(settings.data_dir, 'global', 'pg_control'), 16);
+  await assert.rejects(control.inspect(), { code: 'postgres-control-data' });
+});
+
+test('work that an agent left behind is ended before its directory is removed', async (t) => {
+  const { control, settings } = await aMember(t, 'one');
+  await mkdir(settings.data_dir);
+  await writeFile(join(settings.data_dir, 'PG_VERSION'), '15');
+  const worker = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' });
+  const ended = once(worker, 'exit');
+  const startTicks = (await readFile(`/proc/${worker.pid}/stat`, 'latin1')).split(' ')[21];
+  const marker = JSON.stringify({ operation: 'basebackup', worker: { pid: worker.pid, startTicks } });
+  await writeFile(`${settings.data_dir}.in-progress`, marker);
+  assert.deepEqual((await control.inspect()).data, { kind: 'partial', during: 'basebackup' });
+  await control.removeDataDir();
+  assert.deepEqual(await ended, [null, 'SIGKILL']);
+  assert.deepEqual((await control.inspect()).data, { kind: 'empty' });
 });
 
 test('a directory that holds something else is never filled or removed', async (t) => {

@@ -86,10 +86,14 @@ test('a rewind that cannot begin leaves the directory whole, and a fresh clone i
   assert.equal((await old.control.inspect()).data.kind, 'initialized');
 
   assert.equal((await next.control.promote({ stillAllowed: () => true })).outcome, 'promoted');
-  const stopped = new AbortController();
-  stopped.abort();
-  const ended = await old.control.rewind(next.address, { signal: stopped.signal });
-  assert.deepEqual(ended.outcome === 'failed' && ended.damaged, true, JSON.stringify(ended));
+  const told = new AbortController();
+  told.abort();
+  const ended = await old.control.rewind(next.address, { signal: told.signal });
+  assert.deepEqual(ended, { outcome: 'failed', because: 'was told to end', damaged: false });
+  await sql(next, 'REVOKE EXECUTE ON FUNCTION pg_read_binary_file(text) FROM rewind_user');
+  const broken = await old.control.rewind(next.address);
+  assert.deepEqual(broken.outcome === 'failed' && broken.damaged, true, JSON.stringify(broken));
+  assert.match(broken.outcome === 'failed' ? broken.because : '', /permission denied for function/);
   assert.deepEqual((await old.control.inspect()).data, { kind: 'partial', during: 'rewind' });
   await assert.rejects(startAs(old, 'standby', next), { code: 'postgres-data-dir' });
 

@@ -1,5 +1,4 @@
 /** Real PostgreSQL servers for tests: one member in a scratch folder on a fresh loopback address, gone when the test ends. */
-import { chown, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -51,8 +50,15 @@ export async function aMember(
   name: string,
   changes: Partial<PostgresSettings> = {},
 ): Promise<TestMember> {
-  const folder = await scratchFolder(t);
-  const settings = someSettings(folder, changes);
+  const opened: PostgresControl[] = [];
+  // Before the folder is asked for, since hooks run in this order: a server that runs would fill it again.
+  t.after(async () => {
+    for (const control of opened) {
+      await control.stop({ mode: 'immediate', deadlineMs: 5000 });
+      await control.close();
+    }
+  });
+  const settings = someSettings(await scratchFolder(t), changes);
   const open = async (): Promise<PostgresControl> => {
     const control = await openPostgres({
       config: settings,
@@ -61,10 +67,7 @@ export async function aMember(
       clock: systemClock,
       log: silentLog,
     });
-    t.after(async () => {
-      await control.stop({ mode: 'immediate', deadlineMs: 5000 });
-      await control.close();
-    });
+    opened.push(control);
     return control;
   };
   return { name, control: await open(), settings, address: settings.listen, reopen: open };
@@ -135,10 +138,4 @@ export async function until(what: string, holds: () => Promise<boolean>, deadlin
     if (systemClock.now() - startedAt > deadlineMs) throw new Error(`not within ${deadlineMs} ms: ${what}`);
     await sleep(20);
   }
-}
-
-/** A folder that belongs to the user PostgreSQL runs as. */
-export async function folderOf(path: string, uid: number, gid: number): Promise<void> {
-  await mkdir(path, { recursive: true });
-  await chown(path, uid, gid);
 }
