@@ -80,6 +80,18 @@ export const ERROR_TABLE = {
   ),
   'dcs-refused': row(EXIT.failed, 'etcd refused the request; its log has the details.'),
 
+  // router
+  'router-no-server': row(
+    EXIT.unavailable,
+    'See `matriarch status`, and whether the database hosts run and can be reached.',
+    '57P03',
+  ),
+  'router-no-credential': row(
+    EXIT.unavailable,
+    'The leader’s agent writes it once the cluster runs: start the agents, and see `matriarch status`.',
+    '57P03',
+  ),
+
   // lab
   'lab-tool-missing': row(EXIT.unavailable, 'Install it: apt-get install postgresql etcd-server'),
   'lab-folder-unusable': row(

@@ -1,0 +1,330 @@
+/**
+ * A client's connection: its socket, its login, its session, and the sockets of the session's server connections.
+ * Carries out what the pure parts decide; decides nothing itself but back-pressure: whose socket is read from.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { background, describe, pause, unreachable } from '../base/index.ts';
+import { type CancelTarget, type ErrorFields, ErrorResponse, ProtocolViolation, type Verifier } from '../wire/index.ts';
+import type { Holdable } from './hold.ts';
+import type { Link } from './link.ts';
+import { ClientLogin, type Login, type LoginStep } from './login.ts';
+import { Outbox } from './outbox.ts';
+import { REPLY } from './replies.ts';
+import type { HoldReason } from './route.ts';
+import { Session } from './session.ts';
+import type { OpenFailure, SessionEffects } from './session-types.ts';
+import type { Shared } from './shared.ts';
+import { Upstream } from './upstream.ts';
+
+const NONCE_BYTES = 18;
+/** With so much unsent the servers are not read from. */
+const CLOGGED_BYTES = 256 * 1024;
+const LOOKUP_RETRY_MS = 200;
+/** Startup parameters that are the router's own to say, or that it refuses. */
+const NOT_FOR_SERVERS: ReadonlySet<string> = new Set(['replication']);
+
+export class ClientConnection implements Holdable {
+  readonly processId: number;
+  readonly secretKey: Buffer;
+  readonly #shared: Shared;
+  readonly #socket: Socket;
+  readonly #outbox: Outbox;
+  readonly #login: ClientLogin;
+  readonly #loginTimer: NodeJS.Timeout;
+  readonly #upstreams = new Map<Link, Upstream>();
+  #session: Session | undefined = undefined;
+  #authenticated: Login | undefined = undefined;
+  #isClosed = false;
+  #isBacklogged = false;
+  #isHeld = false;
+
+  constructor(shared: Shared, socket: Socket, identity: { readonly processId: number; readonly secretKey: Buffer }) {
+    this.#shared = shared;
+    this.#socket = socket;
+    this.processId = identity.processId;
+    this.secretKey = identity.secretKey;
+    this.#outbox = new Outbox(socket, true);
+    this.#login = new ClientLogin({
+      serverNonce: randomBytes(NONCE_BYTES).toString('base64'),
+      mockSecret: shared.mockSecret,
+      reply: (bytes) => this.#outbox.add(bytes),
+    });
+    this.#loginTimer = setTimeout(() => this.refuse(REPLY.loginTimeout()), shared.config.client_login_timeout);
+    socket.on('data', (chunk) => this.#received(chunk));
+    socket.on('error', (cause) => shared.log.debug('client-connection-failed', { cause: describe(cause) }));
+    socket.on('close', () => this.#close());
+    socket.on('drain', () => this.#pauseServers(false));
+  }
+
+  get state(): 'login' | 'idle' | 'active' | 'held' {
+    if (this.#isHeld) return 'held';
+    if (this.#session === undefined) return 'login';
+    return this.#session.isIdle ? 'idle' : 'active';
+  }
+
+  /** Links to members, for metrics. */
+  get links(): Iterable<Link> {
+    return this.#session?.links ?? [];
+  }
+
+  tick(now: number): void {
+    this.#during(() => this.#session?.tick(now));
+  }
+
+  worldChanged(now: number): void {
+    this.#during(() => this.#session?.worldChanged(now));
+  }
+
+  /** Another connection asks to cancel what this one does; where to send that, if a server is at work on it. */
+  cancel(): { readonly upstream: Upstream } | undefined {
+    let link: Link | undefined;
+    this.#during(() => {
+      link = this.#session?.cancel(this.#shared.clock.now());
+    });
+    const upstream = link === undefined ? undefined : this.#upstreams.get(link);
+    return upstream === undefined ? undefined : { upstream };
+  }
+
+  /** Says why, and closes. */
+  refuse(fields: ErrorFields): void {
+    if (this.#isClosed) return;
+    this.#shared.counters.error(fields.code);
+    this.#outbox.add(ErrorResponse(fields));
+    this.#endClient();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+    this.#close();
+  }
+
+  // ── bytes and events in ──────────────────────────────────────────────────────────────────────────────────
+
+  #received(chunk: Buffer): void {
+    try {
+      const session = this.#session;
+      if (session !== undefined) session.receive(chunk, this.#shared.clock.now());
+      else this.#loginStep(this.#login.receive(chunk));
+    } catch (cause) {
+      if (!(cause instanceof ProtocolViolation)) throw cause;
+      this.refuse(REPLY.protocolViolation(cause.message));
+    }
+    this.#flush();
+  }
+
+  #serverReceived(link: Link, chunk: Buffer): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    const now = this.#shared.clock.now();
+    try {
+      session.receiveFromServer(link, chunk, now);
+    } catch (cause) {
+      if (!(cause instanceof ProtocolViolation)) throw cause;
+      this.#shared.log.error('server-protocol-violation', { member: link.member, cause: describe(cause) });
+      session.lost(link, 'connection-lost', now);
+    }
+    this.#flush();
+  }
+
+  #during(event: () => void): void {
+    event();
+    this.#flush();
+  }
+
+  /** Sends what the event has gathered, and pauses whoever sends faster than the other side takes. */
+  #flush(): void {
+    if (this.#isClosed) return;
+    this.#outbox.flush();
+    let isClogged = false;
+    for (const upstream of this.#upstreams.values()) {
+      upstream.flush();
+      if (upstream.isClogged) isClogged = true;
+    }
+    if (isClogged) this.#socket.pause();
+    if (this.#socket.writableLength > CLOGGED_BYTES) this.#pauseServers(true);
+  }
+
+  #pauseServers(isPaused: boolean): void {
+    for (const upstream of this.#upstreams.values()) upstream.pauseReading(isPaused);
+  }
+
+  #resumeClient(): void {
+    if (!this.#isBacklogged) this.#socket.resume();
+  }
+
+  // ── login ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #loginStep(step: LoginStep): void {
+    switch (step.kind) {
+      case 'wait':
+        return;
+      case 'cancel':
+        this.#passOnCancel(step.target);
+        return;
+      case 'lookup':
+        background(this.#shared.log, 'verifier lookup', this.#lookup(step.user));
+        return;
+      case 'refused':
+        this.#shared.counters.login('refused');
+        this.#shared.counters.error(step.code);
+        if (step.isProof && this.#lookedUpUser !== undefined) this.#shared.verifiers.forget(this.#lookedUpUser);
+        this.#endClient();
+        return;
+      case 'authenticated':
+        this.#startSession(step.login, step.rest);
+        return;
+    }
+    unreachable(step);
+  }
+
+  #lookedUpUser: string | undefined = undefined;
+
+  /** While no server can be asked, the client waits as long as other work waits for a primary. */
+  async #lookup(user: string): Promise<void> {
+    this.#lookedUpUser = user;
+    const { clock, config, verifiers } = this.#shared;
+    const startedAt = clock.now();
+    while (!this.#isClosed) {
+      let found: Verifier | undefined;
+      try {
+        found = await verifiers.lookup(user);
+      } catch (cause) {
+        const waited = clock.now() - startedAt;
+        if (waited < config.hold_timeout) {
+          await pause(LOOKUP_RETRY_MS);
+          continue;
+        }
+        this.#shared.log.warn('verifier-lookup-gave-up', { cause: describe(cause) });
+        this.refuse(REPLY.noServer('no-server-reachable', waited));
+        return;
+      }
+      this.#login.lookedUp(found);
+      this.#flush();
+      return;
+    }
+  }
+
+  #startSession(login: Login, rest: readonly Buffer[]): void {
+    clearTimeout(this.#loginTimer);
+    this.#shared.counters.login('authenticated');
+    this.#authenticated = login;
+    const { world, classifier, config, clock } = this.#shared;
+    const session = new Session({
+      world,
+      classifier,
+      effects: this.#effects(),
+      processId: this.processId,
+      secretKey: this.secretKey,
+      holdTimeoutMs: config.hold_timeout,
+      retryReads: config.retry_reads,
+    });
+    this.#session = session;
+    session.start(clock.now());
+    for (const bytes of rest) session.receive(bytes, clock.now());
+  }
+
+  #passOnCancel(target: CancelTarget): void {
+    this.#shared.passOnCancel(target);
+    this.#endClient();
+  }
+
+  // ── effects ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  #effects(): SessionEffects {
+    const { counters, hold, log } = this.#shared;
+    return {
+      toClient: (bytes) => this.#outbox.add(bytes),
+      open: (link) => this.#open(link),
+      endClient: () => this.#endClient(),
+      hold: (because) => this.#hold(because),
+      unhold: (outcome) => {
+        this.#isHeld = false;
+        hold.leave(this);
+        counters.hold(outcome);
+        log.debug('hold-ends', { client: this.processId, outcome });
+      },
+      backlog: (isFull) => {
+        this.#isBacklogged = isFull;
+        if (isFull) this.#socket.pause();
+        else this.#resumeClient();
+      },
+      counted: (member, kind) => counters.statement(member, kind),
+      replied: (sqlstate) => counters.error(sqlstate),
+      note: (event, fields) => log.info(event, { client: this.processId, ...fields }),
+    };
+  }
+
+  #hold(because: HoldReason): boolean {
+    const isRoom = this.#shared.hold.enter(this);
+    this.#isHeld = isRoom;
+    if (!isRoom) this.#shared.counters.hold('refused');
+    this.#shared.log.debug('hold-begins', { client: this.processId, because, isRoom });
+    return isRoom;
+  }
+
+  #open(link: Link): void {
+    const login = this.#authenticated;
+    const candidate = this.#shared.world.candidate(link.member);
+    if (login === undefined || candidate === undefined || candidate.host === '') {
+      // Not from within the session's own call: it would find itself half changed.
+      setImmediate(() => this.#openFailed(link, { kind: 'unreachable', because: 'no address is known' }));
+      return;
+    }
+    const upstream = new Upstream(
+      {
+        address: { host: candidate.host, port: candidate.port },
+        parameters: [...login.parameters].filter(([name]) => !NOT_FOR_SERVERS.has(name)),
+        credential: { clientKey: login.clientKey, verifier: login.verifier },
+        connectTimeoutMs: this.#shared.config.server_connect_timeout,
+        readBuffer: this.#shared.readBuffer,
+      },
+      {
+        opened: ({ parameters }) => {
+          this.#shared.reachability.reached(link.member);
+          const wire = {
+            write: (bytes: Buffer) => upstream.write(bytes),
+            close: () => {
+              this.#upstreams.delete(link);
+              upstream.close();
+            },
+          };
+          this.#during(() => this.#session?.opened(link, wire, parameters, this.#shared.clock.now()));
+        },
+        failed: (failure) => this.#openFailed(link, failure),
+        received: (chunk) => this.#serverReceived(link, chunk),
+        lost: () => {
+          this.#upstreams.delete(link);
+          this.#during(() => this.#session?.lost(link, 'connection-lost', this.#shared.clock.now()));
+        },
+        drained: () => this.#resumeClient(),
+      },
+    );
+    this.#upstreams.set(link, upstream);
+  }
+
+  #openFailed(link: Link, failure: OpenFailure): void {
+    this.#upstreams.delete(link);
+    if (failure.kind === 'unreachable') this.#shared.reachability.failed(link.member, failure.because);
+    this.#during(() => this.#session?.openFailed(link, failure, this.#shared.clock.now()));
+  }
+
+  #endClient(): void {
+    if (this.#isClosed) return;
+    this.#outbox.flush();
+    this.#socket.end();
+    this.#socket.destroySoon();
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#loginTimer);
+    if (this.#session === undefined) this.#shared.counters.login('gone');
+    this.#session?.end();
+    for (const upstream of this.#upstreams.values()) upstream.close();
+    this.#upstreams.clear();
+    this.#shared.forget(this);
+  }
+}

@@ -1,0 +1,358 @@
+/**
+ * The client's side of a session: cuts its bytes into messages, gathers them into the unit of work, decides when
+ * the unit is known well enough to be placed, and sends it message by message. A batch is gathered up to its
+ * Sync; the first write in it, a Flush or too many bytes decide at once for the primary, and the rest streams.
+ */
+import { RingQueue } from '../base/index.ts';
+import type { Classification, Classifier } from '../sql/index.ts';
+import {
+  CommandComplete,
+  type Delivery,
+  FRAME_BYTES_MAX,
+  FrameReader,
+  type FrameSink,
+  FRONTEND,
+  ProtocolViolation,
+  readBind,
+  readClose,
+  readDescribe,
+  readQuery,
+  ReadyForQuery,
+} from '../wire/index.ts';
+import type { LimboAnswer } from './limbo.ts';
+import type { Link } from './link.ts';
+import { REQUEST } from './pipeline.ts';
+import { intentOf, UNKNOWN_INTENT } from './route.ts';
+import type { Session } from './session.ts';
+import type { SessionEffects } from './session-types.ts';
+import type { Statement } from './statement.ts';
+
+/** A batch of reads is gathered up to this size; a longer one goes to the primary as it comes. */
+const BATCH_BYTES_MAX = 256 * 1024;
+/** With so much waiting the client is not read from. */
+const BACKLOG_BYTES_MAX = 256 * 1024;
+
+interface Waiting {
+  readonly bytes: Buffer;
+  /** Raw COPY data, not a whole message. */
+  readonly isRaw: boolean;
+}
+
+export class Intake implements FrameSink {
+  readonly #session: Session;
+  readonly #classifier: Classifier;
+  readonly #effects: SessionEffects;
+  readonly #reader = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
+  readonly #inbox = new RingQueue<Waiting>();
+  #inboxBytes = 0;
+  #isBacklogged = false;
+  #isDraining = false;
+  /** Announced COPY data that has not arrived, and the link that has got the part before it. */
+  #copyOwed = 0;
+  #copyLink: Link | undefined = undefined;
+
+  constructor(session: Session, classifier: Classifier, effects: SessionEffects) {
+    this.#session = session;
+    this.#classifier = classifier;
+    this.#effects = effects;
+  }
+
+  receive(chunk: Buffer): void {
+    this.#reader.push(chunk, this);
+    this.#tellBacklog();
+  }
+
+  /** Takes up what waited, as far as it can be. */
+  resume(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    for (let next = this.#inbox.peek(); next !== undefined; next = this.#inbox.peek()) {
+      if (!next.isRaw && !this.#accepts(next.bytes[0] ?? 0)) break;
+      if (next.isRaw && this.#isCopyPending) break;
+      this.#inbox.shift();
+      this.#inboxBytes -= next.bytes.length;
+      if (next.isRaw) this.#copyData(next.bytes);
+      else this.#take(next.bytes[0] ?? 0, next.bytes);
+    }
+    this.#isDraining = false;
+    this.#tellBacklog();
+  }
+
+  /** Sends the gathered unit; from here on its further messages go straight to `link`. */
+  send(link: Link): void {
+    const { unit } = this.#session;
+    const { messages, statements } = unit;
+    for (let index = 0; index < messages.length; index += 1) {
+      const message = messages[index];
+      if (message !== undefined) this.#sendOne(link, message, statements[index]);
+    }
+    if (!unit.isClosed && unit.need === 'primary') {
+      unit.isStreamed = true;
+      unit.messages = [];
+      unit.statements = [];
+      unit.bytes = 0;
+    }
+  }
+
+  /** The answer to a ROLLBACK whose transaction went with its server. */
+  answerRollback(): void {
+    this.#effects.toClient(CommandComplete('ROLLBACK'));
+  }
+
+  delivery(tag: number, bodyLength: number): Delivery {
+    if (tag !== FRONTEND.CopyData) return 'whole';
+    this.#copyOwed += bodyLength + 5;
+    return 'pass';
+  }
+
+  whole(tag: number, message: Buffer): void {
+    if (this.#inbox.size === 0 && this.#accepts(tag)) this.#take(tag, message);
+    else this.#enqueue(message, false);
+  }
+
+  pass(bytes: Buffer): void {
+    this.#copyOwed -= bytes.length;
+    if (this.#inbox.size === 0 && !this.#isCopyPending) this.#copyData(bytes);
+    else this.#enqueue(bytes, true);
+  }
+
+  /** COPY data may be wanted, but the server has not said so yet, or has not even got the statement. */
+  get #isCopyPending(): boolean {
+    const { unit } = this.#session;
+    if (this.#copyLink !== undefined || unit.kind === 'none') return false;
+    return unit.phase === 'placing' || (unit.isClosed && !unit.isCopyOpen);
+  }
+
+  /** Whether a message can be taken up now, or must wait until the running unit is answered. */
+  #accepts(tag: number): boolean {
+    const { unit } = this.#session;
+    if (unit.kind === 'none' || !unit.isClosed) return true;
+    return unit.isCopyOpen && (tag === FRONTEND.CopyDone || tag === FRONTEND.CopyFail);
+  }
+
+  #enqueue(bytes: Buffer, isRaw: boolean): void {
+    this.#inbox.push({ bytes, isRaw });
+    this.#inboxBytes += bytes.length;
+  }
+
+  #tellBacklog(): void {
+    const isFull = this.#inboxBytes + this.#session.unit.bytes > BACKLOG_BYTES_MAX;
+    const isPausable = isFull && this.#session.unit.phase !== 'collecting' && this.#session.unit.kind !== 'none';
+    if (isPausable === this.#isBacklogged) return;
+    this.#isBacklogged = isPausable;
+    this.#effects.backlog(isPausable);
+  }
+
+  /** Raw COPY data goes to whom it is for; data that nobody asked for is dropped, as a server does. */
+  #copyData(bytes: Buffer): void {
+    const { unit } = this.#session;
+    const isWanted = unit.isCopyOpen || (unit.kind === 'batch' && !unit.isClosed);
+    const link = this.#copyLink ?? (isWanted ? unit.link : undefined);
+    link?.wire?.write(bytes);
+    // A COPY that failed in the middle of a message: its server still gets the rest of the message.
+    this.#copyLink = this.#copyOwed > 0 ? link : undefined;
+  }
+
+  #take(tag: number, message: Buffer): void {
+    const session = this.#session;
+    if (tag === FRONTEND.Terminate) {
+      session.end();
+      this.#effects.endClient();
+      return;
+    }
+    if (session.isSkipping) this.#skip(tag);
+    else if (session.unit.kind !== 'none') this.#extend(tag, message);
+    else if (session.limbo !== undefined) this.#inLimbo(session.limbo, tag, message);
+    else this.#begin(tag, message);
+  }
+
+  #skip(tag: number): void {
+    if (tag !== FRONTEND.Sync) return;
+    this.#session.isSkipping = false;
+    this.#effects.toClient(ReadyForQuery(this.#session.status));
+  }
+
+  #begin(tag: number, message: Buffer): void {
+    const { unit } = this.#session;
+    switch (tag) {
+      case FRONTEND.Query:
+        unit.begin('query');
+        this.#intendQuery(message);
+        unit.keep(message, undefined);
+        this.#session.place();
+        return;
+      case FRONTEND.FunctionCall:
+        unit.begin('call');
+        unit.intend(UNKNOWN_INTENT);
+        unit.keep(message, undefined);
+        this.#session.place();
+        return;
+      case FRONTEND.Parse:
+      case FRONTEND.Bind:
+      case FRONTEND.Describe:
+      case FRONTEND.Execute:
+      case FRONTEND.Close:
+        unit.begin('batch');
+        this.#extend(tag, message);
+        return;
+      case FRONTEND.Sync:
+        this.#effects.toClient(ReadyForQuery(this.#session.status));
+        return;
+      case FRONTEND.Flush:
+      case FRONTEND.CopyDone: // of a COPY that has failed: a server ignores these too
+      case FRONTEND.CopyFail:
+        return;
+      default:
+        throw new ProtocolViolation('bad-value', { message: 'frontend message', tag });
+    }
+  }
+
+  /** One more message of an open batch, or the end of a COPY. */
+  #extend(tag: number, message: Buffer): void {
+    const session = this.#session;
+    const { unit } = session;
+    const statement = this.#note(tag, message);
+    if (tag === FRONTEND.Sync || tag === FRONTEND.Query || tag === FRONTEND.FunctionCall) unit.isClosed = true;
+    if (unit.phase === 'sent' && unit.link !== undefined) {
+      this.#sendOne(unit.link, message, statement);
+      unit.isStreamed = true;
+      return;
+    }
+    unit.keep(message, statement);
+    if (unit.phase !== 'collecting') return;
+    if (!unit.isClosed && (tag === FRONTEND.Flush || unit.bytes > BATCH_BYTES_MAX)) unit.need = 'primary';
+    const isDecided = unit.isClosed || unit.need === 'primary' || session.transaction !== undefined;
+    if (isDecided) session.place();
+  }
+
+  /** What a message adds to the unit; the statement that it makes or uses. */
+  #note(tag: number, message: Buffer): Statement | undefined {
+    const { unit, prepared } = this.#session;
+    switch (tag) {
+      case FRONTEND.Parse: {
+        const statement = prepared.parse(message);
+        unit.require(statement.intent);
+        return statement;
+      }
+      case FRONTEND.Bind: {
+        const statement = prepared.get(readBind(message).statement);
+        if (statement !== undefined) this.#intend(statement.classification, statement);
+        return statement;
+      }
+      case FRONTEND.Describe: {
+        const described = readDescribe(message);
+        if (described.kind === 'portal') return undefined;
+        const statement = prepared.get(described.name);
+        if (statement !== undefined) unit.require(statement.intent);
+        return statement;
+      }
+      case FRONTEND.Execute:
+        unit.executes = true;
+        return undefined;
+      case FRONTEND.Close: {
+        const closed = readClose(message);
+        if (closed.kind === 'statement') prepared.close(closed.name);
+        return undefined;
+      }
+      case FRONTEND.Query: // in the middle of a batch: unusual, so no cleverness
+      case FRONTEND.FunctionCall:
+        if (tag === FRONTEND.Query) this.#intendQuery(message);
+        unit.intend(UNKNOWN_INTENT);
+        unit.executes = true;
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  #intendQuery(message: Buffer): void {
+    const classification = this.#classifier.classify(readQuery(message));
+    this.#session.prepared.forgetUnnamed();
+    this.#intend(classification, undefined);
+  }
+
+  #intend(classification: Classification, statement: Statement | undefined): void {
+    const { unit } = this.#session;
+    unit.intend(statement?.intent ?? intentOf(classification));
+    if (classification.settings.length > 0) unit.settings.push(...classification.settings);
+    if (classification.because === 'savepoint') unit.hasSavepoint = true;
+  }
+
+  #sendOne(link: Link, message: Buffer, statement: Statement | undefined): void {
+    const tag = message[0] ?? 0;
+    switch (tag) {
+      case FRONTEND.Query:
+        link.send(message, REQUEST.query);
+        return;
+      case FRONTEND.Parse:
+        if (statement !== undefined) link.sendParse(message, statement);
+        return;
+      case FRONTEND.Bind:
+        link.sendUse(message, REQUEST.bind, statement);
+        return;
+      case FRONTEND.Describe:
+        if (readDescribe(message).kind === 'statement') link.sendUse(message, REQUEST.describe, statement);
+        else link.send(message, REQUEST.describe);
+        return;
+      case FRONTEND.Execute:
+        link.send(message, REQUEST.execute);
+        return;
+      case FRONTEND.Close: {
+        const closed = readClose(message);
+        if (closed.kind === 'statement') link.sendClose(message, closed.name);
+        else link.send(message, REQUEST.close);
+        return;
+      }
+      case FRONTEND.Sync:
+        link.send(message, REQUEST.sync);
+        return;
+      case FRONTEND.FunctionCall:
+        link.send(message, REQUEST.call);
+        return;
+      case FRONTEND.CopyDone: // from here on the COPY may have been carried out
+        this.#session.unit.isCopyDone = true;
+        link.send(message, undefined);
+        return;
+      default:
+        link.send(message, undefined);
+    }
+  }
+
+  /** The client is in a transaction whose server is gone: everything is answered here. */
+  #inLimbo(limbo: Exclude<Session['limbo'], undefined>, tag: number, message: Buffer): void {
+    const session = this.#session;
+    switch (tag) {
+      case FRONTEND.Query: {
+        const classification = this.#classifier.classify(readQuery(message));
+        this.#tellLimbo(limbo.query(classification.kind, intentOf(classification).ends), true);
+        return;
+      }
+      case FRONTEND.Sync:
+        this.#effects.toClient(ReadyForQuery(session.status));
+        return;
+      case FRONTEND.Flush:
+      case FRONTEND.CopyDone:
+      case FRONTEND.CopyFail:
+        return;
+      default: {
+        const statement = this.#note(tag, message);
+        const answer = limbo.extended(tag, message, statement);
+        if (answer.error === undefined) session.prepared.confirm();
+        else session.prepared.takeBack();
+        this.#tellLimbo(answer, tag === FRONTEND.FunctionCall);
+      }
+    }
+  }
+
+  #tellLimbo(answer: LimboAnswer, endsUnit: boolean): void {
+    const session = this.#session;
+    session.status = answer.ended ? 'I' : 'E';
+    if (answer.ended) session.limbo = undefined;
+    if (answer.reply !== undefined) this.#effects.toClient(answer.reply);
+    if (answer.error !== undefined) {
+      session.say(answer.error);
+      session.isSkipping = !endsUnit;
+    }
+    if (endsUnit) this.#effects.toClient(ReadyForQuery(session.status));
+  }
+}

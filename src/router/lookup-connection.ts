@@ -1,0 +1,129 @@
+/** The router's own connection to one server, for one question: which verifier has this role? One at a time, in order. */
+import { type Address, type Deferred, deferred, MatriarchError } from '../base/index.ts';
+import {
+  BACKEND,
+  Bind,
+  type Delivery,
+  Execute,
+  FRAME_BYTES_MAX,
+  FrameReader,
+  type FrameSink,
+  Parse,
+  readErrorFields,
+  Sync,
+} from '../wire/index.ts';
+import { READ_BUFFER_BYTES, Upstream } from './upstream.ts';
+
+const LOOKUP_SQL = 'SELECT verifier FROM matriarch.router_lookup($1)';
+const DATABASE = 'postgres';
+const VALUE_LENGTH_OFFSET = 7;
+const VALUE_OFFSET = 11;
+
+export interface LookupOptions {
+  readonly address: Address;
+  readonly username: string;
+  readonly password: string;
+  readonly connectTimeoutMs: number;
+}
+
+interface Question {
+  readonly answer: Deferred<string | undefined>;
+  value: string | undefined;
+  failure: MatriarchError | undefined;
+}
+
+export class LookupConnection implements FrameSink {
+  readonly #frames = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
+  readonly #questions: Question[] = [];
+  readonly #opened = deferred<LookupConnection>();
+  readonly #upstream: Upstream;
+  #isOpen = false;
+
+  private constructor(options: LookupOptions) {
+    const { username, password, address, connectTimeoutMs } = options;
+    this.#upstream = new Upstream(
+      {
+        address,
+        parameters: [
+          ['user', username],
+          ['database', DATABASE],
+          ['application_name', 'matriarch router'],
+        ],
+        credential: { password },
+        connectTimeoutMs,
+        readBuffer: Buffer.allocUnsafe(READ_BUFFER_BYTES / 4),
+      },
+      {
+        opened: () => {
+          this.#isOpen = true;
+          this.#opened.resolve(this);
+        },
+        failed: (failure) => {
+          const because = failure.kind === 'refused' ? failure.fields.message : failure.because;
+          this.#opened.reject(new MatriarchError('router-no-server', `verifier lookup: ${because}`));
+        },
+        received: (chunk) => this.#frames.push(chunk, this),
+        lost: () => this.#lost(),
+        drained: () => {},
+      },
+    );
+  }
+
+  /** Rejects with `router-no-server`. */
+  static async open(options: LookupOptions): Promise<LookupConnection> {
+    return await new LookupConnection(options).#opened.promise;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** The verifier's text; undefined: no such role. */
+  async verifierOf(role: string): Promise<string | undefined> {
+    const question: Question = { answer: deferred<string | undefined>(), value: undefined, failure: undefined };
+    this.#questions.push(question);
+    this.#upstream.write(Parse({ name: '', sql: LOOKUP_SQL, parameterTypes: [] }));
+    this.#upstream.write(Bind({ portal: '', statement: '', parameters: [Buffer.from(role)] }));
+    this.#upstream.write(Execute('', 0));
+    this.#upstream.write(Sync());
+    this.#upstream.flush();
+    return await question.answer.promise;
+  }
+
+  close(): void {
+    this.#upstream.close();
+    this.#lost();
+  }
+
+  delivery(): Delivery {
+    return 'whole';
+  }
+
+  whole(tag: number, message: Buffer): void {
+    const question = this.#questions[0];
+    if (question === undefined) return;
+    if (tag === BACKEND.DataRow) question.value = firstColumn(message);
+    else if (tag === BACKEND.ErrorResponse) {
+      const { code, message: text } = readErrorFields(message);
+      question.failure = new MatriarchError('router-no-server', `verifier lookup: ${code} ${text}`);
+    } else if (tag === BACKEND.ReadyForQuery) {
+      this.#questions.shift();
+      if (question.failure === undefined) question.answer.resolve(question.value);
+      else question.answer.reject(question.failure);
+    }
+  }
+
+  pass(): void {}
+
+  #lost(): void {
+    this.#isOpen = false;
+    for (const question of this.#questions.splice(0)) {
+      question.answer.reject(new MatriarchError('router-no-server', 'verifier lookup: the connection was lost'));
+    }
+  }
+}
+
+function firstColumn(row: Buffer): string | undefined {
+  const length = row.length < VALUE_OFFSET ? -1 : row.readInt32BE(VALUE_LENGTH_OFFSET);
+  return length < 0 ? undefined : row.toString('utf8', VALUE_OFFSET, VALUE_OFFSET + length);
+}

@@ -1,0 +1,67 @@
+/**
+ * What is to be written to one socket, gathered over one event and written once: one system call a statement and
+ * direction. Neighbouring slices of one chunk are joined without copying. An outbox that `copies` takes bytes from
+ * a read buffer that is used again, so it copies them when it writes.
+ */
+import type { Socket } from 'node:net';
+
+/** Above this the pieces are written as they are, in one gathered write. */
+const JOIN_BYTES_MAX = 64 * 1024;
+
+export class Outbox {
+  readonly #socket: Socket;
+  readonly #copies: boolean;
+  readonly #pieces: Buffer[] = [];
+  #bytes = 0;
+  /** The newest piece, still growing: `#buffer[#start .. #end)`. */
+  #source: ArrayBufferLike | undefined = undefined;
+  #start = 0;
+  #end = 0;
+
+  constructor(socket: Socket, copies: boolean) {
+    this.#socket = socket;
+    this.#copies = copies;
+  }
+
+  add(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#bytes += bytes.length;
+    if (this.#source === bytes.buffer && this.#end === bytes.byteOffset) {
+      this.#end += bytes.length;
+      return;
+    }
+    this.#close();
+    this.#source = bytes.buffer;
+    this.#start = bytes.byteOffset;
+    this.#end = bytes.byteOffset + bytes.length;
+  }
+
+  /** Writes what was gathered; the bytes given to `add` may be overwritten afterwards if this outbox copies. */
+  flush(): void {
+    if (this.#bytes === 0) return;
+    this.#close();
+    const pieces = this.#pieces;
+    const [first] = pieces;
+    if (first !== undefined && pieces.length === 1) this.#socket.write(this.#copies ? copyOf(first) : first);
+    else if (this.#copies || this.#bytes <= JOIN_BYTES_MAX) this.#socket.write(Buffer.concat(pieces, this.#bytes));
+    else {
+      this.#socket.cork();
+      for (const piece of pieces) this.#socket.write(piece);
+      this.#socket.uncork();
+    }
+    pieces.length = 0;
+    this.#bytes = 0;
+  }
+
+  #close(): void {
+    if (this.#source === undefined) return;
+    this.#pieces.push(Buffer.from(this.#source, this.#start, this.#end - this.#start));
+    this.#source = undefined;
+  }
+}
+
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafe(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}

@@ -1,0 +1,137 @@
+/**
+ * The queue of replies that a server connection still owes. Each entry is one message we sent, and whether its
+ * reply is the client's (`forward`) or ours (`swallow`: a replayed setting, a Parse sent ahead, a probe). Replies
+ * come in the order of the requests, so the head always says whose the next message is.
+ *
+ *   sent:   Parse(swallow) Bind Execute Sync
+ *   owed:   [1 swallow]    [2]  [C]     [Z]        an ErrorResponse strikes out everything before the Sync
+ *
+ * Entries are small integers, so that a statement costs no allocation here. Pure.
+ */
+import { RingQueue } from '../base/index.ts';
+import { BACKEND } from '../wire/index.ts';
+
+/** What was sent, by what its reply looks like. `query` and `call` end with their own ReadyForQuery. */
+export const REQUEST = { query: 0, parse: 1, bind: 2, describe: 3, execute: 4, close: 5, sync: 6, call: 7 } as const;
+export type Request = (typeof REQUEST)[keyof typeof REQUEST];
+
+/** Whose a reply is. `unexpected`: nobody asked for it, so the server does not keep to the protocol. */
+export type Disposition = 'forward' | 'swallow' | 'unexpected';
+
+const SWALLOW = 8;
+const REQUEST_MASK = 7;
+
+export class Pipeline {
+  readonly #owed = new RingQueue<number>();
+  /** An error was answered and the server now skips everything up to the next Sync. */
+  #skipsToSync = false;
+
+  /** Whether nothing is owed. */
+  get isEmpty(): boolean {
+    return this.#owed.size === 0;
+  }
+
+  get size(): number {
+    return this.#owed.size;
+  }
+
+  /** Notes a request that is being sent. What the server will skip is not noted, it gets no reply. */
+  expect(request: Request, whose: 'forward' | 'swallow'): void {
+    if (this.#skipsToSync) {
+      if (request !== REQUEST.sync) return;
+      this.#skipsToSync = false;
+    }
+    this.#owed.push(whose === 'swallow' ? request | SWALLOW : request);
+  }
+
+  /** Whose the messages at the head are, without taking anything: rows, notices, COPY data. */
+  get head(): Disposition {
+    const owed = this.#owed.peek();
+    if (owed === undefined) return this.#skipsToSync ? 'forward' : 'unexpected';
+    return owed >= SWALLOW ? 'swallow' : 'forward';
+  }
+
+  /** Takes one reply by its tag (any but notices, parameters and notifications); says whose it is. */
+  reply(tag: number): Disposition {
+    switch (tag) {
+      case BACKEND.ParseComplete:
+        return this.#take(REQUEST.parse);
+      case BACKEND.BindComplete:
+        return this.#take(REQUEST.bind);
+      case BACKEND.CloseComplete:
+        return this.#take(REQUEST.close);
+      case BACKEND.RowDescription:
+      case BACKEND.NoData:
+        return this.#takeUnlessQuery(REQUEST.describe);
+      case BACKEND.CommandComplete:
+      case BACKEND.EmptyQueryResponse:
+      case BACKEND.PortalSuspended:
+        return this.#takeUnlessQuery(REQUEST.execute);
+      case BACKEND.ErrorResponse:
+        return this.#strike();
+      case BACKEND.ReadyForQuery:
+        return this.#ready();
+      default: // rows, COPY in either direction, ParameterDescription, FunctionCallResponse: more follows
+        return this.head;
+    }
+  }
+
+  /**
+   * A Sync that arrived at the server during COPY FROM STDIN is read and ignored there: it gets no reply, and the
+   * client sends another after its CopyDone. Says whether there was one.
+   */
+  forgetSync(): boolean {
+    if (this.#owed.size !== 2) return false;
+    const execute = this.#owed.shift();
+    this.#owed.clear();
+    if (execute !== undefined) this.#owed.push(execute);
+    return true;
+  }
+
+  /** From here on everything owed is ours: the client gets its answer from elsewhere. */
+  swallowAll(): void {
+    for (let left = this.#owed.size; left > 0; left -= 1) {
+      const owed = this.#owed.shift();
+      if (owed !== undefined) this.#owed.push(owed | SWALLOW);
+    }
+  }
+
+  #take(request: Request): Disposition {
+    const owed = this.#owed.peek();
+    if (owed === undefined || (owed & REQUEST_MASK) !== request) return 'unexpected';
+    this.#owed.shift();
+    return owed >= SWALLOW ? 'swallow' : 'forward';
+  }
+
+  #takeUnlessQuery(request: Request): Disposition {
+    const owed = this.#owed.peek();
+    if (owed !== undefined && (owed & REQUEST_MASK) === REQUEST.query) return owed >= SWALLOW ? 'swallow' : 'forward';
+    return this.#take(request);
+  }
+
+  /** An error: the rest of the batch gets no reply. It is the client's, unless all that it answers is ours. */
+  #strike(): Disposition {
+    for (;;) {
+      const owed = this.#owed.peek();
+      if (owed === undefined) {
+        this.#skipsToSync = true;
+        return 'forward';
+      }
+      if (endsWithReady(owed)) return owed >= SWALLOW ? 'swallow' : 'forward';
+      this.#owed.shift();
+    }
+  }
+
+  #ready(): Disposition {
+    for (;;) {
+      const owed = this.#owed.shift();
+      if (owed === undefined) return 'unexpected';
+      if (endsWithReady(owed)) return owed >= SWALLOW ? 'swallow' : 'forward';
+    }
+  }
+}
+
+function endsWithReady(owed: number): boolean {
+  const request = owed & REQUEST_MASK;
+  return request === REQUEST.query || request === REQUEST.sync || request === REQUEST.call;
+}

@@ -1,0 +1,97 @@
+/**
+ * Where a unit of work may run, as values: what a classification needs, how needs of one batch add up, and the
+ * closed set of reasons that logs, metrics and errors use. Pure; who serves it is the world's to say (world.ts).
+ */
+import { unreachable } from '../base/index.ts';
+import type { Classification } from '../sql/index.ts';
+import type { NoPrimaryReason } from '../topology/index.ts';
+
+/** `anywhere`: any server connection of the session will do, an open one first. */
+export type Need = 'anywhere' | 'read' | 'primary';
+
+/** What a unit of work is to the router. */
+export interface Intent {
+  readonly need: Need;
+  /** It may have changed something once it was sent: never run it twice. */
+  readonly writes: boolean;
+  /** It leaves state that only the primary's connection has: the session stays there. */
+  readonly pins: boolean;
+  /** How it ends an open transaction, if it does. */
+  readonly ends: 'commit' | 'rollback' | undefined;
+}
+
+const ANYWHERE: Intent = { need: 'anywhere', writes: false, pins: false, ends: undefined };
+const READ: Intent = { need: 'read', writes: false, pins: false, ends: undefined };
+const BEGIN: Intent = { need: 'primary', writes: false, pins: false, ends: undefined };
+const WRITE: Intent = { need: 'primary', writes: true, pins: false, ends: undefined };
+/** One text with a write and a COMMIT or ROLLBACK inside: in an open transaction it may have committed it. */
+const WRITE_AND_END: Intent = { need: 'primary', writes: true, pins: false, ends: 'commit' };
+const SESSION: Intent = { need: 'primary', writes: true, pins: true, ends: undefined };
+const COMMIT: Intent = { need: 'anywhere', writes: false, pins: false, ends: 'commit' };
+const ROLLBACK: Intent = { need: 'anywhere', writes: false, pins: false, ends: 'rollback' };
+
+/** For work that nobody classified (a function call, a text too long): as strict as can be. */
+export const UNKNOWN_INTENT: Intent = WRITE;
+
+export function intentOf(found: Classification): Intent {
+  switch (found.kind) {
+    case 'empty':
+      return ANYWHERE;
+    case 'set':
+      return ANYWHERE;
+    case 'read':
+      return READ;
+    case 'begin':
+      return isForStandby(found.transaction) ? READ : BEGIN;
+    case 'end':
+      return found.outcome === 'rollback' ? ROLLBACK : COMMIT;
+    case 'write':
+      return found.controlsTransaction ? WRITE_AND_END : WRITE;
+    case 'session':
+      return SESSION;
+  }
+  return unreachable(found);
+}
+
+/** A standby serves READ ONLY transactions, but refuses serializable ones. */
+function isForStandby(transaction: { readonly access: string; readonly isolation: string }): boolean {
+  return transaction.access === 'read-only' && transaction.isolation !== 'serializable';
+}
+
+const STRICTNESS: Readonly<Record<Need, number>> = { anywhere: 0, read: 1, primary: 2 };
+
+/** The stricter of two needs: a batch runs on one server, so one write makes all of it a write. */
+export function stricter(one: Need, other: Need): Need {
+  return STRICTNESS[other] > STRICTNESS[one] ? other : one;
+}
+
+/** Why work is held. */
+export type HoldReason =
+  | NoPrimaryReason
+  | 'dcs-contact-stale'
+  | 'primary-unreachable'
+  | 'primary-not-proven'
+  | 'primary-in-recovery'
+  | 'primary-on-old-timeline'
+  | 'no-server-for-reads'
+  | 'no-server-reachable';
+
+/** Why a server connection was given up. */
+export type LossReason = 'connection-lost' | 'server-shut-down' | 'leader-changed' | 'member-gone' | 'held-too-long';
+
+/** The reason in words for a person; the only place where it is rendered. */
+export const HOLD_REASONS: Readonly<Record<HoldReason, string>> = {
+  'no-leader': 'the cluster has no leader at the moment',
+  'leader-unknown-member': 'the leader is not among the known members',
+  'leader-unreadable': 'what the leader publishes about itself cannot be read',
+  'leader-not-running': 'PostgreSQL of the leader is not running',
+  'leader-is-standby': 'the leader has not been promoted yet',
+  'leader-on-old-timeline': 'the leader is on an older timeline than the cluster has been',
+  'dcs-contact-stale': 'the router has lost contact with etcd for longer than a lease lasts',
+  'primary-unreachable': 'the primary cannot be reached',
+  'primary-not-proven': 'the primary has not answered what it is',
+  'primary-in-recovery': 'the leader is still a standby',
+  'primary-on-old-timeline': 'the leader is on an older timeline than the cluster has been',
+  'no-server-for-reads': 'no member serves reads at the moment',
+  'no-server-reachable': 'no PostgreSQL server of the cluster can be reached',
+};

@@ -1,0 +1,41 @@
+/** What a session is given and what it tells its shell: the border between the pure part and the sockets. */
+import type { Classifier } from '../sql/index.ts';
+import type { ErrorFields } from '../wire/index.ts';
+import type { Link } from './link.ts';
+import type { HoldReason } from './route.ts';
+import type { World } from './world.ts';
+
+/** Effects. `toClient` and `Wire.write` gather; the shell flushes at the end of each event. */
+export interface SessionEffects {
+  /** May alias the chunk being received: use it before returning. */
+  readonly toClient: (bytes: Buffer) => void;
+  /** Connect to `link.member` and log in; then call `opened` or `openFailed`. */
+  readonly open: (link: Link) => void;
+  /** Nothing more can be said to this client: close after what was written. */
+  readonly endClient: () => void;
+  /** The session waits from now on and wants `tick`; false: there is no room to wait. */
+  readonly hold: (because: HoldReason) => boolean;
+  readonly unhold: (outcome: 'went-on' | 'gave-up' | 'ended') => void;
+  /** Stop, or go on, reading from the client. */
+  readonly backlog: (isFull: boolean) => void;
+  /** A statement was sent to a member. */
+  readonly counted: (member: string, kind: 'read' | 'write') => void;
+  /** The router answered with an error of its own. */
+  readonly replied: (sqlstate: string) => void;
+  readonly note: (event: string, fields: Readonly<Record<string, unknown>>) => void;
+}
+
+export interface SessionOptions {
+  readonly world: World;
+  readonly classifier: Classifier;
+  readonly effects: SessionEffects;
+  readonly processId: number;
+  readonly secretKey: Buffer;
+  readonly holdTimeoutMs: number;
+  readonly retryReads: number;
+}
+
+/** Why a server connection could not be opened. */
+export type OpenFailure =
+  | { readonly kind: 'unreachable'; readonly because: string }
+  | { readonly kind: 'refused'; readonly fields: ErrorFields };

@@ -1,0 +1,28 @@
+/** What all client connections of one router share. */
+import type { Clock, Log } from '../base/index.ts';
+import type { RouterConfig } from '../config/index.ts';
+import type { Classifier } from '../sql/index.ts';
+import type { CancelTarget } from '../wire/index.ts';
+import type { ClientConnection } from './client.ts';
+import type { Counters } from './counters.ts';
+import type { HoldRoom } from './hold.ts';
+import type { Reachability } from './reachability.ts';
+import type { Verifiers } from './verifiers.ts';
+import type { ClusterWorld } from './world.ts';
+
+export interface Shared {
+  readonly config: RouterConfig;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly world: ClusterWorld;
+  readonly classifier: Classifier;
+  readonly verifiers: Verifiers;
+  readonly hold: HoldRoom;
+  readonly counters: Counters;
+  readonly reachability: Reachability;
+  readonly mockSecret: Buffer;
+  /** One read buffer for all server connections. */
+  readonly readBuffer: Buffer;
+  readonly passOnCancel: (target: CancelTarget) => void;
+  readonly forget: (client: ClientConnection) => void;
+}

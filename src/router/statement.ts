@@ -1,0 +1,13 @@
+/** A prepared statement of a client, as the session keeps it: compared by identity, never changed. Pure. */
+import type { Classification } from '../sql/index.ts';
+import type { Intent } from './route.ts';
+
+export interface Statement {
+  readonly name: string;
+  /** The client's own Parse message. */
+  readonly message: Buffer;
+  readonly classification: Classification;
+  readonly intent: Intent;
+  /** What the client had prepared under this name when it sent the Parse. */
+  readonly replaces: Statement | undefined;
+}

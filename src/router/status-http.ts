@@ -1,0 +1,56 @@
+/** The router's HTTP side: health, readiness, metrics, and what it knows of the nodes, as JSON. */
+import { Hono } from 'hono';
+import { METRICS_CONTENT_TYPE, renderMetrics, type Sample } from '../metrics/index.ts';
+import type { Counters } from './counters.ts';
+import type { ClusterWorld } from './world.ts';
+
+export interface StatusSources {
+  readonly world: ClusterWorld;
+  readonly counters: Counters;
+  readonly now: () => number;
+  readonly ttlMs: number;
+  readonly samples: () => Sample[];
+}
+
+export function statusApp(sources: StatusSources): Hono {
+  const { world, counters, now } = sources;
+  const app = new Hono();
+  app.get('/healthz', (context) => context.json({ status: 'alive' }));
+  app.get('/readyz', (context) => {
+    const missing = notReadyBecause(sources);
+    return missing.length === 0 ? context.json({ ready: true }) : context.json({ ready: false, missing }, 503);
+  });
+  app.get('/metrics', async (context) =>
+    context.body(await renderMetrics(sources.samples()), 200, { 'content-type': METRICS_CONTENT_TYPE }),
+  );
+  app.get('/nodes', (context) => {
+    const primary = world.primary(now());
+    return context.json({
+      revision: world.view.revision,
+      leader: world.view.leader ?? null,
+      primary: primary.kind === 'primary' ? { name: primary.member } : { name: null, because: primary.because },
+      newestTimeline: world.view.newestTimeline,
+      contactAgeMs: finite(world.contactAgeMs(now())),
+      nodes: world.candidates.map((candidate) => ({
+        ...candidate,
+        reachable: !world.unreachable.has(candidate.name),
+        ...counters.of(candidate.name),
+      })),
+    });
+  });
+  return app;
+}
+
+function notReadyBecause({ world, now, ttlMs }: StatusSources): string[] {
+  const missing: string[] = [];
+  if (world.view.revision === 0) missing.push('no view of the cluster yet');
+  if (world.contactAgeMs(now()) > ttlMs) missing.push('etcd has not proved lately that the view is current');
+  if (!world.candidates.some(({ name, host }) => host !== '' && !world.unreachable.has(name))) {
+    missing.push('no node can be reached');
+  }
+  return missing;
+}
+
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? Math.round(value) : null;
+}

@@ -1,0 +1,123 @@
+/**
+ * The unit of work that a session routes as a whole: one simple Query, one batch of the extended protocol up to
+ * its Sync, one FunctionCall, or the session's own start. One object per session, used over and over.
+ *
+ *   none -> collecting -> placing (choosing, opening, proving, held) -> sent -> none
+ */
+import type { SettingStatement } from '../sql/index.ts';
+import type { ErrorFields } from '../wire/index.ts';
+import type { Link } from './link.ts';
+import { type Intent, type Need, stricter } from './route.ts';
+import type { Statement } from './statement.ts';
+
+export class Unit {
+  kind: 'none' | 'start' | 'query' | 'batch' | 'call' = 'none';
+  phase: 'collecting' | 'placing' | 'sent' = 'collecting';
+  need: Need = 'anywhere';
+  /** The last message of it has arrived. */
+  isClosed = false;
+  /** What the statements in it would do if they are executed, and whether any is. */
+  mayWrite = false;
+  mayPin = false;
+  mayEnd: Intent['ends'] = undefined;
+  executes = false;
+  hasSavepoint = false;
+  settings: SettingStatement[] = [];
+
+  /** Its messages, with the statement that each makes or uses. Kept until the end, so that a read can be run again. */
+  messages: Buffer[] = [];
+  statements: (Statement | undefined)[] = [];
+  bytes = 0;
+  /** Some messages went straight to the server and are not kept. */
+  isStreamed = false;
+
+  /** Where it goes, or is to go. */
+  member: string | undefined = undefined;
+  link: Link | undefined = undefined;
+  readonly excluded = new Set<string>();
+  attempts = 0;
+  /** What a server said when it refused to be connected to. */
+  refusal: ErrorFields | undefined = undefined;
+
+  /** The client has seen a part of the answer; an error in it. */
+  isAnswered = false;
+  isFailed = false;
+  /** The server has asked for COPY data; the client has sent the end of it. */
+  isCopyIn = false;
+  isCopyDone = false;
+
+  get isCopyOpen(): boolean {
+    return this.isCopyIn && !this.isCopyDone;
+  }
+
+  get writes(): boolean {
+    return this.mayWrite && this.executes;
+  }
+
+  get ends(): Intent['ends'] {
+    return this.executes ? this.mayEnd : undefined;
+  }
+
+  begin(kind: Unit['kind']): void {
+    this.kind = kind;
+    this.phase = 'collecting';
+    this.need = 'anywhere';
+    this.isClosed = kind !== 'batch';
+    this.executes = kind !== 'batch';
+    this.mayWrite = false;
+    this.mayPin = false;
+    this.mayEnd = undefined;
+    this.hasSavepoint = false;
+    this.isStreamed = false;
+    this.member = undefined;
+    this.link = undefined;
+    this.attempts = 0;
+    this.refusal = undefined;
+    this.isAnswered = false;
+    this.isFailed = false;
+    this.isCopyIn = false;
+    this.isCopyDone = false;
+    this.#empty();
+  }
+
+  end(): void {
+    this.kind = 'none';
+    this.link = undefined;
+    this.#empty();
+  }
+
+  keep(message: Buffer, statement: Statement | undefined): void {
+    this.messages.push(message);
+    this.statements.push(statement);
+    this.bytes += message.length;
+  }
+
+  /** It must go where `intent` needs it, executed or not. */
+  require(intent: Intent): void {
+    this.need = stricter(this.need, intent.need);
+  }
+
+  /** It is about to do what `intent` says. */
+  intend(intent: Intent): void {
+    this.need = stricter(this.need, intent.need);
+    if (intent.writes) this.mayWrite = true;
+    if (intent.pins) this.mayPin = true;
+    if (intent.ends !== undefined) this.mayEnd = intent.ends;
+  }
+
+  /** Back to choosing, with another server. */
+  again(): void {
+    this.phase = 'placing';
+    this.link = undefined;
+    this.member = undefined;
+    this.attempts += 1;
+  }
+
+  #empty(): void {
+    if (this.messages.length > 0) this.messages = [];
+    if (this.statements.length > 0) this.statements = [];
+    if (this.settings.length > 0) this.settings = [];
+    if (this.excluded.size > 0) this.excluded.clear();
+    this.bytes = 0;
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * Where the router learns what a client's password must fit: the verifiers that the cluster's servers keep, read
+ * by a role whose password the leader's agent has put into the store. No password is in any of the router's files.
+ * Answers are kept for a while; whoever fails with one makes it be read again.
+ */
+import { type Address, type Clock, describe, type Log, MatriarchError, withDeadline } from '../base/index.ts';
+import type { Dcs } from '../dcs/index.ts';
+import { parseVerifier, type Verifier } from '../wire/index.ts';
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import { LookupConnection } from './lookup-connection.ts';
+
+export interface VerifiersOptions {
+  readonly dcs: Dcs;
+  readonly credentialKey: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Members to ask, the nearest first, the leader last if it is not the nearest. */
+  readonly members: () => readonly { readonly name: string; readonly address: Address; readonly isLeader: boolean }[];
+  readonly connectTimeoutMs: number;
+}
+
+const CACHE_ENTRIES_MAX = 10_000;
+const CACHE_TTL_MS = 60_000;
+const LOOKUP_TIMEOUT_MS = 5000;
+const DCS_TIMEOUT_MS = 2000;
+
+const credentialSchema = z.object({ username: z.string().min(1), password: z.string().min(1) });
+type Credential = z.output<typeof credentialSchema>;
+
+export class Verifiers {
+  readonly #options: VerifiersOptions;
+  readonly #cache: LRUCache<string, Verifier>;
+  readonly #asked = new Map<string, Promise<Verifier | undefined>>();
+  #credential: Credential | undefined = undefined;
+  #connection: { readonly name: string; readonly isLeader: boolean; readonly open: LookupConnection } | undefined;
+
+  constructor(options: VerifiersOptions) {
+    this.#options = options;
+    const perf = { now: options.clock.now };
+    this.#cache = new LRUCache({ max: CACHE_ENTRIES_MAX, ttl: CACHE_TTL_MS, perf });
+  }
+
+  /**
+   * The verifier of a role; undefined if there is no such role or none with a SCRAM password. Rejects with
+   * `router-no-server` if no server can be asked. Clients who ask for the same role at once share one answer.
+   */
+  async lookup(user: string): Promise<Verifier | undefined> {
+    const known = this.#cache.get(user);
+    if (known !== undefined) return known;
+    let asked = this.#asked.get(user);
+    if (asked === undefined) {
+      asked = this.#ask(user).finally(() => this.#asked.delete(user));
+      this.#asked.set(user, asked);
+    }
+    return await asked;
+  }
+
+  /** The verifier did not fit: the password may have been changed. */
+  forget(user: string): void {
+    this.#cache.delete(user);
+  }
+
+  close(): void {
+    this.#connection?.open.close();
+    this.#connection = undefined;
+  }
+
+  async #ask(user: string): Promise<Verifier | undefined> {
+    let text: string | undefined;
+    let lastFailure: unknown = undefined;
+    let isAnswered = false;
+    // A standby may not know a new role yet, so `no such role` is believed only of the leader, or of all.
+    for (const member of this.#inOrder()) {
+      try {
+        text = await this.#askMember(member, user);
+        isAnswered = true;
+        if (text !== undefined || member.isLeader) break;
+      } catch (cause) {
+        lastFailure = cause;
+        this.#options.log.debug('verifier-lookup-failed', { member: member.name, cause: describe(cause) });
+      }
+    }
+    if (!isAnswered) {
+      throw new MatriarchError('router-no-server', 'no server could be asked about the role', { cause: lastFailure });
+    }
+    const verifier = text === undefined ? undefined : parseVerifier(text);
+    if (verifier !== undefined) this.#cache.set(user, verifier);
+    return verifier;
+  }
+
+  /** The member that we are connected to first. */
+  #inOrder(): ReturnType<VerifiersOptions['members']> {
+    const members = this.#options.members();
+    const connected = members.find((member) => member.name === this.#connection?.name);
+    return connected === undefined ? members : [connected, ...members.filter((member) => member !== connected)];
+  }
+
+  async #askMember(
+    member: { readonly name: string; readonly address: Address; readonly isLeader: boolean },
+    user: string,
+  ): Promise<string | undefined> {
+    const open = await this.#connectTo(member);
+    try {
+      return await withDeadline(open.verifierOf(user), LOOKUP_TIMEOUT_MS, 'reading a verifier');
+    } catch (cause) {
+      this.close();
+      throw cause;
+    }
+  }
+
+  async #connectTo(member: { readonly name: string; readonly address: Address; readonly isLeader: boolean }): Promise<LookupConnection> {
+    const existing = this.#connection;
+    if (existing?.name === member.name && existing.open.isOpen) return existing.open;
+    const credential = await this.#readCredential();
+    try {
+      const { connectTimeoutMs } = this.#options;
+      const open = await LookupConnection.open({ address: member.address, ...credential, connectTimeoutMs });
+      this.close();
+      this.#connection = { name: member.name, isLeader: member.isLeader, open };
+      return open;
+    } catch (cause) {
+      // Perhaps the credential was changed: read it anew the next time.
+      this.#credential = undefined;
+      throw cause;
+    }
+  }
+
+  async #readCredential(): Promise<Credential> {
+    if (this.#credential !== undefined) return this.#credential;
+    const { dcs, credentialKey } = this.#options;
+    const entry = await dcs.get(credentialKey, { timeoutMs: DCS_TIMEOUT_MS });
+    if (entry === undefined) {
+      throw new MatriarchError('router-no-credential', `the key ${credentialKey} does not exist yet`);
+    }
+    this.#credential = readCredential(entry.value);
+    if (this.#credential === undefined) {
+      throw new MatriarchError('router-no-credential', `the key ${credentialKey} cannot be read`);
+    }
+    return this.#credential;
+  }
+}
+
+function readCredential(text: string): Credential | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return credentialSchema.parse(value);
+  } catch {
+    return undefined;
+  }
+}

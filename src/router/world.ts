@@ -1,0 +1,191 @@
+/**
+ * What sessions need to know of the world, as one small interface, and its answer from the cluster's view. One
+ * world serves all sessions of a router, so that the shares of reads are exact over all clients.
+ *
+ * A *term* is the reign of one leader on one timeline: whoever was proven primary in one must be proven again in
+ * the next (invariant 2: a router proves before it writes).
+ */
+import {
+  type Candidate,
+  type ChoiceState,
+  chooseWeighted,
+  type ClusterView,
+  emptyChoice,
+  emptyView,
+  primaryOf,
+  type ReadPolicy,
+  readCandidates,
+} from '../topology/index.ts';
+import type { HoldReason } from './route.ts';
+
+/** Compared by identity. */
+export interface Term {
+  readonly member: string;
+  readonly newestTimeline: number;
+}
+
+export type PrimaryAnswer =
+  | { readonly kind: 'primary'; readonly member: string; readonly term: Term }
+  | { readonly kind: 'none'; readonly because: HoldReason };
+
+/** The answers a session asks for; calls are cheap, one or two a statement. */
+export interface World {
+  /** Who may be written to at `now` (monotonic ms). */
+  readonly primary: (now: number) => PrimaryAnswer;
+  /** The leader by name, whether or not it may be written to; undefined if there is none. */
+  readonly leader: () => string | undefined;
+  /** The next member to read from, by weight. */
+  readonly reader: (exclude: ReadonlySet<string>) => string | undefined;
+  /** The nearest member to open a session on; not counted as a read. */
+  readonly nearest: (exclude: ReadonlySet<string>) => string | undefined;
+  readonly isMember: (name: string) => boolean;
+}
+
+/** Longest sequence of choices that is laid out ahead; sums of weights above it are chosen one by one. */
+const SCHEDULE_MAX = 4096;
+const STALE: PrimaryAnswer = { kind: 'none', because: 'dcs-contact-stale' };
+const NOBODY: ReadonlySet<string> = new Set();
+
+export interface ClusterWorldOptions {
+  readonly policy: ReadPolicy;
+  /** Longest time since etcd's last proof of contact in which writes are still sent: the lease's life. */
+  readonly ttlMs: number;
+}
+
+/** The world as the watch tells it. */
+export class ClusterWorld implements World {
+  readonly #options: ClusterWorldOptions;
+  #view: ClusterView = emptyView;
+  #candidates: readonly Candidate[] = [];
+  #byName: ReadonlyMap<string, Candidate> = new Map();
+  #contactAt = Number.NEGATIVE_INFINITY;
+  #answer: PrimaryAnswer = { kind: 'none', because: 'no-leader' };
+  #term: Term = { member: '', newestTimeline: 0 };
+  #termCreateRevision: number | undefined = undefined;
+  readonly #unreachable = new Set<string>();
+  #choice: ChoiceState = emptyChoice;
+  #schedule: readonly string[] = [];
+  #scheduleOf = '';
+  #scheduleAt = 0;
+
+  constructor(options: ClusterWorldOptions) {
+    this.#options = options;
+  }
+
+  get view(): ClusterView {
+    return this.#view;
+  }
+
+  get candidates(): readonly Candidate[] {
+    return this.#candidates;
+  }
+
+  /** Members that could not be connected to when last tried. */
+  get unreachable(): ReadonlySet<string> {
+    return this.#unreachable;
+  }
+
+  candidate(name: string): Candidate | undefined {
+    return this.#byName.get(name);
+  }
+
+  setView(view: ClusterView): void {
+    this.#view = view;
+    this.#candidates = readCandidates(view, this.#options.policy);
+    this.#byName = new Map(this.#candidates.map((candidate) => [candidate.name, candidate]));
+    for (const name of this.#unreachable) if (!this.#byName.has(name)) this.#unreachable.delete(name);
+    this.#plan();
+    const primary = primaryOf(view);
+    if (primary.kind === 'none') {
+      this.#answer = primary;
+      return;
+    }
+    const member = primary.member.name;
+    const { newestTimeline, leaderCreateRevision } = view;
+    const isSame =
+      this.#term.member === member &&
+      this.#term.newestTimeline === newestTimeline &&
+      this.#termCreateRevision === leaderCreateRevision;
+    if (!isSame) this.#term = { member, newestTimeline };
+    this.#termCreateRevision = leaderCreateRevision;
+    this.#answer = { kind: 'primary', member, term: this.#term };
+  }
+
+  setContact(sentAt: number): void {
+    this.#contactAt = Math.max(this.#contactAt, sentAt);
+  }
+
+  /** Notes whether connecting works; says whether that is news. */
+  setReachable(name: string, isReachable: boolean): boolean {
+    if (this.#unreachable.has(name) === !isReachable) return false;
+    if (isReachable) this.#unreachable.delete(name);
+    else this.#unreachable.add(name);
+    this.#plan();
+    return true;
+  }
+
+  /** Age of etcd's last proof of contact; Infinity before the first. */
+  contactAgeMs(now: number): number {
+    return now - this.#contactAt;
+  }
+
+  primary(now: number): PrimaryAnswer {
+    return now - this.#contactAt > this.#options.ttlMs ? STALE : this.#answer;
+  }
+
+  leader(): string | undefined {
+    return this.#view.leader;
+  }
+
+  isMember(name: string): boolean {
+    return this.#view.members.has(name);
+  }
+
+  reader(exclude: ReadonlySet<string>): string | undefined {
+    if (exclude.size === 0 && this.#schedule.length > 0) {
+      const name = this.#schedule[this.#scheduleAt];
+      this.#scheduleAt = (this.#scheduleAt + 1) % this.#schedule.length;
+      return name;
+    }
+    return this.#choose(exclude) ?? this.nearest(exclude);
+  }
+
+  nearest(exclude: ReadonlySet<string>): string | undefined {
+    let best: Candidate | undefined;
+    for (const candidate of this.#candidates) {
+      if (candidate.host === '' || exclude.has(candidate.name)) continue;
+      if (best === undefined || this.#rank(candidate) > this.#rank(best)) best = candidate;
+    }
+    return best?.name;
+  }
+
+  /** Reachable before unreachable, then by weight, then the leader. */
+  #rank(candidate: Candidate): number {
+    const reachable = this.#unreachable.has(candidate.name) ? 0 : 1_000_000;
+    return reachable + candidate.weight * 10 + (candidate.isLeader ? 1 : 0);
+  }
+
+  #choose(exclude: ReadonlySet<string>): string | undefined {
+    const out = this.#unreachable.size === 0 ? exclude : new Set([...exclude, ...this.#unreachable]);
+    const { state, chosen } = chooseWeighted(this.#choice, this.#candidates, out);
+    this.#choice = state;
+    return chosen?.name;
+  }
+
+  /** Lays out one whole round of choices, since one at a time costs more than all else about a read. */
+  #plan(): void {
+    const able = this.#candidates.filter((one) => one.weight > 0 && !this.#unreachable.has(one.name));
+    const key = able.map((one) => `${one.name}=${one.weight}`).join(' ');
+    if (key === this.#scheduleOf) return;
+    this.#scheduleOf = key;
+    this.#scheduleAt = 0;
+    const total = able.reduce((sum, one) => sum + one.weight, 0);
+    const length = total > SCHEDULE_MAX ? 0 : total;
+    let state: ChoiceState = emptyChoice;
+    this.#schedule = Array.from({ length }, () => {
+      const next = chooseWeighted(state, able, NOBODY);
+      state = next.state;
+      return next.chosen?.name ?? '';
+    });
+  }
+}
