@@ -28,12 +28,11 @@ export function renderTable(
   ].join('\n');
 }
 
+/** The heading lies on the frame, which goes on behind it; a longer one closes itself. */
 function headed(frame: string, heading: string | undefined): string {
   if (heading === undefined) return frame;
   const text = `+ ${heading} `;
-  return frame.length > text.length + 1
-    ? text + '-'.repeat(frame.length - text.length - 1) + '+'
-    : `${text}+`;
+  return text.length < frame.length ? text + frame.slice(text.length) : `${text}+`;
 }
 
 function padded(cell: string, size: number, align: Column['align']): string {

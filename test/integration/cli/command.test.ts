@@ -1,0 +1,126 @@
+/** The command line as a person types it: what is printed where, and the exit status. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { freshLoopback } from '../../support/loopback.ts';
+import { scratchFolder } from '../../support/scratch.ts';
+import { ROOT } from '../../support/sources.ts';
+
+interface Ended {
+  readonly status: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs bin/matriarch in `cwd`, away from any matriarch.yaml of this machine. */
+async function matriarch(
+  cwd: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Ended> {
+  const child = spawn(process.execPath, [join(ROOT, 'bin', 'matriarch'), ...args], {
+    cwd,
+    env,
+    timeout: 10_000,
+  });
+  let out = '';
+  let err = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+  const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { status, out, err };
+}
+
+const config = (endpoint: string): string => `scope: main
+name: db-sib-01
+datacenter: dc1
+etcd: { endpoints: ['http://${endpoint}'], request_timeout: 200ms }
+`;
+
+test('--help is on standard output and names the commands, the environment and the exit status', async (t) => {
+  const { status, out, err } = await matriarch(await scratchFolder(t), ['--help']);
+  assert.deepEqual({ status, err }, { status: 0, err: '' });
+  for (const word of [
+    'status',
+    'switchover',
+    'config',
+    'agent',
+    'router',
+    'lab',
+    'MATRIARCH_CONFIG',
+    'LOCAL_DATACENTER',
+    '70',
+  ]) {
+    assert.ok(out.includes(word), word);
+  }
+});
+
+test('an unknown command and a wrong option are usage errors', async (t) => {
+  const folder = await scratchFolder(t);
+  const unknown = await matriarch(folder, ['stattus']);
+  assert.equal(unknown.status, 2);
+  assert.match(unknown.err, /unknown command 'stattus'\n\(Did you mean status\?\)/);
+  const wrong = await matriarch(folder, ['switchover', '--wait', 'long']);
+  assert.equal(wrong.status, 2);
+  assert.match(wrong.err, /expected a duration such as 500ms, 5s, 1min/);
+});
+
+test('without a configuration file the places where it was looked for are told', async (t) => {
+  const { status, err } = await matriarch(await scratchFolder(t), ['status']);
+  assert.equal(status, 2);
+  assert.match(
+    err,
+    /^error: no configuration file: neither \.\/matriarch\.yaml nor \/etc\/matriarch\/matriarch\.yaml exists\nwhere: matriarch status \(config-not-found\)\nto do: /,
+  );
+});
+
+test('config check tells of a right file where it came from, and of a wrong one all that is wrong', async (t) => {
+  const folder = await scratchFolder(t);
+  await writeFile(join(folder, 'matriarch.yaml'), config('10.1.0.2:2379'));
+  assert.deepEqual(await matriarch(folder, ['config', 'check'], { LOCAL_DATACENTER: 'dc2' }), {
+    status: 0,
+    out: 'matriarch.yaml: nothing is wrong; cluster main, host db-sib-01, datacenter dc2 (from LOCAL_DATACENTER)\n',
+    err: '',
+  });
+  await writeFile(join(folder, 'bad.yaml'), 'scope: main\nnam: x\nlogs: {}\n');
+  const { status, err } = await matriarch(folder, ['config', 'check'], { MATRIARCH_CONFIG: 'bad.yaml' });
+  assert.equal(status, 2);
+  assert.equal(
+    err,
+    `error: bad.yaml has 4 problems:
+bad.yaml:1:1: datacenter: is missing: Datacenter of this host; the environment’s LOCAL_DATACENTER comes first (for example datacenter: "dc1")
+bad.yaml:1:1: etcd: is missing: The etcd cluster: the only place where a leader is decided
+bad.yaml:2:1: nam: unknown key; did you mean name?
+bad.yaml:3:1: logs: unknown key; did you mean log?
+where: matriarch config check (config-invalid)
+to do: Correct the lines named above; nothing was started.
+`,
+  );
+});
+
+test('config check --for agent asks for what an agent needs', async (t) => {
+  const folder = await scratchFolder(t);
+  await writeFile(join(folder, 'm.yaml'), config('10.1.0.2:2379'));
+  const { status, err } = await matriarch(folder, ['config', 'check', 'm.yaml', '--for', 'agent']);
+  assert.equal(status, 2);
+  assert.match(err, /m\.yaml:1:1: postgresql: is missing: an agent needs this section/);
+});
+
+test('the printed sample passes the check of the command that printed it', async (t) => {
+  const folder = await scratchFolder(t);
+  const sample = await matriarch(folder, ['config', 'sample']);
+  await writeFile(join(folder, 'matriarch.yaml'), sample.out);
+  assert.equal((await matriarch(folder, ['config', 'check', '--for', 'agent'])).status, 0);
+});
+
+test('status and switchover say that etcd does not answer, with status 3', async (t) => {
+  const folder = await scratchFolder(t);
+  await writeFile(join(folder, 'matriarch.yaml'), config(`${freshLoopback()}:2379`));
+  for (const command of ['status', 'switchover']) {
+    const { status, out, err } = await matriarch(folder, [command]);
+    assert.deepEqual({ status, out }, { status: 3, out: '' });
+    assert.match(err, /^error: .*\nwhere: .*\(dcs-unavailable.*\nto do: .*\n$/);
+  }
+});
