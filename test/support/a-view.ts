@@ -68,7 +68,8 @@ const HOSTS: Readonly<Record<string, string>> = {
   'db-fsn-01': '10.3.0.2',
 };
 
-function memberText(name: string, member: Partial<MemberJson> | string): string {
+/** The value of a member key; `member` changes the defaults, a text stands for itself. */
+export function memberText(name: string, member: Partial<MemberJson> | string): string {
   if (typeof member === 'string') return member;
   const host = HOSTS[name] ?? '10.9.0.2';
   return renderMember({

@@ -1,37 +1,11 @@
 /** The command line as a person types it: what is printed where, and the exit status. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { matriarch } from '../../support/command.ts';
 import { freshLoopback } from '../../support/loopback.ts';
 import { scratchFolder } from '../../support/scratch.ts';
-import { ROOT } from '../../support/sources.ts';
-
-interface Ended {
-  readonly status: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs bin/matriarch in `cwd`, away from any matriarch.yaml of this machine. */
-async function matriarch(
-  cwd: string,
-  args: readonly string[],
-  env: Record<string, string> = {},
-): Promise<Ended> {
-  const child = spawn(process.execPath, [join(ROOT, 'bin', 'matriarch'), ...args], {
-    cwd,
-    env,
-    timeout: 10_000,
-  });
-  let out = '';
-  let err = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
-  const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
-  return { status, out, err };
-}
 
 const config = (endpoint: string): string => `scope: main
 name: db-sib-01
@@ -40,7 +14,7 @@ etcd: { endpoints: ['http://${endpoint}'], request_timeout: 200ms }
 `;
 
 test('--help is on standard output and names the commands, the environment and the exit status', async (t) => {
-  const { status, out, err } = await matriarch(await scratchFolder(t), ['--help']);
+  const { status, out, err } = await matriarch(['--help'], { cwd: await scratchFolder(t) });
   assert.deepEqual({ status, err }, { status: 0, err: '' });
   for (const word of [
     'status',
@@ -59,16 +33,16 @@ test('--help is on standard output and names the commands, the environment and t
 
 test('an unknown command and a wrong option are usage errors', async (t) => {
   const folder = await scratchFolder(t);
-  const unknown = await matriarch(folder, ['stattus']);
+  const unknown = await matriarch(['stattus'], { cwd: folder });
   assert.equal(unknown.status, 2);
   assert.match(unknown.err, /unknown command 'stattus'\n\(Did you mean status\?\)/);
-  const wrong = await matriarch(folder, ['switchover', '--wait', 'long']);
+  const wrong = await matriarch(['switchover', '--wait', 'long'], { cwd: folder });
   assert.equal(wrong.status, 2);
   assert.match(wrong.err, /expected a duration such as 500ms, 5s, 1min/);
 });
 
 test('without a configuration file the places where it was looked for are told', async (t) => {
-  const { status, err } = await matriarch(await scratchFolder(t), ['status']);
+  const { status, err } = await matriarch(['status'], { cwd: await scratchFolder(t) });
   assert.equal(status, 2);
   assert.match(
     err,
@@ -79,13 +53,16 @@ test('without a configuration file the places where it was looked for are told',
 test('config check tells of a right file where it came from, and of a wrong one all that is wrong', async (t) => {
   const folder = await scratchFolder(t);
   await writeFile(join(folder, 'matriarch.yaml'), config('10.1.0.2:2379'));
-  assert.deepEqual(await matriarch(folder, ['config', 'check'], { LOCAL_DATACENTER: 'dc2' }), {
+  assert.deepEqual(await matriarch(['config', 'check'], { cwd: folder, env: { LOCAL_DATACENTER: 'dc2' } }), {
     status: 0,
     out: 'matriarch.yaml: nothing is wrong; cluster main, host db-sib-01, datacenter dc2 (from LOCAL_DATACENTER)\n',
     err: '',
   });
   await writeFile(join(folder, 'bad.yaml'), 'scope: main\nnam: x\nlogs: {}\n');
-  const { status, err } = await matriarch(folder, ['config', 'check'], { MATRIARCH_CONFIG: 'bad.yaml' });
+  const { status, err } = await matriarch(['config', 'check'], {
+    cwd: folder,
+    env: { MATRIARCH_CONFIG: 'bad.yaml' },
+  });
   assert.equal(status, 2);
   assert.equal(
     err,
@@ -103,23 +80,23 @@ to do: Correct the lines named above; nothing was started.
 test('config check --for agent asks for what an agent needs', async (t) => {
   const folder = await scratchFolder(t);
   await writeFile(join(folder, 'm.yaml'), config('10.1.0.2:2379'));
-  const { status, err } = await matriarch(folder, ['config', 'check', 'm.yaml', '--for', 'agent']);
+  const { status, err } = await matriarch(['config', 'check', 'm.yaml', '--for', 'agent'], { cwd: folder });
   assert.equal(status, 2);
   assert.match(err, /m\.yaml:1:1: postgresql: is missing: an agent needs this section/);
 });
 
 test('the printed sample passes the check of the command that printed it', async (t) => {
   const folder = await scratchFolder(t);
-  const sample = await matriarch(folder, ['config', 'sample']);
+  const sample = await matriarch(['config', 'sample'], { cwd: folder });
   await writeFile(join(folder, 'matriarch.yaml'), sample.out);
-  assert.equal((await matriarch(folder, ['config', 'check', '--for', 'agent'])).status, 0);
+  assert.equal((await matriarch(['config', 'check', '--for', 'agent'], { cwd: folder })).status, 0);
 });
 
 test('status and switchover say that etcd does not answer, with status 3', async (t) => {
   const folder = await scratchFolder(t);
   await writeFile(join(folder, 'matriarch.yaml'), config(`${freshLoopback()}:2379`));
   for (const command of ['status', 'switchover']) {
-    const { status, out, err } = await matriarch(folder, [command]);
+    const { status, out, err } = await matriarch([command], { cwd: folder });
     assert.deepEqual({ status, out }, { status: 3, out: '' });
     assert.match(err, /^error: .*\nwhere: .*\(dcs-unavailable.*\nto do: .*\n$/);
   }
