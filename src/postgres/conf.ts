@@ -26,6 +26,9 @@ export interface ConfInput {
 /** Begins every file of ours, so that initdb's are told apart. */
 export const HEADER = '# Written whole by Matriarch; changes made here are lost.\n';
 
+/** The role of the routers: may read verifiers through one function, and nothing else. */
+export const ROUTER_ROLE = 'matriarch_router';
+
 /** What fits replication over three datacenters better than PostgreSQL's own defaults. `parameters` may say otherwise. */
 const DEFAULTS: Settings = {
   max_connections: 100,
@@ -136,7 +139,7 @@ export function renderHba(settings: PostgresSettings, lines: readonly string[]):
     `local all ${quoteHba(superuser.username)} scram-sha-256`,
     `host replication ${quoteHba(replication.username)} all scram-sha-256`,
     `host postgres ${quoteHba(rewind.username)} all scram-sha-256`,
-    `host postgres "matriarch_router" all scram-sha-256`,
+    `host postgres ${quoteHba(ROUTER_ROLE)} all scram-sha-256`,
   ];
   const theirs = lines.length > 0 ? lines : ['host all all all scram-sha-256'];
   for (const line of theirs) {

@@ -26,6 +26,8 @@ export async function writeConfigFiles(
     control,
   });
   const hba = renderHba(settings, desired.pgHba ?? settings.pg_hba);
+  // Left by an agent that ended in the middle of a promotion: it would still promote.
+  if (desired.as === 'standby') await removeFile(join(place.dataDir, 'promote'));
   await keepBase(place);
   await writePassFile(place);
   const changes = [

@@ -1,7 +1,8 @@
 /** Promotion, as pg_ctl does it: a file and a signal, so that it needs no free connection; then a watch on the server itself. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, describe, pause } from '../base/index.ts';
-import { removeFile, writeWhole } from './files.ts';
+import { removeFile } from './files.ts';
 import type { Place } from './place.ts';
 import type { Postmaster } from './postmaster.ts';
 import type { Session } from './session.ts';
@@ -26,12 +27,13 @@ export async function promoteServer(parts: PromoteParts, options: PromoteOptions
     if (postmaster.observe().kind !== 'accepting')
       return { outcome: 'failed', because: 'the server does not run' };
     if (!(await isInRecovery(session))) return { outcome: 'promoted', tookMs: clock.now() - startedAt };
-    await writeWhole(trigger, '', { owner: place.owner });
-    if (!options.stillAllowed()) {
+    if (!options.stillAllowed()) return { outcome: 'cancelled' };
+    // In one breath with the answer: the file alone promotes at the postmaster's next SIGUSR1, whoever sends it.
+    writeFileSync(trigger, '');
+    if (!postmaster.signal('SIGUSR1')) {
       await removeFile(trigger);
-      return { outcome: 'cancelled' };
+      return { outcome: 'failed', because: 'the server has ended' };
     }
-    if (!postmaster.signal('SIGUSR1')) return { outcome: 'failed', because: 'the server has ended' };
     while (await isInRecovery(session)) {
       if (clock.now() - startedAt > (options.deadlineMs ?? DEADLINE_MS)) {
         return { outcome: 'failed', because: 'the server is still in recovery' };

@@ -2,15 +2,13 @@
  * What a new cluster gets in SQL: the roles of the agent, the users of the file with their databases, and the lookup
  * that routers read verifiers through. Everything may be run again at any time.
  */
-import { quoteIdentifier, quoteLiteral } from './sql-text.ts';
+import { ROUTER_ROLE } from './conf.ts';
 import type { Ask } from './session.ts';
+import { quoteIdentifier, quoteLiteral } from './sql-text.ts';
 import type { BootstrapUser, Credential, PostgresSettings } from './types.ts';
 
-/** The role of the routers. */
-export const ROUTER_ROLE = 'matriarch_router';
-
 /** First on each connection here: passwords are in these statements, so they reach no log; and no commit waits for a standby. */
-export const QUIET_SESSION = [
+const QUIET_SESSION = [
   "SET log_statement = 'none'",
   "SET log_min_error_statement = 'panic'",
   'SET log_min_duration_statement = -1',
@@ -36,7 +34,7 @@ export async function makeRoles(
 }
 
 /** Creates the role, or gives the one that is there this password and these attributes. */
-export async function makeRole(ask: Ask, role: Credential, attributes: string): Promise<void> {
+async function makeRole(ask: Ask, role: Credential, attributes: string): Promise<void> {
   const known = await ask('SELECT 1 FROM pg_roles WHERE rolname = $1', [role.username]);
   const verb = known.length === 0 ? 'CREATE' : 'ALTER';
   const password = quoteLiteral(role.password);

@@ -1,6 +1,6 @@
 /** Two and three servers: cloned, streaming, promoted, diverged, rewound, and cloned afresh where a rewind fails. */
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { access, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { needsRewind, positionOf } from '../../src/postgres/index.ts';
@@ -29,6 +29,12 @@ test('a clone streams, is promoted on demand, and the diverged former primary is
   );
 
   assert.deepEqual(await next.control.promote({ stillAllowed: () => false }), { outcome: 'cancelled' });
+  // A trigger file that an agent left behind must not promote at the next signal.
+  const trigger = join(next.settings.data_dir, 'promote');
+  await assert.rejects(access(trigger), { code: 'ENOENT' });
+  await writeFile(trigger, '');
+  await next.control.writeConfig({ as: 'standby', upstream: old.address, slot: 'next' });
+  await assert.rejects(access(trigger), { code: 'ENOENT' });
   assert.equal((await next.control.status()).inRecovery, true);
   const promoted = await next.control.promote({ stillAllowed: () => true });
   assert.equal(promoted.outcome, 'promoted');
@@ -125,7 +131,6 @@ test('a clone that fails or is ended leaves nothing', async (t) => {
   assert.deepEqual((await control.inspect()).data, { kind: 'absent' });
   await assert.rejects(control.timelineHistory(old.address), { code: 'postgres-unreachable' });
   assert.deepEqual(await readdir(dirname(settings.data_dir)), ['data.pgpass']);
-  assert.equal(join(settings.data_dir, '..'), dirname(settings.data_dir));
 });
 
 test('a killed standby that went too far is shut down cleanly before it is rewound', async (t) => {
