@@ -102,7 +102,10 @@ export interface Dcs {
   ) => Promise<{ readonly lease: string; readonly ttlMs: number }>;
   readonly keepAlive: (lease: string, call: Call) => Promise<KeepAliveResult>;
   readonly revokeLease: (lease: string, call: Call) => Promise<void>;
-  /** Watches a prefix until the signal aborts. Never gives up: endpoints are tried in turn, with back-off. */
+  /**
+   * Watches a prefix until the signal aborts. Never gives up: endpoints are tried in turn, with back-off. Rejects
+   * if the handler throws (with what it threw), or with `closed` when the client is closed under it.
+   */
   readonly watch: (prefix: string, handler: WatchHandler, options: WatchOptions) => Promise<void>;
   readonly members: (call: Call) => Promise<readonly DcsMember[]>;
   /** Asks the store's leader to hand over to the member with that id. */

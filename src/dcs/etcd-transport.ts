@@ -32,7 +32,7 @@ export class EtcdTransport {
   readonly endpoints: Endpoints;
   readonly #clock: Clock;
   readonly #log: Log;
-  #isClosed = false;
+  readonly #closing = new AbortController();
   #isGoingHome = false;
 
   constructor(urls: readonly string[], deps: { readonly clock: Clock; readonly log: Log }) {
@@ -72,7 +72,7 @@ export class EtcdTransport {
       }
       const leftMs = deadline - this.#clock.now();
       if (leftMs <= ROUND_PAUSE_MS) throw outOfTime(options, problems);
-      await pause(ROUND_PAUSE_MS);
+      await pause(ROUND_PAUSE_MS, this.closing);
     }
   }
 
@@ -92,8 +92,17 @@ export class EtcdTransport {
     throw new DcsError(outcome, failure.reason, `${endpoint.url}: ${failure.detail}`);
   }
 
+  refuseIfClosed(): void {
+    if (this.closing.aborted) throw new DcsError('not-sent', 'closed', 'this connection to etcd was closed');
+  }
+
+  /** Aborts when `close` is called. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort();
     await this.endpoints.close();
   }
 
@@ -102,12 +111,13 @@ export class EtcdTransport {
     options: CallOptions<T>,
     waits: { readonly leftMs: number; readonly shareMs: number },
   ): Promise<Attempt<T>> {
-    if (this.#isClosed) throw new DcsError('not-sent', 'closed', 'this connection to etcd was closed');
+    this.refuseIfClosed();
     const result = await post(endpoint.pool, options.path, JSON.stringify(options.body), {
       sendMs: waits.shareMs,
       answerMs: options.kind === 'repeatable' ? waits.shareMs : waits.leftMs,
     });
     if (result.kind === 'failed') {
+      if (!result.sent) this.refuseIfClosed();
       this.endpoints.failed(endpoint, result.because);
       const failure = { isDefinite: false, reason: result.because, detail: result.detail };
       return { kind: 'failed', failure, mayHaveHappened: result.sent };
@@ -148,7 +158,7 @@ export class EtcdTransport {
     if (result.kind === 'answer' && result.status === 200) {
       this.endpoints.answered(home);
       this.endpoints.prefer(home);
-    } else if (!this.#isClosed) {
+    } else if (!this.closing.aborted) {
       this.endpoints.failed(home, 'still not back');
     }
     this.#isGoingHome = false;

@@ -30,7 +30,7 @@ const RETRY = { firstMs: 50, maxMs: 2000 };
 /** Share of one endpoint in `timeoutMs`, but never less. */
 const SHARE_MIN_MS = 250;
 
-/** Resolves when the signal aborts. Rejects only if the handler throws. */
+/** Resolves when the signal aborts. Rejects if the handler throws, or when the client is closed under it. */
 export async function watchEtcd(
   prefix: string,
   handler: WatchHandler,
@@ -67,20 +67,22 @@ class Watch {
 
   async run(): Promise<void> {
     const { signal } = this.#options;
+    const { transport } = this.#deps;
+    const over = AbortSignal.any([signal, transport.closing]);
     while (!signal.aborted) {
-      const ended = await this.#once();
+      const ended = await this.#once(over);
       if (signal.aborted) return;
+      transport.refuseIfClosed();
       if (ended.kind === 'compacted') this.#revision = undefined;
       if (!this.#isTold) this.#handler.disconnected(ended.because);
       this.#isTold = true;
       // The first try elsewhere comes at once: a lost member costs no waiting.
-      if (this.#attempt > 0)
-        await pause(backoffMs(this.#attempt - 1, RETRY, jitter(this.#deps.clock)), signal);
+      if (this.#attempt > 0) await pause(backoffMs(this.#attempt - 1, RETRY, jitter(this.#deps.clock)), over);
       this.#attempt += 1;
     }
   }
 
-  async #once(): Promise<Break> {
+  async #once(over: AbortSignal): Promise<Break> {
     try {
       this.#revision ??= await this.#snapshot();
     } catch (cause) {
@@ -88,9 +90,8 @@ class Watch {
       return { kind: 'move', because: cause.reason };
     }
     const [endpoint] = this.#deps.transport.endpoints.inOrder();
-    if (endpoint === undefined || this.#options.signal.aborted)
-      return { kind: 'move', because: 'no-endpoint' };
-    return await this.#follow(endpoint, this.#revision);
+    if (endpoint === undefined || over.aborted) return { kind: 'move', because: 'over' };
+    return await this.#follow(endpoint, this.#revision, over);
   }
 
   async #snapshot(): Promise<number> {
@@ -106,10 +107,15 @@ class Watch {
   }
 
   /** Reports changes from one endpoint until it fails, falls silent or falls behind. */
-  async #follow(endpoint: Endpoint, after: number): Promise<Break> {
+  async #follow(endpoint: Endpoint, after: number, over: AbortSignal): Promise<Break> {
     const ended = deferred<Break>();
     const stop = new AbortController();
     const end = (because: string): void => ended.resolve({ kind: 'move', because });
+    // A server that stops ends its streams first: whoever came back at once would only be turned away.
+    const lost = (because: string): void => {
+      end(because);
+      if (!over.aborted) this.#deps.transport.endpoints.failed(endpoint, because);
+    };
     const progress = new Progress();
     const lines = new LineReader((line) => {
       const cut = this.#line(line, progress);
@@ -121,11 +127,11 @@ class Watch {
         if (status !== 200) end(`http-status-${status}`);
         else settle(ended, () => lines.push(chunk));
       },
-      end: () => end('stream-ended'),
-      failed: () => end('connection-lost'),
+      end: () => lost('stream-ended'),
+      failed: () => lost('connection-lost'),
     });
-    const onAbort = (): void => end('aborted');
-    this.#options.signal.addEventListener('abort', onAbort, { once: true });
+    const onOver = (): void => end('over');
+    over.addEventListener('abort', onOver, { once: true });
     endpoint.onSuspect.add(end);
     this.#prove(endpoint, progress, stop.signal).then(end, ended.reject);
     try {
@@ -134,7 +140,7 @@ class Watch {
       stop.abort();
       stream.abort();
       endpoint.onSuspect.delete(end);
-      this.#options.signal.removeEventListener('abort', onAbort);
+      over.removeEventListener('abort', onOver);
     }
   }
 

@@ -32,9 +32,15 @@ export class MemoryWatch {
     this.wake();
   }
 
-  /** Resolves when the signal aborts, rejects when the handler throws. */
+  /** Resolves when the signal aborts, rejects when the handler throws or the client is closed. */
   get ended(): Promise<void> {
     return this.#ended.promise;
+  }
+
+  /** The client was closed: the watch ends with this error. */
+  fail(cause: Error): void {
+    this.#isCut = true;
+    this.#ended.reject(cause);
   }
 
   setCut(isCut: boolean): void {

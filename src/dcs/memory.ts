@@ -109,10 +109,11 @@ class Client {
 
   close(): void {
     this.#isClosed = true;
-    for (const watch of this.#watches) watch.setCut(true);
+    for (const watch of this.#watches) watch.fail(this.#error('not-sent'));
   }
 
   async #watch(prefix: string, handler: WatchHandler, options: WatchOptions): Promise<void> {
+    if (this.#isClosed) throw this.#error('not-sent');
     const watch = new MemoryWatch(this.#store, this.#clock, { prefix, handler, options });
     this.#watches.add(watch);
     watch.setCut(this.#isUnreachable());

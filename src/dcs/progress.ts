@@ -1,25 +1,34 @@
-/** What a stream has brought so far, and a way to wait for more of it with an end to the wait. */
-import { type Deferred, deferred } from '../base/index.ts';
+/** What a stream has brought so far, and a way to wait for more of it, with an end to the wait. */
+import { deferred } from '../base/index.ts';
 
 export class Progress {
+  /** The server has confirmed the watch. */
   isCreated = false;
-  #waiter: Deferred<void> | undefined;
+  readonly #checks = new Set<() => void>();
 
+  /** Something arrived. */
   moved(created: boolean): void {
     this.isCreated ||= created;
-    this.#waiter?.resolve();
+    for (const check of this.#checks) check();
   }
 
-  /** True as soon as `holds`; false when `ms` have passed or `stop` came. */
+  /** True as soon as `holds`; what it is then when `ms` have passed or `stop` came. */
   async until(holds: () => boolean, ms: number, stop: AbortSignal): Promise<boolean> {
-    const over = AbortSignal.any([stop, AbortSignal.timeout(Math.ceil(ms))]);
-    while (!holds()) {
-      if (over.aborted) return false;
-      this.#waiter = deferred();
-      const wake = this.#waiter.resolve;
-      over.addEventListener('abort', () => wake(), { once: true });
-      await this.#waiter.promise;
+    if (holds() || stop.aborted) return holds();
+    const ended = deferred<boolean>();
+    const check = (): void => {
+      if (holds()) ended.resolve(true);
+    };
+    const giveUp = (): void => ended.resolve(holds());
+    const timer = setTimeout(giveUp, ms);
+    stop.addEventListener('abort', giveUp, { once: true });
+    this.#checks.add(check);
+    try {
+      return await ended.promise;
+    } finally {
+      clearTimeout(timer);
+      stop.removeEventListener('abort', giveUp);
+      this.#checks.delete(check);
     }
-    return true;
   }
 }

@@ -367,6 +367,25 @@ export function describeDcsContract(name: string, open: () => Promise<Subject>):
       assert.deepEqual(watch.events, []);
     });
 
+    test('a watch whose client is closed ends with that error, and one whose handler throws with the thrown one', async () => {
+      const client = subject.connect();
+      const watch = recordWatch(client, freshPrefix());
+      await eventually('a contact', () => watch.contacts.length, {
+        holds: (count) => count > 0,
+        withinMs: 5000,
+      });
+      await client.close();
+      await assertDcsError(watch.stop(), 'not-sent', 'closed');
+      const nothing = (): void => {};
+      const broken = (): never => {
+        throw new RangeError('a bug in the handler');
+      };
+      const handler = { snapshot: nothing, changes: broken, contact: nothing, disconnected: nothing };
+      const prefix = freshPrefix();
+      const ended = two.watch(prefix, handler, { contactEveryMs: 100, signal: AbortSignal.timeout(5000) });
+      await Promise.all([assert.rejects(ended, RangeError), put(`${prefix}a`, '1')]);
+    });
+
     test('the store names its members, one of them its leader', async () => {
       const members = await one.members(call);
       assert.equal(members.filter((member) => member.isLeader).length, 1);

@@ -6,10 +6,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, openSync, closeSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pause } from '../../src/base/index.ts';
+import { eventually } from './eventually.ts';
 import { freshLoopback } from './loopback.ts';
 
 export const ETCD_BINARY = '/usr/bin/etcd';
@@ -20,8 +21,8 @@ export const hasEtcd = existsSync(ETCD_BINARY);
 export interface EtcdMember {
   readonly name: string;
   readonly url: string;
-  /** Stopped by SIGSTOP: its sockets stay open and answer nothing. */
-  readonly freeze: () => void;
+  /** Stopped by SIGSTOP, every thread of it: its sockets stay open and answer nothing. */
+  readonly freeze: () => Promise<void>;
   readonly thaw: () => void;
   readonly kill: () => Promise<void>;
   /** Starts it again with its data after `kill`. */
@@ -71,6 +72,15 @@ export async function startEtcd(scope: Scope, settings: EtcdSettings = {}): Prom
   return { members, urls: members.map((member) => member.url) };
 }
 
+/** The state letter of each thread, as in proc(5): the signal takes effect a little after it was sent. */
+async function threadStates(pid: number): Promise<readonly string[]> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const stats = await Promise.all(
+    threads.map(async (thread) => await readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8')),
+  );
+  return stats.map((stat) => stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3));
+}
+
 class Member implements EtcdMember {
   readonly name: string;
   readonly url: string;
@@ -118,8 +128,14 @@ class Member implements EtcdMember {
     await once(this.#child, 'spawn');
   }
 
-  freeze(): void {
-    this.#child?.kill('SIGSTOP');
+  async freeze(): Promise<void> {
+    const pid = this.#child?.pid;
+    if (pid === undefined) return;
+    process.kill(pid, 'SIGSTOP');
+    await eventually('every thread is stopped', async () => await threadStates(pid), {
+      holds: (states) => states.every((state) => state === 'T'),
+      withinMs: 2000,
+    });
   }
 
   thaw(): void {
