@@ -50,7 +50,7 @@ function isInstalled() {
 }
 
 function installServers() {
-  const missing = PACKAGES.filter((name) => (name === 'postgresql' ? !hasPostgres() : !hasEtcd()));
+  const missing = missingServers();
   if (missing.length === 0) return;
   const install = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   if (!isExecutableInPath('apt-get')) {
@@ -70,6 +70,12 @@ function installServers() {
   const hint = `could not install; try by hand: ${install}`;
   run(program, [...rest, 'update'], hint);
   run(program, [...rest, 'install', '-y', '--no-install-recommends', ...missing], hint);
+  if (missingServers().length > 0)
+    stop(`setup: ${missingServers().join(' and ')} installed, but the programs are not there`);
+}
+
+function missingServers() {
+  return PACKAGES.filter((name) => (name === 'postgresql' ? !hasPostgres() : !hasEtcd()));
 }
 
 /** What to put before a command to run it as root; undefined when that is not allowed without asking. */
