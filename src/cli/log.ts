@@ -36,24 +36,25 @@ export function createLog({ level, format, isTerminal, fd }: LogOptions): Log {
     redact: ['password', '*.password'],
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return wrap(pino(options, destination));
+  return wrap(pino(options, destination), {});
 }
 
 type Pino = ReturnType<typeof pino>;
 
-function wrap(logger: Pino): Log {
+/** The fields of a child are kept here, not in pino's child: a line that names one again must not hold it twice. */
+function wrap(logger: Pino, bound: LogFields): Log {
+  const all = (fields: LogFields | undefined): LogFields => plain({ ...bound, ...fields });
   return {
-    debug: (event, fields) => logger.debug(plain(fields), event),
-    info: (event, fields) => logger.info(plain(fields), event),
-    warn: (event, fields) => logger.warn(plain(fields), event),
-    error: (event, fields) => logger.error(plain(fields), event),
-    child: (fields) => wrap(logger.child(plain(fields))),
+    debug: (event, fields) => logger.debug(all(fields), event),
+    info: (event, fields) => logger.info(all(fields), event),
+    warn: (event, fields) => logger.warn(all(fields), event),
+    error: (event, fields) => logger.error(all(fields), event),
+    child: (fields) => wrap(logger, { ...bound, ...fields }),
   };
 }
 
 /** Errors among the fields become one line each; JSON would make them `{}`. */
-function plain(fields: LogFields | undefined): LogFields {
-  if (fields === undefined) return {};
+function plain(fields: LogFields): LogFields {
   if (!Object.values(fields).some((value) => value instanceof Error)) return fields;
   return Object.fromEntries(
     Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? describe(value) : value]),

@@ -11,6 +11,8 @@ export interface ServiceParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** In [0, 1): jitter of retries and races, never secrets. */
+  readonly random: () => number;
   readonly version: string;
 }
 
@@ -34,14 +36,14 @@ export async function startService(
   const [{ createLog }, { connectEtcd }] = await Promise.all([import('./log.ts'), import('../dcs/index.ts')]);
   const level = isDebug ? 'debug' : config.log.level;
   const log = createLog({ level, format: config.log.format, isTerminal: shell.isTerminal, fd: 1 }).child({
-    role,
-    host: config.name,
+    service: role,
+    instance: config.name,
   });
   const dcs = connectEtcd(config.etcd, { clock: shell.clock, log });
   const version = packageVersion();
   shell.signal.addEventListener('abort', () => log.info('stop-requested'), { once: true });
   return {
-    parts: { config, dcs, clock: shell.clock, log, signal: shell.signal, version },
+    parts: { config, dcs, clock: shell.clock, log, signal: shell.signal, random: Math.random, version },
     run: async (work) => {
       log.info('starting', { version, scope: config.scope, datacenter: config.datacenter });
       try {

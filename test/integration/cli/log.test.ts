@@ -45,3 +45,10 @@ test('text has time, level, event and the fields on one line', () => {
     /^\[\d\d:\d\d:\d\d\.\d{3}\] WARN: lease-lost \{"host":"db-sib-01","term":3\}\n$/,
   );
 });
+
+test('a field named again in a line is in it once, with the newer value', () => {
+  assert.match(
+    logged('json', `log.info('moved', { host: 'db-sib-03' })`),
+    /^(?!.*host.*host).*"host":"db-sib-03"/,
+  );
+});
