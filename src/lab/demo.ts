@@ -34,13 +34,15 @@ export interface DemoResult {
   readonly newPrimary: string;
 }
 
-const SCALE = 2;
+const SCALE = 5;
 const ACCOUNTS_PER_SCALE = 100_000;
 const READS_PER_HOST = 24_000;
 const READ_CLIENTS = 8;
 const WRITERS_PER_HOST = 4;
 const TPCB_SECONDS = 5;
 const STEADY_MS = 3000;
+/** Rows of the writers under the failover are numbered from here. */
+const SECOND_RUN_ID = 1_000_000_000;
 const RECOVERY_MS = 60_000;
 
 /** Runs the whole story. The caller tears the lab down. */
@@ -104,7 +106,7 @@ async function showWrites(options: DemoOptions, layout: LabLayout): Promise<numb
     return [host.name, transactions, failed, tps.toFixed(0)];
   });
   options.print(`${table(['application host', 'transactions', 'failed', 'tps'], rows)}`);
-  const writers = new Writers();
+  const writers = new Writers(1);
   writers.start(layout.appHosts, 2);
   await pause(STEADY_MS, options.signal);
   const ledger = await writers.stop();
@@ -126,7 +128,7 @@ async function showFailover(options: DemoOptions, layout: LabLayout): Promise<Fa
   const watching = new AbortController();
   const tell = ({ atMs, text }: FailoverStep): void => print(`   ${seconds(atMs).padStart(7)}  ${text}`);
   const story = await watchFailover({ layout, paths, killed, signal: watching.signal, tell });
-  const writers = new Writers();
+  const writers = new Writers(SECOND_RUN_ID);
   try {
     writers.start(layout.appHosts, WRITERS_PER_HOST);
     await pause(STEADY_MS, signal);

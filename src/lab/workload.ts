@@ -3,6 +3,7 @@
  * that ask each answering server for its own address, so that the shares of reads are what the servers say and not
  * what a router claims.
  */
+import { setMaxListeners } from 'node:events';
 import pg from 'pg';
 import { describe, MatriarchError, pause, systemClock, withDeadline } from '../base/index.ts';
 import { ACCOUNTS } from './files.ts';
@@ -102,13 +103,16 @@ export class Writers {
   readonly #byServer = new Map<string, number>();
   readonly #running: Promise<void>[] = [];
   readonly #stop = new AbortController();
-  #nextId = 1;
+  #nextId: number;
   #dropped = 0;
   #lastAckMs = systemClock.now();
   #gap = { fromMs: 0, toMs: 0 };
 
-  get acknowledgedCount(): number {
-    return this.#acknowledged.size;
+  /** Rows are numbered from `firstId`, so that one run's rows are told from another's. */
+  constructor(firstId: number) {
+    this.#nextId = firstId;
+    // Every writer's pause listens for the stop.
+    setMaxListeners(0, this.#stop.signal);
   }
 
   /** Monotonic milliseconds of the last acknowledgement. */
