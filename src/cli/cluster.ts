@@ -37,5 +37,5 @@ export async function readView({ config, dcs, layout }: Cluster): Promise<Cluste
 
 async function debugLog(): Promise<Log> {
   const { createLog } = await import('./log.ts');
-  return createLog({ level: 'debug', format: 'text', isTerminal: false, fd: 2 });
+  return await createLog({ level: 'debug', format: 'text', isTerminal: false, fd: 2 });
 }

@@ -3,7 +3,6 @@
  * moment and its last lines are the ones that matter. JSON lines, or readable text on a terminal.
  */
 import { pino } from 'pino';
-import pretty from 'pino-pretty';
 import { describe, type Log, type LogFields } from '../base/index.ts';
 
 export interface LogOptions {
@@ -16,17 +15,10 @@ export interface LogOptions {
 }
 
 /** A log that writes `{"level","time","event",…fields}`. */
-export function createLog({ level, format, isTerminal, fd }: LogOptions): Log {
+export async function createLog({ level, format, isTerminal, fd }: LogOptions): Promise<Log> {
   const asText = format === 'text' || (format === 'auto' && isTerminal);
   const destination = asText
-    ? pretty({
-        destination: fd,
-        sync: true,
-        colorize: isTerminal,
-        messageKey: 'event',
-        translateTime: 'HH:MM:ss.l',
-        singleLine: true,
-      })
+    ? await textDestination(fd, isTerminal)
     : pino.destination({ dest: fd, sync: true });
   const options = {
     level,
@@ -39,13 +31,28 @@ export function createLog({ level, format, isTerminal, fd }: LogOptions): Log {
   return wrap(pino(options, destination), {});
 }
 
+/** Loaded only where it is used: services that log JSON need not carry it. */
+async function textDestination(fd: number, colorize: boolean) {
+  const { default: pretty } = await import('pino-pretty');
+  return pretty({
+    destination: fd,
+    sync: true,
+    colorize,
+    messageKey: 'event',
+    translateTime: 'HH:MM:ss.l',
+    singleLine: true,
+  });
+}
+
 type Pino = ReturnType<typeof pino>;
 
 /** The fields of a child are kept here, not in pino's child: a line that names one again must not hold it twice. */
 function wrap(logger: Pino, bound: LogFields): Log {
   const all = (fields: LogFields | undefined): LogFields => plain({ ...bound, ...fields });
   return {
-    debug: (event, fields) => logger.debug(all(fields), event),
+    debug: (event, fields) => {
+      if (logger.isLevelEnabled('debug')) logger.debug(all(fields), event);
+    },
     info: (event, fields) => logger.info(all(fields), event),
     warn: (event, fields) => logger.warn(all(fields), event),
     error: (event, fields) => logger.error(all(fields), event),

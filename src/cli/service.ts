@@ -35,7 +35,8 @@ export async function startService(
 ): Promise<Service> {
   const [{ createLog }, { connectEtcd }] = await Promise.all([import('./log.ts'), import('../dcs/index.ts')]);
   const level = isDebug ? 'debug' : config.log.level;
-  const log = createLog({ level, format: config.log.format, isTerminal: shell.isTerminal, fd: 1 }).child({
+  const top = await createLog({ level, format: config.log.format, isTerminal: shell.isTerminal, fd: 1 });
+  const log = top.child({
     service: role,
     instance: config.name,
   });

@@ -8,8 +8,9 @@ import { ROOT } from '../../support/sources.ts';
 /** Logs in a process of its own, for the log writes to a file descriptor. */
 function logged(format: 'json' | 'text' | 'auto', calls: string): string {
   const module = JSON.stringify(join(ROOT, 'dist', 'src', 'cli', 'log.js'));
-  const script = `import(${module}).then(({ createLog }) => {
-    const log = createLog({ level: 'info', format: '${format}', isTerminal: false, fd: 1 }).child({ host: 'db-sib-01' });
+  const script = `import(${module}).then(async ({ createLog }) => {
+    const top = await createLog({ level: 'info', format: '${format}', isTerminal: false, fd: 1 });
+    const log = top.child({ host: 'db-sib-01' });
     ${calls}
   })`;
   return spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 10_000 }).stdout;
