@@ -5,7 +5,13 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { background, describe, pause, unreachable } from '../base/index.ts';
-import { type CancelTarget, type ErrorFields, ErrorResponse, ProtocolViolation, type Verifier } from '../wire/index.ts';
+import {
+  type CancelTarget,
+  type ErrorFields,
+  ErrorResponse,
+  ProtocolViolation,
+  type Verifier,
+} from '../wire/index.ts';
 import type { Holdable } from './hold.ts';
 import type { Link } from './link.ts';
 import { ClientLogin, type Login, type LoginStep } from './login.ts';
@@ -39,7 +45,11 @@ export class ClientConnection implements Holdable {
   #isBacklogged = false;
   #isHeld = false;
 
-  constructor(shared: Shared, socket: Socket, identity: { readonly processId: number; readonly secretKey: Buffer }) {
+  constructor(
+    shared: Shared,
+    socket: Socket,
+    identity: { readonly processId: number; readonly secretKey: Buffer },
+  ) {
     this.#shared = shared;
     this.#socket = socket;
     this.processId = identity.processId;
@@ -50,7 +60,10 @@ export class ClientConnection implements Holdable {
       mockSecret: shared.mockSecret,
       reply: (bytes) => this.#outbox.add(bytes),
     });
-    this.#loginTimer = setTimeout(() => this.refuse(REPLY.loginTimeout()), shared.config.client_login_timeout);
+    this.#loginTimer = setTimeout(
+      () => this.refuse(REPLY.loginTimeout()),
+      shared.config.client_login_timeout,
+    );
     socket.on('data', (chunk) => this.#received(chunk));
     socket.on('error', (cause) => shared.log.debug('client-connection-failed', { cause: describe(cause) }));
     socket.on('close', () => this.#close());
@@ -168,7 +181,8 @@ export class ClientConnection implements Holdable {
       case 'refused':
         this.#shared.counters.login('refused');
         this.#shared.counters.error(step.code);
-        if (step.isProof && this.#lookedUpUser !== undefined) this.#shared.verifiers.forget(this.#lookedUpUser);
+        if (step.isProof && this.#lookedUpUser !== undefined)
+          this.#shared.verifiers.forget(this.#lookedUpUser);
         this.#endClient();
         return;
       case 'authenticated':

@@ -137,7 +137,8 @@ export class Intake implements FrameSink {
 
   #tellBacklog(): void {
     const isFull = this.#inboxBytes + this.#session.unit.bytes > BACKLOG_BYTES_MAX;
-    const isPausable = isFull && this.#session.unit.phase !== 'collecting' && this.#session.unit.kind !== 'none';
+    const isPausable =
+      isFull && this.#session.unit.phase !== 'collecting' && this.#session.unit.kind !== 'none';
     if (isPausable === this.#isBacklogged) return;
     this.#isBacklogged = isPausable;
     this.#effects.backlog(isPausable);
@@ -212,7 +213,8 @@ export class Intake implements FrameSink {
     const session = this.#session;
     const { unit } = session;
     const statement = this.#note(tag, message);
-    if (tag === FRONTEND.Sync || tag === FRONTEND.Query || tag === FRONTEND.FunctionCall) unit.isClosed = true;
+    if (tag === FRONTEND.Sync || tag === FRONTEND.Query || tag === FRONTEND.FunctionCall)
+      unit.isClosed = true;
     if (unit.phase === 'sent' && unit.link !== undefined) {
       this.#sendOne(unit.link, message, statement);
       unit.isStreamed = true;

@@ -57,6 +57,15 @@ const READY_STATUS_OFFSET = 5;
 const SINK_LIMITS = { wholeBytesMax: FRAME_BYTES_MAX };
 const STATUS: Readonly<Record<number, TransactionStatus>> = { 0x49: 'I', 0x54: 'T', 0x45: 'E' };
 
+/** Replies that carry no result yet. */
+const PREAMBLE: ReadonlySet<number> = new Set([
+  BACKEND.ParseComplete,
+  BACKEND.BindComplete,
+  BACKEND.ParameterDescription,
+  BACKEND.RowDescription,
+  BACKEND.NoData,
+]);
+
 interface Undo {
   readonly name: string;
   readonly previous: Statement | undefined;
@@ -74,6 +83,8 @@ export class Link implements FrameSink {
   proof: Term | undefined = undefined;
   /** Version of the session's settings that it has. */
   settingsVersion = 0;
+  /** A row, a completion or COPY data of the present unit has come; before it, an answer can still be taken back. */
+  hasResult = false;
   /** Set while our own replies are read: the first row of a probe, and an error of any. */
   probedRow: Buffer | undefined = undefined;
   ownError: ErrorFields | undefined = undefined;
@@ -163,6 +174,7 @@ export class Link implements FrameSink {
       case BACKEND.DataRow:
       case BACKEND.CopyData:
         this.#swallowing = this.pipeline.head !== 'forward';
+        this.hasResult = true;
         break;
       case BACKEND.ReadyForQuery:
       case BACKEND.ErrorResponse:
@@ -190,7 +202,8 @@ export class Link implements FrameSink {
         return;
       case BACKEND.ParameterStatus: {
         const { name, value } = readParameterStatus(message);
-        if (this.pipeline.isEmpty || this.pipeline.head === 'forward') this.#owner.parameter(this, name, value);
+        if (this.pipeline.isEmpty || this.pipeline.head === 'forward')
+          this.#owner.parameter(this, name, value);
         return;
       }
       case BACKEND.NoticeResponse:
@@ -224,6 +237,7 @@ export class Link implements FrameSink {
 
   /** Takes one reply; true: it is ours. */
   #take(tag: number): boolean {
+    if (!PREAMBLE.has(tag)) this.hasResult = true;
     const whose = this.pipeline.reply(tag);
     if (whose === 'unexpected') {
       this.#owner.broken(this, 'connection-lost');

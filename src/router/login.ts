@@ -153,7 +153,9 @@ export class ClientLogin implements FrameSink {
   #first(message: Buffer): LoginStep {
     const { mechanism, data } = readSASLInitialResponse(message);
     if (mechanism !== SCRAM_SHA_256 || data === undefined || this.#verifier === undefined) {
-      return this.#refuse(REPLY.protocolViolation('client selected an invalid SASL authentication mechanism'));
+      return this.#refuse(
+        REPLY.protocolViolation('client selected an invalid SASL authentication mechanism'),
+      );
     }
     const { serverNonce } = this.#options;
     const first = scramServerFirst(data, { verifier: this.#verifier, serverNonce });

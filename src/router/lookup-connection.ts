@@ -80,7 +80,11 @@ export class LookupConnection implements FrameSink {
 
   /** The verifier's text; undefined: no such role. */
   async verifierOf(role: string): Promise<string | undefined> {
-    const question: Question = { answer: deferred<string | undefined>(), value: undefined, failure: undefined };
+    const question: Question = {
+      answer: deferred<string | undefined>(),
+      value: undefined,
+      failure: undefined,
+    };
     this.#questions.push(question);
     this.#upstream.write(Parse({ name: '', sql: LOOKUP_SQL, parameterTypes: [] }));
     this.#upstream.write(Bind({ portal: '', statement: '', parameters: [Buffer.from(role)] }));
@@ -118,7 +122,9 @@ export class LookupConnection implements FrameSink {
   #lost(): void {
     this.#isOpen = false;
     for (const question of this.#questions.splice(0)) {
-      question.answer.reject(new MatriarchError('router-no-server', 'verifier lookup: the connection was lost'));
+      question.answer.reject(
+        new MatriarchError('router-no-server', 'verifier lookup: the connection was lost'),
+      );
     }
   }
 }

@@ -43,7 +43,8 @@ export class Outbox {
     const pieces = this.#pieces;
     const [first] = pieces;
     if (first !== undefined && pieces.length === 1) this.#socket.write(this.#copies ? copyOf(first) : first);
-    else if (this.#copies || this.#bytes <= JOIN_BYTES_MAX) this.#socket.write(Buffer.concat(pieces, this.#bytes));
+    else if (this.#copies || this.#bytes <= JOIN_BYTES_MAX)
+      this.#socket.write(Buffer.concat(pieces, this.#bytes));
     else {
       this.#socket.cork();
       for (const piece of pieces) this.#socket.write(piece);

@@ -12,7 +12,16 @@ import { RingQueue } from '../base/index.ts';
 import { BACKEND } from '../wire/index.ts';
 
 /** What was sent, by what its reply looks like. `query` and `call` end with their own ReadyForQuery. */
-export const REQUEST = { query: 0, parse: 1, bind: 2, describe: 3, execute: 4, close: 5, sync: 6, call: 7 } as const;
+export const REQUEST = {
+  query: 0,
+  parse: 1,
+  bind: 2,
+  describe: 3,
+  execute: 4,
+  close: 5,
+  sync: 6,
+  call: 7,
+} as const;
 export type Request = (typeof REQUEST)[keyof typeof REQUEST];
 
 /** Whose a reply is. `unexpected`: nobody asked for it, so the server does not keep to the protocol. */
@@ -105,7 +114,8 @@ export class Pipeline {
 
   #takeUnlessQuery(request: Request): Disposition {
     const owed = this.#owed.peek();
-    if (owed !== undefined && (owed & REQUEST_MASK) === REQUEST.query) return owed >= SWALLOW ? 'swallow' : 'forward';
+    if (owed !== undefined && (owed & REQUEST_MASK) === REQUEST.query)
+      return owed >= SWALLOW ? 'swallow' : 'forward';
     return this.#take(request);
   }
 

@@ -77,7 +77,12 @@ export type HoldReason =
   | 'no-server-reachable';
 
 /** Why a server connection was given up. */
-export type LossReason = 'connection-lost' | 'server-shut-down' | 'leader-changed' | 'member-gone' | 'held-too-long';
+export type LossReason =
+  | 'connection-lost'
+  | 'server-shut-down'
+  | 'leader-changed'
+  | 'member-gone'
+  | 'held-too-long';
 
 /** The reason in words for a person; the only place where it is rendered. */
 export const HOLD_REASONS: Readonly<Record<HoldReason, string>> = {

@@ -61,7 +61,11 @@ export async function startRouter(options: RouterOptions): Promise<void> {
     const http = await listenHttp(router.http, config.router.http_listen, 'The router’s HTTP server');
     closings.push(() => http.close());
     background(log, 'following the cluster', router.follow());
-    log.info('router-listening', { ...config.router.listen, http: config.router.http_listen, datacenter: options.datacenter });
+    log.info('router-listening', {
+      ...config.router.listen,
+      http: config.router.http_listen,
+      datacenter: options.datacenter,
+    });
     await aborted(stopping.signal);
     log.info('router-stopping', { clients: router.clients.size });
     // Accepting ends with this call; its promise waits for the last connection.
@@ -161,7 +165,8 @@ async function makeRouter(options: RouterOptions, signal: AbortSignal) {
     drain: async (): Promise<void> => {
       const deadline = clock.now() + STOP_GRACE_MS;
       while (clients.size > 0 && clock.now() < deadline) {
-        for (const client of [...clients.values()]) if (client.state !== 'active') client.refuse(REPLY.shutdown());
+        for (const client of [...clients.values()])
+          if (client.state !== 'active') client.refuse(REPLY.shutdown());
         if (clients.size > 0) await pause(STOP_LOOK_EVERY_MS);
       }
       for (const client of [...clients.values()]) client.refuse(REPLY.shutdown());

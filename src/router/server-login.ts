@@ -105,10 +105,12 @@ export class ServerLogin implements FrameSink {
   #authenticate(asked: Authentication): void {
     switch (asked.kind) {
       case 'ok':
-        if (this.#start !== undefined && !this.#isProven) this.#refuse('the server did not prove its identity');
+        if (this.#start !== undefined && !this.#isProven)
+          this.#refuse('the server did not prove its identity');
         return;
       case 'sasl':
-        if (!asked.mechanisms.includes(SCRAM_SHA_256)) this.#refuse('the server does not offer SCRAM-SHA-256');
+        if (!asked.mechanisms.includes(SCRAM_SHA_256))
+          this.#refuse('the server does not offer SCRAM-SHA-256');
         else this.#first();
         return;
       case 'sasl-continue':

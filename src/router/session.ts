@@ -228,6 +228,7 @@ export class Session implements LinkOwner {
 
   /** Sends an error of the router's own. */
   say(fields: ErrorFields): void {
+    this.#tellPreamble();
     this.#effects.replied(fields.code);
     this.#effects.toClient(ErrorResponse(fields));
   }
@@ -248,6 +249,7 @@ export class Session implements LinkOwner {
     this.#endHold('went-on');
     unit.phase = 'sent';
     unit.link = link;
+    link.hasResult = false;
     if (unit.kind !== 'start') this.#count(link);
     this.#intake.send(link);
   }
@@ -349,7 +351,8 @@ export class Session implements LinkOwner {
 
   /** What the leader says counts more than what a standby says: it may not know the role or database yet. */
   #noteRefusal(member: string, fields: ErrorFields): void {
-    if (this.unit.refusal === undefined || member === this.#options.world.leader()) this.unit.refusal = fields;
+    if (this.unit.refusal === undefined || member === this.#options.world.leader())
+      this.unit.refusal = fields;
   }
 
   #welcome(parameters: ReadonlyMap<string, string>): void {
@@ -461,13 +464,34 @@ export class Session implements LinkOwner {
   // ── LinkOwner: what servers answer ───────────────────────────────────────────────────────────────────────
 
   forward(link: Link, bytes: Buffer): void {
-    if (link !== this.unit.link) return;
-    this.unit.isAnswered = true;
+    const { unit } = this;
+    if (link !== unit.link) return;
+    if (!link.hasResult && unit.need === 'read' && this.#isRepeatable) {
+      unit.preamble.push(Buffer.from(bytes));
+      return;
+    }
+    this.#tellPreamble();
+    unit.isAnswered = true;
     this.#effects.toClient(bytes);
+  }
+
+  #tellPreamble(): void {
+    const { preamble } = this.unit;
+    if (preamble.length === 0) return;
+    for (const bytes of preamble) this.#effects.toClient(bytes);
+    this.unit.preamble = [];
+    this.unit.isAnswered = true;
+  }
+
+  /** Nothing of the unit has been told, and all of it is still here. */
+  get #isRepeatable(): boolean {
+    const { unit } = this;
+    return unit.isClosed && !unit.isAnswered && !unit.isStreamed && this.transaction === undefined;
   }
 
   ready(link: Link, message: Buffer): void {
     if (link !== this.unit.link) return;
+    this.#tellPreamble();
     this.#effects.toClient(message);
     this.unit.isAnswered = true;
     if (this.unit.isClosed && link.isQuiet) this.#finish(link);
@@ -494,15 +518,15 @@ export class Session implements LinkOwner {
       return false;
     }
     unit.isFailed = true;
+    link.hasResult = true;
     this.prepared.takeBack();
     return true;
   }
 
   /** A standby refused as a write what was taken for a read, and the client has seen nothing of it. */
   #canMoveToPrimary(): boolean {
-    const { unit } = this;
-    const isFresh = unit.isClosed && !unit.isAnswered && !unit.isStreamed && this.transaction === undefined;
-    return isFresh && unit.need === 'read' && unit.attempts < this.#options.retryReads;
+    const { need, attempts } = this.unit;
+    return this.#isRepeatable && need === 'read' && attempts < this.#options.retryReads;
   }
 
   confirmed(): void {

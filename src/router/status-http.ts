@@ -18,7 +18,9 @@ export function statusApp(sources: StatusSources): Hono {
   app.get('/healthz', (context) => context.json({ status: 'alive' }));
   app.get('/readyz', (context) => {
     const missing = notReadyBecause(sources);
-    return missing.length === 0 ? context.json({ ready: true }) : context.json({ ready: false, missing }, 503);
+    return missing.length === 0
+      ? context.json({ ready: true })
+      : context.json({ ready: false, missing }, 503);
   });
   app.get('/metrics', async (context) =>
     context.body(await renderMetrics(sources.samples()), 200, { 'content-type': METRICS_CONTENT_TYPE }),
@@ -28,7 +30,8 @@ export function statusApp(sources: StatusSources): Hono {
     return context.json({
       revision: world.view.revision,
       leader: world.view.leader ?? null,
-      primary: primary.kind === 'primary' ? { name: primary.member } : { name: null, because: primary.because },
+      primary:
+        primary.kind === 'primary' ? { name: primary.member } : { name: null, because: primary.because },
       newestTimeline: world.view.newestTimeline,
       contactAgeMs: finite(world.contactAgeMs(now())),
       nodes: world.candidates.map((candidate) => ({

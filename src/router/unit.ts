@@ -39,6 +39,8 @@ export class Unit {
   /** What a server said when it refused to be connected to. */
   refusal: ErrorFields | undefined = undefined;
 
+  /** The beginning of an answer that has no result yet: kept back, so that a read can still be run elsewhere. */
+  preamble: Buffer[] = [];
   /** The client has seen a part of the answer; an error in it. */
   isAnswered = false;
   isFailed = false;
@@ -111,9 +113,11 @@ export class Unit {
     this.link = undefined;
     this.member = undefined;
     this.attempts += 1;
+    this.preamble = [];
   }
 
   #empty(): void {
+    if (this.preamble.length > 0) this.preamble = [];
     if (this.messages.length > 0) this.messages = [];
     if (this.statements.length > 0) this.statements = [];
     if (this.settings.length > 0) this.settings = [];

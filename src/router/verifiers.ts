@@ -16,7 +16,11 @@ export interface VerifiersOptions {
   readonly clock: Clock;
   readonly log: Log;
   /** Members to ask, the nearest first, the leader last if it is not the nearest. */
-  readonly members: () => readonly { readonly name: string; readonly address: Address; readonly isLeader: boolean }[];
+  readonly members: () => readonly {
+    readonly name: string;
+    readonly address: Address;
+    readonly isLeader: boolean;
+  }[];
   readonly connectTimeoutMs: number;
 }
 
@@ -33,7 +37,9 @@ export class Verifiers {
   readonly #cache: LRUCache<string, Verifier>;
   readonly #asked = new Map<string, Promise<Verifier | undefined>>();
   #credential: Credential | undefined = undefined;
-  #connection: { readonly name: string; readonly isLeader: boolean; readonly open: LookupConnection } | undefined;
+  #connection:
+    | { readonly name: string; readonly isLeader: boolean; readonly open: LookupConnection }
+    | undefined;
 
   constructor(options: VerifiersOptions) {
     this.#options = options;
@@ -82,7 +88,9 @@ export class Verifiers {
       }
     }
     if (!isAnswered) {
-      throw new MatriarchError('router-no-server', 'no server could be asked about the role', { cause: lastFailure });
+      throw new MatriarchError('router-no-server', 'no server could be asked about the role', {
+        cause: lastFailure,
+      });
     }
     const verifier = text === undefined ? undefined : parseVerifier(text);
     if (verifier !== undefined) this.#cache.set(user, verifier);
@@ -93,7 +101,9 @@ export class Verifiers {
   #inOrder(): ReturnType<VerifiersOptions['members']> {
     const members = this.#options.members();
     const connected = members.find((member) => member.name === this.#connection?.name);
-    return connected === undefined ? members : [connected, ...members.filter((member) => member !== connected)];
+    return connected === undefined
+      ? members
+      : [connected, ...members.filter((member) => member !== connected)];
   }
 
   async #askMember(
@@ -109,7 +119,11 @@ export class Verifiers {
     }
   }
 
-  async #connectTo(member: { readonly name: string; readonly address: Address; readonly isLeader: boolean }): Promise<LookupConnection> {
+  async #connectTo(member: {
+    readonly name: string;
+    readonly address: Address;
+    readonly isLeader: boolean;
+  }): Promise<LookupConnection> {
     const existing = this.#connection;
     if (existing?.name === member.name && existing.open.isOpen) return existing.open;
     const credential = await this.#readCredential();

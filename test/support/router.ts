@@ -9,7 +9,7 @@ import { checkConfig, type Config } from '../../src/config/index.ts';
 import { connectEtcd, type Dcs, type Write } from '../../src/dcs/index.ts';
 import { startRouter } from '../../src/router/index.ts';
 import { type KeyLayout, keyLayout, type MemberJson, renderMember } from '../../src/topology/index.ts';
-import { startEtcd } from './etcd.ts';
+import { type EtcdMember, startEtcd } from './etcd.ts';
 import { eventually } from './eventually.ts';
 import { freshLoopback } from './loopback.ts';
 import { aPrimary, aStandby, type TestMember } from './postgres.ts';
@@ -29,6 +29,7 @@ export interface Stage {
   readonly layout: KeyLayout;
   readonly dcs: Dcs;
   readonly etcdUrls: readonly string[];
+  readonly etcd: EtcdMember;
   /** Publishes a member as its agent would. */
   readonly publish: (node: NodeName, changes: Partial<MemberJson>) => Promise<void>;
   readonly remove: (node: NodeName) => Promise<void>;
@@ -54,17 +55,26 @@ export async function aStage(t: TestContext): Promise<Stage> {
   const put = async (writes: Write[]): Promise<void> => {
     await dcs.transact({ when: [], then: writes }, CALL);
   };
+  const [member] = etcd.members;
+  if (member === undefined) throw new Error('etcd has no member');
   const stage: Stage = {
     nodes,
+    etcd: member,
     layout,
     dcs,
     etcdUrls: etcd.urls,
     publish: async (node, changes) => {
-      await put([{ op: 'put', key: layout.member(node), value: renderMember(memberJson(nodes[node], node, changes)) }]);
+      await put([
+        { op: 'put', key: layout.member(node), value: renderMember(memberJson(nodes[node], node, changes)) },
+      ]);
     },
     remove: async (node) => put([{ op: 'delete', key: layout.member(node) }]),
     setLeader: async (node) =>
-      put([node === undefined ? { op: 'delete', key: layout.leader } : { op: 'put', key: layout.leader, value: node }]),
+      put([
+        node === undefined
+          ? { op: 'delete', key: layout.leader }
+          : { op: 'put', key: layout.leader, value: node },
+      ]),
   };
   const credential = JSON.stringify({ username: 'matriarch_router', password: ROUTER_PASSWORD });
   await put([{ op: 'put', key: layout.routerCredential, value: credential }]);
@@ -100,7 +110,9 @@ export interface RunningRouter {
   readonly as: (changes?: ClientConfig) => ClientConfig;
   readonly stop: () => Promise<void>;
   /** Reads and writes sent to each node so far. */
-  readonly counts: () => Promise<Readonly<Record<string, { readonly reads: number; readonly writes: number }>>>;
+  readonly counts: () => Promise<
+    Readonly<Record<string, { readonly reads: number; readonly writes: number }>>
+  >;
 }
 
 /** A configuration as from a file, with the test's addresses. */
@@ -111,6 +123,7 @@ export function routerConfig(stage: Pick<Stage, 'etcdUrls'>, host: string, route
     'datacenter: dc1',
     'etcd:',
     `  endpoints: [${stage.etcdUrls.map((url) => `"${url}"`).join(', ')}]`,
+    'lease: { ttl: 2s, keep_alive: 500ms, fence_margin: 500ms, loop_wait: 500ms }',
     'router:',
     `  listen: "${host}:5432"`,
     `  http_listen: "${host}:8009"`,
