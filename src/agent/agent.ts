@@ -6,7 +6,15 @@
  */
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { background, type Clock, describe, type Log, MatriarchError, withDeadline } from '../base/index.ts';
+import {
+  background,
+  type Clock,
+  describe,
+  type Log,
+  MatriarchError,
+  pause,
+  withDeadline,
+} from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { type Decision, decide, type PeerAnswer } from '../ha/index.ts';
@@ -21,10 +29,10 @@ import { leaveInOrder } from './hand-over.ts';
 import { Jobs } from './jobs.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { MemberKey } from './member-key.ts';
-import { localServer, look, observe } from './observe.ts';
+import { localServer, look, observe, STEP_DOWN_MS } from './observe.ts';
 import { cityOf, PeerClient } from './peers.ts';
 import { restApi } from './rest.ts';
-import { unguard } from './server-work.ts';
+import { configure, unguard } from './server-work.ts';
 import { Wake } from './wake.ts';
 
 export interface AgentParts {
@@ -43,6 +51,7 @@ export interface AgentParts {
 /** Decisions taken in a row without waiting; more would be a loop of our own making. */
 const ROUNDS_MAX = 6;
 const LEAVE_MS = 20_000;
+const WATCH_AGAIN_MS = 500;
 
 /**
  * Runs until `signal` aborts, then stops PostgreSQL, gives leadership away and resolves. Rejects with `config-invalid`,
@@ -54,11 +63,8 @@ export async function startAgent(parts: AgentParts): Promise<void> {
   const member = new MemberKey();
   const duties = new Duties(ctx, member);
   const rest = await listenHttp(restApi(ctx), ctx.restapi.listen, 'REST API');
-  ctx.log.info('agent-listening', { ...ctx.restapi.listen });
-  const unsubscribe = ctx.pg.onExit((exit) => {
-    ctx.log[exit.expected ? 'info' : 'warn']('postmaster-ended', { ...exit });
-    ctx.wake.now();
-  });
+  ctx.log.info('agent-listening', { address: `${ctx.restapi.listen.host}:${ctx.restapi.listen.port}` });
+  const unsubscribe = ctx.pg.onExit(() => ctx.wake.now());
   background(ctx.log, 'keep-alive', ctx.keeper.run(ending.signal));
   background(ctx.log, 'watch', watch(ctx, ending.signal));
   try {
@@ -87,7 +93,12 @@ async function contextOf(parts: AgentParts): Promise<AgentContext> {
   const state = freshState(clock.now());
   // Server processes are recognised by their working directory, which has no links in it.
   const dataDir = join(await realDirectory(dirname(postgresql.data_dir)), basename(postgresql.data_dir));
-  const fence = new FenceClient({ dataDir, socketDir: postgresql.socket_dir, marginMs: config.lease.fence_margin, log });
+  const fence = new FenceClient({
+    dataDir,
+    socketDir: postgresql.socket_dir,
+    marginMs: config.lease.fence_margin,
+    log,
+  });
   const keeper = new LeaseKeeper({
     dcs,
     layout,
@@ -130,7 +141,19 @@ async function realDirectory(path: string): Promise<string> {
   }
 }
 
+/** The watch resumes by itself; should it end all the same, it is begun anew, for without it the agent is blind. */
 async function watch(ctx: AgentContext, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await watchOnce(ctx, signal);
+    } catch (cause) {
+      ctx.log.error('watch-ended', { cause: describe(cause) });
+      await pause(WATCH_AGAIN_MS, signal);
+    }
+  }
+}
+
+async function watchOnce(ctx: AgentContext, signal: AbortSignal): Promise<void> {
   const { state, dcs, layout, clock, log, config, wake } = ctx;
   await watchCluster({
     dcs,
@@ -155,11 +178,15 @@ async function watch(ctx: AgentContext, signal: AbortSignal): Promise<void> {
 
 /** Changes that may change a decision; positions, which change all the time, do not. */
 function isNews(before: ClusterView, after: ClusterView): boolean {
-  const leaderOf = (view: ClusterView): string => {
-    const leader = view.leader === undefined ? undefined : view.members.get(view.leader);
-    return JSON.stringify([view.leader, view.leaderCreateRevision, leader?.state, leader?.role, view.systemId, view.failover?.modRevision, view.config?.modRevision, view.members.size]);
-  };
-  return before.revision === 0 || leaderOf(before) !== leaderOf(after);
+  return before.revision === 0 || gistOf(before) !== gistOf(after);
+}
+
+function gistOf(view: ClusterView): string {
+  const leader = view.leader === undefined ? undefined : view.members.get(view.leader);
+  return JSON.stringify([
+    [view.leader, view.leaderCreateRevision, leader?.state, leader?.role],
+    [view.systemId, view.failover?.modRevision, view.config?.modRevision, view.members.size],
+  ]);
 }
 
 /** PostgreSQL that runs already is taken over as it is; if it is a primary, its fence is found (or made) first. */
@@ -173,11 +200,17 @@ async function adopt(ctx: AgentContext): Promise<void> {
     log.error('fence-unavailable', { cause: describe(cause) });
   }
   if (local.process === 'stopped') return;
-  log.info('postgres-adopted', { process: local.process, role: local.role, fenceDeadlineInMs: fence.deadline && Math.round(fence.deadline - clock.now()) });
+  log.info('postgres-adopted', {
+    process: local.process,
+    role: local.role,
+    fenceDeadlineInMs: fence.deadline && Math.round(fence.deadline - clock.now()),
+  });
   state.isGuarding = local.role !== 'standby';
+  if (local.role === 'primary') state.configured = { as: 'primary', upstream: undefined };
   // What this server may go on doing hangs on the store; it is waited for briefly, as long as a fence guards us.
   const until = Math.min(fence.deadline ?? clock.now() + 1500, clock.now() + 1500);
-  while ((state.view.revision === 0 || keeper.lease === undefined) && clock.now() < until) await ctx.wake.wait(20, AbortSignal.timeout(2000));
+  while ((state.view.revision === 0 || keeper.lease === undefined) && clock.now() < until)
+    await ctx.wake.wait(20, AbortSignal.timeout(2000));
 }
 
 async function loop(ctx: AgentContext, duties: Duties, signal: AbortSignal): Promise<void> {
@@ -186,13 +219,15 @@ async function loop(ctx: AgentContext, duties: Duties, signal: AbortSignal): Pro
     for (let round = 0; round < ROUNDS_MAX && !signal.aborted; round += 1) {
       const decision = await cycle(ctx);
       const line = `${decision.action.do}/${decision.because}`;
-      if (line !== logged) ctx.log.info('decided', { ...decision.action, because: decision.because, was: logged });
+      if (line !== logged)
+        ctx.log.info('decided', { ...decision.action, because: decision.because, was: logged });
       logged = line;
       const outcome = await act(ctx, decision);
       duties.due();
       if (outcome === 'rest') break;
     }
     await settleFence(ctx);
+    await applyConfiguration(ctx);
     await ctx.wake.wait(restMs(ctx), signal);
   }
 }
@@ -218,7 +253,7 @@ async function cycle(ctx: AgentContext): Promise<Decision> {
 function restMs(ctx: AgentContext): number {
   const { loop_wait: loopWait } = ctx.config.lease;
   if (!ctx.keeper.isHolder) return loopWait;
-  return Math.max(20, Math.min(loopWait, ctx.keeper.deadline - 600 - ctx.clock.now()));
+  return Math.max(20, Math.min(loopWait, ctx.keeper.deadline - STEP_DOWN_MS - ctx.clock.now()));
 }
 
 /** Keeps a fence at hand, and disarms one that has nothing to guard: PostgreSQL is stopped or a standby, and no job changes that. */
@@ -227,11 +262,37 @@ async function settleFence(ctx: AgentContext): Promise<void> {
   try {
     await fence.ensure();
     const local = localServer(state);
-    const isHarmless = jobs.running === undefined && (local.process === 'stopped' || local.role === 'standby');
-    if (isHarmless && !keeper.isHolder && (state.isGuarding || fence.deadline !== undefined)) await unguard(ctx);
-    if (state.isGuarding && fence.deadline === undefined && keeper.isSafe(0)) await fence.arm(keeper.deadline);
+    const isHarmless =
+      jobs.running === undefined && (local.process === 'stopped' || local.role === 'standby');
+    if (isHarmless && !keeper.isHolder && (state.isGuarding || fence.deadline !== undefined))
+      await unguard(ctx);
+    if (state.isGuarding && fence.deadline === undefined && keeper.isSafe(0))
+      await fence.arm(keeper.deadline);
   } catch (cause) {
     log.warn('fence-unavailable', { cause: describe(cause) });
+  }
+}
+
+/** PostgreSQL settings of the cluster-wide key, when that key changed: files, then a reload of a running server. */
+async function applyConfiguration(ctx: AgentContext): Promise<void> {
+  const { state, jobs, pg, log } = ctx;
+  const revision = state.view.config?.modRevision;
+  if (
+    revision === undefined ||
+    revision === state.appliedConfig ||
+    jobs.running !== undefined ||
+    state.configured === undefined
+  )
+    return;
+  try {
+    if (
+      (await configure(ctx, state.configured.as, state.configured.upstream)) &&
+      localServer(state).process === 'running'
+    )
+      await pg.reload();
+    state.appliedConfig = revision;
+  } catch (cause) {
+    log.warn('configuration-not-applied', { revision, cause: describe(cause) });
   }
 }
 

@@ -51,6 +51,8 @@ export interface AgentState {
   receivedTimeline: number;
   /** What the configuration files say, as we wrote them; undefined before the first write of this life. */
   configured: { readonly as: 'primary' | 'standby'; readonly upstream: string | undefined } | undefined;
+  /** Revision of the cluster-wide configuration that the files of PostgreSQL reflect. */
+  appliedConfig: number | undefined;
   isBootstrapping: boolean;
   /** Keep-alives move the fence's deadline: PostgreSQL is, or is about to become, a primary. */
   isGuarding: boolean;
@@ -75,6 +77,7 @@ export function freshState(now: number): AgentState {
     statusAt: Number.NEGATIVE_INFINITY,
     receivedTimeline: 0,
     configured: undefined,
+    appliedConfig: undefined,
     isBootstrapping: false,
     isGuarding: false,
     rewindsInVain: 0,

@@ -13,8 +13,16 @@ export function statusDocument(ctx: AgentContext): Readonly<Record<string, unkno
     state: memberState(ctx),
     ...(isLive ? { postmaster_start_time: status.postmasterStartTime } : {}),
     role: memberRole(ctx),
-    ...(isLive ? { server_version: status.serverVersion, xlog: xlogDocument(ctx), timeline: localServer(state).timeline } : {}),
-    ...(isLive && status.inRecovery && status.replicationState !== undefined ? { replication_state: status.replicationState } : {}),
+    ...(isLive
+      ? {
+          server_version: status.serverVersion,
+          xlog: xlogDocument(ctx),
+          timeline: localServer(state).timeline,
+        }
+      : {}),
+    ...(isLive && status.inRecovery && status.replicationState !== undefined
+      ? { replication_state: status.replicationState }
+      : {}),
     ...(isLive && status.standbys.length > 0
       ? {
           replication: status.standbys.map((standby) => ({
@@ -26,18 +34,26 @@ export function statusDocument(ctx: AgentContext): Readonly<Record<string, unkno
       : {}),
     ...(view.leader === undefined ? { cluster_unlocked: true } : {}),
     ...(state.contactWallAt === undefined ? {} : { dcs_last_seen: Math.floor(state.contactWallAt / 1000) }),
-    ...(state.inspection?.control === undefined ? {} : { database_system_identifier: state.inspection.control.systemId }),
+    ...(state.inspection?.control === undefined
+      ? {}
+      : { database_system_identifier: state.inspection.control.systemId }),
     tags: ctx.tags,
     ...(isLive && status.pendingRestart.length > 0 ? { pending_restart: true } : {}),
     patroni: { version: FEATURE_LEVEL, scope: config.scope, name: config.name },
-    ...(state.decision === undefined ? {} : { matriarch: { action: state.decision.action.do, because: state.decision.because } }),
+    ...(state.decision === undefined
+      ? {}
+      : { matriarch: { action: state.decision.action.do, because: state.decision.because } }),
   };
 }
 
 function xlogDocument(ctx: AgentContext): Readonly<Record<string, unknown>> {
   const { status } = ctx.state;
   if (status?.inRecovery !== true) return { location: status?.flushLsn };
-  return { received_location: status.receiveLsn ?? status.replayLsn, replayed_location: status.replayLsn, paused: status.replayPaused };
+  return {
+    received_location: status.receiveLsn ?? status.replayLsn,
+    replayed_location: status.replayLsn,
+    paused: status.replayPaused,
+  };
 }
 
 /** `GET /cluster`. */
@@ -49,11 +65,21 @@ export function clusterDocument(view: ClusterView, scope: string): Readonly<Reco
     scope,
     ...(failover?.scheduledAt === undefined
       ? {}
-      : { scheduled_switchover: { at: failover.scheduledAt, from: failover.leader, ...(failover.candidate === undefined ? {} : { to: failover.candidate }) } }),
+      : {
+          scheduled_switchover: {
+            at: failover.scheduledAt,
+            from: failover.leader,
+            ...(failover.candidate === undefined ? {} : { to: failover.candidate }),
+          },
+        }),
   };
 }
 
-function memberDocument(member: Member, view: ClusterView, leader: Member | undefined): Readonly<Record<string, unknown>> {
+function memberDocument(
+  member: Member,
+  view: ClusterView,
+  leader: Member | undefined,
+): Readonly<Record<string, unknown>> {
   const isLeader = member.name === view.leader;
   const end = Math.max(leader?.lsn ?? 0, view.optime ?? 0);
   return {
@@ -65,7 +91,9 @@ function memberDocument(member: Member, view: ClusterView, leader: Member | unde
     port: member.port,
     ...(member.timeline === undefined ? {} : { timeline: member.timeline }),
     ...(Object.keys(member.tags).length === 0 ? {} : { tags: member.tags }),
-    ...(isLeader && hasPrimaryRole(member) ? {} : { lag: member.lsn === undefined || end === 0 ? 'unknown' : Math.max(0, end - member.lsn) }),
+    ...(isLeader && hasPrimaryRole(member)
+      ? {}
+      : { lag: member.lsn === undefined || end === 0 ? 'unknown' : Math.max(0, end - member.lsn) }),
   };
 }
 

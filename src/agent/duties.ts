@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe } from '../base/index.ts';
 import type { Write } from '../dcs/index.ts';
-import { quoteIdentifier, slotNameOf } from '../postgres/index.ts';
+import { slotNameOf } from '../postgres/index.ts';
 import type { HistoryEntry } from '../topology/index.ts';
 import type { AgentContext } from './context.ts';
 import { moveEtcdLeader } from './etcd-leader.ts';
@@ -64,7 +64,8 @@ export class Duties {
   async #lead(): Promise<void> {
     const { state } = this.#ctx;
     await this.#attempt('slots', () => this.#slots());
-    if (state.view.systemId === undefined || state.view.systemId === '') await this.#attempt('initialize', () => this.#initialize());
+    if (state.view.systemId === undefined || state.view.systemId === '')
+      await this.#attempt('initialize', () => this.#initialize());
     await this.#attempt('status', () => this.#status());
     await this.#attempt('config', () => this.#config());
     await this.#attempt('history', () => this.#history());
@@ -112,7 +113,9 @@ export class Duties {
   async #dropMemberSlots(): Promise<void> {
     const { state, pg, log } = this.#ctx;
     const ours = new Set([...state.view.members.keys()].map((name) => slotNameOf(name)));
-    const drop = (state.status?.slots ?? []).filter((slot) => slot.type === 'physical' && !slot.active && ours.has(slot.name)).map((slot) => slot.name);
+    const drop = (state.status?.slots ?? [])
+      .filter((slot) => slot.type === 'physical' && !slot.active && ours.has(slot.name))
+      .map((slot) => slot.name);
     if (drop.length === 0) return;
     const changed = await pg.ensureSlots({ ensure: [], drop });
     log.info('slots-changed', changed);
@@ -143,7 +146,13 @@ export class Duties {
     const { state, layout, config, dcs, log } = this.#ctx;
     const present = state.view.entries.get(layout.config);
     if (present !== undefined && present.value !== '') return;
-    const first = { ttl: 30, loop_wait: 10, retry_timeout: 10, maximum_lag_on_failover: 1_048_576, ...config.bootstrap.dcs };
+    const first = {
+      ttl: 30,
+      loop_wait: 10,
+      retry_timeout: 10,
+      maximum_lag_on_failover: 1_048_576,
+      ...config.bootstrap.dcs,
+    };
     const result = await dcs.transact(
       {
         when: [
@@ -173,8 +182,17 @@ export class Duties {
       const fresh = { at: isLast ? at : undefined, newLeader: isLast ? config.name : undefined };
       return { ...ended, ...(before === undefined ? fresh : { at: before.at, newLeader: before.newLeader }) };
     });
-    const value = JSON.stringify(lines.map((line) => [line.timeline, line.lsn, line.reason, ...(line.at === undefined ? [] : [line.at]), ...(line.newLeader === undefined ? [] : [line.newLeader])]));
-    if (await this.#putAsLeader([{ op: 'put', key: layout.history, value }])) log.info('history-written', { timeline });
+    const value = JSON.stringify(
+      lines.map((line) => [
+        line.timeline,
+        line.lsn,
+        line.reason,
+        ...(line.at === undefined ? [] : [line.at]),
+        ...(line.newLeader === undefined ? [] : [line.newLeader]),
+      ]),
+    );
+    if (await this.#putAsLeader([{ op: 'put', key: layout.history, value }]))
+      log.info('history-written', { timeline });
   }
 
   /** pg_rewind reads our timeline from the control file, which only a checkpoint updates. Beside everything else: it may take long. */
@@ -206,7 +224,7 @@ export class Duties {
     if (known === undefined) {
       const value = JSON.stringify({ username: ROUTER_ROLE, password });
       if (!(await this.#putAsLeader([{ op: 'put', key: layout.routerCredential, value }]))) return;
-      log.info('router-credential-written', { role: quoteIdentifier(ROUTER_ROLE) });
+      log.info('router-credential-written', { username: ROUTER_ROLE });
     }
     this.#termDone = term;
   }

@@ -16,7 +16,9 @@ export async function moveEtcdLeader(ctx: AgentContext): Promise<void> {
   const isHere = (urls: readonly string[]): boolean => urls.some((url) => hostOf(url) === ownHost);
   const leader = members.find((member) => member.isLeader);
   if (leader === undefined || !isHere(leader.clientUrls)) return;
-  const target = members.find((member) => member.id !== leader.id && member.clientUrls.length > 0 && !isHere(member.clientUrls));
+  const target = members.find(
+    (member) => member.id !== leader.id && member.clientUrls.length > 0 && !isHere(member.clientUrls),
+  );
   if (target === undefined) return;
   try {
     await dcs.moveLeader(target.id, { timeoutMs: CALL_MS });

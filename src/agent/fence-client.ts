@@ -9,8 +9,22 @@ import { connect, type Socket } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { type Deferred, deferred, describe, type Log, MatriarchError, pause, withDeadline } from '../base/index.ts';
-import { type FenceAnswer, type FenceArguments, type FenceRequest, parseLine, splitLines } from './fence-protocol.ts';
+import {
+  type Deferred,
+  deferred,
+  describe,
+  type Log,
+  MatriarchError,
+  pause,
+  withDeadline,
+} from '../base/index.ts';
+import {
+  type FenceAnswer,
+  type FenceArguments,
+  type FenceRequest,
+  parseLine,
+  splitLines,
+} from './fence-protocol.ts';
 
 const READY_MS = 3000;
 const ANSWER_MS = 500;
@@ -25,7 +39,10 @@ export interface FenceClientOptions {
   readonly log: Log;
 }
 
-type Question = { readonly type: 'arm'; readonly deadline: number } | { readonly type: 'disarm' } | { readonly type: 'state' };
+type Question =
+  | { readonly type: 'arm'; readonly deadline: number }
+  | { readonly type: 'disarm' }
+  | { readonly type: 'state' };
 
 export class FenceClient {
   readonly #options: FenceClientOptions;
@@ -57,7 +74,8 @@ export class FenceClient {
   async arm(deadline: number): Promise<void> {
     await this.ensure();
     const answer = await this.#ask({ type: 'arm', deadline });
-    if (answer.state !== 'armed') throw new MatriarchError('fence-unavailable', `the fence is ${answer.state}, not armed`);
+    if (answer.state !== 'armed')
+      throw new MatriarchError('fence-unavailable', `the fence is ${answer.state}, not armed`);
   }
 
   /** PostgreSQL is no primary any more. A fence that is gone guards nothing, which is as good. */
@@ -91,12 +109,17 @@ export class FenceClient {
       if (await this.#connect(path)) return;
       if (exit !== undefined) break;
     }
-    throw new MatriarchError('fence-unavailable', `the fence process did not come up: ${exit ?? 'no answer'}`);
+    throw new MatriarchError(
+      'fence-unavailable',
+      `the fence process did not come up: ${exit ?? 'no answer'}`,
+    );
   }
 
   #path(): string {
     const beside = join(dirname(this.#options.dataDir), `${basename(this.#options.dataDir)}.fence.sock`);
-    return Buffer.byteLength(beside) <= SOCKET_PATH_BYTES_MAX ? beside : join(this.#options.socketDir, '.matriarch-fence.sock');
+    return Buffer.byteLength(beside) <= SOCKET_PATH_BYTES_MAX
+      ? beside
+      : join(this.#options.socketDir, '.matriarch-fence.sock');
   }
 
   async #spawn(socket: string): Promise<ChildProcess> {
@@ -105,10 +128,14 @@ export class FenceClient {
     const logFile = await open(`${this.#options.dataDir}.fence.log`, 'a', 0o600);
     try {
       const entry = fileURLToPath(new URL('./fence-process.js', import.meta.url));
-      const child = spawn(execPath, [`--max-old-space-size=${HEAP_MB}`, '--max-semi-space-size=1', '--jitless', entry, JSON.stringify(args)], {
-        detached: true,
-        stdio: ['ignore', 'ignore', logFile.fd],
-      });
+      const child = spawn(
+        execPath,
+        [`--max-old-space-size=${HEAP_MB}`, '--max-semi-space-size=1', entry, JSON.stringify(args)],
+        {
+          detached: true,
+          stdio: ['ignore', 'ignore', logFile.fd],
+        },
+      );
       child.unref();
       this.#options.log.info('fence-started', { pid: child.pid, socket });
       return child;
@@ -139,10 +166,13 @@ export class FenceClient {
       rest = split.rest;
       for (const line of split.lines) this.#onAnswer(line);
     });
-    socket.on('error', (cause) => this.#options.log.warn('fence-connection-error', { cause: describe(cause) }));
+    socket.on('error', (cause) =>
+      this.#options.log.warn('fence-connection-error', { cause: describe(cause) }),
+    );
     socket.on('close', () => {
       if (this.#socket === socket) this.#socket = undefined;
-      for (const wait of this.#waiting.values()) wait.reject(new MatriarchError('fence-unavailable', 'the fence process is gone'));
+      for (const wait of this.#waiting.values())
+        wait.reject(new MatriarchError('fence-unavailable', 'the fence process is gone'));
       this.#waiting.clear();
     });
   }
@@ -153,12 +183,15 @@ export class FenceClient {
     if (typeof id !== 'number' || typeof pid !== 'number') return;
     if (state !== 'idle' && state !== 'armed' && state !== 'striking') return;
     this.#deadline = typeof deadline === 'number' ? deadline : undefined;
-    this.#waiting.get(id)?.resolve(typeof deadline === 'number' ? { id, state, pid, deadline } : { id, state, pid });
+    this.#waiting
+      .get(id)
+      ?.resolve(typeof deadline === 'number' ? { id, state, pid, deadline } : { id, state, pid });
   }
 
   async #ask(question: Question): Promise<FenceAnswer> {
     const socket = this.#socket;
-    if (socket === undefined) throw new MatriarchError('fence-unavailable', 'the fence process is not connected');
+    if (socket === undefined)
+      throw new MatriarchError('fence-unavailable', 'the fence process is not connected');
     const id = this.#nextId;
     this.#nextId += 1;
     const request: FenceRequest = { id, ...question };

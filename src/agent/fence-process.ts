@@ -7,14 +7,16 @@
  */
 import { chmodSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { type Blow, type FenceEvent, type FenceState, idleFence, stepFence } from '../ha/fence.ts';
+import { type Blow, type FenceEvent, type FenceState, idleFence, stepFence } from '../ha/index.ts';
 import { type FenceAnswer, type FenceArguments, parseLine, splitLines } from './fence-protocol.ts';
 import { postmasterPid, serverPids } from './server-processes.ts';
 
 const LONELY_MS = 2000;
 const now = (): number => Number(process.hrtime.bigint() / 1000n) / 1000;
 const say = (event: string, fields: object): void => {
-  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), event, pid: process.pid, ...fields })}\n`);
+  process.stderr.write(
+    `${JSON.stringify({ time: new Date().toISOString(), event, pid: process.pid, ...fields })}\n`,
+  );
 };
 
 const args = readArguments(process.argv[2]);
@@ -26,7 +28,8 @@ let lonelySince = now();
 function readArguments(text: string | undefined): FenceArguments {
   const json = parseLine(text ?? '');
   const { socket, dataDir, marginMs } = json ?? {};
-  if (typeof socket === 'string' && typeof dataDir === 'string' && typeof marginMs === 'number') return { socket, dataDir, marginMs };
+  if (typeof socket === 'string' && typeof dataDir === 'string' && typeof marginMs === 'number')
+    return { socket, dataDir, marginMs };
   throw new Error('usage: fence-process {"socket":…,"dataDir":…,"marginMs":…}');
 }
 
@@ -37,7 +40,8 @@ function step(event: FenceEvent): void {
   if (next.blow !== undefined) strike(next.blow);
   clearTimeout(timer);
   if (state.is === 'striking') timer = setTimeout(lookAndTick, 20);
-  else if (next.wakeAt !== undefined) timer = setTimeout(() => step({ type: 'tick' }), Math.max(0, Math.ceil(next.wakeAt - now())));
+  else if (next.wakeAt !== undefined)
+    timer = setTimeout(() => step({ type: 'tick' }), Math.max(0, Math.ceil(next.wakeAt - now())));
 }
 
 function lookAndTick(): void {
@@ -127,5 +131,6 @@ const lonely = setInterval(() => {
   server.close();
 }, 500);
 // A terminal's Ctrl-C or a service manager's SIGTERM to the group must not take the guard away before PostgreSQL is down.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => say('fence-signal-ignored', { signal }));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => say('fence-signal-ignored', { signal }));
 listen(server);

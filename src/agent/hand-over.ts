@@ -19,7 +19,9 @@ const POLL_MS = 20;
 export async function handOver(ctx: AgentContext, job: JobContext, candidate: string): Promise<void> {
   const { pg, log, keeper } = ctx;
   // Before, while sessions still work: the shutdown checkpoint then has little to write.
-  await pg.checkpoint({ deadlineMs: CHECKPOINT_MS }).catch((cause: unknown) => log.warn('checkpoint-before-hand-over-failed', { cause: describe(cause) }));
+  await pg
+    .checkpoint({ deadlineMs: CHECKPOINT_MS })
+    .catch((cause: unknown) => log.warn('checkpoint-before-hand-over-failed', { cause: describe(cause) }));
   if (!job.isCurrent() || !keeper.isSafe(0)) return;
   const lsn = await stopForGood(ctx);
   if (!job.isCurrent()) return;
@@ -30,17 +32,30 @@ export async function handOver(ctx: AgentContext, job: JobContext, candidate: st
   log.error('hand-over-failed', { candidate, lsn, because: 'the candidate has not confirmed the last WAL' });
   await clearRequest(ctx);
   if (keeper.isSafe(500)) await startAsPrimary(ctx, job);
-  throw new MatriarchError('hand-over-failed', `${candidate} did not confirm the last WAL position in ${PROOF_MS} ms; this member leads on`);
+  throw new MatriarchError(
+    'hand-over-failed',
+    `${candidate} did not confirm the last WAL position in ${PROOF_MS} ms; this member leads on`,
+  );
 }
 
 /** The agent ends: leadership goes to whoever has everything; if nobody has, the key goes anyway once PostgreSQL is stopped. */
 export async function leaveInOrder(ctx: AgentContext): Promise<void> {
   const { keeper, log, config, state } = ctx;
   const isLeading = keeper.isHolder;
-  const others = [...state.view.members.values()].filter((member) => member.name !== config.name && member.state === 'running');
+  const others = [...state.view.members.values()].filter(
+    (member) => member.name !== config.name && member.state === 'running',
+  );
   const lsn = await stopForGood(ctx);
   if (!isLeading) return;
-  const next = lsn === undefined ? undefined : await hasReceived(ctx, others.map((member) => member.name), lsn, others.length === 0 ? 0 : 2000);
+  const next =
+    lsn === undefined
+      ? undefined
+      : await hasReceived(
+          ctx,
+          others.map((member) => member.name),
+          lsn,
+          others.length === 0 ? 0 : 2000,
+        );
   log.info('leaving-as-leader', { lsn, confirmedBy: next });
   await giveAway(ctx, lsn);
 }
@@ -54,13 +69,22 @@ async function stopForGood(ctx: AgentContext): Promise<number | undefined> {
 }
 
 /** The first of `names` that says it has received WAL beyond `lsn`, where our last record begins. */
-async function hasReceived(ctx: AgentContext, names: readonly string[], lsn: number, withinMs: number): Promise<string | undefined> {
+async function hasReceived(
+  ctx: AgentContext,
+  names: readonly string[],
+  lsn: number,
+  withinMs: number,
+): Promise<string | undefined> {
   const { clock, peers, state } = ctx;
   const until = clock.now() + withinMs;
   while (clock.now() < until) {
-    const members = names.map((name) => state.view.members.get(name)).filter((member) => member !== undefined);
+    const members = names
+      .map((name) => state.view.members.get(name))
+      .filter((member) => member !== undefined);
     const answers = await Promise.all(members.map((member) => peers.askOne(member)));
-    const found = answers.find((answer) => answer?.lsn !== undefined && answer.lsn > lsn && answer.role === 'standby');
+    const found = answers.find(
+      (answer) => answer?.lsn !== undefined && answer.lsn > lsn && answer.role === 'standby',
+    );
     if (found !== undefined) return found.name;
     await pause(POLL_MS);
   }
@@ -74,7 +98,10 @@ async function giveAway(ctx: AgentContext, lsn: number | undefined): Promise<voi
     const value = renderStatus(state.view.entries.get(layout.status)?.value, lsn);
     try {
       await dcs.transact(
-        { when: [{ key: layout.leader, is: 'value', value: config.name }], then: [{ op: 'put', key: layout.status, value }] },
+        {
+          when: [{ key: layout.leader, is: 'value', value: config.name }],
+          then: [{ op: 'put', key: layout.status, value }],
+        },
         { timeoutMs: 1000 },
       );
     } catch (cause) {

@@ -27,12 +27,22 @@ interface Failures {
 }
 
 export class Jobs {
-  readonly #deps: { readonly clock: Clock; readonly log: Log; readonly onEnd: () => void; readonly random: () => number };
+  readonly #deps: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly onEnd: () => void;
+    readonly random: () => number;
+  };
   #epoch = 0;
   #running: (RunningJob & { readonly abort: AbortController; readonly done: Promise<void> }) | undefined;
   #failures: Failures | undefined;
 
-  constructor(deps: { readonly clock: Clock; readonly log: Log; readonly onEnd: () => void; readonly random: () => number }) {
+  constructor(deps: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly onEnd: () => void;
+    readonly random: () => number;
+  }) {
     this.#deps = deps;
   }
 
@@ -86,7 +96,13 @@ export class Jobs {
       const count = this.failuresOf(kind) + 1;
       const waitMs = backoffMs(count - 1, { firstMs: 500, maxMs: 15_000 }, this.#deps.random());
       this.#failures = { kind, count, retryAt: clock.now() + waitMs };
-      log.error('job-failed', { job: kind, epoch, count, retryInMs: Math.round(waitMs), cause: describe(cause) });
+      log.error('job-failed', {
+        job: kind,
+        epoch,
+        count,
+        retryInMs: Math.round(waitMs),
+        cause: describe(cause),
+      });
     }
     this.#running = undefined;
     this.#deps.onEnd();

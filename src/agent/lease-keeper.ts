@@ -62,7 +62,9 @@ export class LeaseKeeper {
 
   /** Holder, with time left. */
   isSafe(atLeastMs: number): boolean {
-    return this.isHolder && this.#lease !== undefined && this.#options.clock.now() + atLeastMs < this.deadline;
+    return (
+      this.isHolder && this.#lease !== undefined && this.#options.clock.now() + atLeastMs < this.deadline
+    );
   }
 
   /** Grants and keeps alive until `signal` aborts. */
@@ -82,7 +84,8 @@ export class LeaseKeeper {
     const { name, clock } = this.#options;
     const isFresh = view.revision > 0 && clock.now() - contactAt < CONTACT_AGE_MAX_MS;
     if (this.#holdsSince !== undefined) {
-      if (view.revision >= this.#holdsSince && view.leader !== name) this.#lose('the view names another holder, or none');
+      if (view.revision >= this.#holdsSince && view.leader !== name)
+        this.#lose('the view names another holder, or none');
       else if (clock.now() < this.deadline) return { is: 'mine', deadline: this.deadline };
       else return { is: 'unknown', deadline: this.deadline };
     }
@@ -133,9 +136,11 @@ export class LeaseKeeper {
     const lease = this.#lease;
     try {
       const entry = await dcs.get(layout.leader, { timeoutMs: CALL_MS });
-      const isOurs = entry !== undefined && entry.value === name && lease !== undefined && entry.lease === lease;
+      const isOurs =
+        entry !== undefined && entry.value === name && lease !== undefined && entry.lease === lease;
       if (isOurs && this.#holdsSince === undefined) this.#hold(entry.modRevision);
-      if (!isOurs && this.#holdsSince !== undefined) this.#lose('a linearizable read shows another holder, or none');
+      if (!isOurs && this.#holdsSince !== undefined)
+        this.#lose('a linearizable read shows another holder, or none');
       return isOurs;
     } catch (cause) {
       log.warn('leader-key-unverified', { cause: describe(cause) });
@@ -148,7 +153,10 @@ export class LeaseKeeper {
     const { dcs, layout, name, log } = this.#options;
     try {
       const result = await dcs.transact(
-        { when: [{ key: layout.leader, is: 'value', value: name }], then: [{ op: 'delete', key: layout.leader }] },
+        {
+          when: [{ key: layout.leader, is: 'value', value: name }],
+          then: [{ op: 'delete', key: layout.leader }],
+        },
         { timeoutMs: CALL_MS },
       );
       this.#holdsSince = undefined;

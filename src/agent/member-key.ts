@@ -2,6 +2,7 @@
  * Our own member key: what the cluster and every router know of us. Rewritten only when its text or the lease changed.
  * `role` says what PostgreSQL is, never what we hope to become: routers write to whoever says `primary` here.
  */
+import { unreachable } from '../base/index.ts';
 import type { MemberJson, MemberRole, MemberState } from '../topology/index.ts';
 import { FEATURE_LEVEL, renderMember } from '../topology/index.ts';
 import type { AgentContext } from './context.ts';
@@ -31,7 +32,9 @@ export function memberJson(ctx: AgentContext): MemberJson {
           ...(status.replicationState === undefined ? {} : { replication_state: status.replicationState }),
         }
       : {}),
-    ...(isLive && !status.inRecovery && status.checkpointTimeline < status.timeline ? { checkpoint_after_promote: false } : {}),
+    ...(isLive && !status.inRecovery && status.checkpointTimeline < status.timeline
+      ? { checkpoint_after_promote: false }
+      : {}),
     ...(isLive && status.pendingRestart.length > 0 ? { pending_restart: true } : {}),
   };
 }
@@ -55,7 +58,8 @@ export function memberState(ctx: AgentContext): MemberState {
     case undefined:
       break;
   }
-  switch (localServer(state).process) {
+  const local = localServer(state);
+  switch (local.process) {
     case 'running':
       return 'running';
     case 'starting':
@@ -63,15 +67,18 @@ export function memberState(ctx: AgentContext): MemberState {
     case 'stopping':
       return 'stopping';
     case 'stopped':
-      return localServer(state).crashed ? 'crashed' : 'stopped';
+      return local.crashed ? 'crashed' : 'stopped';
   }
+  return unreachable(local.process);
 }
 
 export function memberRole(ctx: AgentContext): MemberRole {
   const local = localServer(ctx.state);
   if (local.data !== 'whole') return 'uninitialized';
   if (local.process === 'running' && local.role === 'primary') return 'primary';
-  return local.role === 'primary' && local.process === 'stopped' && !ctx.keeper.isHolder ? 'demoted' : 'replica';
+  return local.role === 'primary' && local.process === 'stopped' && !ctx.keeper.isHolder
+    ? 'demoted'
+    : 'replica';
 }
 
 /** Writes the key where it differs from what we wrote last. */

@@ -4,8 +4,18 @@
  */
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe } from '../base/index.ts';
-import type { ClusterFacts, DataDirectory, LeaderFacts, LocalServer, Lock, Observation, PeerAnswer, ServerProcess, ServerRole } from '../ha/index.ts';
+import { describe, unreachable } from '../base/index.ts';
+import type {
+  ClusterFacts,
+  DataDirectory,
+  LeaderFacts,
+  LocalServer,
+  Lock,
+  Observation,
+  PeerAnswer,
+  ServerProcess,
+  ServerRole,
+} from '../ha/index.ts';
 import { type Inspection, needsRewind, positionOf, type LocalPosition } from '../postgres/index.ts';
 import { primaryOf } from '../topology/index.ts';
 import { type AgentContext, type AgentState, clusterNumber, upstreamOf } from './context.ts';
@@ -13,7 +23,8 @@ import { cityOf, standingOf } from './peers.ts';
 
 const STATUS_MS = 500;
 const HISTORY_MS = 1000;
-const STEP_DOWN_MS = 600;
+/** The agent steps down this long before its fence would strike, so that a fast stop is tried first. */
+export const STEP_DOWN_MS = 600;
 const MAXIMUM_LAG_BYTES = 1024 * 1024;
 
 /** Refreshes what is known of our own server: files, processes, and (if it takes connections) what it says. */
@@ -56,7 +67,10 @@ export async function refreshStatus(ctx: AgentContext, deadlineMs: number): Prom
 }
 
 /** The observation of this cycle; `peers` if they were asked in it. */
-export async function observe(ctx: AgentContext, peers: readonly PeerAnswer[] | undefined): Promise<Observation> {
+export async function observe(
+  ctx: AgentContext,
+  peers: readonly PeerAnswer[] | undefined,
+): Promise<Observation> {
   const { state, keeper, clock, config, jobs } = ctx;
   const local = localServer(state);
   const lock = lockOf(local);
@@ -83,7 +97,9 @@ export async function observe(ctx: AgentContext, peers: readonly PeerAnswer[] | 
     if (seen.process === 'stopped' || seen.role === 'standby') keeper.forgetLoss();
     const found = keeper.lock(state.view, state.contactAt);
     // A fence from our earlier life still protects the PostgreSQL that we adopt.
-    return found.is === 'unknown' && found.deadline === undefined ? { ...found, deadline: ctx.fence.deadline } : found;
+    return found.is === 'unknown' && found.deadline === undefined
+      ? { ...found, deadline: ctx.fence.deadline }
+      : found;
   }
 }
 
@@ -97,7 +113,8 @@ export function localServer(state: AgentState): LocalServer {
   const isLive = process === 'running' && status !== undefined;
   const standbyLsn = Math.max(status?.receiveLsn ?? 0, status?.replayLsn ?? 0);
   const liveLsn = status?.inRecovery === true ? standbyLsn || undefined : status?.flushLsn;
-  const liveTimeline = status?.inRecovery === true ? Math.max(status.timeline, state.receivedTimeline) : status?.timeline;
+  const liveTimeline =
+    status?.inRecovery === true ? Math.max(status.timeline, state.receivedTimeline) : status?.timeline;
   return {
     data: dataOf(inspection),
     process,
@@ -112,7 +129,8 @@ export function localServer(state: AgentState): LocalServer {
 }
 
 function dataOf(inspection: Inspection | undefined): DataDirectory {
-  switch (inspection?.data.kind) {
+  const kind = inspection?.data.kind;
+  switch (kind) {
     case 'absent':
     case 'empty':
       return 'empty';
@@ -124,10 +142,12 @@ function dataOf(inspection: Inspection | undefined): DataDirectory {
     case undefined:
       return 'unreadable';
   }
+  return unreachable(kind);
 }
 
 function processOf(inspection: Inspection | undefined): ServerProcess {
-  switch (inspection?.postmaster.kind) {
+  const kind = inspection?.postmaster.kind;
+  switch (kind) {
     case 'accepting':
       return 'running';
     case 'starting':
@@ -139,11 +159,17 @@ function processOf(inspection: Inspection | undefined): ServerProcess {
     case undefined:
       return 'stopped';
   }
+  return unreachable(kind);
 }
 
-/** Running: as it says. Otherwise as its files say: with standby.signal it will come up as a standby, else as a primary. */
+/**
+ * Running: as it says; while it has said nothing, standby.signal proves a standby (PostgreSQL removes the file before it
+ * takes its first write). Otherwise as its files say: with standby.signal it will come up as a standby, else as a primary.
+ */
 function roleOf(state: AgentState, process: ServerProcess): ServerRole {
-  if (process === 'running') return state.status === undefined ? 'unknown' : state.status.inRecovery ? 'standby' : 'primary';
+  if (process === 'running' && state.status !== undefined)
+    return state.status.inRecovery ? 'standby' : 'primary';
+  if (process === 'running') return state.hasStandbySignal ? 'standby' : 'unknown';
   if (state.inspection?.control === undefined) return 'unknown';
   if (process === 'stopping' && state.status?.inRecovery === false) return 'primary';
   return state.hasStandbySignal ? 'standby' : 'primary';
@@ -180,12 +206,18 @@ async function leaderFacts(ctx: AgentContext, local: LocalServer, name: string):
   return {
     name,
     isUsable,
-    hasCheckpointed: !/"checkpoint_after_promote":\s*false/.test(view.entries.get(ctx.layout.member(name))?.value ?? ''),
+    hasCheckpointed: !/"checkpoint_after_promote":\s*false/.test(
+      view.entries.get(ctx.layout.member(name))?.value ?? '',
+    ),
     divergence: isUsable && isInQuestion ? await divergence(ctx, local, name) : 'unknown',
   };
 }
 
-async function divergence(ctx: AgentContext, local: LocalServer, name: string): Promise<LeaderFacts['divergence']> {
+async function divergence(
+  ctx: AgentContext,
+  local: LocalServer,
+  name: string,
+): Promise<LeaderFacts['divergence']> {
   const upstream = upstreamOf(ctx, name);
   const position = localPosition(ctx.state, local);
   if (upstream === undefined || position === undefined) return 'unknown';
@@ -193,7 +225,8 @@ async function divergence(ctx: AgentContext, local: LocalServer, name: string): 
     const leader = await ctx.pg.timelineHistory(upstream, { deadlineMs: HISTORY_MS });
     if (leader.inRecovery) return 'unknown';
     const need = needsRewind(position, leader);
-    if (need.needed) ctx.log.warn('diverged-from-leader', { leader: name, because: need.because, ...position });
+    if (need.needed)
+      ctx.log.warn('diverged-from-leader', { leader: name, because: need.because, ...position });
     return need.needed ? 'diverged' : 'none';
   } catch (cause) {
     ctx.log.warn('leader-history-unknown', { leader: name, cause: describe(cause) });

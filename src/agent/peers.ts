@@ -15,7 +15,9 @@ export class PeerClient {
 
   /** All members but `self`, as they answer now. */
   async ask(view: ClusterView, self: string, formerCity: string | undefined): Promise<readonly PeerAnswer[]> {
-    const others = [...view.members.values()].filter((member) => member.name !== self && member.apiUrl !== '');
+    const others = [...view.members.values()].filter(
+      (member) => member.name !== self && member.apiUrl !== '',
+    );
     const answers = await Promise.all(others.map((member) => this.askOne(member, formerCity)));
     return answers.filter((answer) => answer !== undefined);
   }
@@ -49,7 +51,11 @@ export function cityOf(view: ClusterView, name: string | undefined): string | un
 }
 
 /** The tags that rank a member. `nofailover` and priority 0 mean the same; a priority defaults to 1, as Patroni's does. */
-export function standingOf(name: string, tags: Readonly<Record<string, unknown>>, formerCity: string | undefined) {
+export function standingOf(
+  name: string,
+  tags: Readonly<Record<string, unknown>>,
+  formerCity: string | undefined,
+) {
   const priority = Number(tags['failover_priority'] ?? 1);
   return {
     name,
@@ -62,7 +68,9 @@ export function standingOf(name: string, tags: Readonly<Record<string, unknown>>
 function readAnswer(member: Member, json: unknown, formerCity: string | undefined): PeerAnswer | undefined {
   if (!isRecord(json)) return undefined;
   const xlog = isRecord(json['xlog']) ? json['xlog'] : {};
-  const positions = [xlog['location'], xlog['received_location'], xlog['replayed_location']].filter((value) => typeof value === 'number');
+  const positions = [xlog['location'], xlog['received_location'], xlog['replayed_location']].filter(
+    (value) => typeof value === 'number',
+  );
   return {
     ...standingOf(member.name, member.tags, formerCity),
     isRunning: json['state'] === 'running',

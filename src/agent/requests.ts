@@ -13,5 +13,9 @@ export async function clearRequest(ctx: AgentContext): Promise<void> {
     },
     { timeoutMs: 1000 },
   );
-  log.info('request-cleared', { leader: request.leader, candidate: request.candidate, outcome: result.outcome });
+  log.info('request-cleared', {
+    leader: request.leader,
+    candidate: request.candidate,
+    outcome: result.outcome,
+  });
 }

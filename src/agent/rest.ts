@@ -20,9 +20,23 @@ export function restApi(ctx: AgentContext): Hono {
     return c.json(statusDocument(ctx));
   });
   app.get('/cluster', (c) => c.json(clusterDocument(ctx.state.view, ctx.config.scope)));
-  app.get('/history', (c) => c.json(ctx.state.view.history.map((entry) => [entry.timeline, entry.lsn, entry.reason, entry.at, entry.newLeader])));
-  app.get('/config', (c) => (ctx.state.view.config === undefined ? c.body(null, 502) : c.json(ctx.state.view.config.value)));
-  app.get('/metrics', async (c) => c.body(await renderMetrics(samples(ctx)), 200, { 'content-type': METRICS_CONTENT_TYPE }));
+  app.get('/history', (c) =>
+    c.json(
+      ctx.state.view.history.map((entry) => [
+        entry.timeline,
+        entry.lsn,
+        entry.reason,
+        entry.at,
+        entry.newLeader,
+      ]),
+    ),
+  );
+  app.get('/config', (c) =>
+    ctx.state.view.config === undefined ? c.body(null, 502) : c.json(ctx.state.view.config.value),
+  );
+  app.get('/metrics', async (c) =>
+    c.body(await renderMetrics(samples(ctx)), 200, { 'content-type': METRICS_CONTENT_TYPE }),
+  );
   app.get('/liveness', (c) => c.body(null, isAlive(ctx) ? 200 : 503));
   app.get('/readiness', (c) => c.body(null, isReady(ctx) ? 200 : 503));
   app.on(['GET', 'OPTIONS'], '*', (c) => {
@@ -61,9 +75,16 @@ function health(ctx: AgentContext, path: string, query: URLSearchParams): boolea
 function isGoodReplica(ctx: AgentContext, query: URLSearchParams): boolean {
   const local = localServer(ctx.state);
   const noloadbalance = ctx.tags['noloadbalance'];
-  if (local.process !== 'running' || local.role !== 'standby' || noloadbalance === true || noloadbalance === 'true') return false;
+  if (
+    local.process !== 'running' ||
+    local.role !== 'standby' ||
+    noloadbalance === true ||
+    noloadbalance === 'true'
+  )
+    return false;
   for (const [key, value] of query) {
-    if (key.startsWith('tag_') && String(ctx.tags[key.slice(4)] ?? '').toLowerCase() !== value.toLowerCase()) return false;
+    if (key.startsWith('tag_') && String(ctx.tags[key.slice(4)] ?? '').toLowerCase() !== value.toLowerCase())
+      return false;
   }
   const wanted = query.get('lag');
   if (wanted === null) return true;
@@ -92,13 +113,18 @@ export function samples(ctx: AgentContext): Sample[] {
   const list: Sample[] = [
     ...processSamples('agent', ctx.version),
     { name: 'matriarch_agent_leader', value: Number(keeper.isHolder) },
-    { name: 'matriarch_agent_lease_remaining_seconds', value: Math.max(0, (keeper.deadline - clock.now()) / 1000) },
+    {
+      name: 'matriarch_agent_lease_remaining_seconds',
+      value: Math.max(0, (keeper.deadline - clock.now()) / 1000),
+    },
     { name: 'matriarch_postgres_running', value: Number(isRunning) },
     { name: 'matriarch_postgres_primary', value: Number(isRunning && local.role === 'primary') },
   ];
-  for (const [outcome, value] of Object.entries(keeper.counts)) list.push({ name: 'matriarch_agent_keep_alives_total', labels: { outcome }, value });
+  for (const [outcome, value] of Object.entries(keeper.counts))
+    list.push({ name: 'matriarch_agent_keep_alives_total', labels: { outcome }, value });
   if (local.timeline !== undefined) list.push({ name: 'matriarch_postgres_timeline', value: local.timeline });
   if (local.lsn !== undefined) list.push({ name: 'matriarch_postgres_wal_position_bytes', value: local.lsn });
-  if (state.status?.replayLsn !== undefined) list.push({ name: 'matriarch_postgres_replay_position_bytes', value: state.status.replayLsn });
+  if (state.status?.replayLsn !== undefined)
+    list.push({ name: 'matriarch_postgres_replay_position_bytes', value: state.status.replayLsn });
   return list;
 }

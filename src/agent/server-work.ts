@@ -9,7 +9,8 @@ import { type AgentContext, upstreamOf } from './context.ts';
 import type { JobContext } from './jobs.ts';
 import { look } from './observe.ts';
 
-const STANDBY_START_MS = 60_000;
+/** A standby that is not consistent by then goes on starting by itself; the loop looks after it. */
+const STANDBY_START_MS = 10_000;
 const PRIMARY_START_MS = 300_000;
 const PROMOTE_MS = 60_000;
 /** A promotion that begins must have this much lease left at the instant of its signal. */
@@ -38,7 +39,10 @@ export async function bootstrap(ctx: AgentContext, job: JobContext): Promise<voi
   } catch (cause) {
     state.isBootstrapping = false;
     await dcs.transact(
-      { when: [{ key: layout.initialize, is: 'value', value: '' }], then: [{ op: 'delete', key: layout.initialize }] },
+      {
+        when: [{ key: layout.initialize, is: 'value', value: '' }],
+        then: [{ op: 'delete', key: layout.initialize }],
+      },
       { timeoutMs: 1000 },
     );
     throw cause;
@@ -64,14 +68,19 @@ export async function rejoin(ctx: AgentContext, job: JobContext, from: string): 
     if (!job.isCurrent()) return;
     if (result.outcome === 'failed') {
       isCloneDue = result.damaged || jobs.failuresOf('rejoin') > 0;
-      if (!isCloneDue) throw new MatriarchError('postgres-rewind-failed', `pg_rewind from ${from}: ${result.because}`);
+      if (!isCloneDue)
+        throw new MatriarchError('postgres-rewind-failed', `pg_rewind from ${from}: ${result.because}`);
     } else {
       state.rewindsInVain += 1;
     }
   }
   if (isCloneDue) {
     const leader = await pg.timelineHistory(upstream, { deadlineMs: 3000 });
-    if (leader.inRecovery) throw new MatriarchError('postgres-unreachable', `${from} is no primary now, so nothing is cloned from it`);
+    if (leader.inRecovery)
+      throw new MatriarchError(
+        'postgres-unreachable',
+        `${from} is no primary now, so nothing is cloned from it`,
+      );
     if (!job.isCurrent()) return;
     log.warn('data-directory-replaced', { from, because: 'rewind did not help' });
     await pg.removeDataDir();
@@ -85,7 +94,11 @@ export async function discardData(ctx: AgentContext): Promise<void> {
   await ctx.pg.removeDataDir();
 }
 
-export async function startAsStandby(ctx: AgentContext, job: JobContext, from: string | undefined): Promise<void> {
+export async function startAsStandby(
+  ctx: AgentContext,
+  job: JobContext,
+  from: string | undefined,
+): Promise<void> {
   if (!job.isCurrent()) return;
   await configure(ctx, 'standby', from);
   ctx.state.receivedTimeline = 0;
@@ -97,7 +110,8 @@ export async function startAsStandby(ctx: AgentContext, job: JobContext, from: s
 export async function startAsPrimary(ctx: AgentContext, job: JobContext): Promise<void> {
   await guard(ctx);
   await configure(ctx, 'primary', undefined);
-  if (!job.isCurrent() || !ctx.keeper.isSafe(PROMOTE_LEASE_MS)) throw notSafe('starting PostgreSQL as a primary');
+  if (!job.isCurrent() || !ctx.keeper.isSafe(PROMOTE_LEASE_MS))
+    throw notSafe('starting PostgreSQL as a primary');
   const result = await ctx.pg.start({ as: 'primary', deadlineMs: PRIMARY_START_MS });
   ctx.log.info('postgres-started', { as: 'primary', outcome: result.outcome });
   await stopUnlessSafe(ctx);
@@ -134,14 +148,21 @@ export async function promote(ctx: AgentContext, job: JobContext): Promise<void>
 /** Stops what may be writing. `immediate` cuts sessions at once; `offline` has a moment for a fast stop. */
 export async function demote(ctx: AgentContext, mode: 'immediate' | 'offline'): Promise<void> {
   const leftMs = Math.max(200, ctx.keeper.deadline - ctx.clock.now());
-  await stopped(ctx, mode === 'offline' ? 'fast' : 'immediate', mode === 'offline' ? Math.min(1000, leftMs) : 1000);
+  await stopped(
+    ctx,
+    mode === 'offline' ? 'fast' : 'immediate',
+    mode === 'offline' ? Math.min(1000, leftMs) : 1000,
+  );
   await unguard(ctx);
 }
 
 /** PostgreSQL is proved to be stopped, or this throws. */
-export async function stopped(ctx: AgentContext, mode: 'fast' | 'immediate', deadlineMs: number): Promise<StopResult> {
+export async function stopped(
+  ctx: AgentContext,
+  mode: 'fast' | 'immediate',
+  deadlineMs: number,
+): Promise<StopResult> {
   const result = await ctx.pg.stop({ mode, deadlineMs });
-  ctx.log.info('postgres-stopped', { mode, ...result });
   if (result.outcome === 'failed') {
     throw new MatriarchError('postgres-stop-failed', `processes survive SIGKILL: ${result.pids.join(', ')}`);
   }
@@ -162,7 +183,11 @@ export async function unguard(ctx: AgentContext): Promise<void> {
 }
 
 /** Writes the configuration files for a role; true if they changed. */
-export async function configure(ctx: AgentContext, as: 'primary' | 'standby', from: string | undefined): Promise<boolean> {
+export async function configure(
+  ctx: AgentContext,
+  as: 'primary' | 'standby',
+  from: string | undefined,
+): Promise<boolean> {
   const upstream = from === undefined ? undefined : upstreamOf(ctx, from);
   const written = await ctx.pg.writeConfig({
     as,
@@ -179,10 +204,13 @@ export function clusterSettings(ctx: AgentContext): Pick<DesiredConfig, 'paramet
   const postgresql = ctx.state.view.config?.value['postgresql'];
   if (typeof postgresql !== 'object' || postgresql === null) return {};
   const { parameters, pg_hba: hba }: { parameters?: unknown; pg_hba?: unknown } = postgresql;
-  const isSetting = (entry: [string, unknown]): entry is [string, string | number | boolean] => ['string', 'number', 'boolean'].includes(typeof entry[1]);
   return {
-    ...(typeof parameters === 'object' && parameters !== null ? { parameters: Object.fromEntries(Object.entries(parameters).filter(isSetting)) } : {}),
-    ...(Array.isArray(hba) && hba.every((line) => typeof line === 'string') && hba.length > 0 ? { pgHba: hba } : {}),
+    ...(typeof parameters === 'object' && parameters !== null
+      ? { parameters: Object.fromEntries(Object.entries(parameters).filter(isSetting)) }
+      : {}),
+    ...(Array.isArray(hba) && hba.every((line) => typeof line === 'string') && hba.length > 0
+      ? { pgHba: hba }
+      : {}),
   };
 }
 
@@ -206,11 +234,18 @@ async function stopUnlessSafe(ctx: AgentContext): Promise<void> {
 function mustReach(ctx: AgentContext, name: string): Upstream {
   assert(name !== ctx.config.name, 'a member is never its own upstream');
   const upstream = upstreamOf(ctx, name);
-  if (upstream === undefined) throw new MatriarchError('postgres-unreachable', `${name} has not published an address`);
+  if (upstream === undefined)
+    throw new MatriarchError('postgres-unreachable', `${name} has not published an address`);
   return upstream;
 }
 
 function notSafe(what: string): MatriarchError {
-  return new MatriarchError('lease-not-held', `not ${what}: the leader key is not certain to be ours for long enough`);
+  return new MatriarchError(
+    'lease-not-held',
+    `not ${what}: the leader key is not certain to be ours for long enough`,
+  );
 }
 
+function isSetting(entry: [string, unknown]): entry is [string, string | number | boolean] {
+  return ['string', 'number', 'boolean'].includes(typeof entry[1]);
+}

@@ -13,6 +13,7 @@
  *  4. Data is thrown away only where it is half-made, or while a usable leader exists to take it from again.
  *  5. Nothing is decided on a silent store but to stop, or to go on as a standby.
  */
+import { unreachable } from '../base/index.ts';
 import type { Lock, Memory, Observation } from './observation.ts';
 import { asCandidate, bestCandidate, mayRace } from './rank.ts';
 import type { Reason } from './reasons.ts';
@@ -60,15 +61,24 @@ export function decide(o: Observation): Decision {
   const memory = remember(o);
   const [action, because] = choose({ ...o, memory });
   const isGivingAway = action.do === 'release' || action.do === 'hand-over';
-  return { action, because, memory: isGivingAway ? { ...memory, standBackUntil: o.now + 2 * o.limits.ttlMs } : memory };
+  return {
+    action,
+    because,
+    memory: isGivingAway ? { ...memory, standBackUntil: o.now + 2 * o.limits.ttlMs } : memory,
+  };
 }
 
 function remember(o: Observation): Memory {
   const { memory, lock, local, cluster } = o;
   const isLeaderless = lock.is === 'none';
   const isCutOff =
-    local.process === 'running' && local.role === 'standby' && !local.streaming && lock.is === 'other' && cluster.leader?.isUsable === true;
-  const isStandingBack = memory.standBackUntil !== undefined && o.now < memory.standBackUntil && lock.is !== 'other';
+    local.process === 'running' &&
+    local.role === 'standby' &&
+    !local.streaming &&
+    lock.is === 'other' &&
+    cluster.leader?.isUsable === true;
+  const isStandingBack =
+    memory.standBackUntil !== undefined && o.now < memory.standBackUntil && lock.is !== 'other';
   return {
     leaderlessSince: isLeaderless ? (memory.leaderlessSince ?? o.now) : undefined,
     notStreamingSince: isCutOff ? (memory.notStreamingSince ?? o.now) : undefined,
@@ -83,7 +93,8 @@ function choose(o: Observation): Choice {
     const stop = whenUnsafeToWrite(o);
     if (stop !== undefined) return stop;
   }
-  if (isForeign(local.systemId, cluster.systemId) && !o.isBootstrapping) return [{ do: 'refuse' }, 'system-id-mismatch'];
+  if (isForeign(local.systemId, cluster.systemId) && !o.isBootstrapping)
+    return [{ do: 'refuse' }, 'system-id-mismatch'];
   switch (local.data) {
     case 'unreadable':
       return holds(o.lock) && local.process === 'stopped'
@@ -96,6 +107,7 @@ function choose(o: Observation): Choice {
     case 'whole':
       return whenWhole(o);
   }
+  return unreachable(local.data);
 }
 
 const holds = (lock: Lock): boolean => lock.is === 'mine' || lock.is === 'named';
@@ -114,7 +126,9 @@ function whenUnsafeToWrite(o: Observation): Choice | undefined {
   const { lock, now, limits } = o;
   switch (lock.is) {
     case 'mine':
-      return now < lock.deadline - limits.stepDownMs ? undefined : [{ do: 'demote', mode: 'offline' }, 'lease-running-out'];
+      return now < lock.deadline - limits.stepDownMs
+        ? undefined
+        : [{ do: 'demote', mode: 'offline' }, 'lease-running-out'];
     case 'unknown':
       if (lock.deadline === undefined) return [{ do: 'demote', mode: 'offline' }, 'store-unreachable'];
       return now < lock.deadline - limits.stepDownMs
@@ -127,28 +141,39 @@ function whenUnsafeToWrite(o: Observation): Choice | undefined {
     case 'named':
       return [{ do: 'acquire-leader' }, 'key-names-us'];
     case 'none':
+      if (o.local.process === 'stopping')
+        return [{ do: 'demote', mode: 'immediate' }, 'server-changing-state'];
       // An old primary must not lead again where a newer timeline has acknowledged writes.
       return (o.local.timeline ?? 0) >= o.cluster.newestTimeline && o.local.timeline !== undefined
         ? [{ do: 'acquire-leader' }, 'primary-without-leader-key']
         : [{ do: 'demote', mode: 'immediate' }, 'timeline-outdated'];
   }
+  return unreachable(lock);
 }
 
 /** A long job owns PostgreSQL; only the loss of what it rests on interrupts it. */
 function whileJobRuns(o: Observation, kind: NonNullable<Observation['job']>['kind']): Choice {
   const wait: Choice = [{ do: 'wait' }, 'job-running'];
   if (kind !== 'promote' && kind !== 'start-primary' && kind !== 'hand-over') return wait;
-  const isProtected = (o.lock.is === 'mine' || o.lock.is === 'unknown') && o.now < (o.lock.deadline ?? 0) - o.limits.stepDownMs;
+  const isProtected =
+    (o.lock.is === 'mine' || o.lock.is === 'unknown') && o.now < (o.lock.deadline ?? 0) - o.limits.stepDownMs;
   if (isProtected) return wait;
   // It has given the key away itself, at its end.
   if (kind === 'hand-over' && o.local.process === 'stopped') return wait;
-  return o.local.process === 'stopped' ? [{ do: 'cancel-job' }, 'job-obsolete'] : [{ do: 'demote', mode: 'immediate' }, 'job-obsolete'];
+  return o.local.process === 'stopped'
+    ? [{ do: 'cancel-job' }, 'job-obsolete']
+    : [{ do: 'demote', mode: 'immediate' }, 'job-obsolete'];
 }
 
 function whenHalfMade(o: Observation): Choice {
   if (o.local.process !== 'stopped') return [{ do: 'wait' }, 'server-changing-state'];
   if (holds(o.lock)) return [{ do: 'release' }, 'leader-without-data'];
-  return [{ do: 'discard-data' }, 'data-directory-half-made'];
+  // What is left of an interrupted rewind may be all there is, until someone is there to copy from.
+  const isReplaceable = o.cluster.systemId === undefined || o.cluster.leader?.isUsable === true;
+  return [
+    isReplaceable && o.lock.is !== 'unknown' ? { do: 'discard-data' } : { do: 'wait' },
+    'data-directory-half-made',
+  ];
 }
 
 function whenEmpty(o: Observation): Choice {
@@ -164,17 +189,21 @@ function whenEmpty(o: Observation): Choice {
     case 'none':
       if (cluster.systemId === '') return [{ do: 'wait' }, 'cluster-being-made'];
       if (cluster.systemId !== undefined) return [{ do: 'wait' }, 'no-leader-to-clone-from'];
-      return o.self.isNofailover ? [{ do: 'wait' }, 'tagged-nofailover'] : [{ do: 'bootstrap' }, 'no-cluster-yet'];
+      return o.self.isNofailover
+        ? [{ do: 'wait' }, 'tagged-nofailover']
+        : [{ do: 'bootstrap' }, 'no-cluster-yet'];
     case 'other':
       if (cluster.systemId === '') return [{ do: 'wait' }, 'cluster-being-made'];
       if (cluster.leader?.isUsable !== true) return [{ do: 'wait' }, 'leader-not-ready'];
       return [{ do: 'clone', from: lock.leader }, 'empty-data-directory'];
   }
+  return unreachable(lock);
 }
 
 function whenWhole(o: Observation): Choice {
   switch (o.local.process) {
     case 'starting':
+      return whenStarting(o);
     case 'stopping':
       return [{ do: 'wait' }, 'server-changing-state'];
     case 'stopped':
@@ -182,6 +211,18 @@ function whenWhole(o: Observation): Choice {
     case 'running':
       return whenRunning(o);
   }
+  return unreachable(o.local.process);
+}
+
+/** A standby may stay here for long: until its WAL is consistent, which it may have to get from a leader it does not know yet. */
+function whenStarting(o: Observation): Choice {
+  const { lock, local, cluster } = o;
+  const wait: Choice = [{ do: 'wait' }, 'server-changing-state'];
+  if (local.role !== 'standby' || lock.is !== 'other' || cluster.leader?.isUsable !== true) return wait;
+  if (cluster.leader.divergence === 'diverged') return rejoin(o, lock.leader, 'diverged');
+  return local.upstream === lock.leader
+    ? wait
+    : [{ do: 'follow', upstream: lock.leader }, 'upstream-changed'];
 }
 
 function whenRunning(o: Observation): Choice {
@@ -194,18 +235,20 @@ function whenRunning(o: Observation): Choice {
       // It does not answer; the lease and the fence go on protecting everybody meanwhile.
       return [{ do: 'wait' }, 'server-changing-state'];
   }
+  return unreachable(o.local.role);
 }
 
 function whenStopped(o: Observation): Choice {
   const { lock } = o;
   switch (lock.is) {
     case 'mine':
-      return isBackingOff(o) && o.peers !== undefined ? [{ do: 'wait' }, 'backing-off'] : whenDeadLeader(o);
+      return whenDeadLeader(o);
     case 'named':
       return [{ do: 'acquire-leader' }, 'key-names-us'];
     case 'lost':
     case 'none':
-      if (o.isBootstrapping && o.cluster.systemId === '') return [{ do: 'acquire-leader' }, 'cluster-made-here'];
+      if (o.isBootstrapping && o.cluster.systemId === '')
+        return [{ do: 'acquire-leader' }, 'cluster-made-here'];
       if (o.cluster.systemId === '') return [{ do: 'wait' }, 'cluster-being-made'];
       if (o.memory.standBackUntil !== undefined) return [{ do: 'wait' }, 'standing-back'];
       return startStandby(o, undefined, 'leader-unknown');
@@ -216,32 +259,42 @@ function whenStopped(o: Observation): Choice {
     case 'other':
       return whenStoppedUnderLeader(o, lock.leader);
   }
+  return unreachable(lock);
 }
 
 /** PostgreSQL died, or was not started yet, under our own key. */
 function whenDeadLeader(o: Observation): Choice {
-  if (o.isBootstrapping) return [{ do: 'start-primary' }, 'cluster-made-here'];
+  if (o.isBootstrapping)
+    return isBackingOff(o) ? [{ do: 'wait' }, 'backing-off'] : [{ do: 'start-primary' }, 'cluster-made-here'];
   if (o.local.role === 'standby') return startStandby(o, undefined, 'leader-key-won');
   if (o.peers === undefined) return [{ do: 'ask-peers' }, 'positions-unknown'];
-  if (bestCandidate(o.peers, o.cluster) !== undefined) return [{ do: 'release' }, 'postgres-died-candidate-ready'];
-  return [{ do: 'start-primary' }, 'postgres-died-no-candidate'];
+  if (bestCandidate(o.peers, o.cluster) !== undefined)
+    return [{ do: 'release' }, 'postgres-died-candidate-ready'];
+  return isBackingOff(o)
+    ? [{ do: 'wait' }, 'backing-off']
+    : [{ do: 'start-primary' }, 'postgres-died-no-candidate'];
 }
 
 function whenStoppedUnderLeader(o: Observation, name: string): Choice {
   const { leader } = o.cluster;
   if (isBackingOff(o)) return [{ do: 'wait' }, 'backing-off'];
   if (leader?.isUsable !== true) {
-    return o.local.role === 'standby' ? startStandby(o, name, 'leader-known') : [{ do: 'wait' }, 'leader-not-ready'];
+    return o.local.role === 'standby'
+      ? startStandby(o, name, 'leader-known')
+      : [{ do: 'wait' }, 'leader-not-ready'];
   }
   switch (leader.divergence) {
     case 'none':
       return startStandby(o, name, 'leader-known');
     case 'unknown':
       // A former primary that starts as a standby in error cannot be told from a good one by its clients.
-      return o.local.role === 'standby' ? startStandby(o, name, 'leader-known') : [{ do: 'wait' }, 'history-unclear'];
+      return o.local.role === 'standby'
+        ? startStandby(o, name, 'leader-known')
+        : [{ do: 'wait' }, 'history-unclear'];
     case 'diverged':
       return rejoin(o, name, 'diverged');
   }
+  return unreachable(leader.divergence);
 }
 
 function rejoin(o: Observation, from: string, because: Reason): Choice {
@@ -272,6 +325,7 @@ function whenStandby(o: Observation): Choice {
     case 'other':
       return whenFollowing(o, lock.leader);
   }
+  return unreachable(lock);
 }
 
 function whenLeaderless(o: Observation): Choice {
@@ -320,6 +374,7 @@ function whenLeading(o: Observation): Choice {
     case 'hand-over':
       return [{ do: 'hand-over', candidate: request.candidate }, 'switchover-requested'];
   }
+  return unreachable(request);
 }
 
 function isBackingOff(o: Observation): boolean {

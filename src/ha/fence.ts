@@ -21,8 +21,14 @@
  * Limit: CLOCK_MONOTONIC stands still while a machine sleeps (suspend); servers are expected not to.
  */
 
+import { unreachable } from '../base/index.ts';
+
 /** When PostgreSQL must begin to be stopped, for a keep-alive that was sent at `sentAt` and was answered. */
-export function fenceDeadline(keepAlive: { readonly sentAt: number; readonly ttlMs: number; readonly marginMs: number }): number {
+export function fenceDeadline(keepAlive: {
+  readonly sentAt: number;
+  readonly ttlMs: number;
+  readonly marginMs: number;
+}): number {
   return keepAlive.sentAt + keepAlive.ttlMs - keepAlive.marginMs;
 }
 
@@ -58,7 +64,11 @@ export interface FenceStep {
 export const idleFence: FenceState = { is: 'idle' };
 
 /** One step of the fence at monotonic `now`. */
-export function stepFence(state: FenceState, event: FenceEvent, at: { readonly now: number; readonly marginMs: number }): FenceStep {
+export function stepFence(
+  state: FenceState,
+  event: FenceEvent,
+  at: { readonly now: number; readonly marginMs: number },
+): FenceStep {
   if (state.is === 'striking') {
     if (event.type === 'server-gone') return settled(idleFence);
     if (event.type === 'tick') return strike(state, at);
@@ -76,6 +86,7 @@ export function stepFence(state: FenceState, event: FenceEvent, at: { readonly n
     case 'server-gone':
       return settled(state);
   }
+  return unreachable(event);
 }
 
 function struckOrArmed(deadline: number, at: { readonly now: number; readonly marginMs: number }): FenceStep {
@@ -84,7 +95,10 @@ function struckOrArmed(deadline: number, at: { readonly now: number; readonly ma
 }
 
 /** The blow that is due; one that comes late (a frozen host) skips to the strongest that is due by now. */
-function strike(state: FenceState & { is: 'striking' }, at: { readonly now: number; readonly marginMs: number }): FenceStep {
+function strike(
+  state: FenceState & { is: 'striking' },
+  at: { readonly now: number; readonly marginMs: number },
+): FenceStep {
   const plan = strikePlan(at.marginMs);
   let due = state.nextBlow - 1;
   for (let index = state.nextBlow; index < plan.length; index += 1) {
@@ -94,7 +108,11 @@ function strike(state: FenceState & { is: 'striking' }, at: { readonly now: numb
   if (due < state.nextBlow) {
     // SIGKILL is repeated until nothing is left: a child forked in between would otherwise survive it.
     const isLast = state.nextBlow >= plan.length;
-    return { state, blow: isLast ? 'SIGKILL' : undefined, wakeAt: isLast ? at.now + 20 : wakeOf(state, at.marginMs) };
+    return {
+      state,
+      blow: isLast ? 'SIGKILL' : undefined,
+      wakeAt: isLast ? at.now + 20 : wakeOf(state, at.marginMs),
+    };
   }
   const next: FenceState = { ...state, nextBlow: due + 1 };
   return { state: next, blow: plan[due]?.blow, wakeAt: Math.min(wakeOf(next, at.marginMs), at.now + 20) };

@@ -11,5 +11,12 @@ export {
   strikePlan,
 } from './fence.ts';
 export * from './observation.ts';
-export { type Candidate, bestCandidate, compareCandidates, mayRace, type RaceVerdict, whyIneligible } from './rank.ts';
+export {
+  type Candidate,
+  bestCandidate,
+  compareCandidates,
+  mayRace,
+  type RaceVerdict,
+  whyIneligible,
+} from './rank.ts';
 export { explain, REASONS, type Reason } from './reasons.ts';

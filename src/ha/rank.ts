@@ -15,12 +15,16 @@ export interface Candidate extends Standing {
 }
 
 /** Why `candidate` may not lead; undefined = it may. `optime` that is unknown bounds nothing: there is nothing to compare with. */
-export function whyIneligible(candidate: Candidate, cluster: Pick<ClusterFacts, 'newestTimeline' | 'optime' | 'maximumLagBytes'>): Reason | undefined {
+export function whyIneligible(
+  candidate: Candidate,
+  cluster: Pick<ClusterFacts, 'newestTimeline' | 'optime' | 'maximumLagBytes'>,
+): Reason | undefined {
   if (candidate.isNofailover || candidate.priority <= 0) return 'tagged-nofailover';
   if (candidate.lsn === undefined) return 'position-unknown';
   // A standby of an older timeline lacks what was acknowledged on the newer one.
   if ((candidate.timeline ?? 0) < cluster.newestTimeline) return 'behind-timeline';
-  if (cluster.optime !== undefined && cluster.optime - candidate.lsn > cluster.maximumLagBytes) return 'lag-too-great';
+  if (cluster.optime !== undefined && cluster.optime - candidate.lsn > cluster.maximumLagBytes)
+    return 'lag-too-great';
   return undefined;
 }
 
@@ -49,7 +53,8 @@ export function mayRace(self: Candidate, peers: readonly PeerAnswer[], cluster: 
     return { may: false, because: 'primary-still-alive', isCourtesy: false };
   }
   const best = bestCandidate(peers, cluster);
-  if (best !== undefined && compareCandidates(best, self) < 0) return { may: false, because: 'better-candidate', isCourtesy: true };
+  if (best !== undefined && compareCandidates(best, self) < 0)
+    return { may: false, because: 'better-candidate', isCourtesy: true };
   return { may: true };
 }
 

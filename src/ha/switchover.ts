@@ -27,19 +27,24 @@ export function requestAsLeader(o: Observation): RequestVerdict {
   const request = o.cluster.request;
   if (request === undefined) return { is: 'none' };
   if (request.candidate === o.self.name) return { is: 'drop', because: 'request-done' };
-  if (request.leader !== undefined && request.leader !== o.self.name) return { is: 'drop', because: 'request-names-another-leader' };
+  if (request.leader !== undefined && request.leader !== o.self.name)
+    return { is: 'drop', because: 'request-names-another-leader' };
   if (request.dueInMs > 0) return { is: 'later', because: 'switchover-scheduled' };
   if (request.dueInMs < -OVERDUE_MS) return { is: 'drop', because: 'switchover-overdue' };
   if (o.peers === undefined) return { is: 'ask-peers' };
   if (request.candidate === undefined) {
     const best = bestCandidate(o.peers, o.cluster);
-    return best === undefined ? { is: 'drop', because: 'no-candidate' } : { is: 'hand-over', candidate: best.name };
+    return best === undefined
+      ? { is: 'drop', because: 'no-candidate' }
+      : { is: 'hand-over', candidate: best.name };
   }
   const asked = bestCandidate(
     o.peers.filter((peer) => peer.name === request.candidate),
     o.cluster,
   );
-  return asked === undefined ? { is: 'drop', because: 'candidate-not-healthy' } : { is: 'hand-over', candidate: asked.name };
+  return asked === undefined
+    ? { is: 'drop', because: 'candidate-not-healthy' }
+    : { is: 'hand-over', candidate: asked.name };
 }
 
 export type RequestedRace = { readonly is: 'open' } | { readonly is: 'ours' } | { readonly is: 'theirs' };
@@ -49,7 +54,9 @@ export function requestAsStandby(o: Observation, leaderlessForMs: number): Reque
   const request = o.cluster.request;
   if (request === undefined || request.dueInMs > 0 || request.dueInMs < -OVERDUE_MS) return { is: 'open' };
   if (request.candidate === o.self.name) {
-    return whyIneligible(asCandidate(o.self, o.local), o.cluster) === undefined ? { is: 'ours' } : { is: 'open' };
+    return whyIneligible(asCandidate(o.self, o.local), o.cluster) === undefined
+      ? { is: 'ours' }
+      : { is: 'open' };
   }
   if (leaderlessForMs >= o.limits.courtesyMs) return { is: 'open' };
   // The former leader must not take back what it just gave away, and others must not be faster than who was asked.

@@ -1,0 +1,223 @@
+/**
+ * Real agents for tests: each a `matriarch agent` process with its PostgreSQL on a fresh loopback address. Everything
+ * a host runs (agent, fence, PostgreSQL) is found by its own folder, and is gone when the test ends.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Client } from 'pg';
+import { stringify } from 'yaml';
+import { pause } from '../../src/base/index.ts';
+import { freshLoopback } from './loopback.ts';
+import { BIN_DIR } from './postgres.ts';
+
+interface Scope {
+  readonly after: (end: () => Promise<void>) => void;
+}
+
+export interface AgentSettings {
+  readonly names: readonly string[];
+  readonly etcd: readonly string[];
+  readonly tags?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+/** Hosts without anything running; `start` starts their agents. */
+export async function someHosts(scope: Scope, settings: AgentSettings): Promise<readonly Host[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'matriarch-agents-'));
+  await chmod(folder, 0o755);
+  const hosts = settings.names.map(
+    (name) => new Host({ name, folder, etcd: settings.etcd, tags: settings.tags?.[name] ?? {} }),
+  );
+  scope.after(async () => {
+    await Promise.all(hosts.map((host) => host.kill()));
+    await rm(folder, { recursive: true, force: true });
+  });
+  await Promise.all(hosts.map((host) => host.prepare()));
+  return hosts;
+}
+
+interface HostOptions {
+  readonly name: string;
+  readonly folder: string;
+  readonly etcd: readonly string[];
+  readonly tags: Readonly<Record<string, unknown>>;
+}
+
+export class Host {
+  readonly name: string;
+  readonly address: string;
+  readonly dataDir: string;
+  readonly #options: HostOptions;
+  readonly #folder: string;
+  readonly #config: string;
+  #agent: ChildProcess | undefined;
+
+  constructor(options: HostOptions) {
+    this.name = options.name;
+    this.address = freshLoopback();
+    this.#options = options;
+    this.#folder = join(options.folder, options.name);
+    this.dataDir = join(this.#folder, 'data');
+    this.#config = join(this.#folder, 'matriarch.yaml');
+  }
+
+  async prepare(): Promise<void> {
+    await mkdir(this.#folder, { recursive: true });
+    await writeFile(
+      this.#config,
+      stringify({
+        scope: 'herd',
+        name: this.name,
+        datacenter: this.name,
+        etcd: { endpoints: [...this.#options.etcd] },
+        log: { format: 'json' },
+        restapi: { listen: `${this.address}:8008` },
+        postgresql: {
+          data_dir: this.dataDir,
+          bin_dir: BIN_DIR,
+          listen: `${this.address}:5432`,
+          socket_dir: join(this.#folder, 'run'),
+          authentication: {
+            superuser: credential('postgres'),
+            replication: credential('replicator'),
+            rewind: credential('rewind_user'),
+          },
+          parameters: { shared_buffers: '16MB', max_connections: 40 },
+        },
+        bootstrap: { users: [{ username: 'app', password: 'app', database: 'app' }] },
+        tags: this.#options.tags,
+      }),
+    );
+  }
+
+  get agentPid(): number | undefined {
+    return this.#agent?.pid;
+  }
+
+  /** Starts the agent; its log goes to a file that `log` reads. */
+  start(): void {
+    const out = openSync(join(this.#folder, 'agent.log'), 'a');
+    this.#agent = spawn(process.execPath, [resolve('bin/matriarch'), 'agent', '--config', this.#config], {
+      stdio: ['ignore', out, out],
+    });
+    closeSync(out);
+  }
+
+  async log(): Promise<string> {
+    const read = (name: string): Promise<string> =>
+      readFile(join(this.#folder, name), 'utf8').catch(() => '');
+    return `--- ${this.name} agent\n${await read('agent.log')}--- ${this.name} fence\n${await read('data.fence.log')}`;
+  }
+
+  /** Sends a signal to the agent only. */
+  signal(name: NodeJS.Signals): void {
+    this.#agent?.kill(name);
+  }
+
+  /** SIGTERM, and waits for the end. */
+  async stop(): Promise<number | null> {
+    const agent = this.#agent;
+    if (agent === undefined) return null;
+    this.#agent = undefined;
+    if (agent.exitCode !== null) return agent.exitCode;
+    const exited = new Promise<number | null>((done) => agent.once('exit', (code) => done(code)));
+    agent.kill('SIGTERM');
+    return await exited;
+  }
+
+  /** Ends the agent alone, at once. */
+  async killAgent(): Promise<void> {
+    const agent = this.#agent;
+    this.#agent = undefined;
+    if (agent === undefined || agent.exitCode !== null || agent.signalCode !== null) return;
+    const exited = new Promise((done) => agent.once('exit', done));
+    agent.kill('SIGKILL');
+    await exited;
+  }
+
+  /** The host's death: agent, fence and PostgreSQL at once. */
+  async kill(): Promise<void> {
+    for (let round = 0; round < 100; round += 1) {
+      const pids = await this.pids();
+      for (const pid of pids) signalQuietly(pid);
+      if (pids.length === 0) break;
+      await pause(20);
+    }
+    this.#agent = undefined;
+  }
+
+  /** Every process of this host: by its folder in the command line, or as its working directory. */
+  async pids(): Promise<readonly number[]> {
+    const found: number[] = [];
+    for (const entry of await readdir('/proc')) {
+      if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
+      const cwd = await readlink(`/proc/${entry}/cwd`).catch(() => '');
+      const commandLine = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '');
+      if (cwd.startsWith(`${this.#folder}/`) || commandLine.includes(`${this.#folder}/`))
+        found.push(Number(entry));
+    }
+    return found;
+  }
+
+  /** Pids of the PostgreSQL processes. */
+  async serverPids(): Promise<readonly number[]> {
+    const found: number[] = [];
+    for (const pid of await this.pids()) {
+      if ((await readlink(`/proc/${pid}/cwd`).catch(() => '')) === this.dataDir) found.push(pid);
+    }
+    return found;
+  }
+
+  async postmasterPid(): Promise<number | undefined> {
+    const text = await readFile(join(this.dataDir, 'postmaster.pid'), 'utf8').catch(() => '');
+    return text === '' ? undefined : Number(text.split('\n')[0]);
+  }
+
+  async rest(
+    path: string,
+  ): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }> {
+    const answer = await fetch(`http://${this.address}:8008${path}`, { signal: AbortSignal.timeout(2000) });
+    const text = await answer.text();
+    return { status: answer.status, body: text === '' ? {} : JSON.parse(text) };
+  }
+
+  /** A connection as superuser, straight to this server. */
+  async connect(): Promise<Client> {
+    const client = new Client({
+      host: this.address,
+      port: 5432,
+      user: 'postgres',
+      password: 'postgres-secret',
+      database: 'postgres',
+      connectionTimeoutMillis: 1000,
+      query_timeout: 3000,
+    });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  }
+
+  async sql(text: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    const client = await this.connect();
+    try {
+      return (await client.query<Record<string, unknown>>(text)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+}
+
+function signalQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself meanwhile, which is what was wanted.
+    return;
+  }
+}
+
+function credential(username: string): { readonly username: string; readonly password: string } {
+  return { username, password: `${username}-secret` };
+}

@@ -1,0 +1,73 @@
+/** Builders of observations for tests of `ha`: a calm standby that follows `beta`, with changes. */
+import {
+  type ClusterFacts,
+  freshMemory,
+  type LeaderFacts,
+  type LocalServer,
+  type Observation,
+  type PeerAnswer,
+} from '../../src/ha/index.ts';
+
+export const NOW = 100_000;
+
+export function aLocal(changes: Partial<LocalServer> = {}): LocalServer {
+  return {
+    data: 'whole',
+    process: 'running',
+    role: 'standby',
+    crashed: false,
+    systemId: '7000000000000000001',
+    timeline: 3,
+    lsn: 1000,
+    streaming: true,
+    upstream: 'beta',
+    ...changes,
+  };
+}
+
+export function aLeader(changes: Partial<LeaderFacts> = {}): LeaderFacts {
+  return { name: 'beta', isUsable: true, hasCheckpointed: true, divergence: 'none', ...changes };
+}
+
+export function aCluster(changes: Partial<ClusterFacts> = {}): ClusterFacts {
+  return {
+    systemId: '7000000000000000001',
+    leader: aLeader(),
+    newestTimeline: 3,
+    optime: 1000,
+    request: undefined,
+    maximumLagBytes: 500,
+    ...changes,
+  };
+}
+
+export function aPeer(changes: Partial<PeerAnswer> = {}): PeerAnswer {
+  return {
+    name: 'beta',
+    isNofailover: false,
+    priority: 1,
+    isSameCity: false,
+    isRunning: true,
+    role: 'standby',
+    timeline: 3,
+    lsn: 1000,
+    ...changes,
+  };
+}
+
+export function anObservation(changes: Partial<Observation> = {}): Observation {
+  return {
+    now: NOW,
+    self: { name: 'alpha', isNofailover: false, priority: 1, isSameCity: false },
+    local: aLocal(),
+    lock: { is: 'other', leader: 'beta' },
+    cluster: aCluster(),
+    peers: undefined,
+    job: undefined,
+    isBootstrapping: false,
+    retryAt: undefined,
+    memory: freshMemory,
+    limits: { ttlMs: 5000, stepDownMs: 600, courtesyMs: 2000, streamPatienceMs: 20_000 },
+    ...changes,
+  };
+}

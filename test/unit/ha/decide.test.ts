@@ -1,0 +1,250 @@
+/** Facts about single decisions, beyond the table of coarse states. */
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import { test } from 'node:test';
+import { decide, explain, freshMemory, type Observation, REASONS } from '../../../src/ha/index.ts';
+import { aCluster, aLeader, aLocal, anObservation, aPeer, NOW } from '../../support/observations.ts';
+
+const mine = { is: 'mine', deadline: NOW + 4000 } as const;
+const none = { is: 'none' } as const;
+const leaderless = aCluster({ leader: undefined });
+const running = aLocal({ role: 'primary', streaming: false });
+const dead = aLocal({ role: 'primary', process: 'stopped', crashed: true, streaming: false });
+
+const decided = (changes: Partial<Observation>): string => {
+  const { action, because } = decide(anObservation(changes));
+  return `${action.do}: ${because}`;
+};
+
+const underLeader = (leader: Partial<Parameters<typeof aLeader>[0]>) =>
+  decided({ local: dead, cluster: aCluster({ leader: aLeader(leader) }) });
+
+const leaderAsked = (candidate: string | undefined, more: Partial<Observation> = {}) =>
+  decided({
+    local: running,
+    lock: mine,
+    cluster: { ...leaderless, request: { leader: 'alpha', candidate, dueInMs: 0 } },
+    ...more,
+  });
+
+const askedOfLeader = (request: { leader: string; candidate: string; dueInMs: number }) =>
+  decided({ local: running, lock: mine, cluster: { ...leaderless, request } });
+
+const askedWhileFree = (candidate: string, more: Partial<Observation> = {}) =>
+  decided({
+    lock: none,
+    cluster: { ...leaderless, request: { leader: 'gamma', candidate, dueInMs: 0 } },
+    peers: [],
+    ...more,
+  });
+
+const unknownFor = (ms: number): Observation['lock'] => ({ is: 'unknown', deadline: NOW + ms });
+
+test('a data directory of another cluster is refused', () => {
+  equal(decided({ local: aLocal({ systemId: '9' }) }), 'refuse: system-id-mismatch');
+});
+
+test('a writable server of another cluster is stopped before it is refused', () => {
+  equal(decided({ local: { ...running, systemId: '9' } }), 'demote: leader-is-another');
+});
+
+test('an empty member makes the cluster only while there is none', () => {
+  const local = aLocal({ data: 'empty', process: 'stopped', role: 'unknown', systemId: undefined });
+  equal(
+    decided({ local, lock: none, cluster: { ...leaderless, systemId: undefined } }),
+    'bootstrap: no-cluster-yet',
+  );
+  equal(decided({ local, lock: none, cluster: { ...leaderless, systemId: '' } }), 'wait: cluster-being-made');
+  equal(
+    decided({
+      local,
+      lock: { is: 'unknown', deadline: undefined },
+      cluster: { ...leaderless, systemId: undefined },
+    }),
+    'wait: store-unreachable-empty',
+  );
+});
+
+test('a nofailover member does not make the cluster', () => {
+  const local = aLocal({ data: 'empty', process: 'stopped', role: 'unknown', systemId: undefined });
+  const self = { name: 'alpha', isNofailover: true, priority: 1, isSameCity: false };
+  equal(
+    decided({ local, self, lock: none, cluster: { ...leaderless, systemId: undefined } }),
+    'wait: tagged-nofailover',
+  );
+});
+
+test('nothing is cloned from a leader that is not a running primary', () => {
+  const local = aLocal({ data: 'empty', process: 'stopped', role: 'unknown' });
+  equal(
+    decided({ local, cluster: aCluster({ leader: aLeader({ isUsable: false }) }) }),
+    'wait: leader-not-ready',
+  );
+});
+
+test('whoever won initialize starts as the first primary, under the leader key only', () => {
+  const cluster = { ...leaderless, systemId: '' };
+  equal(
+    decided({ local: dead, lock: none, cluster, isBootstrapping: true }),
+    'acquire-leader: cluster-made-here',
+  );
+  equal(
+    decided({ local: dead, lock: mine, cluster, isBootstrapping: true }),
+    'start-primary: cluster-made-here',
+  );
+});
+
+test('a primary that cannot see the store goes on while its lease lives, then steps down', () => {
+  equal(decided({ local: running, lock: unknownFor(601) }), 'wait: store-unreachable-lease-alive');
+  equal(decided({ local: running, lock: unknownFor(600) }), 'demote: lease-running-out');
+});
+
+test('an old primary does not lead again where a newer timeline exists', () => {
+  equal(
+    decided({ local: { ...running, timeline: 2 }, lock: none, cluster: leaderless }),
+    'demote: timeline-outdated',
+  );
+});
+
+test('PostgreSQL that died under the key: a fit candidate gets it, and this member stands back', () => {
+  const decision = decide(anObservation({ local: dead, lock: mine, cluster: leaderless, peers: [aPeer()] }));
+  deepEqual(decision, {
+    action: { do: 'release' },
+    because: 'postgres-died-candidate-ready',
+    memory: { ...freshMemory, standBackUntil: NOW + 10_000 },
+  });
+  const later = { local: dead, lock: none, cluster: leaderless, memory: decision.memory };
+  equal(decided({ ...later, now: NOW + 9_999 }), 'wait: standing-back');
+  equal(decided({ ...later, now: NOW + 10_000 }), 'start-standby: leader-unknown');
+});
+
+test('PostgreSQL that died under the key is started in place when nobody can take over', () => {
+  for (const peer of [
+    aPeer({ isRunning: false }),
+    aPeer({ timeline: 2 }),
+    aPeer({ lsn: 499 }),
+    aPeer({ isNofailover: true }),
+  ]) {
+    equal(
+      decided({ local: dead, lock: mine, cluster: leaderless, peers: [peer] }),
+      'start-primary: postgres-died-no-candidate',
+    );
+  }
+});
+
+test('a start that fails is backed off from, but a candidate that appears gets the key at once', () => {
+  const waiting = { local: dead, lock: mine, cluster: leaderless, retryAt: NOW + 1 };
+  equal(decided({ ...waiting, peers: [] }), 'wait: backing-off');
+  equal(decided({ ...waiting, peers: [aPeer()] }), 'release: postgres-died-candidate-ready');
+});
+
+test('a former primary is rewound only after its leader has told that it diverged, and has checkpointed', () => {
+  equal(underLeader({ divergence: 'none' }), 'start-standby: leader-known');
+  equal(underLeader({ divergence: 'diverged' }), 'rejoin: diverged');
+  equal(underLeader({ divergence: 'unknown' }), 'wait: history-unclear');
+  equal(underLeader({ divergence: 'diverged', hasCheckpointed: false }), 'wait: leader-checkpoint-pending');
+  equal(underLeader({ isUsable: false }), 'wait: leader-not-ready');
+});
+
+test('a standby that diverged, or cannot stream for long, is rebuilt; one that is late is left alone', () => {
+  const local = aLocal({ streaming: false });
+  equal(
+    decided({ local, cluster: aCluster({ leader: aLeader({ divergence: 'diverged' }) }) }),
+    'rejoin: diverged',
+  );
+  const memory = { ...freshMemory, notStreamingSince: NOW - 19_999 };
+  equal(decided({ local, memory }), 'wait: following');
+  equal(decided({ local, memory, now: NOW + 1 }), 'rejoin: not-streaming');
+  equal(decided({ local: aLocal(), memory, now: NOW + 1 }), 'wait: following');
+});
+
+test('a standby that starts and never becomes consistent is looked after too', () => {
+  const local = aLocal({ process: 'starting', streaming: false });
+  equal(
+    decided({ local, cluster: aCluster({ leader: aLeader({ divergence: 'diverged' }) }) }),
+    'rejoin: diverged',
+  );
+  equal(decided({ local: { ...local, upstream: 'gamma' } }), 'follow: upstream-changed');
+});
+
+test('a standby follows a new leader', () => {
+  deepEqual(decide(anObservation({ local: aLocal({ upstream: 'gamma' }) })).action, {
+    do: 'follow',
+    upstream: 'beta',
+  });
+});
+
+test('an election: positions are asked first, the best goes, the second best waits its turn', () => {
+  const race = { lock: none, cluster: leaderless };
+  equal(decided(race), 'ask-peers: positions-unknown');
+  equal(decided({ ...race, peers: [] }), 'acquire-leader: best-candidate');
+  equal(decided({ ...race, peers: [aPeer({ lsn: 999 })] }), 'acquire-leader: best-candidate');
+  equal(decided({ ...race, peers: [aPeer({ lsn: 1001 })] }), 'wait: better-candidate');
+  const memory = { ...freshMemory, leaderlessSince: NOW - 2000 };
+  equal(decided({ ...race, memory, peers: [aPeer({ lsn: 1001 })] }), 'acquire-leader: courtesy-over');
+});
+
+test('a living primary holds everybody back, for however long', () => {
+  const memory = { ...freshMemory, leaderlessSince: NOW - 60_000 };
+  equal(
+    decided({ lock: none, cluster: leaderless, memory, peers: [aPeer({ role: 'primary' })] }),
+    'wait: primary-still-alive',
+  );
+});
+
+test('a promotion is not begun with a lease that is about to end', () => {
+  equal(decided({ lock: { is: 'mine', deadline: NOW + 500 } }), 'wait: lease-too-short-to-promote');
+  equal(decided({ lock: { is: 'mine', deadline: NOW + 501 } }), 'promote: leader-key-won');
+});
+
+test('a job owns PostgreSQL; only the loss of the lease that it rests on interrupts it', () => {
+  const job = { kind: 'promote', epoch: 1 } as const;
+  equal(decided({ job, lock: mine }), 'wait: job-running');
+  equal(decided({ job, lock: none }), 'demote: job-obsolete');
+  equal(
+    decided({ job: { kind: 'start-primary', epoch: 1 }, lock: none, local: dead }),
+    'cancel-job: job-obsolete',
+  );
+  equal(decided({ job: { kind: 'clone', epoch: 1 }, lock: none }), 'wait: job-running');
+  equal(decided({ job: { kind: 'hand-over', epoch: 1 }, lock: none, local: dead }), 'wait: job-running');
+});
+
+test('a switchover is carried out only to a candidate that is fit', () => {
+  equal(leaderAsked('beta'), 'ask-peers: positions-unknown');
+  equal(leaderAsked('beta', { peers: [aPeer()] }), 'hand-over: switchover-requested');
+  equal(leaderAsked('beta', { peers: [aPeer({ lsn: 499 })] }), 'clear-request: candidate-not-healthy');
+  equal(leaderAsked('gamma', { peers: [aPeer()] }), 'clear-request: candidate-not-healthy');
+  equal(leaderAsked(undefined, { peers: [aPeer()] }), 'hand-over: switchover-requested');
+  equal(leaderAsked(undefined, { peers: [] }), 'clear-request: no-candidate');
+  equal(leaderAsked('alpha'), 'clear-request: request-done');
+});
+
+test('a request for another leader, or one whose time is long past, is dropped; one for later is kept', () => {
+  equal(
+    askedOfLeader({ leader: 'gamma', candidate: 'beta', dueInMs: 0 }),
+    'clear-request: request-names-another-leader',
+  );
+  equal(askedOfLeader({ leader: 'alpha', candidate: 'beta', dueInMs: 1 }), 'lead: switchover-scheduled');
+  equal(
+    askedOfLeader({ leader: 'alpha', candidate: 'beta', dueInMs: -30_001 }),
+    'clear-request: switchover-overdue',
+  );
+});
+
+test('the key is free after a hand-over: who was asked takes it, the others let it go first, for a while', () => {
+  equal(askedWhileFree('alpha'), 'acquire-leader: requested-candidate');
+  equal(askedWhileFree('beta'), 'wait: candidate-goes-first');
+  equal(
+    askedWhileFree('beta', { memory: { ...freshMemory, leaderlessSince: NOW - 2000 } }),
+    'acquire-leader: best-candidate',
+  );
+});
+
+test('a requested candidate that lacks WAL does not jump the queue', () => {
+  const cluster = { ...leaderless, request: { leader: 'gamma', candidate: 'alpha', dueInMs: 0 } };
+  equal(decided({ lock: none, cluster, local: aLocal({ lsn: 400 }), peers: [] }), 'wait: lag-too-great');
+});
+
+test('every reason has a sentence', () => {
+  for (const [reason, sentence] of Object.entries(REASONS)) ok(sentence.length > 15, reason);
+  equal(explain('following'), 'following the leader');
+});

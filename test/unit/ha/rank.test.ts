@@ -1,0 +1,115 @@
+/** Who may lead and who should: facts, and the properties that keep an election from standing still. */
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import {
+  bestCandidate,
+  type Candidate,
+  compareCandidates,
+  mayRace,
+  whyIneligible,
+} from '../../../src/ha/index.ts';
+import { aCluster, aPeer } from '../../support/observations.ts';
+
+const cluster = aCluster({ leader: undefined });
+const aCandidate = (changes: Partial<Candidate> = {}): Candidate => ({
+  name: 'alpha',
+  isNofailover: false,
+  priority: 1,
+  isSameCity: false,
+  timeline: 3,
+  lsn: 1000,
+  ...changes,
+});
+
+const anyCandidate = (name: fc.Arbitrary<string>): fc.Arbitrary<Candidate> =>
+  fc.record({
+    name,
+    isNofailover: fc.boolean(),
+    priority: fc.integer({ min: 0, max: 3 }),
+    isSameCity: fc.boolean(),
+    timeline: fc.option(fc.integer({ min: 2, max: 4 }), { nil: undefined }),
+    lsn: fc.option(fc.integer({ min: 300, max: 1200 }), { nil: undefined }),
+  });
+
+test('who may not lead is told why', () => {
+  equal(whyIneligible(aCandidate(), cluster), undefined);
+  equal(whyIneligible(aCandidate({ isNofailover: true }), cluster), 'tagged-nofailover');
+  equal(whyIneligible(aCandidate({ priority: 0 }), cluster), 'tagged-nofailover');
+  equal(whyIneligible(aCandidate({ lsn: undefined }), cluster), 'position-unknown');
+  equal(whyIneligible(aCandidate({ timeline: 2 }), cluster), 'behind-timeline');
+  equal(whyIneligible(aCandidate({ timeline: undefined }), cluster), 'behind-timeline');
+  equal(whyIneligible(aCandidate({ lsn: 500 }), cluster), undefined);
+  equal(whyIneligible(aCandidate({ lsn: 499 }), cluster), 'lag-too-great');
+  equal(whyIneligible(aCandidate({ lsn: 499 }), { ...cluster, optime: undefined }), undefined);
+});
+
+test('the most WAL comes first, then the priority, then the city, then the name', () => {
+  const order = [
+    aCandidate({ name: 'z', lsn: 1001 }),
+    aCandidate({ name: 'y', priority: 2 }),
+    aCandidate({ name: 'x', isSameCity: true }),
+    aCandidate({ name: 'a' }),
+    aCandidate({ name: 'b' }),
+  ];
+  deepEqual([...order].reverse().sort(compareCandidates), order);
+});
+
+test('the best candidate is a running standby that may lead', () => {
+  const peers = [
+    aPeer({ name: 'primary', role: 'primary', lsn: 2000 }),
+    aPeer({ name: 'stopped', isRunning: false, lsn: 2000 }),
+    aPeer({ name: 'barred', isNofailover: true, lsn: 2000 }),
+    aPeer({ name: 'late', lsn: 900 }),
+    aPeer({ name: 'best', lsn: 901 }),
+  ];
+  equal(bestCandidate(peers, cluster)?.name, 'best');
+  equal(bestCandidate([], cluster), undefined);
+});
+
+test('property: of members that see each other, exactly one goes first, unless none may', () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(anyCandidate(fc.constantFrom('a', 'b', 'c', 'd', 'e')), {
+        minLength: 1,
+        selector: (one) => one.name,
+      }),
+      (members) => {
+        const goes = members.filter(
+          (self) =>
+            mayRace(
+              self,
+              members
+                .filter((other) => other !== self)
+                .map((other) => ({ ...other, isRunning: true, role: 'standby' as const })),
+              cluster,
+            ).may,
+        );
+        const fit = members.filter((member) => whyIneligible(member, cluster) === undefined);
+        equal(goes.length, fit.length === 0 ? 0 : 1);
+      },
+    ),
+  );
+});
+
+test('property: whoever waits waits only out of courtesy, or because it must not lead, or for a living primary', () => {
+  fc.assert(
+    fc.property(anyCandidate(fc.constant('self')), fc.array(anyCandidate(fc.string())), (self, others) => {
+      const verdict = mayRace(
+        self,
+        others.map((other) => ({ ...other, isRunning: true, role: 'standby' as const })),
+        cluster,
+      );
+      if (!verdict.may && !verdict.isCourtesy) equal(verdict.because, whyIneligible(self, cluster));
+    }),
+  );
+});
+
+test('property: the order is total', () => {
+  fc.assert(
+    fc.property(anyCandidate(fc.constant('a')), anyCandidate(fc.constant('b')), (left, right) => {
+      ok(compareCandidates(left, right) !== 0);
+      equal(Math.sign(compareCandidates(left, right)), -Math.sign(compareCandidates(right, left)));
+    }),
+  );
+});
