@@ -28,10 +28,11 @@ export async function labStatus({ layout, paths }: { readonly layout: LabLayout;
   const memory = new Map(await Promise.all(processes.map(async ({ pid }) => [pid, await proportionalMemoryBytes(pid)] as const)));
   const hosts = allHosts(layout).map((host) => {
     const own = processes.filter((each) => each.host === host.name);
-    const ownPids = new Set(own.map((each) => each.pid));
+    const servers = new Set(own.filter((each) => each.part === 'postgres').map((each) => each.pid));
     const byPart: Partial<Record<Part, number>> = {};
     for (const each of own) {
-      if (each.part !== 'postgres' || !ownPids.has(each.parent)) byPart[each.part] ??= each.pid;
+      // Of PostgreSQL's processes the postmaster stands for all.
+      if (!servers.has(each.parent)) byPart[each.part] ??= each.pid;
     }
     return {
       host: host.name,
