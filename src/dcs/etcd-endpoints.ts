@@ -81,9 +81,12 @@ export class Endpoints {
   failed(endpoint: Endpoint, because: string): void {
     const health = this.#of(endpoint);
     if (health.failures === 0) this.#log.warn('dcs-endpoint-suspect', { endpoint: endpoint.url, because });
-    health.suspectUntil =
-      this.#clock.now() + Math.min(SUSPECT_MAX_MS, SUSPECT_FIRST_MS * 2 ** Math.min(health.failures, 10));
-    health.failures += 1;
+    // Many calls that fail together are one failure.
+    if (!this.isSuspect(endpoint)) {
+      const lastsMs = Math.min(SUSPECT_MAX_MS, SUSPECT_FIRST_MS * 2 ** Math.min(health.failures, 10));
+      health.suspectUntil = this.#clock.now() + lastsMs;
+      health.failures += 1;
+    }
     for (const listener of endpoint.onSuspect) listener(because);
   }
 

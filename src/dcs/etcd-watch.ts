@@ -55,6 +55,7 @@ class Watch {
   readonly #reported = new Map<string, number>();
   /** Failed tries in a row; 0 again with the first contact. */
   #attempt = 0;
+  /** `disconnected` was called and there was no contact since: it is not said twice. */
   #isTold = false;
 
   constructor(prefix: string, handler: WatchHandler, options: WatchOptions, deps: WatchDeps) {
@@ -174,7 +175,6 @@ class Watch {
       if (!stop.aborted) this.#deps.transport.endpoints.failed(endpoint, 'watch-not-created');
       return 'watch-not-created';
     }
-    this.#isTold = false;
     while (!stop.aborted) {
       const sentAt = this.#deps.clock.now();
       const problem = await this.#contact(endpoint, progress, { sentAt, stop });
@@ -207,6 +207,7 @@ class Watch {
       return 'watch-behind';
     }
     this.#attempt = 0;
+    this.#isTold = false;
     this.#handler.contact(sentAt, this.#revision ?? 0);
     return undefined;
   }

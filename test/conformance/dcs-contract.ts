@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { systemClock } from '../../src/base/index.ts';
+import { deferred, systemClock } from '../../src/base/index.ts';
 import { type Dcs, DcsError, type DcsErrorReason, type DcsOutcome } from '../../src/dcs/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { recordWatch } from '../support/watch-recorder.ts';
@@ -20,6 +20,11 @@ export interface Subject {
 }
 
 const call = { timeoutMs: 5000 };
+const freshPrefix = (): string => `/contract/${randomUUID()}/`;
+const nothing = (): void => {};
+const broken = (): never => {
+  throw new RangeError('a bug in the handler');
+};
 
 /** Rejects with exactly this outcome and reason. */
 export async function assertDcsError(
@@ -36,8 +41,8 @@ export async function assertDcsError(
 }
 
 /** Declares the suite for one kind of store. */
-export function describeDcsContract(name: string, open: () => Promise<Subject>): void {
-  describe(`${name} keeps the contract of a store`, () => {
+export function describeDcsContract(store: string, open: () => Promise<Subject>): void {
+  describe(`${store} keeps the contract of a store`, () => {
     let subject: Subject;
     let one: Dcs;
     let two: Dcs;
@@ -51,7 +56,6 @@ export function describeDcsContract(name: string, open: () => Promise<Subject>):
       await two.close();
       await subject.close();
     });
-    const freshPrefix = (): string => `/contract/${randomUUID()}/`;
     const put = async (key: string, value: string, lease?: string): Promise<number> => {
       const write = lease === undefined ? { key, value } : { key, value, lease };
       const result = await one.transact({ when: [], then: [{ op: 'put', ...write }] }, call);
@@ -376,14 +380,19 @@ export function describeDcsContract(name: string, open: () => Promise<Subject>):
       });
       await client.close();
       await assertDcsError(watch.stop(), 'not-sent', 'closed');
-      const nothing = (): void => {};
-      const broken = (): never => {
-        throw new RangeError('a bug in the handler');
-      };
-      const handler = { snapshot: nothing, changes: broken, contact: nothing, disconnected: nothing };
       const prefix = freshPrefix();
+      const started = deferred();
+      const handler = {
+        snapshot: () => started.resolve(),
+        changes: broken,
+        contact: nothing,
+        disconnected: nothing,
+      };
       const ended = two.watch(prefix, handler, { contactEveryMs: 100, signal: AbortSignal.timeout(5000) });
-      await Promise.all([assert.rejects(ended, RangeError), put(`${prefix}a`, '1')]);
+      const refused = assert.rejects(ended, RangeError);
+      await started.promise;
+      await put(`${prefix}a`, '1');
+      await refused;
     });
 
     test('the store names its members, one of them its leader', async () => {

@@ -26,13 +26,12 @@ if (hasEtcd) {
 
 /** Compacts the whole history, which our client itself never does. */
 async function compactEtcd(url: string): Promise<void> {
-  const ask = async (path: string, body: object): Promise<unknown> => {
-    const answer = await fetch(`${url}${path}`, { method: 'POST', body: JSON.stringify(body) });
-    assert.equal(answer.status, 200);
-    return await answer.json();
-  };
-  const range = (await ask('/v3/kv/range', { key: 'AA==' })) as { header: { revision: string } };
-  await ask('/v3/kv/compaction', { revision: range.header.revision, physical: true });
+  const dcs = connectEtcd({ endpoints: [url], request_timeout: 2000 }, deps);
+  const { revision } = await dcs.range('/', { timeoutMs: 2000 });
+  await dcs.close();
+  const body = JSON.stringify({ revision, physical: true });
+  const answer = await fetch(`${url}/v3/kv/compaction`, { method: 'POST', body });
+  assert.equal(answer.status, 200);
 }
 
 const put = { when: [], then: [{ op: 'put', key: '/k', value: '1' }] } as const;

@@ -290,6 +290,30 @@ test('a watch that was cut off past a compaction starts again from a snapshot', 
   await watch.stop();
 });
 
+test(
+  'a watch that falls silent on a member that answers is found by what a read shows, and moves',
+  options,
+  async (t) => {
+    const { victim, others, bystander } = await setUp(t, 'follower');
+    const proxy = await startProxy(t, { host: new URL(victim.url).hostname, port: 2379 });
+    const client = connect(t, [{ ...victim, url: `http://${proxy.host}:${proxy.port}` }, ...others]);
+    const watch = recordWatch(client, '/k', 200);
+    await ready(watch);
+    await put(bystander, '/k', '1');
+    await eventually('the first change', () => watch.events.length, {
+      holds: (count) => count === 1,
+      withinMs: 2000,
+    });
+    proxy.setMode('deaf-watch');
+    const silentAt = systemClock.now();
+    await put(bystander, '/k', '2');
+    await assertNothingLost(watch, 2);
+    t.diagnostic(`change seen ${Math.round(systemClock.now() - silentAt)} ms after the watch fell silent`);
+    assert.deepEqual(watch.disconnects, ['watch-behind']);
+    await watch.stop();
+  },
+);
+
 test('a change whose answer was lost is unknown, although it was made', options, async (t) => {
   const cluster = await startEtcd(t);
   const [member] = cluster.members;

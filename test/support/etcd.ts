@@ -102,15 +102,16 @@ class Member implements EtcdMember {
     this.#folder = join(options.folder, name);
     this.#logFile = join(options.folder, `${name}.log`);
     this.#arguments = [
-      ...['--name', name, '--data-dir', join(this.#folder, 'data'), '--logger', 'zap', '--log-level', 'warn'],
-      ...['--listen-client-urls', this.url, '--advertise-client-urls', this.url],
-      ...[
-        '--listen-peer-urls',
-        `http://${host}:2380`,
-        '--initial-advertise-peer-urls',
-        `http://${host}:2380`,
-      ],
-      ...['--initial-cluster', options.initialCluster, '--initial-cluster-token', options.folder],
+      `--name=${name}`,
+      `--data-dir=${join(this.#folder, 'data')}`,
+      '--logger=zap',
+      '--log-level=warn',
+      `--listen-client-urls=${this.url}`,
+      `--advertise-client-urls=${this.url}`,
+      `--listen-peer-urls=http://${host}:2380`,
+      `--initial-advertise-peer-urls=http://${host}:2380`,
+      `--initial-cluster=${options.initialCluster}`,
+      `--initial-cluster-token=${options.folder}`,
       ...options.flags,
     ];
   }

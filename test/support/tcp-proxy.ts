@@ -5,9 +5,9 @@ import { freshLoopback } from './loopback.ts';
 
 /**
  * `open`: passes both ways. `cut`: existing connections are reset, new ones closed at once. `deaf`: requests
- * arrive, answers are thrown away.
+ * arrive, answers are thrown away. `deaf-watch`: the same, but only on connections that carry a watch of etcd.
  */
-export type ProxyMode = 'open' | 'cut' | 'deaf';
+export type ProxyMode = 'open' | 'cut' | 'deaf' | 'deaf-watch';
 
 export interface TcpProxy {
   readonly host: string;
@@ -39,9 +39,13 @@ export async function startProxy(
     const upstream = connectTcp(to);
     track(client, () => upstream.destroy());
     track(upstream, () => client.destroy());
-    client.pipe(upstream);
+    let hasWatch = false;
+    client.on('data', (chunk: Buffer) => {
+      hasWatch ||= chunk.includes('POST /v3/watch');
+      upstream.write(chunk);
+    });
     upstream.on('data', (chunk) => {
-      if (mode === 'open') client.write(chunk);
+      if (mode === 'open' || (mode === 'deaf-watch' && !hasWatch)) client.write(chunk);
     });
   });
   const host = freshLoopback();

@@ -12,6 +12,16 @@ import {
 } from '../../../src/topology/index.ts';
 import { aMember, anEntry } from '../../support/members.ts';
 
+const because = (value: string): string => {
+  const parsed = parse(value);
+  return parsed.kind === 'unreadable' ? parsed.because : 'read';
+};
+
+const set = (value: string | number | boolean): boolean => {
+  const parsed = parse(renderMember(aMember({ name: 'db1', tags: { noloadbalance: value } })));
+  return parsed.kind === 'member' && isTagSet(parsed.member, 'noloadbalance');
+};
+
 const parse = (value: string) =>
   parseMember('db1', anEntry('/service/demo/members/db1', value, { modRevision: 9, lease: '42' }));
 
@@ -100,10 +110,6 @@ describe('a member is read', () => {
   });
 
   test('not at all from garbage', () => {
-    const because = (value: string): string => {
-      const parsed = parse(value);
-      return parsed.kind === 'unreadable' ? parsed.because : 'read';
-    };
     assert.deepEqual(['', '{', 'null', '7', '"text"', '[]', '{}', '{"conn_url":7}'].map(because), [
       'not-json',
       'not-json',
@@ -140,7 +146,7 @@ describe('a member is read', () => {
 describe('a member is written', () => {
   test('compact, in Patroni’s names, in one order, without what is unknown', () => {
     const member = aMember({ name: 'db1', replay_lsn: 50_331_640, pause: true });
-    const shuffled = Object.fromEntries(Object.entries(member).reverse()) as unknown as typeof member;
+    const shuffled = { pause: true, ...aMember({ name: 'db1', tags: {} }), ...member } as const;
     const expected =
       '{"conn_url":"postgres://db1.example:5432/postgres","api_url":"http://db1.example:8008/patroni","state":"running",' +
       `"role":"replica","version":"${FEATURE_LEVEL}","tags":{"datacenter":"dc1"},"xlog_location":50331648,` +
@@ -156,10 +162,6 @@ describe('a member is written', () => {
 });
 
 test('a tag is set in every spelling that Patroni takes for true', () => {
-  const set = (value: string | number | boolean): boolean => {
-    const parsed = parse(renderMember(aMember({ name: 'db1', tags: { noloadbalance: value } })));
-    return parsed.kind === 'member' && isTagSet(parsed.member, 'noloadbalance');
-  };
   assert.deepEqual([true, 'true', 'True', 'on', 'yes', 1, '1'].map(set), Array(7).fill(true));
   assert.deepEqual([false, 'false', 'off', 'no', 0, '0', '', 2].map(set), Array(8).fill(false));
 });

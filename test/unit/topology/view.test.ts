@@ -22,6 +22,28 @@ import {
   threeDatacenters,
 } from '../../support/members.ts';
 
+const optime = (keys: Record<string, string>): number | undefined => aView({ keys }).optime;
+
+const failover = (value: string) => aView({ keys: { failover: value } }).failover;
+
+const config = (value: string) => aView({ keys: { config: value } }).config;
+
+const put = (key: string, value: string, revision: number): WatchEvent => ({
+  type: 'put',
+  entry: anEntry(key, value, { modRevision: revision, createRevision: revision }),
+});
+
+const term = (leader: string | undefined, createRevision: number): ClusterView => ({
+  ...emptyView,
+  leader,
+  leaderCreateRevision: leader === undefined ? undefined : createRevision,
+});
+
+const reason = (view: ClusterView): string => {
+  const primary = primaryOf(view);
+  return primary.kind === 'primary' ? primary.member.name : primary.because;
+};
+
 describe('a view tells', () => {
   test('nothing before anything was heard', () => {
     assert.deepEqual(aView({ revision: 3 }), { ...emptyView, revision: 3 });
@@ -53,7 +75,6 @@ describe('a view tells', () => {
   });
 
   test('the write position from status, from the older key where status is missing or garbage', () => {
-    const optime = (keys: Record<string, string>): number | undefined => aView({ keys }).optime;
     assert.equal(optime({ status: '{"optime":100,"slots":{"a":1}}' }), 100);
     assert.equal(optime({ status: '{"optime":100}', 'optime/leader': '90' }), 100);
     assert.equal(optime({ 'optime/leader': '90' }), 90);
@@ -62,7 +83,6 @@ describe('a view tells', () => {
   });
 
   test('a request to fail over, and none once Patroni has reset it', () => {
-    const failover = (value: string) => aView({ keys: { failover: value } }).failover;
     assert.deepEqual(failover('{"leader":"db1","member":"db2","scheduled_at":"2030-01-01T00:00:00+00:00"}'), {
       leader: 'db1',
       candidate: 'db2',
@@ -91,7 +111,6 @@ describe('a view tells', () => {
   });
 
   test('the configuration if it is an object', () => {
-    const config = (value: string) => aView({ keys: { config: value } }).config;
     assert.deepEqual(config('{"ttl":30,"unknown":[1]}'), {
       value: { ttl: 30, unknown: [1] },
       modRevision: 1,
@@ -109,11 +128,6 @@ describe('a view tells', () => {
 });
 
 describe('a view moves on', () => {
-  const put = (key: string, value: string, revision: number): WatchEvent => ({
-    type: 'put',
-    entry: anEntry(key, value, { modRevision: revision, createRevision: revision }),
-  });
-
   test('never back: what is older changes nothing', () => {
     const view = threeDatacenters({ revision: 10 });
     assert.equal(applySnapshot(view, { revision: 9, entries: [] }, aLayout), view);
@@ -141,11 +155,6 @@ describe('a view moves on', () => {
   });
 
   test('and tells a change of leader: new holder, new term of the same, none', () => {
-    const term = (leader: string | undefined, createRevision: number): ClusterView => ({
-      ...emptyView,
-      leader,
-      leaderCreateRevision: leader === undefined ? undefined : createRevision,
-    });
     assert.equal(leaderChange(term('db1', 5), term('db1', 5)), undefined);
     assert.equal(leaderChange(term(undefined, 0), term(undefined, 0)), undefined);
     assert.deepEqual(leaderChange(term('db1', 5), term('db1', 9)), { from: 'db1', to: 'db1' });
@@ -216,11 +225,6 @@ describe('a view moves on', () => {
 });
 
 describe('the primary is', () => {
-  const reason = (view: ClusterView): string => {
-    const primary = primaryOf(view);
-    return primary.kind === 'primary' ? primary.member.name : primary.because;
-  };
-
   test('the running leader that says so itself, in either spelling', () => {
     assert.equal(reason(threeDatacenters()), 'db1');
     assert.equal(
