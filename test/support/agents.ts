@@ -96,6 +96,22 @@ export class Host {
     return this.#agent?.pid;
   }
 
+  /** Of the agent that was started last; null while it runs. */
+  get exitCode(): number | null {
+    return this.#agent?.exitCode ?? null;
+  }
+
+  /** Removes the data directory and lets `make` put something in its place. */
+  async replaceDataDir(make: (folder: string) => Promise<void>): Promise<void> {
+    await rm(this.dataDir, { recursive: true, force: true });
+    await make(this.dataDir);
+  }
+
+  /** A file in the data directory. */
+  async fileText(name: string): Promise<string> {
+    return await readFile(join(this.dataDir, name), 'utf8');
+  }
+
   /** Starts the agent; its log goes to a file that `log` reads. */
   start(): void {
     const out = openSync(join(this.#folder, 'agent.log'), 'a');
