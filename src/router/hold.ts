@@ -48,6 +48,6 @@ export class HoldRoom {
 
   #tick(): void {
     const now = this.#clock.now();
-    for (const session of [...this.#waiting]) session.tick(now);
+    for (const session of Array.from(this.#waiting)) session.tick(now);
   }
 }

@@ -6,7 +6,6 @@
 import { RingQueue } from '../base/index.ts';
 import type { Classification, Classifier } from '../sql/index.ts';
 import {
-  CommandComplete,
   type Delivery,
   FRAME_BYTES_MAX,
   FrameReader,
@@ -92,11 +91,6 @@ export class Intake implements FrameSink {
       unit.statements = [];
       unit.bytes = 0;
     }
-  }
-
-  /** The answer to a ROLLBACK whose transaction went with its server. */
-  answerRollback(): void {
-    this.#effects.toClient(CommandComplete('ROLLBACK'));
   }
 
   delivery(tag: number, bodyLength: number): Delivery {

@@ -120,8 +120,8 @@ async function makeRouter(options: RouterOptions, signal: AbortSignal) {
     const before = world.primary(clock.now());
     world.setView(view);
     const now = clock.now();
-    for (const waiting of [...hold.waiting]) waiting.tick(now);
-    for (const client of [...clients.values()]) client.worldChanged(now);
+    for (const waiting of Array.from(hold.waiting)) waiting.tick(now);
+    for (const client of Array.from(clients.values())) client.worldChanged(now);
     const after = world.primary(now);
     if (after.kind === 'primary' && (before.kind !== 'primary' || before.member !== after.member)) {
       const old = before.kind === 'primary' ? before.member : undefined;
@@ -165,11 +165,11 @@ async function makeRouter(options: RouterOptions, signal: AbortSignal) {
     drain: async (): Promise<void> => {
       const deadline = clock.now() + STOP_GRACE_MS;
       while (clients.size > 0 && clock.now() < deadline) {
-        for (const client of [...clients.values()])
+        for (const client of Array.from(clients.values()))
           if (client.state !== 'active') client.refuse(REPLY.shutdown());
         if (clients.size > 0) await pause(STOP_LOOK_EVERY_MS);
       }
-      for (const client of [...clients.values()]) client.refuse(REPLY.shutdown());
+      for (const client of Array.from(clients.values())) client.refuse(REPLY.shutdown());
     },
   };
 }

@@ -3,6 +3,7 @@
  * later statement about the same settings replaces the earlier, so the log is as long as what differs from the
  * start, not as the session's history. Bounded: past the bound the session keeps to one server instead. Pure.
  */
+import { unreachable } from '../base/index.ts';
 import type { SettingStatement } from '../sql/index.ts';
 
 interface Entry {
@@ -58,4 +59,5 @@ function isReplaced(entry: Entry, statement: SettingStatement, names: readonly s
     case 'nothing':
       return entry.names.length > 0 && entry.names.every((name) => names.includes(name));
   }
+  return unreachable(statement.clears);
 }

@@ -157,7 +157,7 @@ test('clients keep their connection whatever happens to servers', { timeout: 150
   await suite.test('a router that has lost etcd for longer than the lease sends no write', async (t) => {
     const client = await aClient(t, router.as());
     await client.query('SELECT 1');
-    stage.etcd.freeze();
+    await stage.etcd.freeze();
     try {
       await eventually('contact is stale', async () => await (await fetch(`${router.http}/nodes`)).text(), {
         holds: (text) => text.includes('dcs-contact-stale'),
@@ -166,7 +166,7 @@ test('clients keep their connection whatever happens to servers', { timeout: 150
       assert.equal(await outcome(client.query('INSERT INTO t VALUES (22)')), '57P03');
       assert.equal(await outcome(client.query('SELECT 1')), 'ok');
     } finally {
-      stage.etcd.thaw();
+      await stage.etcd.thaw();
     }
     await eventually('writes work', () => outcome(client.query('INSERT INTO t VALUES (22)')), {
       holds: (seen) => seen === 'ok',

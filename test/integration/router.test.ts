@@ -5,13 +5,13 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import postgres from 'postgres';
+import { z } from 'zod';
 import { MatriarchError, silentLog, systemClock } from '../../src/base/index.ts';
 import { startRouter } from '../../src/router/index.ts';
 import { SSLRequest, StartupMessage } from '../../src/wire/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { BIN_DIR, sql } from '../support/postgres.ts';
 import { aClient, aRouter, aStage, routerConfig } from '../support/router.ts';
-
 
 async function run(command: string, args: readonly string[], env: Record<string, string> = {}) {
   const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -23,7 +23,9 @@ async function run(command: string, args: readonly string[], env: Record<string,
 }
 
 /** What `work` is refused with. */
-async function refusal(work: () => Promise<unknown>): Promise<{ code: unknown; message: string; severity: unknown }> {
+async function refusal(
+  work: () => Promise<unknown>,
+): Promise<{ code: unknown; message: string; severity: unknown }> {
   try {
     await work();
   } catch (cause) {
@@ -38,7 +40,11 @@ async function refusal(work: () => Promise<unknown>): Promise<{ code: unknown; m
 test('the router before real servers', { timeout: 120_000 }, async (suite) => {
   const stage = await aStage(suite);
   const router = await aRouter(suite, stage);
-  await sql(stage.nodes.n1, 'CREATE TABLE t (id int PRIMARY KEY, v text)', { user: 'app', password: 'app', database: 'app' });
+  await sql(stage.nodes.n1, 'CREATE TABLE t (id int PRIMARY KEY, v text)', {
+    user: 'app',
+    password: 'app',
+    database: 'app',
+  });
 
   /** Counts since `before`. */
   const counted = async (work: () => Promise<unknown>) => {
@@ -74,13 +80,21 @@ test('the router before real servers', { timeout: 120_000 }, async (suite) => {
     await sql(stage.nodes.n1, "CREATE ROLE changing LOGIN PASSWORD 'one'");
     await eventually(
       'the new role can log in',
-      async () => await aClient(t, router.as({ user: 'changing', password: 'one' })).then(() => 'in', (cause: unknown) => String(cause)),
+      async () =>
+        await aClient(t, router.as({ user: 'changing', password: 'one' })).then(
+          () => 'in',
+          (cause: unknown) => String(cause),
+        ),
       { holds: (seen) => seen === 'in', withinMs: 5000 },
     );
     await sql(stage.nodes.n1, "ALTER ROLE changing PASSWORD 'two'");
     await eventually(
       'the new password works',
-      async () => await aClient(t, router.as({ user: 'changing', password: 'two' })).then(() => 'in', (cause: unknown) => String(cause)),
+      async () =>
+        await aClient(t, router.as({ user: 'changing', password: 'two' })).then(
+          () => 'in',
+          (cause: unknown) => String(cause),
+        ),
       { holds: (seen) => seen === 'in', withinMs: 5000 },
     );
   });
@@ -102,13 +116,17 @@ test('the router before real servers', { timeout: 120_000 }, async (suite) => {
     );
   });
 
-  await suite.test('reads are spread 10 to 1 to 1 from this datacenter, over all clients together', async (t) => {
-    const clients = await Promise.all([1, 2, 3].map(() => aClient(t, router.as())));
-    const seen = await counted(async () => {
-      for (let round = 0; round < 80; round += 1) for (const client of clients) await client.query('SELECT 1');
-    });
-    assert.deepEqual(seen, { n1: [200, 0], n2: [20, 0], n3: [20, 0] });
-  });
+  await suite.test(
+    'reads are spread 10 to 1 to 1 from this datacenter, over all clients together',
+    async (t) => {
+      const clients = await Promise.all([1, 2, 3].map(() => aClient(t, router.as())));
+      const seen = await counted(async () => {
+        for (let round = 0; round < 80; round += 1)
+          for (const client of clients) await client.query('SELECT 1');
+      });
+      assert.deepEqual(seen, { n1: [200, 0], n2: [20, 0], n3: [20, 0] });
+    },
+  );
 
   await suite.test('writes, and transactions that may write, go to the primary', async (t) => {
     const client = await aClient(t, router.as());
@@ -152,7 +170,9 @@ test('the router before real servers', { timeout: 120_000 }, async (suite) => {
     await client.query("SET application_name = 'two'");
     const names = new Set<string>();
     for (let n = 0; n < 13; n += 1) {
-      const { rows } = await client.query("SELECT current_setting('application_name') || current_setting('work_mem') AS v");
+      const { rows } = await client.query(
+        "SELECT current_setting('application_name') || current_setting('work_mem') AS v",
+      );
       names.add(rows[0].v);
     }
     assert.deepEqual([...names], ['two5MB']);
@@ -172,44 +192,69 @@ test('the router before real servers', { timeout: 120_000 }, async (suite) => {
   await suite.test('an error in a batch leaves the connection in step', async (t) => {
     const client = await aClient(t, router.as());
     assert.equal((await refusal(() => client.query('SELECT $1::int / 0', [1]))).code, '22012');
-    assert.equal((await refusal(() => client.query({ name: 'bad', text: 'SELECT nothing FROM nowhere' }))).code, '42P01');
-    assert.equal((await refusal(() => client.query({ name: 'bad', text: 'SELECT nothing FROM nowhere' }))).code, '42P01');
+    assert.equal(
+      (await refusal(() => client.query({ name: 'bad', text: 'SELECT nothing FROM nowhere' }))).code,
+      '42P01',
+    );
+    assert.equal(
+      (await refusal(() => client.query({ name: 'bad', text: 'SELECT nothing FROM nowhere' }))).code,
+      '42P01',
+    );
     assert.deepEqual((await client.query('SELECT $1::int AS v', [5])).rows, [{ v: 5 }]);
   });
 
-  await suite.test('postgres.js works: pipelined queries, transactions, COPY in both directions', async () => {
-    const db = postgres({ host: router.host, port: 5432, user: 'app', password: 'app', database: 'app', max: 2 });
-    try {
-      const answers = await Promise.all([1, 2, 3, 4, 5, 6].map((n) => db`SELECT ${n}::int AS v`));
-      assert.deepEqual(answers.map((rows) => rows[0]?.['v']), [1, 2, 3, 4, 5, 6]);
-      await db.begin(async (tx) => {
-        await tx`INSERT INTO t VALUES (100, 'a'), (101, 'b')`;
-        assert.equal((await tx`SELECT count(*)::int AS n FROM t WHERE id >= 100`)[0]?.['n'], 2);
+  await suite.test(
+    'postgres.js works: pipelined queries, transactions, COPY in both directions',
+    async () => {
+      const db = postgres({
+        host: router.host,
+        port: 5432,
+        user: 'app',
+        password: 'app',
+        database: 'app',
+        max: 2,
       });
-      const sink = await db`COPY t FROM STDIN`.writable();
-      await new Promise<void>((resolve, reject) => {
-        sink.on('finish', resolve).on('error', reject);
-        for (let id = 200; id < 2200; id += 1) sink.write(`${id}\t${'x'.repeat(200)}\n`);
-        sink.end();
-      });
-      let copied = '';
-      for await (const chunk of await db`COPY (SELECT id FROM t WHERE id >= 200 ORDER BY id) TO STDOUT`.readable()) {
-        copied += String(chunk);
+      try {
+        const answers = await Promise.all([1, 2, 3, 4, 5, 6].map((n) => db`SELECT ${n}::int AS v`));
+        assert.deepEqual(
+          answers.map((rows) => rows[0]?.['v']),
+          [1, 2, 3, 4, 5, 6],
+        );
+        await db.begin(async (tx) => {
+          await tx`INSERT INTO t VALUES (100, 'a'), (101, 'b')`;
+          assert.equal((await tx`SELECT count(*)::int AS n FROM t WHERE id >= 100`)[0]?.['n'], 2);
+        });
+        const sink = await db`COPY t FROM STDIN`.writable();
+        await new Promise<void>((resolve, reject) => {
+          sink.on('finish', resolve).on('error', reject);
+          for (let id = 200; id < 2200; id += 1) sink.write(`${id}\t${'x'.repeat(200)}\n`);
+          sink.end();
+        });
+        let copied = '';
+        for await (const chunk of await db`COPY (SELECT id FROM t WHERE id >= 200 ORDER BY id) TO STDOUT`.readable()) {
+          copied += String(chunk);
+        }
+        assert.equal(copied.trim().split('\n').length, 2000);
+        await assert.rejects(db`SELECT 1/0`, { code: '22012' });
+      } finally {
+        await db.end();
       }
-      assert.equal(copied.trim().split('\n').length, 2000);
-      await assert.rejects(db`SELECT 1/0`, { code: '22012' });
-    } finally {
-      await db.end();
-    }
-  });
+    },
+  );
 
   await suite.test('psql copies in and out', async () => {
     const psql = (text: string) =>
-      run(join(BIN_DIR, 'psql'), ['-X', '-At', '-h', router.host, '-U', 'app', 'app', '-c', text], { PGPASSWORD: 'app' });
-    const folder = await run('bash', [
-      '-c',
-      `printf '9001\\tnine\\n9002\\tten\\n' | ${BIN_DIR}/psql -X -h ${router.host} -U app app -c 'COPY t FROM STDIN' -c 'SELECT count(*) FROM t WHERE id > 9000'`,
-    ], { PGPASSWORD: 'app' });
+      run(join(BIN_DIR, 'psql'), ['-X', '-At', '-h', router.host, '-U', 'app', 'app', '-c', text], {
+        PGPASSWORD: 'app',
+      });
+    const folder = await run(
+      'bash',
+      [
+        '-c',
+        `printf '9001\\tnine\\n9002\\tten\\n' | ${BIN_DIR}/psql -X -h ${router.host} -U app app -c 'COPY t FROM STDIN' -c 'SELECT count(*) FROM t WHERE id > 9000'`,
+      ],
+      { PGPASSWORD: 'app' },
+    );
     assert.match(folder.output, /COPY 2/);
     assert.deepEqual((await psql('COPY (VALUES (1), (2)) TO STDOUT')).output, '1\n2\n');
   });
@@ -217,12 +262,14 @@ test('the router before real servers', { timeout: 120_000 }, async (suite) => {
   await suite.test('a client can cancel its own statement, and with a wrong key nobody’s', async (t) => {
     const client = await aClient(t, router.as());
     const sleeping = refusal(() => client.query('SELECT pg_sleep(15)'));
-    const child = client as unknown as { processID: number; secretKey: number };
+    const child = z.object({ processID: z.number(), secretKey: z.number() }).parse(client);
     await new Promise((resolve) => setTimeout(resolve, 100));
     const cancel = (key: number) =>
       new Promise<void>((resolve) => {
         const bytes = Buffer.alloc(16);
-        [16, 80877102, child.processID, key].forEach((word, index) => bytes.writeInt32BE(word | 0, index * 4));
+        [16, 80877102, child.processID, key].forEach((word, index) =>
+          bytes.writeInt32BE(word | 0, index * 4),
+        );
         const socket = connect(5432, router.host, () => socket.end(bytes));
         socket.on('close', () => resolve()).resume();
       });
@@ -233,9 +280,14 @@ test('the router before real servers', { timeout: 120_000 }, async (suite) => {
   });
 
   await suite.test('encryption is declined and bytes sent ahead are not lost', async () => {
-    const parameters: [string, string][] = [['user', 'app'], ['database', 'app']];
+    const parameters: [string, string][] = [
+      ['user', 'app'],
+      ['database', 'app'],
+    ];
     const answer = await new Promise<Buffer>((resolve, reject) => {
-      const socket = connect(5432, router.host, () => socket.write(Buffer.concat([SSLRequest(), StartupMessage(parameters)])));
+      const socket = connect(5432, router.host, () =>
+        socket.write(Buffer.concat([SSLRequest(), StartupMessage(parameters)])),
+      );
       let bytes = Buffer.alloc(0);
       socket.on('data', (chunk: Buffer) => {
         bytes = Buffer.concat([bytes, chunk]);
@@ -261,7 +313,10 @@ test('the router before real servers', { timeout: 120_000 }, async (suite) => {
 
   await suite.test('metrics and health tell what happens', async () => {
     const metrics = await (await fetch(`${router.http}/metrics`)).text();
-    assert.match(metrics, /matriarch_router_statements_total\{member="n1",datacenter="dc1",kind="read"\} \d+/);
+    assert.match(
+      metrics,
+      /matriarch_router_statements_total\{member="n1",datacenter="dc1",kind="read"\} \d+/,
+    );
     assert.match(metrics, /matriarch_router_primary_known 1/);
     assert.equal((await fetch(`${router.http}/healthz`)).status, 200);
   });

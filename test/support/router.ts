@@ -4,6 +4,7 @@
  */
 import type { TestContext } from 'node:test';
 import { Client, type ClientConfig } from 'pg';
+import { z } from 'zod';
 import { describe, systemClock } from '../../src/base/index.ts';
 import { checkConfig, type Config } from '../../src/config/index.ts';
 import { connectEtcd, type Dcs, type Write } from '../../src/dcs/index.ts';
@@ -134,6 +135,10 @@ export function routerConfig(stage: Pick<Stage, 'etcdUrls'>, host: string, route
   return loaded.config;
 }
 
+const nodesSchema = z.object({
+  nodes: z.array(z.object({ name: z.string(), reads: z.number(), writes: z.number() })),
+});
+
 /** A router in this process, in datacenter dc1; stopped when the test ends. `router`: lines of its section. */
 export async function aRouter(t: TestContext, stage: Stage, router: string[] = []): Promise<RunningRouter> {
   const host = freshLoopback();
@@ -178,8 +183,8 @@ export async function aRouter(t: TestContext, stage: Stage, router: string[] = [
     stop,
     counts: async () => {
       const answer = await fetch(`${http}/nodes`);
-      const body = (await answer.json()) as { nodes: { name: string; reads: number; writes: number }[] };
-      return Object.fromEntries(body.nodes.map(({ name, reads, writes }) => [name, { reads, writes }]));
+      const { nodes } = nodesSchema.parse(await answer.json());
+      return Object.fromEntries(nodes.map(({ name, reads, writes }) => [name, { reads, writes }]));
     },
   };
 }

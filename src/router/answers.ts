@@ -1,0 +1,114 @@
+/**
+ * What servers answer, on its way to the client: forwarded as it comes, but for three things. The beginning of a
+ * read's answer is kept back until there is a result, so that the read can still be run elsewhere; a standby's
+ * refusal to write moves the unit to the primary; messages of links that are not at work go nowhere. Pure.
+ */
+import { type ErrorFields, SQLSTATE } from '../wire/index.ts';
+import type { ClientEar } from './client-ear.ts';
+import type { Link, LinkOwner } from './link.ts';
+import type { LossReason } from './route.ts';
+import type { Session } from './session.ts';
+import type { SessionOptions } from './session-types.ts';
+
+export class Answers implements LinkOwner {
+  readonly #session: Session;
+  readonly #ear: ClientEar;
+  readonly #options: SessionOptions;
+
+  constructor(session: Session, ear: ClientEar, options: SessionOptions) {
+    this.#session = session;
+    this.#ear = ear;
+    this.#options = options;
+  }
+
+  forward(link: Link, bytes: Buffer): void {
+    const { unit } = this.#session;
+    if (link !== unit.link) return;
+    if (!link.hasResult && unit.need === 'read' && this.#isRepeatable) {
+      unit.preamble.push(Buffer.from(bytes));
+      return;
+    }
+    this.tellPreamble();
+    unit.isAnswered = true;
+    this.#options.effects.toClient(bytes);
+  }
+
+  /** What was kept back goes out now. */
+  tellPreamble(): void {
+    const { unit } = this.#session;
+    if (unit.preamble.length === 0) return;
+    for (const bytes of unit.preamble) this.#options.effects.toClient(bytes);
+    unit.preamble = [];
+    unit.isAnswered = true;
+  }
+
+  ready(link: Link, message: Buffer): void {
+    const { unit } = this.#session;
+    if (link !== unit.link) return;
+    this.tellPreamble();
+    this.#options.effects.toClient(message);
+    unit.isAnswered = true;
+    if (unit.isClosed && link.isQuiet) this.#session.finish(link);
+  }
+
+  isPreparedBy(link: Link): void {
+    this.#session.afterOwnReplies(link);
+  }
+
+  failed(link: Link, fields: ErrorFields): boolean {
+    const { unit, prepared } = this.#session;
+    if (link !== unit.link) return false;
+    if (fields.code === SQLSTATE.readOnlySqlTransaction && this.#canMoveToPrimary()) {
+      link.pipeline.swallowAll();
+      unit.again();
+      unit.need = 'primary';
+      return false;
+    }
+    unit.isFailed = true;
+    link.hasResult = true;
+    prepared.takeBack();
+    return true;
+  }
+
+  confirmed(): void {
+    this.#session.prepared.confirm();
+  }
+
+  copyInBegan(link: Link): void {
+    const { unit } = this.#session;
+    if (link !== unit.link) return;
+    unit.isCopyIn = true;
+    unit.mayWrite = true;
+    // The Sync behind the Execute is eaten by the COPY; the client sends another after its CopyDone.
+    if (unit.kind === 'batch' && unit.isClosed && !unit.isCopyDone && link.pipeline.forgetSync()) {
+      unit.isClosed = false;
+    }
+    this.#session.resume();
+  }
+
+  asynchronous(link: Link, message: Buffer): void {
+    const { unit } = this.#session;
+    this.#ear.tell(message, unit.kind === 'none' || unit.link === link || unit.phase !== 'sent');
+  }
+
+  parameter(link: Link, name: string, value: string): void {
+    const { unit } = this.#session;
+    if (unit.kind === 'none' || unit.link === link) this.#ear.parameter(name, value);
+  }
+
+  broken(link: Link, because: LossReason): void {
+    this.#session.lose(link, because);
+  }
+
+  /** Nothing of the unit has been told, and all of it is still here. */
+  get #isRepeatable(): boolean {
+    const { unit, transaction } = this.#session;
+    return unit.isClosed && !unit.isAnswered && !unit.isStreamed && transaction === undefined;
+  }
+
+  /** A standby refused as a write what was taken for a read, and the client has seen nothing of it. */
+  #canMoveToPrimary(): boolean {
+    const { need, attempts } = this.#session.unit;
+    return this.#isRepeatable && need === 'read' && attempts < this.#options.retryReads;
+  }
+}

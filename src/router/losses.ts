@@ -1,0 +1,123 @@
+/**
+ * What a session does when one of its server connections is lost: forget it, run the work again, or say what
+ * became of it. Which of these is lost.ts's to judge; here it is carried out. The client's connection stays. Pure.
+ */
+import { CommandComplete, type TransactionStatus } from '../wire/index.ts';
+import { Limbo } from './limbo.ts';
+import type { Link } from './link.ts';
+import { whenServerLost } from './lost.ts';
+import type { Placement } from './placement.ts';
+import { REPLY } from './replies.ts';
+import type { LossReason } from './route.ts';
+import type { Session } from './session.ts';
+import type { SessionOptions } from './session-types.ts';
+
+export class Losses {
+  readonly #session: Session;
+  readonly #placement: Placement;
+  readonly #options: SessionOptions;
+  /** The connection of a pinned session is gone, and the client has not been told. */
+  #pinLost: LossReason | undefined = undefined;
+
+  constructor(session: Session, placement: Placement, options: SessionOptions) {
+    this.#session = session;
+    this.#placement = placement;
+    this.#options = options;
+  }
+
+  /** Why the session's state was lost, once. */
+  takePinLost(): LossReason | undefined {
+    const because = this.#pinLost;
+    this.#pinLost = undefined;
+    return because;
+  }
+
+  /** Whether `link` is in use for what only a primary may do: then it is cut when another becomes leader. */
+  writesOn(link: Link): boolean {
+    const { unit, transaction } = this.#session;
+    if (link === transaction) return this.#placement.transactionNeed === 'primary';
+    if (unit.kind !== 'none' && unit.link === link) return unit.need === 'primary';
+    return this.#placement.isPinned && link.proof !== undefined;
+  }
+
+  lose(link: Link, because: LossReason): void {
+    if (this.#placement.links.get(link.member) !== link) return;
+    const session = this.#session;
+    const { unit } = session;
+    const isTransaction = link === session.transaction;
+    const status: TransactionStatus = isTransaction ? session.status : 'I';
+    const isAtWork = unit.kind !== 'none' && unit.phase === 'sent' && unit.link === link;
+    if (this.#placement.isPinned && link.proof !== undefined) {
+      this.#placement.isPinned = false;
+      this.#pinLost = because;
+    }
+    this.#placement.drop(link);
+    this.#options.effects.note('server-connection-lost', { member: link.member, because, isAtWork, status });
+    if (isAtWork && link.isCutInMessage) {
+      session.end();
+      this.#options.effects.endClient();
+      return;
+    }
+    if (isAtWork) this.#settle(status, because);
+    else if (!isTransaction) session.placeAgain();
+    else if (session.isPlacing) this.#failInLimbo(because);
+    else session.limbo = new Limbo(because, false);
+  }
+
+  /** The unit that was sent will not be answered: says so, or runs it again. */
+  #settle(status: TransactionStatus, because: LossReason): void {
+    const session = this.#session;
+    const { unit } = session;
+    const verdict = whenServerLost({
+      status,
+      ends: unit.ends,
+      writes: unit.writes,
+      answered: unit.isAnswered,
+      failed: unit.isFailed,
+      copyUnfinished: unit.isCopyOpen,
+      repeatable: !unit.isStreamed && unit.attempts < this.#options.retryReads,
+    });
+    switch (verdict) {
+      case 'again':
+        if (unit.member !== undefined) unit.excluded.add(unit.member);
+        unit.again();
+        session.place();
+        return;
+      case 'over':
+        session.conclude();
+        return;
+      case 'failed':
+        session.fail(REPLY.failed(because));
+        return;
+      case 'in-doubt':
+        session.status = 'I';
+        session.fail(REPLY.inDoubt(because));
+        return;
+      case 'rolled-back':
+        session.status = 'I';
+        this.#answerRollback(because);
+        return;
+      case 'transaction-lost':
+        this.#failInLimbo(because);
+    }
+  }
+
+  #failInLimbo(because: LossReason): void {
+    const session = this.#session;
+    session.limbo = new Limbo(because, true);
+    session.status = 'E';
+    if (session.unit.isFailed) session.conclude();
+    else session.fail(REPLY.transactionLost(because));
+  }
+
+  /** ROLLBACK was asked for, and happened by the loss; only a simple query's answer can be made up whole. */
+  #answerRollback(because: LossReason): void {
+    const session = this.#session;
+    if (session.unit.kind !== 'query' || session.unit.isAnswered) {
+      session.fail(REPLY.failed(because));
+      return;
+    }
+    this.#options.effects.toClient(CommandComplete('ROLLBACK'));
+    session.conclude();
+  }
+}
