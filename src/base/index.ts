@@ -10,3 +10,4 @@ export { ERROR_TABLE, type ErrorCode, type ErrorRow, EXIT, MatriarchError } from
 export { type Address, formatAddress, listenError } from './listen.ts';
 export { type Log, type LogFields, silentLog } from './log.ts';
 export { RingQueue } from './ring-queue.ts';
+export { type Column, renderTable } from './table.ts';

@@ -26,7 +26,8 @@ export async function showLogs(shell: Shell, { host, paths, lines, follow }: Log
     const last = lines === 0 ? [] : text.trimEnd().split('\n').slice(-lines);
     shell.out(`==> ${file} <==\n${last.map((line) => `${line}\n`).join('')}\n`);
   }
-  while (follow && !shell.signal.aborted) {
+  if (!follow) return;
+  while (!shell.signal.aborted) {
     for (const file of files) {
       const { text, end } = await readFrom(file, positions.get(file));
       positions.set(file, end);
@@ -48,7 +49,10 @@ async function logFiles(host: Host, paths: LabPaths): Promise<readonly string[]>
 }
 
 /** The text from a position, or the last part of the file without one. */
-async function readFrom(file: string, position: number | undefined): Promise<{ readonly text: string; readonly end: number }> {
+async function readFrom(
+  file: string,
+  position: number | undefined,
+): Promise<{ readonly text: string; readonly end: number }> {
   const handle = await open(file, 'r');
   try {
     const { size } = await handle.stat();

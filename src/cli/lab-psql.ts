@@ -4,7 +4,11 @@ import { MatriarchError } from '../base/index.ts';
 import { ACCOUNTS, type Host } from '../lab/index.ts';
 
 /** Runs psql until it ends; returns its exit status. */
-export async function runPsql(host: Host, args: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<number> {
+export async function runPsql(
+  host: Host,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<number> {
   const { application, superuser } = ACCOUNTS;
   const isApp = host.kind === 'app';
   const address = isApp ? host.router : host.postgres;
@@ -20,7 +24,9 @@ export async function runPsql(host: Host, args: readonly string[], env: Readonly
     },
   });
   return await new Promise<number>((resolve, reject) => {
-    child.once('error', (cause) => reject(new MatriarchError('lab-tool-missing', `cannot start psql: ${cause.message}`, { cause })));
+    child.once('error', (cause) =>
+      reject(new MatriarchError('lab-tool-missing', `cannot start psql: ${cause.message}`, { cause })),
+    );
     child.once('close', (code) => resolve(code ?? 1));
   });
 }

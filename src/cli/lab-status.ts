@@ -1,8 +1,18 @@
 /** What `matriarch lab status` shows: processes and memory of each host, then the cluster as `matriarch status` does. */
 import { describe } from '../base/index.ts';
-import { allHosts, connectLab, type LabLayout, type LabPaths, LAB_SCOPE, labProcesses, type Part, proportionalMemoryBytes, readView } from '../lab/index.ts';
+import {
+  allHosts,
+  connectLab,
+  type LabLayout,
+  type LabPaths,
+  LAB_SCOPE,
+  labProcesses,
+  type Part,
+  proportionalMemoryBytes,
+  readView,
+} from '../lab/index.ts';
 import { renderStatus, type Status, statusOf } from './status-view.ts';
-import { renderTable } from './table.ts';
+import { renderTable } from '../base/index.ts';
 
 export interface LabHostStatus {
   readonly host: string;
@@ -23,9 +33,17 @@ export interface LabStatus {
 }
 
 /** Looks at the processes and at etcd. */
-export async function labStatus({ layout, paths }: { readonly layout: LabLayout; readonly paths: LabPaths }): Promise<LabStatus> {
+export async function labStatus({
+  layout,
+  paths,
+}: {
+  readonly layout: LabLayout;
+  readonly paths: LabPaths;
+}): Promise<LabStatus> {
   const processes = await labProcesses(paths);
-  const memory = new Map(await Promise.all(processes.map(async ({ pid }) => [pid, await proportionalMemoryBytes(pid)] as const)));
+  const memory = new Map(
+    await Promise.all(processes.map(async ({ pid }) => [pid, await proportionalMemoryBytes(pid)] as const)),
+  );
   const hosts = allHosts(layout).map((host) => {
     const own = processes.filter((each) => each.host === host.name);
     const servers = new Set(own.filter((each) => each.part === 'postgres').map((each) => each.pid));
@@ -52,12 +70,23 @@ export function renderLabStatus(status: LabStatus): string {
     host.host,
     host.datacenter,
     host.address,
-    Object.entries(host.processes).map(([part, pid]) => `${part} ${pid}`).join(', ') || 'off',
+    Object.entries(host.processes)
+      .map(([part, pid]) => `${part} ${pid}`)
+      .join(', ') || 'off',
     `${Math.round(host.memory_bytes / 1024 / 1024)} MB`,
   ]);
-  const columns = [{ title: 'Host' }, { title: 'Datacenter' }, { title: 'Address' }, { title: 'Processes' }, { title: 'Memory', align: 'right' as const }];
+  const columns = [
+    { title: 'Host' },
+    { title: 'Datacenter' },
+    { title: 'Address' },
+    { title: 'Processes' },
+    { title: 'Memory', align: 'right' as const },
+  ];
   const total = `Memory in all: ${Math.round(status.memory_bytes / 1024 / 1024)} MB\n`;
-  const cluster = status.cluster === null ? `The cluster cannot be read: ${status.cluster_error}\n` : renderStatus(status.cluster);
+  const cluster =
+    status.cluster === null
+      ? `The cluster cannot be read: ${status.cluster_error}\n`
+      : renderStatus(status.cluster);
   return `${renderTable(columns, rows, `Lab: ${status.folder}`)}${total}\n${cluster}`;
 }
 

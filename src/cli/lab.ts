@@ -1,9 +1,10 @@
 /** `matriarch lab …`: the three-datacenter cluster on this machine, for trying things and for breaking them. */
+import { once } from 'node:events';
 import { homedir, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
-import { MatriarchError, silentLog } from '../base/index.ts';
+import { MatriarchError } from '../base/index.ts';
 import type { LabOptions } from '../lab/index.ts';
 import type { Shell } from './shell.ts';
 
@@ -23,7 +24,9 @@ const DATA_HELP = 'data folder; else $MATRIARCH_LAB, else one of your own (see `
 const OCTET_HELP = 'datacenters are 127.<N+1>.0.x to 127.<N+3>.0.x';
 
 export function labCommand(shell: Shell): Command {
-  const lab = new Command('lab').description('run three datacenters on this machine: real PostgreSQL, real etcd, and faults');
+  const lab = new Command('lab').description(
+    'run three datacenters on this machine: real PostgreSQL, real etcd, and faults',
+  );
   lab.addHelpText('after', LAB_HELP);
   withData(lab.command('up'))
     .description('start the lab, from nothing or from the data of the last time; ready in under 30 s')
@@ -79,15 +82,20 @@ async function up(shell: Shell, { data, baseOctet }: UpOption): Promise<void> {
   const { labDown, labUp } = await import('../lab/index.ts');
   const options = await labOptions(shell, data, 'lab');
   const began = shell.clock.now();
-  try {
-    await labUp(options, { baseOctet, signal: shell.signal, progress: (line) => shell.err(`${line}\n`) });
-  } catch (cause) {
-    const isOurs = !(cause instanceof MatriarchError && (cause.code === 'lab-running' || cause.code === 'address-in-use'));
-    if (isOurs) await labDown(options.folder, { graceful: false, purge: false });
-    throw cause;
-  }
+  await shell.undisturbed(async () => {
+    try {
+      await labUp(options, { baseOctet, signal: shell.signal, progress: (line) => shell.err(`${line}\n`) });
+    } catch (cause) {
+      // Refused before anything of ours was started: what runs there is another's.
+      const isRefused = cause instanceof MatriarchError && REFUSALS.has(cause.code);
+      if (!isRefused) await labDown(options.folder, { graceful: false, purge: false });
+      throw cause;
+    }
+  });
   shell.err(`up in ${((shell.clock.now() - began) / 1000).toFixed(1)} s; see \`matriarch lab status\`\n`);
 }
+
+const REFUSALS: ReadonlySet<string> = new Set(['lab-running', 'address-in-use', 'lab-folder-unusable']);
 
 async function down(shell: Shell, options: DataOption & { readonly delete?: boolean }): Promise<void> {
   const { labDown, openLab } = await import('../lab/index.ts');
@@ -116,12 +124,18 @@ async function start(shell: Shell, name: string, { data }: DataOption): Promise<
   const options = await labOptions(shell, data, 'lab');
   const { layout } = await openLab(options.folder);
   const started = await startHost(options, hostNamed(layout, name));
-  shell.err(`${name}: ${started.length === 0 ? 'everything runs already' : `started ${started.join(' and ')}`}\n`);
+  shell.err(
+    `${name}: ${started.length === 0 ? 'everything runs already' : `started ${started.join(' and ')}`}\n`,
+  );
 }
 
 async function psql(
   shell: Shell,
-  { host, args, options }: { readonly host: string; readonly args: readonly string[]; readonly options: DataOption },
+  {
+    host,
+    args,
+    options,
+  }: { readonly host: string; readonly args: readonly string[]; readonly options: DataOption },
 ): Promise<void> {
   const { hostNamed, openLab } = await import('../lab/index.ts');
   const { runPsql } = await import('./lab-psql.ts');
@@ -138,13 +152,19 @@ async function logs(shell: Shell, name: string, options: DataOption & LogsOption
   const { hostNamed, openLab } = await import('../lab/index.ts');
   const { showLogs } = await import('./lab-logs.ts');
   const { layout, paths } = await openLab(labFolder(shell, options.data, 'lab'));
-  await showLogs(shell, { host: hostNamed(layout, name), paths, lines: options.lines, follow: options.follow === true });
+  await showLogs(shell, {
+    host: hostNamed(layout, name),
+    paths,
+    lines: options.lines,
+    follow: options.follow === true,
+  });
 }
 
 /** Whatever ends the story, the lab is ended before this returns; nobody may leave earlier. */
 async function demo(shell: Shell, { data, baseOctet, json }: DemoOption): Promise<void> {
-  const { connectionHelp, labDown, labLayout, runDemo } = await import('../lab/index.ts');
-  const options = await labOptions(shell, data, 'demo');
+  const { clearAbandoned, connectionHelp, labDown, labLayout, runDemo } = await import('../lab/index.ts');
+  const options = { ...(await labOptions(shell, data, 'demo')), ownerPid: process.pid };
+  await clearAbandoned(options.folder);
   const print = (text: string): void => (json === true ? shell.err(`${text}\n`) : shell.out(`${text}\n`));
   await shell.undisturbed(async () => {
     try {
@@ -167,7 +187,6 @@ async function labOptions(shell: Shell, data: string | undefined, purpose: strin
     folder: labFolder(shell, data, purpose),
     machine: await inspectMachine(userInfo().uid, shell.env['PATH'] ?? ''),
     command: [process.execPath, fileURLToPath(new URL('../../../bin/matriarch', import.meta.url))],
-    log: silentLog,
   };
 }
 
@@ -180,9 +199,7 @@ function labFolder(shell: Shell, data: string | undefined, purpose: string): str
 
 async function untilAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
-  await new Promise<void>((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await once(signal, 'abort');
 }
 
 function withData(command: Command): Command {

@@ -71,12 +71,16 @@ function stopSignals(): Pick<Shell, 'signal' | 'undisturbed'> {
       stop.abort(name);
     });
   }
+  const hangUp = (): void => stop.abort('SIGHUP');
   const undisturbed = async (work: () => Promise<void>): Promise<void> => {
     protectedWork += 1;
+    // A closed terminal ends a process at once unless it listens.
+    process.on('SIGHUP', hangUp);
     try {
       await work();
     } finally {
       protectedWork -= 1;
+      process.off('SIGHUP', hangUp);
     }
   };
   return { signal: stop.signal, undisturbed };

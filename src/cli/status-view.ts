@@ -9,7 +9,7 @@ import {
   primaryOf,
   type TagValue,
 } from '../topology/index.ts';
-import { type Column, renderTable } from './table.ts';
+import { type Column, renderTable } from '../base/index.ts';
 
 export interface StatusMember {
   readonly name: string;

@@ -3,6 +3,7 @@
  * each step once, with its time since the kill.
  */
 import { open, stat } from 'node:fs/promises';
+import { z } from 'zod';
 import { background, pause, silentLog, systemClock } from '../base/index.ts';
 import { type ClusterView, primaryOf, watchCluster } from '../topology/index.ts';
 import type { LabPaths } from './files.ts';
@@ -47,7 +48,11 @@ export async function watchFailover(options: StoryOptions): Promise<{ readonly b
     onView: (view) => tellView(view, killed.name, tellOnce),
     onContact: () => {},
   });
-  background(silentLog, 'failover watch', watching.finally(() => dcs.close()));
+  background(
+    silentLog,
+    'failover watch',
+    watching.then(() => dcs.close()),
+  );
   await followRouters(options, tellOnce);
   return {
     begin: () => {
@@ -63,7 +68,8 @@ function tellView(view: ClusterView, killed: string, tell: Tell): void {
   if (view.leader === undefined) return tell('detected', 'the lease of the dead leader ended');
   tell('elected', `${view.leader} holds the leader key`);
   const primary = primaryOf(view);
-  if (primary.kind === 'primary') tell('promoted', `${primary.member.name} is a primary, timeline ${view.newestTimeline}`);
+  if (primary.kind === 'primary')
+    tell('promoted', `${primary.member.name} is a primary, timeline ${view.newestTimeline}`);
 }
 
 /** Tells once what all routers have done, from the events in their logs. */
@@ -74,18 +80,19 @@ async function followRouters({ layout, paths, signal }: StoryOptions, tell: Tell
     const file = paths.log(name, 'router');
     const onEvent = ({ event, to }: LogEvent): void => {
       if (event === 'server-connection-lost' || event === 'hold-begins') noticed.add(name);
-      if (event === 'leader-changed' && typeof to === 'string') switched.add(name);
-      if (noticed.size === layout.appHosts.length) tell('routers noticed', 'reads go elsewhere, writes are held');
+      if (event === 'leader-changed' && to !== undefined) switched.add(name);
+      if (noticed.size === layout.appHosts.length)
+        tell('routers noticed', 'reads go elsewhere, writes are held');
       if (switched.size === layout.appHosts.length) tell('routers switched', 'all three know the new leader');
     };
     background(silentLog, 'router log', followEvents(file, (await stat(file)).size, { signal, onEvent }));
   }
 }
 
-interface LogEvent {
-  readonly event?: unknown;
-  readonly to?: unknown;
-}
+/** The fields of a log line that tell the story. */
+const eventSchema = z.object({ event: z.string(), to: z.string().optional() });
+
+type LogEvent = z.infer<typeof eventSchema>;
 
 /** Calls `onEvent` with each line that a JSON log gains after byte `from`. */
 async function followEvents(
@@ -103,7 +110,7 @@ async function followEvents(
       position += bytesRead;
       const lines = (rest + buffer.toString('utf8', 0, bytesRead)).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) if (line.startsWith('{')) onEvent(JSON.parse(line) as LogEvent);
+      for (const line of lines) if (line.startsWith('{')) onEvent(eventSchema.parse(JSON.parse(line)));
       await pause(TAIL_MS, signal);
     }
   } finally {

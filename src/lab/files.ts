@@ -75,7 +75,9 @@ export function hostConfig(host: Host, inputs: FileInputs): Record<string, unkno
     log: { level: 'info', format: 'json' },
     etcd: { endpoints: [...etcdEndpoints(inputs.layout, host.datacenter.name)] },
   };
-  return host.kind === 'app' ? { ...common, ...routerSection(host) } : { ...common, ...agentSections(host, inputs) };
+  return host.kind === 'app'
+    ? { ...common, ...routerSection(host) }
+    : { ...common, ...agentSections(host, inputs) };
 }
 
 function routerSection(host: AppHost): Record<string, unknown> {

@@ -44,9 +44,24 @@ interface Site {
   readonly db: string;
 }
 
-const DC1: Site = { datacenter: { name: 'dc1', city: 'Sibiu' }, octet: 1, app: 'apps-sib-01', db: 'db-sib-01' };
-const DC2: Site = { datacenter: { name: 'dc2', city: 'Sibiu' }, octet: 2, app: 'apps-sib-03', db: 'db-sib-03' };
-const DC3: Site = { datacenter: { name: 'dc3', city: 'Falkenstein' }, octet: 3, app: 'apps-fsn-01', db: 'db-fsn-01' };
+const DC1: Site = {
+  datacenter: { name: 'dc1', city: 'Sibiu' },
+  octet: 1,
+  app: 'apps-sib-01',
+  db: 'db-sib-01',
+};
+const DC2: Site = {
+  datacenter: { name: 'dc2', city: 'Sibiu' },
+  octet: 2,
+  app: 'apps-sib-03',
+  db: 'db-sib-03',
+};
+const DC3: Site = {
+  datacenter: { name: 'dc3', city: 'Falkenstein' },
+  octet: 3,
+  app: 'apps-fsn-01',
+  db: 'db-fsn-01',
+};
 
 /** Largest base octet that keeps every address inside 127.0.0.0/8. */
 export const BASE_OCTET_MAX = 250;
@@ -55,7 +70,13 @@ export const BASE_OCTET_MAX = 250;
 export function labLayout(baseOctet: number): LabLayout {
   const app = (site: Site): AppHost => {
     const host = `127.${baseOctet + site.octet}.0.1`;
-    return { kind: 'app', name: site.app, datacenter: site.datacenter, router: { host, port: 5432 }, http: { host, port: 8009 } };
+    return {
+      kind: 'app',
+      name: site.app,
+      datacenter: site.datacenter,
+      router: { host, port: 5432 },
+      http: { host, port: 8009 },
+    };
   };
   const db = (site: Site): DbHost => {
     const host = `127.${baseOctet + site.octet}.0.2`;
@@ -83,7 +104,9 @@ export function hostTitle(host: Host): string {
 }
 
 /** Every address that the lab listens on, with what listens there. */
-export function listeners(layout: LabLayout): readonly { readonly address: Address; readonly what: string }[] {
+export function listeners(
+  layout: LabLayout,
+): readonly { readonly address: Address; readonly what: string }[] {
   return allHosts(layout).flatMap((host) =>
     host.kind === 'app'
       ? [

@@ -29,8 +29,12 @@ export async function prepareFolder(folder: string, owner: Machine['owner']): Pr
   if (owner === undefined) return;
   for (let each = folder; ; each = dirname(each)) {
     const { mode, uid, gid } = await stat(each);
-    const mayEnter = (uid === owner.uid && (mode & 0o100) !== 0) || (gid === owner.gid && (mode & 0o010) !== 0) || (mode & 0o001) !== 0;
-    if (!mayEnter) throw new MatriarchError('lab-folder-unusable', `${folder}: user ${owner.name} cannot enter ${each}`);
+    const mayEnter =
+      (uid === owner.uid && (mode & 0o100) !== 0) ||
+      (gid === owner.gid && (mode & 0o010) !== 0) ||
+      (mode & 0o001) !== 0;
+    if (!mayEnter)
+      throw new MatriarchError('lab-folder-unusable', `${folder}: user ${owner.name} cannot enter ${each}`);
     if (each === dirname(each)) return;
   }
 }
@@ -39,7 +43,8 @@ export async function prepareFolder(folder: string, owner: Machine['owner']): Pr
 export async function requireFreeAddresses(layout: LabLayout): Promise<void> {
   const taken: string[] = [];
   for (const { address, what } of listeners(layout)) {
-    if (!(await canListen(address.host, address.port))) taken.push(`${formatAddress(address)} (for the ${what})`);
+    if (!(await canListen(address.host, address.port)))
+      taken.push(`${formatAddress(address)} (for the ${what})`);
   }
   if (taken.length === 0) return;
   throw new MatriarchError(
@@ -50,7 +55,10 @@ export async function requireFreeAddresses(layout: LabLayout): Promise<void> {
 
 async function findPostgres(): Promise<string> {
   const versions = await readdir(PROGRAM_ROOT).catch(() => []);
-  const newestFirst = versions.map(Number).filter(Number.isFinite).sort((a, b) => b - a);
+  const newestFirst = versions
+    .map(Number)
+    .filter(Number.isFinite)
+    .sort((a, b) => b - a);
   for (const version of newestFirst) {
     const binDir = join(PROGRAM_ROOT, String(version), 'bin');
     if (await isExecutable(join(binDir, 'initdb'))) return binDir;
@@ -70,7 +78,11 @@ async function findOwner(uid: number): Promise<Machine['owner']> {
   const passwd = await readFile('/etc/passwd', 'utf8');
   const line = passwd.split('\n').find((each) => each.startsWith('postgres:'));
   const [name = '', , userId, groupId] = line?.split(':') ?? [];
-  if (line === undefined) throw new MatriarchError('lab-tool-missing', 'running as root, and there is no user postgres to run PostgreSQL as');
+  if (line === undefined)
+    throw new MatriarchError(
+      'lab-tool-missing',
+      'running as root, and there is no user postgres to run PostgreSQL as',
+    );
   return { name, uid: Number(userId), gid: Number(groupId) };
 }
 

@@ -32,7 +32,11 @@ export async function pgbench(
     return stdout;
   } catch (cause) {
     if (signal.aborted) throw new MatriarchError('interrupted', 'pgbench was interrupted', { cause });
-    throw new MatriarchError('lab-client-failed', `pgbench ${args.join(' ')} through ${host.name}: ${describe(cause)}`, { cause });
+    throw new MatriarchError(
+      'lab-client-failed',
+      `pgbench ${args.join(' ')} through ${host.name}: ${describe(cause)}`,
+      { cause },
+    );
   }
 }
 

@@ -49,7 +49,9 @@ export async function spawnPart(paths: LabPaths, request: SpawnRequest): Promise
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', (cause) => {
-        reject(new MatriarchError('lab-tool-missing', `cannot start ${program}: ${cause.message}`, { cause }));
+        reject(
+          new MatriarchError('lab-tool-missing', `cannot start ${program}: ${cause.message}`, { cause }),
+        );
       });
     });
     child.unref();
@@ -91,6 +93,12 @@ export async function proportionalMemoryBytes(pid: number): Promise<number> {
   const text = await readOptional(`/proc/${pid}/smaps_rollup`);
   const match = /^Pss:\s+(\d+) kB/m.exec(text);
   return match === null ? 0 : Number(match[1]) * 1024;
+}
+
+/** When a process started, in clock ticks since boot; with the pid it names one process for ever. Undefined when it is gone. */
+export async function startTicks(pid: number): Promise<number | undefined> {
+  const stat = await readOptional(`/proc/${pid}/stat`);
+  return stat === '' ? undefined : Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
 }
 
 async function identify(pid: number, paths: LabPaths): Promise<LabProcess | undefined> {

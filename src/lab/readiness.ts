@@ -7,7 +7,7 @@ import { formatAddress, MatriarchError, pause, silentLog, systemClock } from '..
 import { connectEtcd, type Dcs } from '../dcs/index.ts';
 import { applySnapshot, type ClusterView, emptyView, keyLayout, primaryOf } from '../topology/index.ts';
 import { LAB_SCOPE } from './files.ts';
-import { etcdEndpoints, type LabLayout } from './hosts.ts';
+import { type DbHost, etcdEndpoints, type LabLayout } from './hosts.ts';
 
 export interface Wait {
   readonly signal: AbortSignal;
@@ -19,6 +19,8 @@ export const LAB_KEYS = keyLayout('/service/', LAB_SCOPE);
 
 const POLL_MS = 100;
 const CALL_MS = 2000;
+/** Longer than any failover. */
+const PRIMARY_MS = 60_000;
 
 /** A client of the lab's etcd, the member of datacenter `nearest` asked first; the caller closes it. */
 export function connectLab(layout: LabLayout, nearest: string): Dcs {
@@ -38,7 +40,9 @@ export async function waitForEtcd(layout: LabLayout, wait: Wait): Promise<void> 
   await withLabStore(layout, (dcs) =>
     poll('etcd has a quorum', wait, async () => {
       const members = await dcs.members({ timeoutMs: CALL_MS });
-      return members.length === layout.dbHosts.length && members.some((each) => each.isLeader) ? true : undefined;
+      return members.length === layout.dbHosts.length && members.some((each) => each.isLeader)
+        ? true
+        : undefined;
     }),
   );
 }
@@ -65,7 +69,9 @@ export async function waitForRouters(layout: LabLayout, wait: Wait): Promise<voi
   await Promise.all(
     layout.appHosts.map((host) =>
       poll(`the router of ${host.name} is ready`, wait, async () => {
-        const answer = await request(`http://${formatAddress(host.http)}/readyz`, { headersTimeout: CALL_MS });
+        const answer = await request(`http://${formatAddress(host.http)}/readyz`, {
+          headersTimeout: CALL_MS,
+        });
         await answer.body.dump();
         return answer.statusCode === 200 ? true : undefined;
       }),
@@ -93,7 +99,8 @@ export async function poll<T>(what: string, wait: Wait, probe: () => Promise<T |
   const end = systemClock.now() + wait.deadlineMs;
   let lastFailure = '';
   while (systemClock.now() < end) {
-    if (wait.signal.aborted) throw new MatriarchError('interrupted', `interrupted while waiting until ${what}`);
+    if (wait.signal.aborted)
+      throw new MatriarchError('interrupted', `interrupted while waiting until ${what}`);
     try {
       const value = await probe();
       if (value !== undefined) return value;
@@ -102,13 +109,31 @@ export async function poll<T>(what: string, wait: Wait, probe: () => Promise<T |
     }
     await pause(POLL_MS, wait.signal);
   }
-  throw new MatriarchError('lab-not-ready', `not so within ${wait.deadlineMs / 1000} s: ${what}${lastFailure}`);
+  throw new MatriarchError(
+    'lab-not-ready',
+    `not so within ${wait.deadlineMs / 1000} s: ${what}${lastFailure}`,
+  );
 }
 
 async function withLabStore<T>(layout: LabLayout, work: (dcs: Dcs) => Promise<T>): Promise<T> {
   const dcs = connectLab(layout, layout.dbHosts[0].datacenter.name);
   try {
     return await work(dcs);
+  } finally {
+    await dcs.close();
+  }
+}
+
+/** The database host that is the primary now; waits for one if there is none. */
+export async function currentPrimary(layout: LabLayout): Promise<DbHost> {
+  const dcs = connectLab(layout, layout.dbHosts[2].datacenter.name);
+  try {
+    const name = await poll(
+      'there is a primary',
+      { signal: AbortSignal.timeout(PRIMARY_MS), deadlineMs: PRIMARY_MS },
+      async () => runningPrimary(await readView(dcs)),
+    );
+    return layout.dbHosts.find((host) => host.name === name) ?? layout.dbHosts[0];
   } finally {
     await dcs.close();
   }

@@ -58,7 +58,9 @@ export async function prepareLedger(host: AppHost): Promise<void> {
   const client = await connectApplication(host);
   try {
     await client.query('DROP TABLE IF EXISTS ledger');
-    await client.query('CREATE TABLE ledger (id bigint PRIMARY KEY, host text NOT NULL, written timestamptz NOT NULL DEFAULT now())');
+    await client.query(
+      'CREATE TABLE ledger (id bigint PRIMARY KEY, host text NOT NULL, written timestamptz NOT NULL DEFAULT now())',
+    );
   } finally {
     await client.end();
   }
@@ -73,7 +75,10 @@ export interface ReadLoad {
 }
 
 /** Runs `count` single-row reads through a host's router over `clients` connections. */
-export async function measureReads(host: AppHost, { count, clients, rows, signal }: ReadLoad): Promise<Shares> {
+export async function measureReads(
+  host: AppHost,
+  { count, clients, rows, signal }: ReadLoad,
+): Promise<Shares> {
   const shares = new Map<string, number>();
   let left = count;
   const reader = async (): Promise<void> => {
@@ -151,13 +156,25 @@ export class Writers {
         );
         this.#acknowledge(id, answer.rows[0]?.server ?? 'no row');
       } catch (cause) {
-        this.#errors.push({ atMs: systemClock.now(), host: host.name, code: codeOf(cause), message: describe(cause) });
+        this.#errors.push({
+          atMs: systemClock.now(),
+          host: host.name,
+          code: codeOf(cause),
+          message: describe(cause),
+        });
         if (codeOf(cause) === 'connection') client = await this.#discard(client);
         await pause(WRITE_PAUSE_MS * 5, this.#stop.signal);
       }
       await pause(WRITE_PAUSE_MS, this.#stop.signal);
     }
-    await client?.end().catch((cause: unknown) => this.#errors.push({ atMs: systemClock.now(), host: host.name, code: 'end', message: describe(cause) }));
+    await client?.end().catch((cause: unknown) =>
+      this.#errors.push({
+        atMs: systemClock.now(),
+        host: host.name,
+        code: 'end',
+        message: describe(cause),
+      }),
+    );
   }
 
   async #discard(client: pg.Client | undefined): Promise<undefined> {

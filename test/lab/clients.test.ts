@@ -1,12 +1,14 @@
 /** Real clients through the routers, side by side with the same against PostgreSQL directly. */
 import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
 import postgres from 'postgres';
 import { ACCOUNTS, inspectMachine } from '../../src/lab/index.ts';
+import { matriarch } from '../support/command.ts';
 import { placeForLab, type TestLab } from '../support/lab.ts';
-import { type Finished, finish, matriarch } from '../support/matriarch.ts';
+import { type Finished, runProgram } from '../support/program.ts';
 
 let lab: TestLab;
 let binDir: string;
@@ -33,12 +35,24 @@ const direct = (): Place => lab.layout.dbHosts[0].postgres;
 
 async function bench(place: Place, args: readonly string[]): Promise<Finished> {
   const connection = ['-h', place.host, '-p', String(place.port), '-U', username];
-  return await finish(join(binDir, 'pgbench'), [...args, ...connection, database], { env: { PGPASSWORD: password }, timeoutMs: 120_000 });
+  return await runProgram(join(binDir, 'pgbench'), [...args, ...connection, database], {
+    env: { PGPASSWORD: password },
+    timeoutMs: 120_000,
+  });
 }
 
-async function psql(place: Place, args: readonly string[], user: string = username, secret: string = password, db: string = database): Promise<Finished> {
+async function psql(
+  place: Place,
+  args: readonly string[],
+  user: string = username,
+  secret: string = password,
+  db: string = database,
+): Promise<Finished> {
   const connection = ['-X', '-h', place.host, '-p', String(place.port), '-U', user, '-d', db];
-  return await finish('psql', [...connection, ...args], { env: { PGPASSWORD: secret }, timeoutMs: 60_000 });
+  return await runProgram('psql', [...connection, ...args], {
+    env: { PGPASSWORD: secret },
+    timeoutMs: 60_000,
+  });
 }
 
 for (const mode of ['simple', 'extended', 'prepared']) {
@@ -54,16 +68,19 @@ for (const mode of ['simple', 'extended', 'prepared']) {
     }
     // TPC-B keeps the sums of its tables equal, whichever way the transactions came.
     const sums = await psql(router(1), [
-      ...['-A', '-t', '-c'],
+      '-Atc',
       'BEGIN; SELECT (SELECT sum(abalance) FROM pgbench_accounts) = (SELECT sum(tbalance) FROM pgbench_tellers), (SELECT sum(bbalance) FROM pgbench_branches) = (SELECT sum(delta) FROM pgbench_history); COMMIT',
     ]);
-    assert.equal(sums.stdout.split('\n').find((line) => line.includes('|')), 't|t');
+    assert.equal(
+      sums.stdout.split('\n').find((line) => line.includes('|')),
+      't|t',
+    );
   });
 }
 
 test('psql prints the same through a router as from PostgreSQL', async () => {
   const scripts = [
-    'SELECT 1 AS one, NULL AS nothing, repeat(\'x\', 20000) AS long',
+    "SELECT 1 AS one, NULL AS nothing, repeat('x', 20000) AS long",
     'SELECT * FROM generate_series(1, 1000) AS n',
     'BEGIN; CREATE TABLE t_psql (a int); INSERT INTO t_psql VALUES (1), (2); SELECT sum(a) FROM t_psql; ROLLBACK',
     'SELECT 1/0',
@@ -78,7 +95,10 @@ test('psql prints the same through a router as from PostgreSQL', async () => {
     '',
   ];
   for (const script of scripts) {
-    for (const args of [['-c', script], ['-1', '-c', script]]) {
+    for (const args of [
+      ['-c', script],
+      ['-1', '-c', script],
+    ]) {
       const expected = await psql(direct(), args);
       const got = await psql(router(0), args);
       assert.deepEqual(got, expected, script);
@@ -93,13 +113,35 @@ test('node-postgres: types, parameters, prepared statements, transactions, error
 });
 
 async function withNodePostgres(place: Place): Promise<unknown[]> {
-  const pool = new pg.Pool({ host: place.host, port: place.port, user: username, password, database, max: 5, connectionTimeoutMillis: 10_000 });
+  const pool = new pg.Pool({
+    host: place.host,
+    port: place.port,
+    user: username,
+    password,
+    database,
+    max: 5,
+    connectionTimeoutMillis: 10_000,
+  });
   const seen: unknown[] = [];
   try {
-    seen.push((await pool.query("SELECT 1::int8 AS a, 2.5::numeric AS b, '{1,2}'::int[] AS c, now() IS NOT NULL AS d, '\\x01ff'::bytea AS e")).rows);
+    seen.push(
+      (
+        await pool.query(
+          "SELECT 1::int8 AS a, 2.5::numeric AS b, '{1,2}'::int[] AS c, now() IS NOT NULL AS d, '\\x01ff'::bytea AS e",
+        )
+      ).rows,
+    );
     const named = (id: number): Promise<pg.QueryResult> =>
-      pool.query({ name: 'by-id', text: 'SELECT abalance IS NOT NULL AS found FROM pgbench_accounts WHERE aid = $1', values: [id] });
-    seen.push((await Promise.all(Array.from({ length: 200 }, (_, index) => named(index + 1)))).map(({ rows }) => rows as unknown));
+      pool.query({
+        name: 'by-id',
+        text: 'SELECT abalance IS NOT NULL AS found FROM pgbench_accounts WHERE aid = $1',
+        values: [id],
+      });
+    seen.push(
+      (await Promise.all(Array.from({ length: 200 }, (_, index) => named(index + 1)))).map(
+        ({ rows }) => rows as unknown,
+      ),
+    );
     const client = await pool.connect();
     const heard: unknown[] = [];
     client.on('notification', ({ channel, payload }) => heard.push([channel, payload]));
@@ -109,9 +151,21 @@ async function withNodePostgres(place: Place): Promise<unknown[]> {
     seen.push(heard);
     await client.query('BEGIN');
     await client.query('CREATE TEMP TABLE t_pg (a int) ON COMMIT DROP');
-    seen.push(await client.query('INSERT INTO t_pg SELECT generate_series(1, 10) RETURNING a').then(({ rowCount }) => rowCount));
-    seen.push(await client.query('SELECT 1/0').catch((cause: unknown) => (cause instanceof pg.DatabaseError ? cause.code : cause)));
-    seen.push(await client.query('SELECT 1').catch((cause: unknown) => (cause instanceof pg.DatabaseError ? cause.code : cause)));
+    seen.push(
+      await client
+        .query('INSERT INTO t_pg SELECT generate_series(1, 10) RETURNING a')
+        .then(({ rowCount }) => rowCount),
+    );
+    seen.push(
+      await client
+        .query('SELECT 1/0')
+        .catch((cause: unknown) => (cause instanceof pg.DatabaseError ? cause.code : cause)),
+    );
+    seen.push(
+      await client
+        .query('SELECT 1')
+        .catch((cause: unknown) => (cause instanceof pg.DatabaseError ? cause.code : cause)),
+    );
     await client.query('ROLLBACK');
     seen.push((await client.query('SELECT 42 AS answer')).rows);
     client.release();
@@ -128,7 +182,16 @@ test('postgres.js: tagged queries, pipelining, transactions, cursors, errors', a
 });
 
 async function withPostgresJs(place: Place): Promise<unknown[]> {
-  const sql = postgres({ host: place.host, port: place.port, username, password, database, max: 3, connect_timeout: 10, onnotice: () => {} });
+  const sql = postgres({
+    host: place.host,
+    port: place.port,
+    username,
+    password,
+    database,
+    max: 3,
+    connect_timeout: 10,
+    onnotice: () => {},
+  });
   const seen: unknown[] = [];
   try {
     seen.push([...(await sql`SELECT ${42}::int AS answer, ${'text'} AS words, ${[1, 2]}::int[] AS list`)]);
@@ -146,7 +209,11 @@ async function withPostgresJs(place: Place): Promise<unknown[]> {
       chunks.push(rows.length);
     });
     seen.push(chunks);
-    seen.push(await sql`SELECT * FROM nowhere`.catch((cause: unknown) => (cause instanceof postgres.PostgresError ? cause.code : cause)));
+    seen.push(
+      await sql`SELECT * FROM nowhere`.catch((cause: unknown) =>
+        cause instanceof postgres.PostgresError ? cause.code : cause,
+      ),
+    );
   } finally {
     await sql.end({ timeout: 5 });
   }
@@ -164,48 +231,61 @@ test('a wrong password, an unknown user and an unknown database read as from Pos
     assert.equal(run.code, 2);
     assert.match(run.stderr, said);
     const wanted = await psql(direct(), ['-c', 'SELECT 1'], user, secret, db);
-    const message = (text: string): string => text.slice(text.indexOf('FATAL'));
-    assert.equal(message(run.stderr), message(wanted.stderr));
+    const [got, expected] = [run, wanted].map(({ stderr }) => stderr.slice(stderr.indexOf('FATAL')));
+    assert.equal(got, expected);
   }
 });
 
 test('status shows three members, and a planned switchover costs no client an error', async () => {
   const errors: unknown[] = [];
-  let isDone = false;
+  const done = new AbortController();
   let count = 0;
   const writer = async (index: 0 | 1 | 2): Promise<void> => {
-    const client = new pg.Client({ ...router(index), user: username, password, database, connectionTimeoutMillis: 10_000 });
+    const client = new pg.Client({
+      ...router(index),
+      user: username,
+      password,
+      database,
+      connectionTimeoutMillis: 10_000,
+    });
     client.on('error', (cause) => errors.push(cause));
     await client.connect();
-    await client.query('CREATE TABLE IF NOT EXISTS t_switch (id int)').catch((cause: unknown) => errors.push(cause));
-    while (!isDone) {
+    await client
+      .query('CREATE TABLE IF NOT EXISTS t_switch (id int)')
+      .catch((cause: unknown) => errors.push(cause));
+    while (!done.signal.aborted) {
       await client.query('INSERT INTO t_switch VALUES (1)').catch((cause: unknown) => errors.push(cause));
       count += 1;
     }
     await client.end();
   };
   const config = join(lab.folder, 'hosts', 'db-sib-01', 'matriarch.yaml');
-  const before = await matriarch(['status', '--json', '--config', config]);
-  assert.equal(before.code, 0, before.stderr);
-  const primary = (JSON.parse(before.stdout) as { primary: string }).primary;
+  const command = async (...args: readonly string[]): Promise<{ readonly primary: string }> => {
+    const { status, out, err } = await matriarch([...args, '--json', '--config', config], { cwd: tmpdir() });
+    assert.equal(status, 0, out + err);
+    const parsed: { readonly primary: string } = JSON.parse(out);
+    return parsed;
+  };
+  const { primary } = await command('status');
   const candidate = primary === 'db-sib-03' ? 'db-sib-01' : 'db-sib-03';
   const writing = writer(0);
-  const run = await matriarch(['switchover', '--candidate', candidate, '--json', '--config', config]);
-  assert.equal(run.code, 0, run.stderr + run.stdout);
-  isDone = true;
+  await command('switchover', '--candidate', candidate);
+  done.abort();
   await writing;
-  const later = await matriarch(['status', '--json', '--config', config]);
-  assert.equal((JSON.parse(later.stdout) as { primary: string }).primary, candidate);
+  assert.equal((await command('status')).primary, candidate);
   assert.ok(count > 0);
   // A write whose answer the stop of the old primary cut off is in doubt and told so; nothing else may be seen.
-  assert.deepEqual(errors.filter((cause) => !(cause instanceof pg.DatabaseError && cause.code === '08007')), []);
+  assert.deepEqual(
+    errors.filter((cause) => !(cause instanceof pg.DatabaseError && cause.code === '08007')),
+    [],
+  );
 });
 
 test('a second lab on the same addresses is refused before anything is made', async () => {
   const other = await placeForLab();
-  const run = await matriarch(['lab', 'up', '--data', other.folder, '--base-octet', String(lab.baseOctet)]);
+  const { status, err } = await other.run('up', '--base-octet', String(lab.baseOctet));
   await other.end();
-  assert.equal(run.code, 3);
-  assert.match(run.stderr, /of the lab's addresses are taken: .*PostgreSQL of db-sib-01/);
-  assert.match(run.stderr, /--base-octet/);
+  assert.equal(status, 3);
+  assert.match(err, /of the lab's addresses are taken: .*PostgreSQL of db-sib-01/);
+  assert.match(err, /--base-octet/);
 });

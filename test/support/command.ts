@@ -20,12 +20,17 @@ export interface Surroundings {
   readonly cwd: string;
   /** The whole environment: nothing of this machine's gets in. */
   readonly env?: Readonly<Record<string, string>>;
+  /** It is ended if it has not ended by then; 30 s if not given. */
+  readonly timeoutMs?: number;
 }
 
-/** Starts the command; it is ended after 30 s if it has not ended by then. */
-export function startMatriarch(args: readonly string[], { cwd, env = {} }: Surroundings): Running {
+/** Starts the command. */
+export function startMatriarch(
+  args: readonly string[],
+  { cwd, env = {}, timeoutMs = 30_000 }: Surroundings,
+): Running {
   const program = join(ROOT, 'bin', 'matriarch');
-  const child = spawn(process.execPath, [program, ...args], { cwd, env: { ...env }, timeout: 30_000 });
+  const child = spawn(process.execPath, [program, ...args], { cwd, env: { ...env }, timeout: timeoutMs });
   let out = '';
   let err = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));

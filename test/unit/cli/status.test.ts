@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatLag, renderStatus, statusOf } from '../../../src/cli/status-view.ts';
-import { renderTable } from '../../../src/cli/table.ts';
+import { renderTable } from '../../../src/base/index.ts';
 import { emptyView } from '../../../src/topology/index.ts';
 import { aView, threeMembers, type ViewOptions } from '../../support/a-view.ts';
 
