@@ -246,6 +246,12 @@ async function cycle(ctx: AgentContext): Promise<Decision> {
   state.memory = decision.memory;
   state.decision = decision;
   state.decidedAt = clock.now();
+  const key = `${decision.action.do}/${decision.because}`;
+  state.decisions.set(key, {
+    action: decision.action.do,
+    because: decision.because,
+    count: (state.decisions.get(key)?.count ?? 0) + 1,
+  });
   return decision;
 }
 

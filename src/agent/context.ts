@@ -47,6 +47,10 @@ export interface AgentState {
   /** The last answer of the running server; undefined when it has not answered since its start. */
   status: ServerStatus | undefined;
   statusAt: number;
+  /** The running server did not answer the last question. */
+  isSilent: boolean;
+  /** What the leader's history last made us doubt; told once. */
+  lastDoubt: string | undefined;
   /** Newest timeline that this standby is known to have received WAL of; a restart of its receiver forgets it. */
   receivedTimeline: number;
   /** What the configuration files say, as we wrote them; undefined before the first write of this life. */
@@ -61,6 +65,11 @@ export interface AgentState {
   memory: Memory;
   decision: Decision | undefined;
   decidedAt: number;
+  /** How often each decision was taken, by action and reason: a small closed set. */
+  readonly decisions: Map<
+    string,
+    { readonly action: string; readonly because: string; readonly count: number }
+  >;
   /** Set while the agent itself ends. */
   isStopping: boolean;
 }
@@ -75,6 +84,8 @@ export function freshState(now: number): AgentState {
     hasStandbySignal: false,
     status: undefined,
     statusAt: Number.NEGATIVE_INFINITY,
+    isSilent: false,
+    lastDoubt: undefined,
     receivedTimeline: 0,
     configured: undefined,
     appliedConfig: undefined,
@@ -84,6 +95,7 @@ export function freshState(now: number): AgentState {
     memory: freshMemory,
     decision: undefined,
     decidedAt: now,
+    decisions: new Map(),
     isStopping: false,
   };
 }

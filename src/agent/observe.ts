@@ -4,7 +4,7 @@
  */
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, unreachable } from '../base/index.ts';
+import { describe, type LogFields, unreachable } from '../base/index.ts';
 import type {
   ClusterFacts,
   DataDirectory,
@@ -29,7 +29,7 @@ const MAXIMUM_LAG_BYTES = 1024 * 1024;
 
 /** Refreshes what is known of our own server: files, processes, and (if it takes connections) what it says. */
 export async function look(ctx: AgentContext): Promise<void> {
-  const { state, pg, clock, log } = ctx;
+  const { state, pg, log } = ctx;
   const before = state.inspection?.postmaster;
   state.inspection = await pg.inspect();
   state.hasStandbySignal = await exists(join(ctx.postgresql.data_dir, 'standby.signal'));
@@ -49,7 +49,8 @@ export async function look(ctx: AgentContext): Promise<void> {
   try {
     await refreshStatus(ctx, STATUS_MS);
   } catch (cause) {
-    if (clock.now() - state.statusAt < 10_000) log.warn('postgres-not-answering', { cause: describe(cause) });
+    if (!state.isSilent) log.warn('postgres-not-answering', { cause: describe(cause) });
+    state.isSilent = true;
   }
 }
 
@@ -58,6 +59,7 @@ export async function refreshStatus(ctx: AgentContext, deadlineMs: number): Prom
   const { state, pg, clock } = ctx;
   const status = await pg.status({ deadlineMs });
   state.status = status;
+  state.isSilent = false;
   state.statusAt = clock.now();
   if (status.inRecovery && status.replicationState === 'streaming') {
     state.receivedTimeline = status.timeline;
@@ -229,9 +231,15 @@ async function divergence(
       ctx.log.warn('diverged-from-leader', { leader: name, because: need.because, ...position });
     return need.needed ? 'diverged' : 'none';
   } catch (cause) {
-    ctx.log.warn('leader-history-unknown', { leader: name, cause: describe(cause) });
+    told(ctx, 'leader-history-unknown', { leader: name, cause: describe(cause) });
     return 'unknown';
   }
+}
+
+/** Logs an event when it begins, not in each cycle that it lasts. */
+function told(ctx: AgentContext, event: string | undefined, fields: LogFields): void {
+  if (event !== undefined && event !== ctx.state.lastDoubt) ctx.log.warn(event, fields);
+  ctx.state.lastDoubt = event;
 }
 
 function localPosition(state: AgentState, local: LocalServer): LocalPosition | undefined {

@@ -115,13 +115,16 @@ export function samples(ctx: AgentContext): Sample[] {
     { name: 'matriarch_agent_leader', value: Number(keeper.isHolder) },
     {
       name: 'matriarch_agent_lease_remaining_seconds',
-      value: Math.max(0, (keeper.deadline - clock.now()) / 1000),
+      value: keeper.isHolder ? Math.max(0, (keeper.deadline - clock.now()) / 1000) : 0,
     },
     { name: 'matriarch_postgres_running', value: Number(isRunning) },
     { name: 'matriarch_postgres_primary', value: Number(isRunning && local.role === 'primary') },
   ];
   for (const [outcome, value] of Object.entries(keeper.counts))
     list.push({ name: 'matriarch_agent_keep_alives_total', labels: { outcome }, value });
+  for (const { action, because, count } of state.decisions.values()) {
+    list.push({ name: 'matriarch_agent_decisions_total', labels: { action, because }, value: count });
+  }
   if (local.timeline !== undefined) list.push({ name: 'matriarch_postgres_timeline', value: local.timeline });
   if (local.lsn !== undefined) list.push({ name: 'matriarch_postgres_wal_position_bytes', value: local.lsn });
   if (state.status?.replayLsn !== undefined)

@@ -64,7 +64,7 @@ export async function rejoin(ctx: AgentContext, job: JobContext, from: string): 
   let isCloneDue = state.rewindsInVain > 0;
   if (!isCloneDue) {
     const result = await pg.rewind(upstream, { signal: job.signal });
-    log.info('rewind-ended', { from, ...result });
+    log.info('rewind-ended', { from, ...rounded(result) });
     if (!job.isCurrent()) return;
     if (result.outcome === 'failed') {
       isCloneDue = result.damaged || jobs.failuresOf('rejoin') > 0;
@@ -129,7 +129,7 @@ export async function promote(ctx: AgentContext, job: JobContext): Promise<void>
     stillAllowed: () => job.isCurrent() && keeper.isSafe(PROMOTE_LEASE_MS),
     deadlineMs: PROMOTE_MS,
   });
-  log.info('promotion-ended', { ...result });
+  log.info('promotion-ended', rounded(result));
   switch (result.outcome) {
     case 'promoted':
       ctx.state.configured = { as: 'primary', upstream: undefined };
@@ -248,4 +248,10 @@ function notSafe(what: string): MatriarchError {
 
 function isSetting(entry: [string, unknown]): entry is [string, string | number | boolean] {
   return ['string', 'number', 'boolean'].includes(typeof entry[1]);
+}
+
+function rounded<T extends object>(result: T): T & { readonly tookMs?: number } {
+  return 'tookMs' in result && typeof result.tookMs === 'number'
+    ? { ...result, tookMs: Math.round(result.tookMs) }
+    : result;
 }

@@ -9,7 +9,7 @@
  *  1. A server that may be a primary runs only under a living lease of ours; else it is demoted before anything else.
  *  2. `start-primary` and `promote` are decided only while the lock is `mine` with time left (the shell checks the key
  *     again in the store, and that the fence is armed, right before it acts).
- *  3. `release` is decided only while PostgreSQL is stopped, or has no data.
+ *  3. `release` is decided only while PostgreSQL is stopped, has no data, or is a standby that nothing is promoting.
  *  4. Data is thrown away only where it is half-made, or while a usable leader exists to take it from again.
  *  5. Nothing is decided on a silent store but to stop, or to go on as a standby.
  */
@@ -312,6 +312,8 @@ function whenStandby(o: Observation): Choice {
   const { lock } = o;
   switch (lock.is) {
     case 'mine':
+      // It could not be promoted (no fence, say): who can should lead.
+      if (isBackingOff(o)) return [{ do: 'release' }, 'promotion-failed'];
       return o.now < lock.deadline - PROMOTE_NEEDS_MS
         ? [{ do: 'promote' }, 'leader-key-won']
         : [{ do: 'wait' }, 'lease-too-short-to-promote'];

@@ -82,9 +82,8 @@ export function stepFence(
     case 'disarm':
       return settled(idleFence);
     case 'tick':
-      return state.is === 'armed' ? struckOrArmed(state.deadline, at) : settled(state);
     case 'server-gone':
-      return settled(state);
+      return state.is === 'armed' ? struckOrArmed(state.deadline, at) : settled(state);
   }
   return unreachable(event);
 }

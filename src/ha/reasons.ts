@@ -49,6 +49,7 @@ export const REASONS = {
   'best-candidate': 'this standby is the best candidate that answers',
   'courtesy-over': 'the better candidate did not act in time',
   'leader-key-won': 'the leader key is ours and this server is still a standby',
+  'promotion-failed': 'this standby won the leader key but could not be promoted; others go first',
   'lease-too-short-to-promote': 'the lease has too little life left to begin a promotion',
   'postgres-died-candidate-ready': 'PostgreSQL died here and a healthy standby can take over',
   'postgres-died-no-candidate': 'PostgreSQL died here and no standby can take over',

@@ -196,6 +196,14 @@ test('a promotion is not begun with a lease that is about to end', () => {
   equal(decided({ lock: { is: 'mine', deadline: NOW + 501 } }), 'promote: leader-key-won');
 });
 
+test('a standby that won the key but could not be promoted gives it back and lets others go first', () => {
+  const decision = decide(anObservation({ lock: mine, retryAt: NOW + 1 }));
+  deepEqual(
+    [decision.action.do, decision.because, decision.memory.standBackUntil],
+    ['release', 'promotion-failed', NOW + 10_000],
+  );
+});
+
 test('a job owns PostgreSQL; only the loss of the lease that it rests on interrupts it', () => {
   const job = { kind: 'promote', epoch: 1 } as const;
   equal(decided({ job, lock: mine }), 'wait: job-running');
