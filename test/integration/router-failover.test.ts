@@ -17,6 +17,9 @@ async function outcome(work: Promise<unknown>): Promise<string> {
   }
 }
 
+const rowsOf = async (client: Client, text: string) =>
+  (await client.query<Record<string, unknown>>(text)).rows;
+
 test('clients keep their connection whatever happens to servers', { timeout: 150_000 }, async (suite) => {
   const stage = await aStage(suite);
   const router = await aRouter(suite, stage, HOLD);
@@ -38,14 +41,12 @@ test('clients keep their connection whatever happens to servers', { timeout: 150
       { holds: (killed) => killed > 0, withinMs: 5000 },
     );
   };
-  const rows = async (client: Client, text: string) =>
-    (await client.query<Record<string, unknown>>(text)).rows;
 
   await suite.test('an idle connection forgets a lost server silently', async (t) => {
     const client = await aClient(t, router.as());
     await client.query('SELECT 1');
     await kill('n1');
-    for (let n = 0; n < 12; n += 1) assert.deepEqual(await rows(client, 'SELECT 1 AS v'), [{ v: 1 }]);
+    for (let n = 0; n < 12; n += 1) assert.deepEqual(await rowsOf(client, 'SELECT 1 AS v'), [{ v: 1 }]);
     assert.equal(await outcome(client.query('INSERT INTO t VALUES (1)')), 'ok');
   });
 
@@ -82,7 +83,7 @@ test('clients keep their connection whatever happens to servers', { timeout: 150
     assert.equal(await outcome(client.query('SELECT 1')), '25P02');
     assert.equal(await outcome(client.query('SELECT $1::int', [1])), '25P02');
     assert.equal((await client.query('COMMIT')).command, 'ROLLBACK');
-    assert.deepEqual(await rows(client, 'SELECT id FROM t WHERE id = 10'), []);
+    assert.deepEqual(await rowsOf(client, 'SELECT id FROM t WHERE id = 10'), []);
   });
 
   await suite.test(
@@ -101,7 +102,7 @@ test('clients keep their connection whatever happens to servers', { timeout: 150
         },
       );
       assert.equal(await outcome(client.query('COMMIT')), '57P01');
-      assert.deepEqual(await rows(client, 'SELECT id FROM t WHERE id = 11'), []);
+      assert.deepEqual(await rowsOf(client, 'SELECT id FROM t WHERE id = 11'), []);
     },
   );
 
@@ -122,7 +123,7 @@ test('clients keep their connection whatever happens to servers', { timeout: 150
     const writing = outcome(client.query('/* doubt */ INSERT INTO slow VALUES (2)'));
     await kill('n1', '/* doubt%');
     assert.equal(await writing, '08007');
-    assert.deepEqual(await rows(client, 'SELECT 1 AS v'), [{ v: 1 }]);
+    assert.deepEqual(await rowsOf(client, 'SELECT 1 AS v'), [{ v: 1 }]);
   });
 
   await suite.test('without a leader reads go on and writes wait for the next', async (t) => {
@@ -166,7 +167,7 @@ test('clients keep their connection whatever happens to servers', { timeout: 150
       assert.equal(await outcome(client.query('INSERT INTO t VALUES (22)')), '57P03');
       assert.equal(await outcome(client.query('SELECT 1')), 'ok');
     } finally {
-      await stage.etcd.thaw();
+      stage.etcd.thaw();
     }
     await eventually('writes work', () => outcome(client.query('INSERT INTO t VALUES (22)')), {
       holds: (seen) => seen === 'ok',
@@ -197,7 +198,7 @@ test('clients keep their connection whatever happens to servers', { timeout: 150
       assert.equal(await writing, 'ok');
       assert.deepEqual(await sql(stage.nodes.n2, 'SELECT id FROM t WHERE id >= 30', app), [{ id: 31 }]);
       assert.equal(await outcome(former.query('ROLLBACK')), 'ok');
-      assert.deepEqual(await rows(former, "SELECT 'on' AS v"), [{ v: 'on' }]);
+      assert.deepEqual(await rowsOf(former, "SELECT 'on' AS v"), [{ v: 'on' }]);
     },
   );
 

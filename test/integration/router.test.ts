@@ -37,6 +37,8 @@ async function refusal(
   throw new Error('nothing was refused');
 }
 
+const wrongPassword = (user: string) => `password authentication failed for user "${user}"`;
+
 test('the router before real servers', { timeout: 120_000 }, async (suite) => {
   const stage = await aStage(suite);
   const router = await aRouter(suite, stage);
@@ -71,9 +73,8 @@ test('the router before real servers', { timeout: 120_000 }, async (suite) => {
   await suite.test('a wrong password and an unknown user get the same answer', async (t) => {
     const wrong = await refusal(() => aClient(t, router.as({ password: 'nope' })));
     const unknown = await refusal(() => aClient(t, router.as({ user: 'nobody' })));
-    const message = (user: string) => `password authentication failed for user "${user}"`;
-    assert.deepEqual(wrong, { code: '28P01', message: message('app'), severity: 'FATAL' });
-    assert.deepEqual(unknown, { code: '28P01', message: message('nobody'), severity: 'FATAL' });
+    assert.deepEqual(wrong, { code: '28P01', message: wrongPassword('app'), severity: 'FATAL' });
+    assert.deepEqual(unknown, { code: '28P01', message: wrongPassword('nobody'), severity: 'FATAL' });
   });
 
   await suite.test('a password that was changed is known at the second try at the latest', async (t) => {
@@ -299,8 +300,9 @@ test('the router before real servers', { timeout: 120_000 }, async (suite) => {
   });
 
   await suite.test('pgbench runs in all its modes', async () => {
+    const { host } = router;
     const pgbench = (...args: string[]) =>
-      run(join(BIN_DIR, 'pgbench'), ['-h', router.host, '-U', 'app', ...args, 'app'], { PGPASSWORD: 'app' });
+      run(join(BIN_DIR, 'pgbench'), ['-h', host, '-U', 'app', ...args, 'app'], { PGPASSWORD: 'app' });
     assert.equal((await pgbench('-i', '-q', '-s', '1')).code, 0);
     for (const mode of ['simple', 'extended', 'prepared']) {
       for (const script of ['-S', '-N']) {

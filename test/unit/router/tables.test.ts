@@ -1,0 +1,291 @@
+/** The small deciders of the router, each as a table. */
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { type LossFacts, type Verdict, whenServerLost } from '../../../src/router/lost.ts';
+import { Patience } from '../../../src/router/patience.ts';
+import { Pipeline, REQUEST } from '../../../src/router/pipeline.ts';
+import { readProbe } from '../../../src/router/probe.ts';
+import { intentOf, stricter } from '../../../src/router/route.ts';
+import { SettingsLog } from '../../../src/router/settings.ts';
+import { ClusterWorld } from '../../../src/router/world.ts';
+import type { Classifier } from '../../../src/sql/index.ts';
+import { type ClusterView, emptyView, type Member } from '../../../src/topology/index.ts';
+import { BACKEND } from '../../../src/wire/index.ts';
+import { aClassifier, aRow } from '../../support/router-session.ts';
+
+const facts = (changes: Partial<LossFacts>): LossFacts => ({
+  status: 'I',
+  ends: undefined,
+  writes: false,
+  answered: false,
+  failed: false,
+  copyUnfinished: false,
+  repeatable: true,
+  ...changes,
+});
+
+describe('when a server is lost', () => {
+  const table: [string, Partial<LossFacts>, Verdict][] = [
+    ['a read without an answer is run again', {}, 'again'],
+    ['a read of which the client saw a part fails', { answered: true }, 'failed'],
+    ['a read that was tried often enough fails', { repeatable: false }, 'failed'],
+    ['a write is in doubt', { writes: true }, 'in-doubt'],
+    ['a write is in doubt even if the client saw a part', { writes: true, answered: true }, 'in-doubt'],
+    [
+      'a COPY whose end was not sent did nothing',
+      { writes: true, answered: true, copyUnfinished: true },
+      'failed',
+    ],
+    ['an error was already told', { failed: true, writes: true, answered: true }, 'over'],
+    ['a transaction is lost', { status: 'T' }, 'transaction-lost'],
+    [
+      'a transaction is lost with a failed statement too',
+      { status: 'T', failed: true, ends: 'commit' },
+      'transaction-lost',
+    ],
+    ['a COMMIT is in doubt', { status: 'T', ends: 'commit' }, 'in-doubt'],
+    ['a ROLLBACK happened', { status: 'T', ends: 'rollback' }, 'rolled-back'],
+    ['a failed transaction is lost', { status: 'E' }, 'transaction-lost'],
+    ['a COMMIT of a failed transaction is a rollback', { status: 'E', ends: 'commit' }, 'rolled-back'],
+  ];
+  for (const [fact, changes, verdict] of table) {
+    test(fact, () => assert.equal(whenServerLost(facts(changes)), verdict));
+  }
+});
+
+describe('the pipeline', () => {
+  const {
+    ParseComplete,
+    BindComplete,
+    CommandComplete,
+    ErrorResponse,
+    ReadyForQuery,
+    RowDescription,
+    DataRow,
+  } = BACKEND;
+
+  test('knows whose each reply is', () => {
+    const pipeline = new Pipeline();
+    pipeline.expect(REQUEST.query, 'swallow');
+    pipeline.expect(REQUEST.parse, 'swallow');
+    pipeline.expect(REQUEST.bind, 'forward');
+    pipeline.expect(REQUEST.execute, 'forward');
+    pipeline.expect(REQUEST.sync, 'forward');
+    const tags = [
+      RowDescription,
+      DataRow,
+      CommandComplete,
+      ReadyForQuery,
+      ParseComplete,
+      BindComplete,
+      DataRow,
+      CommandComplete,
+      ReadyForQuery,
+    ];
+    assert.deepEqual(
+      tags.map((tag) => pipeline.reply(tag)),
+      ['swallow', 'swallow', 'swallow', 'swallow', 'swallow', 'forward', 'forward', 'forward', 'forward'],
+    );
+    assert.equal(pipeline.isEmpty, true);
+  });
+
+  test('an error strikes out the rest of its batch only, and belongs to the client if the batch does', () => {
+    const pipeline = new Pipeline();
+    pipeline.expect(REQUEST.parse, 'swallow');
+    pipeline.expect(REQUEST.bind, 'forward');
+    pipeline.expect(REQUEST.sync, 'forward');
+    pipeline.expect(REQUEST.query, 'forward');
+    assert.equal(pipeline.reply(ErrorResponse), 'forward');
+    assert.equal(pipeline.reply(ReadyForQuery), 'forward');
+    assert.equal(pipeline.size, 1);
+  });
+
+  test('after an error, what is sent before the Sync gets no reply', () => {
+    const pipeline = new Pipeline();
+    pipeline.expect(REQUEST.parse, 'forward');
+    assert.equal(pipeline.reply(ErrorResponse), 'forward');
+    pipeline.expect(REQUEST.bind, 'forward');
+    pipeline.expect(REQUEST.sync, 'forward');
+    assert.equal(pipeline.reply(ReadyForQuery), 'forward');
+    assert.equal(pipeline.isEmpty, true);
+  });
+
+  test('a reply that nobody asked for is unexpected', () => {
+    const pipeline = new Pipeline();
+    assert.equal(pipeline.reply(CommandComplete), 'unexpected');
+    pipeline.expect(REQUEST.sync, 'forward');
+    assert.equal(pipeline.reply(ParseComplete), 'unexpected');
+  });
+});
+
+const set = (name: string, text = `SET ${name}`) => ({
+  text,
+  changes: [{ name }],
+  clears: 'nothing' as const,
+});
+
+describe('settings', () => {
+  const limits = { entriesMax: 3, bytesMax: 100 };
+
+  test('the newest of each setting is replayed, in order', () => {
+    const log = new SettingsLog(limits);
+    for (const name of ['a', 'b', 'a']) log.record(set(name, `SET ${name} ${log.version}`));
+    assert.deepEqual(
+      { all: log.since(0), rest: log.since(2) },
+      { all: ['SET b 1', 'SET a 2'], rest: ['SET a 2'] },
+    );
+  });
+
+  test('RESET ALL replaces all but the identity', () => {
+    const log = new SettingsLog(limits);
+    for (const name of ['role', 'a']) log.record(set(name));
+    log.record({ text: 'RESET ALL', changes: [], clears: 'settings' });
+    assert.deepEqual(log.since(0), ['SET role', 'RESET ALL']);
+  });
+
+  test('a log that is full says so', () => {
+    const log = new SettingsLog(limits);
+    assert.deepEqual(
+      ['a', 'b', 'c', 'd'].map((name) => log.record(set(name))),
+      [true, true, true, false],
+    );
+  });
+});
+
+describe('what a statement needs', () => {
+  let classifier: Classifier;
+  before(async () => {
+    classifier = await aClassifier();
+  });
+  const table: [string, string, boolean, boolean, 'commit' | 'rollback' | undefined][] = [
+    ['SELECT 1', 'read', false, false, undefined],
+    ['INSERT INTO t VALUES (1)', 'primary', true, false, undefined],
+    ['BEGIN', 'primary', false, false, undefined],
+    ['BEGIN READ ONLY', 'read', false, false, undefined],
+    ['START TRANSACTION READ ONLY', 'read', false, false, undefined],
+    ['BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY', 'primary', false, false, undefined],
+    ['COMMIT', 'anywhere', false, false, 'commit'],
+    ['ROLLBACK', 'anywhere', false, false, 'rollback'],
+    ['SET search_path = a', 'anywhere', false, false, undefined],
+    ['LISTEN x', 'primary', true, true, undefined],
+    ['', 'anywhere', false, false, undefined],
+    ['this is no SQL', 'primary', true, false, undefined],
+    ['UPDATE t SET a = 1; COMMIT', 'primary', true, false, 'commit'],
+  ];
+  for (const [sql, need, writes, pins, ends] of table) {
+    test(`${sql === '' ? '(nothing)' : sql} -> ${need}`, () => {
+      assert.deepEqual(intentOf(classifier.classify(sql)), { need, writes, pins, ends });
+    });
+  }
+  test('of two needs the stricter counts', () => {
+    assert.deepEqual([stricter('read', 'anywhere'), stricter('read', 'primary')], ['read', 'primary']);
+  });
+});
+
+describe('a probe', () => {
+  const term = { member: 'n1', newestTimeline: 3 };
+  const table: [string, Buffer | undefined, string][] = [
+    ['of a standby', aRow(undefined), 'primary-in-recovery'],
+    ['of an older timeline', aRow('000000020000000000000001'), 'primary-on-old-timeline'],
+    ['of the newest timeline', aRow('000000030000000000000001'), 'proven'],
+    ['of a timeline that the store does not know yet', aRow('0000000A0000000000000001'), 'proven'],
+    ['that says nonsense', aRow('zzz'), 'primary-not-proven'],
+    ['without an answer', undefined, 'primary-not-proven'],
+  ];
+  for (const [what, row, said] of table)
+    test(`${what}: ${said}`, () => assert.equal(readProbe(row, term), said));
+});
+
+test('patience: notice once after 5 s, retries further and further apart, an end', () => {
+  const patience = new Patience(30_000);
+  assert.equal(patience.hold('no-leader', 0), true);
+  assert.equal(patience.hold('no-leader', 10), false);
+  assert.deepEqual(
+    [20, 200, 5000, 5001, 29_999, 30_000].map((now) => patience.due(now)),
+    ['nothing', 'retry', 'notice', 'retry', 'retry', 'give-up'],
+  );
+});
+
+const member = (name: string, datacenter: string, changes: Partial<Member> = {}): Member => ({
+  name,
+  host: '127.0.0.1',
+  port: 5432,
+  apiUrl: '',
+  state: 'running',
+  role: name === 'a' ? 'primary' : 'replica',
+  datacenter,
+  timeline: 1,
+  lsn: 0,
+  replayLsn: 0,
+  replicationState: name === 'a' ? undefined : 'streaming',
+  tags: { datacenter },
+  modRevision: 1,
+  lease: undefined,
+  ...changes,
+});
+
+const shares = (world: ClusterWorld, count: number) => {
+  const seen: Record<string, number> = {};
+  for (let n = 0; n < count; n += 1) {
+    const name = world.reader(new Set()) ?? 'none';
+    seen[name] = (seen[name] ?? 0) + 1;
+  }
+  return seen;
+};
+
+const view = (changes: Partial<ClusterView> = {}): ClusterView => ({
+  ...emptyView,
+  revision: 1,
+  leader: 'a',
+  leaderCreateRevision: 5,
+  newestTimeline: 1,
+  members: new Map(
+    [member('a', 'dc1'), member('b', 'dc2'), member('c', 'dc3')].map((one) => [one.name, one]),
+  ),
+  ...changes,
+});
+
+describe('the world', () => {
+  const aWorld = (): ClusterWorld => {
+    const policy = { localDatacenter: 'dc2', weights: { local: 10, remote: 1 }, addresses: {} };
+    const world = new ClusterWorld({ policy, ttlMs: 5000 });
+    world.setView(view());
+    world.setContact(0);
+    return world;
+  };
+
+  test('spreads reads 10 to 1 to 1 exactly', () => {
+    assert.deepEqual(shares(aWorld(), 120), { b: 100, a: 10, c: 10 });
+  });
+
+  test('gives the share of an unreachable node to the others', () => {
+    const world = aWorld();
+    world.setReachable('b', false);
+    assert.deepEqual(shares(world, 120), { a: 60, c: 60 });
+    world.setReachable('b', true);
+    assert.deepEqual(shares(world, 120), { b: 100, a: 10, c: 10 });
+  });
+
+  test('has a primary only as long as etcd has proved the view within the life of a lease', () => {
+    const world = aWorld();
+    const [fresh, stale] = [world.primary(5000), world.primary(5001)];
+    assert.equal(fresh.kind, 'primary');
+    assert.deepEqual(stale, { kind: 'none', because: 'dcs-contact-stale' });
+  });
+
+  test('begins a new term with each new holder and each new timeline, and only then', () => {
+    const world = aWorld();
+    const term = () => {
+      const primary = world.primary(0);
+      return primary.kind === 'primary' ? primary.term : undefined;
+    };
+    const first = term();
+    world.setView(view({ revision: 2 }));
+    assert.equal(term(), first);
+    world.setView(view({ revision: 3, leaderCreateRevision: 9 }));
+    const second = term();
+    assert.notEqual(second, first);
+    world.setView(view({ revision: 4, leaderCreateRevision: 9, newestTimeline: 1 }));
+    assert.equal(term(), second);
+  });
+});
