@@ -186,6 +186,24 @@ describe('an agent in trouble', () => {
     equal(await standby.postmasterPid(), postmaster);
   });
 
+  fact('a standby that cannot have a fence does not become primary', async () => {
+    const leader = await someoneLeads();
+    const standby = leader === first ? second : first;
+    await standby.kill();
+    await standby.blockFence();
+    standby.start();
+    await streams(standby);
+    await leader.kill();
+    await eventually('it won the key and gave it back', () => standby.log(), {
+      holds: (log) => log.includes('promotion-failed'),
+      withinMs: 15_000,
+    });
+    deepEqual(await standby.sql('SELECT pg_is_in_recovery() AS standby'), [{ standby: true }]);
+    leader.start();
+    await isPrimary(leader, 30_000);
+    await streams(standby);
+  });
+
   fact('a data directory of another cluster is refused with a clear error, and the agent ends', async () => {
     const leader = await someoneLeads();
     const standby = leader === first ? second : first;

@@ -107,6 +107,12 @@ export class Host {
     await make(this.dataDir);
   }
 
+  /** Puts a folder where the fence's socket would be, so that no fence can start. */
+  async blockFence(): Promise<void> {
+    await rm(`${this.dataDir}.fence.sock`, { force: true });
+    await mkdir(`${this.dataDir}.fence.sock`);
+  }
+
   /** A file in the data directory. */
   async fileText(name: string): Promise<string> {
     return await readFile(join(this.dataDir, name), 'utf8');
