@@ -245,15 +245,15 @@ const view = (changes: Partial<ClusterView> = {}): ClusterView => ({
   ...changes,
 });
 
-describe('the world', () => {
-  const aWorld = (): ClusterWorld => {
-    const policy = { localDatacenter: 'dc2', weights: { local: 10, remote: 1 }, addresses: {} };
-    const world = new ClusterWorld({ policy, ttlMs: 5000 });
-    world.setView(view());
-    world.setContact(0);
-    return world;
-  };
+const aWorld = (): ClusterWorld => {
+  const policy = { localDatacenter: 'dc2', weights: { local: 10, remote: 1 }, addresses: {} };
+  const world = new ClusterWorld({ policy, ttlMs: 5000 });
+  world.setView(view());
+  world.setContact(0);
+  return world;
+};
 
+describe('the world', () => {
   test('spreads reads 10 to 1 to 1 exactly', () => {
     assert.deepEqual(shares(aWorld(), 120), { b: 100, a: 10, c: 10 });
   });
