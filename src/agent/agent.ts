@@ -45,7 +45,7 @@ export interface AgentParts {
   /** Shown in metrics. */
   readonly version?: string;
   /** In [0, 1); spreads retries. */
-  readonly random?: () => number;
+  readonly random: () => number;
 }
 
 /** Decisions taken in a row without waiting; more would be a loop of our own making. */
@@ -82,13 +82,12 @@ export async function startAgent(parts: AgentParts): Promise<void> {
 }
 
 async function contextOf(parts: AgentParts): Promise<AgentContext> {
-  const { config, dcs, clock, log } = parts;
+  const { config, dcs, clock, log, random } = parts;
   const { postgresql, restapi } = config;
   if (postgresql === undefined || restapi === undefined) {
     throw new MatriarchError('config-invalid', 'an agent needs the sections restapi and postgresql');
   }
   const layout = keyLayout(config.namespace, config.scope);
-  const random = parts.random ?? Math.random;
   const wake = new Wake();
   const state = freshState(clock.now());
   // Server processes are recognised by their working directory, which has no links in it.

@@ -33,7 +33,7 @@ export async function handOver(ctx: AgentContext, job: JobContext, candidate: st
   await clearRequest(ctx);
   if (keeper.isSafe(500)) await startAsPrimary(ctx, job);
   throw new MatriarchError(
-    'hand-over-failed',
+    'agent-job-failed',
     `${candidate} did not confirm the last WAL position in ${PROOF_MS} ms; this member leads on`,
   );
 }

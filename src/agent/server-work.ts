@@ -69,7 +69,7 @@ export async function rejoin(ctx: AgentContext, job: JobContext, from: string): 
     if (result.outcome === 'failed') {
       isCloneDue = result.damaged || jobs.failuresOf('rejoin') > 0;
       if (!isCloneDue)
-        throw new MatriarchError('postgres-rewind-failed', `pg_rewind from ${from}: ${result.because}`);
+        throw new MatriarchError('agent-job-failed', `pg_rewind from ${from}: ${result.because}`);
     } else {
       state.rewindsInVain += 1;
     }
@@ -141,7 +141,7 @@ export async function promote(ctx: AgentContext, job: JobContext): Promise<void>
       // It may still become a primary by itself: only stopped is it certain.
       await stopped(ctx, 'immediate', 2000);
       await keeper.release();
-      throw new MatriarchError('postgres-promote-failed', result.because);
+      throw new MatriarchError('agent-job-failed', result.because);
   }
 }
 
@@ -164,7 +164,7 @@ export async function stopped(
 ): Promise<StopResult> {
   const result = await ctx.pg.stop({ mode, deadlineMs });
   if (result.outcome === 'failed') {
-    throw new MatriarchError('postgres-stop-failed', `processes survive SIGKILL: ${result.pids.join(', ')}`);
+    throw new MatriarchError('agent-job-failed', `processes survive SIGKILL: ${result.pids.join(', ')}`);
   }
   await look(ctx);
   return result;
@@ -241,7 +241,7 @@ function mustReach(ctx: AgentContext, name: string): Upstream {
 
 function notSafe(what: string): MatriarchError {
   return new MatriarchError(
-    'lease-not-held',
+    'agent-job-failed',
     `not ${what}: the leader key is not certain to be ours for long enough`,
   );
 }

@@ -108,26 +108,13 @@ export const ERROR_TABLE = {
   'lab-not-ready': row(EXIT.failed, 'See `matriarch lab logs HOST` for the host named above.'),
 
   // agent
+  'agent-job-failed': row(
+    EXIT.failed,
+    'The agent tries again by itself, more slowly each time; its log says what it did before.',
+  ),
   'fence-unavailable': row(
     EXIT.unavailable,
     'Without its fence process this member will not lead; see the .fence.log file beside the data directory.',
-  ),
-  'lease-not-held': row(
-    EXIT.unavailable,
-    'The agent tries again by itself; if it stays so, see whether etcd answers in time.',
-  ),
-  'postgres-stop-failed': row(
-    EXIT.failed,
-    'A process is stuck in the kernel, mostly on a disk; the leader key is kept until it is gone.',
-  ),
-  'postgres-promote-failed': row(EXIT.failed, 'See the PostgreSQL log; the leader key was released.'),
-  'postgres-rewind-failed': row(
-    EXIT.failed,
-    'The agent tries again, then clones; see the log line rewind-ended.',
-  ),
-  'hand-over-failed': row(
-    EXIT.failed,
-    'See whether the candidate streams (matriarch status), then ask again.',
   ),
   'system-id-mismatch': row(
     EXIT.failed,

@@ -3,7 +3,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { silentLog, systemClock } from '../../src/base/index.ts';
+import { ERROR_TABLE, silentLog, systemClock } from '../../src/base/index.ts';
 import { connectEtcd, type Dcs } from '../../src/dcs/index.ts';
 import { keyLayout } from '../../src/topology/index.ts';
 import { type Host, someHosts } from '../support/agents.ts';
@@ -152,6 +152,19 @@ describe('an agent in trouble', () => {
     ok(/"outcome":"done"[^\n]*"rewind-ended"/.test(await leader.log()));
   });
 
+  fact('where pg_rewind cannot work, the member is cloned anew instead of being stuck', async () => {
+    const leader = await someoneLeads();
+    const standby = leader === first ? second : first;
+    await leader.kill();
+    await isPrimary(standby, 12_000);
+    await standby.sql("ALTER ROLE rewind_user PASSWORD 'changed by somebody'");
+    leader.start();
+    await streams(leader);
+    const log = await leader.log();
+    ok(log.includes('agent-job-failed') && log.includes('data-directory-replaced'));
+    await standby.sql("ALTER ROLE rewind_user PASSWORD 'rewind_user-secret'");
+  });
+
   fact('an agent that dies and does not come back: its fence stops the primary and then itself', async () => {
     const leader = await someoneLeads();
     await leader.killAgent();
@@ -198,6 +211,7 @@ describe('an agent in trouble', () => {
       holds: (log) => log.includes('promotion-failed'),
       withinMs: 15_000,
     });
+    ok((await standby.log()).includes('fence-unavailable'));
     deepEqual(await standby.sql('SELECT pg_is_in_recovery() AS standby'), [{ standby: true }]);
     leader.start();
     await isPrimary(leader, 30_000);
@@ -218,7 +232,7 @@ describe('an agent in trouble', () => {
       holds: (code) => code !== null,
       withinMs: 10_000,
     });
-    equal(first.exitCode, 1);
+    equal(first.exitCode, ERROR_TABLE['system-id-mismatch'].exit);
     ok((await first.log()).includes('system identifier'));
     deepEqual(await first.serverPids(), []);
   });
