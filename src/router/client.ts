@@ -163,7 +163,7 @@ export class ClientConnection implements Holdable {
   }
 
   #resumeClient(): void {
-    if (!this.#isBacklogged) this.#socket.resume();
+    if (!this.#isBacklogged && !this.#isClosed) this.#socket.resume();
   }
 
   // ── login ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -256,7 +256,7 @@ export class ClientConnection implements Holdable {
         this.#isHeld = false;
         hold.leave(this);
         counters.hold(outcome);
-        log.debug('hold-ends', { client: this.processId, outcome });
+        if (hold.size === 0) log.info('hold-ends', { outcome });
       },
       backlog: (isFull) => {
         this.#isBacklogged = isFull;
@@ -273,7 +273,7 @@ export class ClientConnection implements Holdable {
     const isRoom = this.#shared.hold.enter(this);
     this.#isHeld = isRoom;
     if (!isRoom) this.#shared.counters.hold('refused');
-    this.#shared.log.debug('hold-begins', { client: this.processId, because, isRoom });
+    if (this.#shared.hold.size === 1) this.#shared.log.info('hold-begins', { because });
     return isRoom;
   }
 
@@ -301,6 +301,7 @@ export class ClientConnection implements Holdable {
             close: () => {
               this.#upstreams.delete(link);
               upstream.close();
+              this.#resumeClient();
             },
           };
           this.#during(() => this.#session?.opened(link, wire, parameters, this.#shared.clock.now()));
@@ -309,6 +310,7 @@ export class ClientConnection implements Holdable {
         received: (chunk) => this.#serverReceived(link, chunk),
         lost: () => {
           this.#upstreams.delete(link);
+          this.#resumeClient();
           this.#during(() => this.#session?.lost(link, 'connection-lost', this.#shared.clock.now()));
         },
         drained: () => this.#resumeClient(),

@@ -21,6 +21,7 @@ import {
 import type { LimboAnswer } from './limbo.ts';
 import type { Link } from './link.ts';
 import { REQUEST } from './pipeline.ts';
+import { REPLY } from './replies.ts';
 import { intentOf, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
@@ -71,7 +72,7 @@ export class Intake implements FrameSink {
       this.#inbox.shift();
       this.#inboxBytes -= next.bytes.length;
       if (next.isRaw) this.#copyData(next.bytes);
-      else this.#take(next.bytes[0] ?? 0, next.bytes);
+      else this.#takeLate(next.bytes);
     }
     this.#isDraining = false;
     this.#tellBacklog();
@@ -159,6 +160,19 @@ export class Intake implements FrameSink {
     else if (session.unit.kind !== 'none') this.#extend(tag, message);
     else if (session.limbo !== undefined) this.#inLimbo(session.limbo, tag, message);
     else this.#begin(tag, message);
+  }
+
+  /** A message that waited. If it is malformed, that is the client's fault, not that of whoever made it be read now. */
+  #takeLate(message: Buffer): void {
+    try {
+      this.#take(message[0] ?? 0, message);
+    } catch (cause) {
+      if (!(cause instanceof ProtocolViolation)) throw cause;
+      this.#session.say(REPLY.protocolViolation(cause.message));
+      this.#inbox.clear();
+      this.#session.end();
+      this.#effects.endClient();
+    }
   }
 
   #skip(tag: number): void {

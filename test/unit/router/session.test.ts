@@ -348,6 +348,14 @@ describe('a session', () => {
     );
   });
 
+  test('a malformed message that had to wait ends the client, not the server connection', () => {
+    const stage = begun().send(Query('SELECT 1'));
+    stage.server('n2').isSilent = true;
+    stage.send(Query('SELECT 2'), Buffer.from([0x42, 0, 0, 0, 5, 0])).take();
+    stage.lose('n2');
+    assert.deepEqual(stage.take().slice(-3), ['client > Ready I', 'client > FATAL 08P01', 'client ended']);
+  });
+
   test('Terminate ends it', () => {
     const stage = begun();
     stage.send(Buffer.from([0x58, 0, 0, 0, 4]));
