@@ -3,25 +3,30 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLog, systemClock } from '../../src/base/index.ts';
 import { connectEtcd } from '../../src/dcs/index.ts';
+import { assertDcsError, type Subject } from '../support/dcs-subject.ts';
 import { hasEtcd, startEtcd } from '../support/etcd.ts';
 import { freshLoopback } from '../support/loopback.ts';
-import { assertDcsError, describeDcsContract } from './dcs-contract.ts';
+import { describeDcsContract } from './dcs-contract.ts';
+import { describeDcsWatchContract } from './dcs-watch-contract.ts';
 
 const deps = { clock: systemClock, log: silentLog };
 const skip = hasEtcd ? false : 'no etcd on this machine';
 
 if (hasEtcd) {
-  describeDcsContract('etcd', async () => {
-    const ends: (() => Promise<void>)[] = [];
-    const cluster = await startEtcd({ after: (end) => ends.push(end) });
-    return {
-      connect: () => connectEtcd({ endpoints: cluster.urls, request_timeout: 2000 }, deps),
-      compact: async () => await compactEtcd(cluster.urls[0] ?? ''),
-      close: async () => {
-        for (const end of ends) await end();
-      },
-    };
-  });
+  describeDcsContract('etcd', openEtcd);
+  describeDcsWatchContract('etcd', openEtcd);
+}
+
+async function openEtcd(): Promise<Subject> {
+  const ends: (() => Promise<void>)[] = [];
+  const cluster = await startEtcd({ after: (end) => ends.push(end) });
+  return {
+    connect: () => connectEtcd({ endpoints: cluster.urls, request_timeout: 2000 }, deps),
+    compact: async () => await compactEtcd(cluster.urls[0] ?? ''),
+    close: async () => {
+      for (const end of ends) await end();
+    },
+  };
 }
 
 /** Compacts the whole history, which our client itself never does. */

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { silentLog, systemClock } from '../../src/base/index.ts';
 import { connectEtcd, type Dcs } from '../../src/dcs/index.ts';
+import { assertDcsError } from '../support/dcs-subject.ts';
 import { type EtcdCluster, type EtcdMember, hasEtcd, startEtcd } from '../support/etcd.ts';
 import { eventually } from '../support/eventually.ts';
 import { recordingLog } from '../support/recording-log.ts';
 import { startProxy } from '../support/tcp-proxy.ts';
 import { recordWatch, type WatchRecord } from '../support/watch-recorder.ts';
-import { assertDcsError } from './dcs-contract.ts';
 
 const options = { skip: hasEtcd ? false : 'no etcd on this machine', timeout: 60_000 };
 const call = { timeoutMs: 2000 };

@@ -3,18 +3,23 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../src/base/index.ts';
 import { createMemoryDcs } from '../../src/dcs/index.ts';
+import { assertDcsError, type Subject } from '../support/dcs-subject.ts';
 import { eventually } from '../support/eventually.ts';
 import { recordWatch } from '../support/watch-recorder.ts';
-import { assertDcsError, describeDcsContract } from './dcs-contract.ts';
+import { describeDcsContract } from './dcs-contract.ts';
+import { describeDcsWatchContract } from './dcs-watch-contract.ts';
 
-describeDcsContract('the store in memory', async () => {
+describeDcsContract('the store in memory', openMemory);
+describeDcsWatchContract('the store in memory', openMemory);
+
+async function openMemory(): Promise<Subject> {
   const store = createMemoryDcs({ clock: systemClock, tickEveryMs: 10 });
   return await Promise.resolve({
     connect: store.connect,
     compact: async () => await Promise.resolve(store.compact()),
     close: async () => await Promise.resolve(store.close()),
   });
-});
+}
 
 const call = { timeoutMs: 1000 };
 const putOne = { when: [], then: [{ op: 'put', key: '/k', value: '1' }] } as const;

@@ -1,3 +1,4 @@
+/** Text of the configuration files: quoting, what the agent owns, what a standby may not fall below. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {

@@ -1,3 +1,4 @@
+/** What pg_controldata prints, read strictly. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { type ControlData, parseControlData } from '../../../src/postgres/index.ts';

@@ -1,3 +1,4 @@
+/** Positions and timelines: LSN text, history files, and whether a rewind is needed. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {

@@ -1,3 +1,4 @@
+/** Small texts: SQL quoting, slot names, progress lines, postmaster.pid. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { parseProgress } from '../../../src/postgres/clone.ts';
