@@ -16,11 +16,21 @@ export interface Machine {
   readonly owner: { readonly uid: number; readonly gid: number; readonly name: string } | undefined;
 }
 
-const PROGRAM_ROOT = '/usr/lib/postgresql';
+/** Where Debian's packages put their programs. */
+const DEBIAN: Places = { programRoot: '/usr/lib/postgresql', etcdFolders: ['/usr/bin', '/usr/local/bin'] };
+
+interface Places {
+  readonly programRoot: string;
+  readonly etcdFolders: readonly string[];
+}
 
 /** Finds the programs and the user; `uid` is ours. Rejects with `lab-tool-missing`. */
-export async function inspectMachine(uid: number, searchPath: string): Promise<Machine> {
-  return { binDir: await findPostgres(), etcd: await findEtcd(searchPath), owner: await findOwner(uid) };
+export async function inspectMachine(uid: number, searchPath: string, places = DEBIAN): Promise<Machine> {
+  return {
+    binDir: await findPostgres(places.programRoot),
+    etcd: await findEtcd([...searchPath.split(':'), ...places.etcdFolders]),
+    owner: await findOwner(uid),
+  };
 }
 
 /** Makes the data folder and checks that PostgreSQL's user can get into it. */
@@ -53,21 +63,21 @@ export async function requireFreeAddresses(layout: LabLayout): Promise<void> {
   );
 }
 
-async function findPostgres(): Promise<string> {
-  const versions = await readdir(PROGRAM_ROOT).catch(() => []);
+async function findPostgres(root: string): Promise<string> {
+  const versions = await readdir(root).catch(() => []);
   const newestFirst = versions
     .map(Number)
     .filter(Number.isFinite)
     .sort((a, b) => b - a);
   for (const version of newestFirst) {
-    const binDir = join(PROGRAM_ROOT, String(version), 'bin');
+    const binDir = join(root, String(version), 'bin');
     if (await isExecutable(join(binDir, 'initdb'))) return binDir;
   }
-  throw new MatriarchError('lab-tool-missing', `PostgreSQL's server programs are not under ${PROGRAM_ROOT}`);
+  throw new MatriarchError('lab-tool-missing', `PostgreSQL's server programs are not under ${root}`);
 }
 
-async function findEtcd(searchPath: string): Promise<string> {
-  for (const folder of [...searchPath.split(':'), '/usr/bin', '/usr/local/bin']) {
+async function findEtcd(folders: readonly string[]): Promise<string> {
+  for (const folder of folders) {
     if (folder !== '' && (await isExecutable(join(folder, 'etcd')))) return join(folder, 'etcd');
   }
   throw new MatriarchError('lab-tool-missing', 'etcd is not in the search path');
