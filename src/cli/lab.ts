@@ -21,6 +21,8 @@ interface DemoOption extends UpOption {
 }
 
 const DATA_HELP = 'data folder; else $MATRIARCH_LAB, else one of your own (see `matriarch lab --help`)';
+/** With it the datacenters are 127.251 to 127.253. */
+const OCTET_MAX = 250;
 const OCTET_HELP = 'datacenters are 127.<N+1>.0.x to 127.<N+3>.0.x';
 
 export function labCommand(shell: Shell): Command {
@@ -208,9 +210,8 @@ function withData(command: Command): Command {
 
 function parseOctet(text: string): number {
   const value = Number(text);
-  // 127.251 to 127.253 are the last three; 0 in the command's help means 127.1 to 127.3.
-  if (Number.isInteger(value) && value >= 0 && value <= 250) return value;
-  throw new InvalidArgumentError('expected a whole number from 0 to 250');
+  if (Number.isInteger(value) && value >= 0 && value <= OCTET_MAX) return value;
+  throw new InvalidArgumentError(`expected a whole number from 0 to ${OCTET_MAX}`);
 }
 
 function parseCount(text: string): number {

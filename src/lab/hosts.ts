@@ -63,9 +63,6 @@ const DC3: Site = {
   db: 'db-fsn-01',
 };
 
-/** Largest base octet that keeps every address inside 127.0.0.0/8. */
-export const BASE_OCTET_MAX = 250;
-
 /** Addresses of a lab whose datacenters are `127.<baseOctet + 1>` to `127.<baseOctet + 3>`. */
 export function labLayout(baseOctet: number): LabLayout {
   const app = (site: Site): AppHost => {

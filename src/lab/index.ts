@@ -5,10 +5,8 @@ export { ACCOUNTS, LAB_SCOPE, type LabPaths, labPaths } from './files.ts';
 export {
   type AppHost,
   allHosts,
-  BASE_OCTET_MAX,
   type DbHost,
   type Host,
-  hostTitle,
   type LabLayout,
   labLayout,
 } from './hosts.ts';
@@ -25,11 +23,9 @@ export {
 } from './lab.ts';
 export { inspectMachine, type Machine } from './machine.ts';
 export {
-  endProcesses,
   type LabProcess,
   labProcesses,
   type Part,
   proportionalMemoryBytes,
 } from './processes.ts';
-export { connectLab, poll, readView, runningPrimary, streamingStandbys, type Wait } from './readiness.ts';
-export { connectApplication, type WriteLedger, Writers } from './workload.ts';
+export { connectLab, poll, readView } from './readiness.ts';

@@ -18,7 +18,6 @@ export {
 } from './member.ts';
 export { type NoPrimaryReason, type Primary, primaryOf } from './primary.ts';
 export { slotNameOf } from './slots.ts';
-export { newestTimelineOf } from './timeline.ts';
 export {
   applyChanges,
   applySnapshot,
