@@ -15,6 +15,7 @@ const lab = (folder: string, ...args: readonly string[]): Promise<Ended> =>
   matriarch(['lab', ...args, '--data', folder], { cwd: tmpdir() });
 
 const never = new AbortController().signal;
+const failing = (): Promise<undefined> => Promise.reject(new Error('the last reason'));
 
 test('every verb but up asks for a lab, and says how to get one', async (t) => {
   const folder = await scratchFolder(t);
@@ -104,7 +105,6 @@ test('a load generator that cannot connect fails with its own words', async () =
 });
 
 test('waiting for what does not come ends at its deadline with the last reason', async () => {
-  const failing = (): Promise<undefined> => Promise.reject(new Error('the last reason'));
   await assert.rejects(poll('pigs fly', { signal: never, deadlineMs: 300 }, failing), {
     code: 'lab-not-ready',
     message: 'not so within 0.3 s: pigs fly: the last reason',
