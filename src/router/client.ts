@@ -176,6 +176,10 @@ export class ClientConnection implements Holdable {
         this.#passOnCancel(step.target);
         return;
       case 'lookup':
+        if (this.#shared.isFull()) {
+          this.refuse(REPLY.tooManyClients(this.#shared.config.max_client_conn));
+          return;
+        }
         background(this.#shared.log, 'verifier lookup', this.#lookup(step.user));
         return;
       case 'refused':

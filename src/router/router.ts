@@ -39,6 +39,8 @@ export interface RouterOptions {
 const STOP_GRACE_MS = 3000;
 const STOP_LOOK_EVERY_MS = 25;
 const CANCEL_TIMEOUT_MS = 5000;
+/** Connections above max_client_conn that are heard as far as their first packet. */
+const SPARE_CLIENTS = 100;
 const LISTEN_BACKLOG = 1024;
 /** Proofs of contact with etcd per life of a lease. */
 const CONTACTS_PER_TTL = 5;
@@ -113,6 +115,7 @@ async function makeRouter(options: RouterOptions, signal: AbortSignal) {
     mockSecret: randomBytes(32),
     readBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
     passOnCancel: (target) => passOnCancel(clients, target),
+    isFull: () => clients.size > config.router.max_client_conn,
     forget: (client) => clients.delete(client.processId),
   };
 
@@ -144,7 +147,8 @@ async function makeRouter(options: RouterOptions, signal: AbortSignal) {
     }),
     accept: (socket: ConstructorParameters<typeof ClientConnection>[1]): void => {
       const client = new ClientConnection(shared, socket, newIdentity(clients));
-      if (clients.size >= config.router.max_client_conn) {
+      // Cancels and refusals need a place too; beyond these nobody is even listened to.
+      if (clients.size >= config.router.max_client_conn + SPARE_CLIENTS) {
         client.refuse(REPLY.tooManyClients(config.router.max_client_conn));
         return;
       }

@@ -24,5 +24,7 @@ export interface Shared {
   /** One read buffer for all server connections. */
   readonly readBuffer: Buffer;
   readonly passOnCancel: (target: CancelTarget) => void;
+  /** There are more clients than may be served: the newest is refused once it has said who it is. */
+  readonly isFull: () => boolean;
   readonly forget: (client: ClientConnection) => void;
 }

@@ -313,6 +313,22 @@ test('the router before real servers', { timeout: 120_000 }, async (suite) => {
     }
   });
 
+  await suite.test('one client too many is refused with 53300, and only that one', async (t) => {
+    const small = await aRouter(t, stage, ['max_client_conn: 2']);
+    const clients = [await aClient(t, small.as()), await aClient(t, small.as())];
+    assert.equal((await refusal(() => aClient(t, small.as()))).code, '53300');
+    for (const client of clients) assert.deepEqual((await client.query('SELECT 1 AS v')).rows, [{ v: 1 }]);
+    await clients[0]?.end();
+    await eventually(
+      'there is room again',
+      async () => await aClient(t, small.as()).then(() => 'in', String),
+      {
+        holds: (seen) => seen === 'in',
+        withinMs: 2000,
+      },
+    );
+  });
+
   await suite.test('metrics and health tell what happens', async () => {
     const metrics = await (await fetch(`${router.http}/metrics`)).text();
     assert.match(
