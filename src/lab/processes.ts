@@ -77,7 +77,7 @@ export async function endProcesses(
   const end = performance.now() + deadlineMs;
   const told = new Set<number>();
   for (;;) {
-    const left = (await labProcesses(paths)).filter(wanted);
+    const left = (await labProcesses(paths)).filter(wanted).sort(byTurn);
     if (left.length === 0 || performance.now() > end) return left;
     for (const { pid } of left) {
       if (signal !== 'SIGKILL' && told.has(pid)) continue;
@@ -87,6 +87,17 @@ export async function endProcesses(
     await pause(25);
   }
 }
+
+/**
+ * The order in which a host dies. In a power cut nobody sees anybody else die; killing one after another takes some
+ * milliseconds, so who would react goes first (agents, fences), then PostgreSQL's youngest, which serve the clients:
+ * did they outlive the senders of WAL, every client would be left waiting for a synchronous standby.
+ */
+function byTurn(one: LabProcess, other: LabProcess): number {
+  return TURN[one.part] - TURN[other.part] || other.pid - one.pid;
+}
+
+const TURN: Readonly<Record<Part, number>> = { agent: 0, fence: 1, router: 2, postgres: 3, etcd: 4 };
 
 /** Memory of a process with shared pages counted in proportion, in bytes; 0 when it is gone. */
 export async function proportionalMemoryBytes(pid: number): Promise<number> {
