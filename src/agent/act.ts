@@ -1,5 +1,5 @@
 /** Carries out one decision. Short things are done here and now; long ones become the job. */
-import { describe, MatriarchError, unreachable } from '../base/index.ts';
+import { failure, MatriarchError, unreachable } from '../base/index.ts';
 import type { Decision } from '../ha/index.ts';
 import type { AgentContext } from './context.ts';
 import { handOver } from './hand-over.ts';
@@ -73,7 +73,7 @@ async function tried(ctx: AgentContext, what: string, attempt: () => Promise<voi
   try {
     await attempt();
   } catch (cause) {
-    ctx.log.warn('action-failed', { action: what, cause: describe(cause) });
+    ctx.log.warn('action-failed', { action: what, ...failure(cause) });
   }
   return 'rest';
 }

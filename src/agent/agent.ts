@@ -9,7 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import {
   background,
   type Clock,
-  describe,
+  failure,
   type Log,
   MatriarchError,
   pause,
@@ -74,7 +74,7 @@ export async function startAgent(parts: AgentParts): Promise<void> {
   } finally {
     ending.abort();
     unsubscribe();
-    ctx.fence.close();
+    await ctx.fence.leave();
     await rest.close();
     await ctx.peers.close();
     await ctx.pg.close();
@@ -146,7 +146,7 @@ async function watch(ctx: AgentContext, signal: AbortSignal): Promise<void> {
     try {
       await watchOnce(ctx, signal);
     } catch (cause) {
-      ctx.log.error('watch-ended', { cause: describe(cause) });
+      ctx.log.error('watch-ended', failure(cause));
       await pause(WATCH_AGAIN_MS, signal);
     }
   }
@@ -196,7 +196,7 @@ async function adopt(ctx: AgentContext): Promise<void> {
   try {
     await fence.ensure();
   } catch (cause) {
-    log.error('fence-unavailable', { cause: describe(cause) });
+    log.error('fence-unavailable', failure(cause));
   }
   if (local.process === 'stopped') return;
   log.info('postgres-adopted', {
@@ -274,7 +274,7 @@ async function settleFence(ctx: AgentContext): Promise<void> {
     if (state.isGuarding && fence.deadline === undefined && keeper.isSafe(0))
       await fence.arm(keeper.deadline);
   } catch (cause) {
-    log.warn('fence-unavailable', { cause: describe(cause) });
+    log.warn('fence-unavailable', failure(cause));
   }
 }
 
@@ -297,7 +297,7 @@ async function applyConfiguration(ctx: AgentContext): Promise<void> {
       await pg.reload();
     state.appliedConfig = revision;
   } catch (cause) {
-    log.warn('configuration-not-applied', { revision, cause: describe(cause) });
+    log.warn('configuration-not-applied', { revision, ...failure(cause) });
   }
 }
 
@@ -314,6 +314,6 @@ async function leave(ctx: AgentContext, duties: Duties, member: MemberKey): Prom
     await member.publish(ctx);
   } catch (cause) {
     // The fence stays armed while PostgreSQL may be a primary, and the lease ends by itself.
-    log.error('agent-left-in-disorder', { cause: describe(cause) });
+    log.error('agent-left-in-disorder', failure(cause));
   }
 }

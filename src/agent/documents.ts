@@ -1,5 +1,5 @@
 /** The REST API's documents, in Patroni's form, from what the agent last saw. No waiting, no SQL. */
-import { FEATURE_LEVEL, hasPrimaryRole, type ClusterView, type Member } from '../topology/index.ts';
+import { type ClusterView, FEATURE_LEVEL, hasPrimaryRole, type Member } from '../topology/index.ts';
 import type { AgentContext } from './context.ts';
 import { memberRole, memberState } from './member-key.ts';
 import { localServer } from './observe.ts';

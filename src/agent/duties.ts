@@ -5,7 +5,7 @@
  * Order matters at first: the member key (routers wait for it), slots (standbys wait for them), then the rest.
  */
 import { randomBytes } from 'node:crypto';
-import { describe } from '../base/index.ts';
+import { failure } from '../base/index.ts';
 import type { Write } from '../dcs/index.ts';
 import { slotNameOf } from '../postgres/index.ts';
 import type { HistoryEntry } from '../topology/index.ts';
@@ -79,7 +79,7 @@ export class Duties {
       await work();
     } catch (cause) {
       // Tried again in the next run; a run never ends because one duty failed.
-      this.#ctx.log.warn('duty-failed', { what, cause: describe(cause) });
+      this.#ctx.log.warn('duty-failed', { what, ...failure(cause) });
     }
   }
 

@@ -13,6 +13,7 @@ import {
   type Deferred,
   deferred,
   describe,
+  failure,
   type Log,
   MatriarchError,
   pause,
@@ -42,6 +43,7 @@ export interface FenceClientOptions {
 type Question =
   | { readonly type: 'arm'; readonly deadline: number }
   | { readonly type: 'disarm' }
+  | { readonly type: 'leave' }
   | { readonly type: 'state' };
 
 export class FenceClient {
@@ -80,17 +82,22 @@ export class FenceClient {
 
   /** PostgreSQL is no primary any more. A fence that is gone guards nothing, which is as good. */
   async disarm(): Promise<void> {
-    if (this.#socket === undefined) return;
-    try {
-      await this.#ask({ type: 'disarm' });
-    } catch (cause) {
-      this.#options.log.warn('fence-disarm-failed', { cause: describe(cause) });
-    }
+    await this.#tell('disarm');
   }
 
-  /** Lets go; an idle fence then ends by itself. */
-  close(): void {
+  /** Lets go. An idle fence ends with us; an armed one stays and guards on. */
+  async leave(): Promise<void> {
+    await this.#tell('leave');
     this.#socket?.destroy();
+  }
+
+  async #tell(type: 'disarm' | 'leave'): Promise<void> {
+    if (this.#socket === undefined) return;
+    try {
+      await this.#ask({ type });
+    } catch (cause) {
+      this.#options.log.warn('fence-not-told', { type, ...failure(cause) });
+    }
   }
 
   async #connectOrStart(): Promise<void> {
@@ -166,9 +173,7 @@ export class FenceClient {
       rest = split.rest;
       for (const line of split.lines) this.#onAnswer(line);
     });
-    socket.on('error', (cause) =>
-      this.#options.log.warn('fence-connection-error', { cause: describe(cause) }),
-    );
+    socket.on('error', (cause) => this.#options.log.warn('fence-connection-error', failure(cause)));
     socket.on('close', () => {
       if (this.#socket === socket) this.#socket = undefined;
       for (const wait of this.#waiting.values())

@@ -3,7 +3,7 @@
  * frozen, starved or dead. It is an entry point of its own (a composition root, so it reads argv and writes to stderr,
  * which is its log file) and imports as little as it can. State machine and safety argument: ha/fence.ts.
  *
- * It ends by itself when there is nothing to guard: idle, and no agent connected.
+ * It ends when there is nothing to guard: idle, and the agent has said that it leaves or is gone.
  */
 import { chmodSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -82,6 +82,7 @@ function onLine(socket: Socket, line: string): void {
   if (request['type'] === 'arm' && typeof deadline === 'number') step({ type: 'arm', deadline });
   if (request['type'] === 'disarm') step({ type: 'disarm' });
   answer(socket, id);
+  if (request['type'] === 'leave' && state.is === 'idle') end('the agent has left');
 }
 
 function onAgent(socket: Socket): void {
@@ -123,12 +124,17 @@ function listen(server: Server): void {
   });
 }
 
-const server = createServer(onAgent);
-const lonely = setInterval(() => {
-  if (state.is !== 'idle' || agents.size > 0 || now() - lonelySince < LONELY_MS) return;
-  say('fence-ends', { because: 'nothing to guard' });
+/** Only ever when idle. Closing the server removes its socket file; the process ends with its last handle. */
+function end(because: string): void {
+  say('fence-ends', { because });
   clearInterval(lonely);
   server.close();
+  for (const agent of agents) agent.end();
+}
+
+const server = createServer(onAgent);
+const lonely = setInterval(() => {
+  if (state.is === 'idle' && agents.size === 0 && now() - lonelySince >= LONELY_MS) end('nothing to guard');
 }, 500);
 // A terminal's Ctrl-C or a service manager's SIGTERM to the group must not take the guard away before PostgreSQL is down.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

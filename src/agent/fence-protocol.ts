@@ -1,6 +1,6 @@
 /**
  * Between agent and fence: one JSON object a line over a Unix socket. The agent says `arm` (deadline in monotonic ms,
- * which is one clock for all processes of a host) or `disarm`; the fence answers each with the state it is in then.
+ * which is one clock for all processes of a host) `disarm`, or `leave` when it ends in order; the fence answers each with the state it is in then.
  * No imports: the fence must start fast and stay small.
  */
 
@@ -15,6 +15,7 @@ export interface FenceArguments {
 export type FenceRequest =
   | { readonly id: number; readonly type: 'arm'; readonly deadline: number }
   | { readonly id: number; readonly type: 'disarm' }
+  | { readonly id: number; readonly type: 'leave' }
   | { readonly id: number; readonly type: 'state' };
 
 export interface FenceAnswer {

@@ -3,7 +3,7 @@
  * our last record, only then delete the key. Used by a switchover and by the agent's own orderly end. When the proof does
  * not come in time, a switchover takes PostgreSQL back up as the primary that it was: nothing is lost, little is late.
  */
-import { describe, MatriarchError, pause } from '../base/index.ts';
+import { failure, MatriarchError, pause } from '../base/index.ts';
 import type { AgentContext } from './context.ts';
 import { renderStatus } from './duties.ts';
 import type { JobContext } from './jobs.ts';
@@ -21,7 +21,7 @@ export async function handOver(ctx: AgentContext, job: JobContext, candidate: st
   // Before, while sessions still work: the shutdown checkpoint then has little to write.
   await pg
     .checkpoint({ deadlineMs: CHECKPOINT_MS })
-    .catch((cause: unknown) => log.warn('checkpoint-before-hand-over-failed', { cause: describe(cause) }));
+    .catch((cause: unknown) => log.warn('checkpoint-before-hand-over-failed', failure(cause)));
   if (!job.isCurrent() || !keeper.isSafe(0)) return;
   const lsn = await stopForGood(ctx);
   if (!job.isCurrent()) return;
@@ -105,7 +105,7 @@ async function giveAway(ctx: AgentContext, lsn: number | undefined): Promise<voi
         { timeoutMs: 1000 },
       );
     } catch (cause) {
-      log.warn('final-status-not-written', { cause: describe(cause) });
+      log.warn('final-status-not-written', failure(cause));
     }
   }
   await keeper.release();

@@ -3,7 +3,7 @@
  * its signal aborts, its epoch is over, and whatever it still returns is discarded. The failure this prevents: a start
  * or clone that was given up finishes late and acts for a state that no longer exists.
  */
-import { background, backoffMs, type Clock, describe, type Log } from '../base/index.ts';
+import { background, backoffMs, type Clock, failure, type Log } from '../base/index.ts';
 import type { JobKind } from '../ha/index.ts';
 
 /** Handed to a job's work. */
@@ -101,7 +101,7 @@ export class Jobs {
         epoch,
         count,
         retryInMs: Math.round(waitMs),
-        cause: describe(cause),
+        ...failure(cause),
       });
     }
     this.#running = undefined;

@@ -5,7 +5,7 @@
  * `deadline` is counted from the instant the last answered keep-alive was SENT (ha/fence.ts says why). We believe to
  * hold the key only from our own applied transaction until the store, or the clock, says otherwise.
  */
-import { type Clock, describe, type Log, pause } from '../base/index.ts';
+import { type Clock, failure, type Log, pause } from '../base/index.ts';
 import type { LeaseConfig } from '../config/index.ts';
 import { type Dcs, DcsError } from '../dcs/index.ts';
 import { fenceDeadline, type Lock } from '../ha/index.ts';
@@ -124,7 +124,7 @@ export class LeaseKeeper {
       return true;
     } catch (cause) {
       if (!(cause instanceof DcsError)) throw cause;
-      log.warn('leader-key-acquire-unclear', { outcome: cause.outcome, cause: describe(cause) });
+      log.warn('leader-key-acquire-unclear', { outcome: cause.outcome, ...failure(cause) });
       if (cause.reason === 'lease-not-found') this.#leaseGone();
       return cause.outcome === 'unknown' && (await this.verify());
     }
@@ -143,7 +143,7 @@ export class LeaseKeeper {
         this.#lose('a linearizable read shows another holder, or none');
       return isOurs;
     } catch (cause) {
-      log.warn('leader-key-unverified', { cause: describe(cause) });
+      log.warn('leader-key-unverified', failure(cause));
       return false;
     }
   }
@@ -165,7 +165,7 @@ export class LeaseKeeper {
       log.info('leader-key-released', { revision: result.revision });
       return true;
     } catch (cause) {
-      log.warn('leader-key-release-failed', { cause: describe(cause) });
+      log.warn('leader-key-release-failed', failure(cause));
       return false;
     }
   }
@@ -235,7 +235,7 @@ export class LeaseKeeper {
 
   #failed(cause: unknown): void {
     if (!(cause instanceof DcsError)) throw cause;
-    if (!this.#isFailing) this.#options.log.warn('keep-alive-failing', { cause: describe(cause) });
+    if (!this.#isFailing) this.#options.log.warn('keep-alive-failing', failure(cause));
     this.#isFailing = true;
   }
 }

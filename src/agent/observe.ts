@@ -4,7 +4,7 @@
  */
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, type LogFields, unreachable } from '../base/index.ts';
+import { failure, type LogFields, unreachable } from '../base/index.ts';
 import type {
   ClusterFacts,
   DataDirectory,
@@ -16,7 +16,7 @@ import type {
   ServerProcess,
   ServerRole,
 } from '../ha/index.ts';
-import { type Inspection, needsRewind, positionOf, type LocalPosition } from '../postgres/index.ts';
+import { type Inspection, type LocalPosition, needsRewind, positionOf } from '../postgres/index.ts';
 import { primaryOf } from '../topology/index.ts';
 import { type AgentContext, type AgentState, clusterNumber, upstreamOf } from './context.ts';
 import { cityOf, standingOf } from './peers.ts';
@@ -49,7 +49,7 @@ export async function look(ctx: AgentContext): Promise<void> {
   try {
     await refreshStatus(ctx, STATUS_MS);
   } catch (cause) {
-    if (!state.isSilent) log.warn('postgres-not-answering', { cause: describe(cause) });
+    if (!state.isSilent) log.warn('postgres-not-answering', failure(cause));
     state.isSilent = true;
   }
 }
@@ -231,7 +231,7 @@ async function divergence(
       ctx.log.warn('diverged-from-leader', { leader: name, because: need.because, ...position });
     return need.needed ? 'diverged' : 'none';
   } catch (cause) {
-    told(ctx, 'leader-history-unknown', { leader: name, cause: describe(cause) });
+    told(ctx, 'leader-history-unknown', { leader: name, ...failure(cause) });
     return 'unknown';
   }
 }

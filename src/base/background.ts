@@ -2,12 +2,13 @@
  * Promises that nobody awaits. Each is handed in with a name, so that a failure is logged with it instead of
  * being lost or ending the process as an unhandled rejection.
  */
-import type { Log } from './log.ts';
+import { MatriarchError } from './errors.ts';
+import type { Log, LogFields } from './log.ts';
 
 /** Runs `work` unawaited; a failure is logged as `background-failed` with `what`. */
 export function background(log: Log, what: string, work: Promise<unknown>): void {
   work.catch((cause: unknown) => {
-    log.error('background-failed', { what, cause: describe(cause) });
+    log.error('background-failed', { what, ...failure(cause) });
   });
 }
 
@@ -16,4 +17,10 @@ export function describe(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   const code = 'code' in cause && typeof cause.code === 'string' ? ` (${cause.code})` : '';
   return `${cause.message || cause.name}${code}`;
+}
+
+/** The fields of a log line about a failure: what happened and, for an operating error, what to do. */
+export function failure(cause: unknown): LogFields {
+  const fields = { cause: describe(cause) };
+  return cause instanceof MatriarchError ? { ...fields, hint: cause.hint } : fields;
 }

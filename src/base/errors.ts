@@ -140,7 +140,7 @@ export const ERROR_TABLE = {
   ),
   'postgres-initdb-failed': row(
     EXIT.unavailable,
-    'Remove what initdb names (disk space, permissions), then start the agent again; nothing was left behind.',
+    'Remove what initdb complains of (disk space, permissions); nothing was left behind, and the agent tries again by itself.',
   ),
   'postgres-clone-failed': row(
     EXIT.unavailable,

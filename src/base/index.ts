@@ -1,6 +1,6 @@
 /** The door of `base`: what every other folder may use. Imports nothing of ours. */
 export { AssertionError, assert, unreachable } from './assert.ts';
-export { background, describe } from './background.ts';
+export { background, describe, failure } from './background.ts';
 export { type BackoffLimits, backoffMs } from './backoff.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { pause, withDeadline } from './deadline.ts';

@@ -1,18 +1,17 @@
 /** What `matriarch lab status` shows: processes and memory of each host, then the cluster as `matriarch status` does. */
-import { describe } from '../base/index.ts';
+import { describe, renderTable } from '../base/index.ts';
 import {
   allHosts,
   connectLab,
+  LAB_SCOPE,
   type LabLayout,
   type LabPaths,
-  LAB_SCOPE,
   labProcesses,
   type Part,
   proportionalMemoryBytes,
   readView,
 } from '../lab/index.ts';
 import { renderStatus, type Status, statusOf } from './status-view.ts';
-import { renderTable } from '../base/index.ts';
 
 export interface LabHostStatus {
   readonly host: string;

@@ -2,6 +2,8 @@
  * What `matriarch status` shows of a view: rows for the table (read as `patronictl list` is) and the same as
  * JSON, whose keys are stable and carry units. Pure.
  */
+
+import { type Column, renderTable } from '../base/index.ts';
 import {
   type ClusterView,
   hasPrimaryRole,
@@ -9,7 +11,6 @@ import {
   primaryOf,
   type TagValue,
 } from '../topology/index.ts';
-import { type Column, renderTable } from '../base/index.ts';
 
 export interface StatusMember {
   readonly name: string;

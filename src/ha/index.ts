@@ -12,8 +12,8 @@ export {
 } from './fence.ts';
 export * from './observation.ts';
 export {
-  type Candidate,
   bestCandidate,
+  type Candidate,
   compareCandidates,
   mayRace,
   type RaceVerdict,

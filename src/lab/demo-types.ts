@@ -1,5 +1,5 @@
 /** What the demo is given and what it finds. */
-import type { LabOptions } from './lab.ts';
+import type { LabOptions } from './lab-up.ts';
 
 export interface DemoOptions extends LabOptions {
   readonly baseOctet: number;

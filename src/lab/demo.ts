@@ -8,7 +8,7 @@ import { loadData, READS_PER_HOST, showReads, showWrites } from './demo-load.ts'
 import type { DemoOptions, DemoResult } from './demo-types.ts';
 import { ACCOUNTS } from './files.ts';
 import { hostTitle, type LabLayout } from './hosts.ts';
-import { labUp } from './lab.ts';
+import { labUp } from './lab-up.ts';
 
 /** Runs the whole story in a folder that `clearAbandoned` has cleared. The caller tears the lab down. */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {

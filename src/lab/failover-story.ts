@@ -2,12 +2,12 @@
  * What happens in a failover, told as it happens: watches etcd's keys and the routers' logs from outside and reports
  * each step once, with its time since the kill.
  */
-import { open, stat } from 'node:fs/promises';
-import { z } from 'zod';
-import { background, pause, silentLog, systemClock } from '../base/index.ts';
+import { stat } from 'node:fs/promises';
+import { background, silentLog, systemClock } from '../base/index.ts';
 import { type ClusterView, primaryOf, watchCluster } from '../topology/index.ts';
 import type { LabPaths } from './files.ts';
 import type { DbHost, LabLayout } from './hosts.ts';
+import { followLogEvents, type LogEvent } from './log-events.ts';
 import { connectLab, LAB_KEYS } from './readiness.ts';
 
 /** A step of a failover; `atMs` counts from the kill. */
@@ -23,8 +23,6 @@ export interface StoryOptions {
   readonly signal: AbortSignal;
   readonly tell: (step: FailoverStep) => void;
 }
-
-const TAIL_MS = 20;
 
 /** Watches until the signal aborts. The returned `begin` is called at the instant of the kill. */
 export async function watchFailover(options: StoryOptions): Promise<{ readonly begin: () => void }> {
@@ -85,35 +83,6 @@ async function followRouters({ layout, paths, signal }: StoryOptions, tell: Tell
         tell('routers noticed', 'reads go elsewhere, writes are held');
       if (switched.size === layout.appHosts.length) tell('routers switched', 'all three know the new leader');
     };
-    background(silentLog, 'router log', followEvents(file, (await stat(file)).size, { signal, onEvent }));
-  }
-}
-
-/** The fields of a log line that tell the story. */
-const eventSchema = z.object({ event: z.string(), to: z.string().optional() });
-
-type LogEvent = z.infer<typeof eventSchema>;
-
-/** Calls `onEvent` with each line that a JSON log gains after byte `from`. */
-async function followEvents(
-  file: string,
-  from: number,
-  { signal, onEvent }: { readonly signal: AbortSignal; readonly onEvent: (event: LogEvent) => void },
-): Promise<void> {
-  const handle = await open(file, 'r');
-  const buffer = Buffer.alloc(64 * 1024);
-  let position = from;
-  let rest = '';
-  try {
-    while (!signal.aborted) {
-      const { bytesRead } = await handle.read({ position, buffer });
-      position += bytesRead;
-      const lines = (rest + buffer.toString('utf8', 0, bytesRead)).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) if (line.startsWith('{')) onEvent(eventSchema.parse(JSON.parse(line)));
-      await pause(TAIL_MS, signal);
-    }
-  } finally {
-    await handle.close();
+    background(silentLog, 'router log', followLogEvents(file, (await stat(file)).size, { signal, onEvent }));
   }
 }

@@ -10,17 +10,9 @@ export {
   type LabLayout,
   labLayout,
 } from './hosts.ts';
-export {
-  clearAbandoned,
-  hostNamed,
-  killHost,
-  labDown,
-  type LabOptions,
-  labUp,
-  openLab,
-  startHost,
-  type UpOptions,
-} from './lab.ts';
+export { clearAbandoned, killHost, labDown } from './lab-down.ts';
+export { hostNamed, openLab } from './lab-state.ts';
+export { type LabOptions, labUp, startHost, type UpOptions } from './lab-up.ts';
 export { inspectMachine, type Machine } from './machine.ts';
 export {
   type LabProcess,

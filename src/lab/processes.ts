@@ -5,7 +5,7 @@
  * it (those lose the marker: server processes overwrite their environment with their title).
  */
 import { spawn } from 'node:child_process';
-import { openSync, closeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { basename, sep } from 'node:path';
 import { MatriarchError, pause } from '../base/index.ts';
@@ -29,8 +29,15 @@ export interface SpawnRequest {
   readonly command: readonly string[];
 }
 
-/** Starts a process of the lab detached, its output appended to its log; returns its pid. */
-export async function spawnPart(paths: LabPaths, request: SpawnRequest): Promise<number> {
+/** A process as it was started; it may have ended since. */
+export interface StartedPart {
+  readonly host: string;
+  readonly part: Part;
+  readonly pid: number;
+}
+
+/** Starts a process of the lab detached, its output appended to its log. */
+export async function spawnPart(paths: LabPaths, request: SpawnRequest): Promise<StartedPart> {
   const [program, ...args] = request.command;
   if (program === undefined) throw new MatriarchError('lab-tool-missing', `no program for ${request.part}`);
   const log = openSync(paths.log(request.host, request.part), 'a');
@@ -55,7 +62,7 @@ export async function spawnPart(paths: LabPaths, request: SpawnRequest): Promise
       });
     });
     child.unref();
-    return child.pid ?? 0;
+    return { host: request.host, part: request.part, pid: child.pid ?? 0 };
   } finally {
     closeSync(log);
   }

@@ -12,6 +12,8 @@ import { type DbHost, etcdEndpoints, type LabLayout } from './hosts.ts';
 export interface Wait {
   readonly signal: AbortSignal;
   readonly deadlineMs: number;
+  /** Asked now and then; a reason ends the wait before its deadline. */
+  readonly isHopeless?: () => Promise<string | undefined>;
 }
 
 /** The keys of the lab's cluster. */
@@ -107,6 +109,9 @@ export async function poll<T>(what: string, wait: Wait, probe: () => Promise<T |
     } catch (cause) {
       lastFailure = cause instanceof Error ? `: ${cause.message}` : '';
     }
+    const hopeless = await wait.isHopeless?.();
+    if (hopeless !== undefined)
+      throw new MatriarchError('lab-not-ready', `it cannot come about that ${what}; ${hopeless}`);
     await pause(POLL_MS, wait.signal);
   }
   throw new MatriarchError(

@@ -9,7 +9,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, deferred, describe, type Log, MatriarchError, pause } from '../base/index.ts';
 import { type Place, toolPath } from './place.ts';
-import { parsePostmasterPid, type PostmasterPid } from './postmaster-pid.ts';
+import { type PostmasterPid, parsePostmasterPid } from './postmaster-pid.ts';
 import {
   findProcess,
   isSameProcess,

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { background, describe, pause, unreachable } from '../base/index.ts';
+import { background, failure, pause, unreachable } from '../base/index.ts';
 import {
   type CancelTarget,
   type ErrorFields,
@@ -65,7 +65,7 @@ export class ClientConnection implements Holdable {
       shared.config.client_login_timeout,
     );
     socket.on('data', (chunk) => this.#received(chunk));
-    socket.on('error', (cause) => shared.log.debug('client-connection-failed', { cause: describe(cause) }));
+    socket.on('error', (cause) => shared.log.debug('client-connection-failed', failure(cause)));
     socket.on('close', () => this.#close());
     socket.on('drain', () => this.#pauseServers(false));
   }
@@ -134,7 +134,7 @@ export class ClientConnection implements Holdable {
       session.receiveFromServer(link, chunk, now);
     } catch (cause) {
       if (!(cause instanceof ProtocolViolation)) throw cause;
-      this.#shared.log.error('server-protocol-violation', { member: link.member, cause: describe(cause) });
+      this.#shared.log.error('server-protocol-violation', { member: link.member, ...failure(cause) });
       session.lost(link, 'connection-lost', now);
     }
     this.#flush();
@@ -213,7 +213,7 @@ export class ClientConnection implements Holdable {
           await pause(LOOKUP_RETRY_MS);
           continue;
         }
-        this.#shared.log.warn('verifier-lookup-gave-up', { cause: describe(cause) });
+        this.#shared.log.warn('verifier-lookup-gave-up', failure(cause));
         this.refuse(REPLY.noServer('no-server-reachable', waited));
         return;
       }
@@ -310,7 +310,7 @@ export class ClientConnection implements Holdable {
           };
           this.#during(() => this.#session?.opened(link, wire, parameters, this.#shared.clock.now()));
         },
-        failed: (failure) => this.#openFailed(link, failure),
+        failed: (reason) => this.#openFailed(link, reason),
         received: (chunk) => this.#serverReceived(link, chunk),
         lost: () => {
           this.#upstreams.delete(link);
@@ -323,10 +323,10 @@ export class ClientConnection implements Holdable {
     this.#upstreams.set(link, upstream);
   }
 
-  #openFailed(link: Link, failure: OpenFailure): void {
+  #openFailed(link: Link, reason: OpenFailure): void {
     this.#upstreams.delete(link);
-    if (failure.kind === 'unreachable') this.#shared.reachability.failed(link.member, failure.because);
-    this.#during(() => this.#session?.openFailed(link, failure, this.#shared.clock.now()));
+    if (reason.kind === 'unreachable') this.#shared.reachability.failed(link.member, reason.because);
+    this.#during(() => this.#session?.openFailed(link, reason, this.#shared.clock.now()));
   }
 
   #endClient(): void {

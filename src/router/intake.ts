@@ -8,15 +8,15 @@ import type { Classification, Classifier } from '../sql/index.ts';
 import {
   type Delivery,
   FRAME_BYTES_MAX,
+  FRONTEND,
   FrameReader,
   type FrameSink,
-  FRONTEND,
   ProtocolViolation,
+  ReadyForQuery,
   readBind,
   readClose,
   readDescribe,
   readQuery,
-  ReadyForQuery,
 } from '../wire/index.ts';
 import type { LimboAnswer } from './limbo.ts';
 import type { Link } from './link.ts';

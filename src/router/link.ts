@@ -20,7 +20,7 @@ import {
   readParameterStatus,
   type TransactionStatus,
 } from '../wire/index.ts';
-import { Pipeline, type Request, REQUEST } from './pipeline.ts';
+import { Pipeline, REQUEST, type Request } from './pipeline.ts';
 import type { Statement } from './statement.ts';
 import type { Term } from './world.ts';
 

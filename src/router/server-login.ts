@@ -18,12 +18,12 @@ import {
   SASLInitialResponse,
   SASLResponse,
   SCRAM_SHA_256,
+  type ScramClientStart,
+  type ScramCredential,
+  SQLSTATE,
   scramClientFinal,
   scramClientFirst,
-  type ScramCredential,
-  type ScramClientStart,
   scramClientVerify,
-  SQLSTATE,
 } from '../wire/index.ts';
 
 /** A server connection that is ready for its first query. */

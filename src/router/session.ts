@@ -18,9 +18,9 @@ import {
   SQLSTATE,
   type TransactionStatus,
 } from '../wire/index.ts';
-import { Intake } from './intake.ts';
 import { Answers } from './answers.ts';
 import { ClientEar } from './client-ear.ts';
+import { Intake } from './intake.ts';
 import type { Limbo } from './limbo.ts';
 import type { Link, Wire } from './link.ts';
 import { Losses } from './losses.ts';

@@ -3,11 +3,12 @@
  * by a role whose password the leader's agent has put into the store. No password is in any of the router's files.
  * Answers are kept for a while; whoever fails with one makes it be read again.
  */
-import { type Address, type Clock, describe, type Log, MatriarchError, withDeadline } from '../base/index.ts';
-import type { Dcs } from '../dcs/index.ts';
-import { parseVerifier, type Verifier } from '../wire/index.ts';
+
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
+import { type Address, type Clock, failure, type Log, MatriarchError, withDeadline } from '../base/index.ts';
+import type { Dcs } from '../dcs/index.ts';
+import { parseVerifier, type Verifier } from '../wire/index.ts';
 import { LookupConnection } from './lookup-connection.ts';
 
 export interface VerifiersOptions {
@@ -84,7 +85,7 @@ export class Verifiers {
         if (text !== undefined || member.isLeader) break;
       } catch (cause) {
         lastFailure = cause;
-        this.#options.log.debug('verifier-lookup-failed', { member: member.name, cause: describe(cause) });
+        this.#options.log.debug('verifier-lookup-failed', { member: member.name, ...failure(cause) });
       }
     }
     if (!isAnswered) {

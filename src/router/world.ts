@@ -8,8 +8,8 @@
 import {
   type Candidate,
   type ChoiceState,
-  chooseWeighted,
   type ClusterView,
+  chooseWeighted,
   emptyChoice,
   emptyView,
   primaryOf,

@@ -2,7 +2,7 @@
  * The one impure file here: folds the store's watch of a cluster's keys into views. `onView` is called in the
  * same tick as the event that made the view, because a router's failover time is counted from that event.
  */
-import type { Clock, Log } from '../base/index.ts';
+import { type Clock, ERROR_TABLE, type Log } from '../base/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import type { KeyLayout } from './layout.ts';
 import { applyChanges, applySnapshot, type ClusterView, emptyView, leaderChange } from './view.ts';
@@ -22,6 +22,8 @@ export interface WatchClusterOptions {
   readonly onContact: (sentAtMs: number) => void;
 }
 
+const UNREACHABLE_HINT = ERROR_TABLE['dcs-unavailable'].hint;
+
 /** Watches until the signal aborts; survives the loss of any endpoint. Rejects only if a callback throws. */
 export async function watchCluster(options: WatchClusterOptions): Promise<void> {
   const { dcs, layout, clock, log, signal } = options;
@@ -39,7 +41,7 @@ export async function watchCluster(options: WatchClusterOptions): Promise<void> 
       snapshot: (snapshot) => become(applySnapshot(view, snapshot, layout)),
       changes: (revision, events) => become(applyChanges(view, { revision, events }, layout)),
       contact: (sentAt) => options.onContact(sentAt),
-      disconnected: (because) => log.warn('dcs-watch-interrupted', { because }),
+      disconnected: (because) => log.warn('dcs-watch-interrupted', { because, hint: UNREACHABLE_HINT }),
     },
     { contactEveryMs: options.contactEveryMs, signal },
   );

@@ -1,0 +1,54 @@
+/** The JSON logs of the lab's processes, read back: whole, or as they grow. */
+import { open, readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { pause } from '../base/index.ts';
+
+/** The fields of a log line that the lab looks at. */
+const eventSchema = z.object({
+  event: z.string(),
+  to: z.string().optional(),
+  count: z.number().optional(),
+  cause: z.string().optional(),
+  hint: z.string().optional(),
+});
+
+export type LogEvent = z.infer<typeof eventSchema>;
+
+const TAIL_MS = 20;
+
+/** Every event of a log; none when there is no log yet. */
+export async function readLogEvents(file: string): Promise<readonly LogEvent[]> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  return text.split('\n').flatMap(parseLine);
+}
+
+/** Calls `onEvent` with each event that a log gains after byte `from`, until the signal aborts. */
+export async function followLogEvents(
+  file: string,
+  from: number,
+  { signal, onEvent }: { readonly signal: AbortSignal; readonly onEvent: (event: LogEvent) => void },
+): Promise<void> {
+  const handle = await open(file, 'r');
+  const buffer = Buffer.alloc(64 * 1024);
+  let position = from;
+  let rest = '';
+  try {
+    while (!signal.aborted) {
+      const { bytesRead } = await handle.read({ position, buffer });
+      position += bytesRead;
+      const lines = (rest + buffer.toString('utf8', 0, bytesRead)).split('\n');
+      rest = lines.pop() ?? '';
+      for (const event of lines.flatMap(parseLine)) onEvent(event);
+      await pause(TAIL_MS, signal);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A line that is no event (an error printed at a start, a line half written) is passed over. */
+function parseLine(line: string): readonly LogEvent[] {
+  if (!line.startsWith('{') || !line.endsWith('}')) return [];
+  const parsed = eventSchema.safeParse(JSON.parse(line));
+  return parsed.success ? [parsed.data] : [];
+}
