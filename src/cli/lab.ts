@@ -1,7 +1,7 @@
 /** `matriarch lab …`: the three-datacenter cluster on this machine, for trying things and for breaking them. */
 import { once } from 'node:events';
 import { homedir, userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { MatriarchError } from '../base/index.ts';
@@ -20,6 +20,7 @@ interface DemoOption extends UpOption {
   readonly json?: boolean;
 }
 
+const COMMAND = fileURLToPath(new URL('../../../bin/matriarch', import.meta.url));
 const DATA_HELP = 'data folder; else $MATRIARCH_LAB, else one of your own (see `matriarch lab --help`)';
 /** With it the datacenters are 127.251 to 127.253. */
 const OCTET_MAX = 250;
@@ -173,7 +174,7 @@ async function demo(shell: Shell, { data, baseOctet, json }: DemoOption): Promis
       const result = await runDemo({ ...options, baseOctet, signal: shell.signal, print });
       if (json === true) shell.out(`${JSON.stringify(result)}\n`);
       if (shell.isTerminal && !shell.signal.aborted) {
-        print(connectionHelp(labLayout(baseOctet), options.folder));
+        print(connectionHelp(labLayout(baseOctet), options.folder, relative('', COMMAND)));
         await untilAborted(shell.signal);
       }
     } finally {
@@ -188,7 +189,7 @@ async function labOptions(shell: Shell, data: string | undefined, purpose: strin
   return {
     folder: labFolder(shell, data, purpose),
     machine: await inspectMachine(userInfo().uid, shell.env['PATH'] ?? ''),
-    command: [process.execPath, fileURLToPath(new URL('../../../bin/matriarch', import.meta.url))],
+    command: [process.execPath, COMMAND],
   };
 }
 

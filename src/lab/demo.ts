@@ -38,8 +38,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   };
 }
 
-/** How to use the lab that the demo leaves up. */
-export function connectionHelp(layout: LabLayout, folder: string): string {
+/** How to use the lab that the demo leaves up; `command` is how to call matriarch from here. */
+export function connectionHelp(layout: LabLayout, folder: string, command: string): string {
   const { username, password, database } = ACCOUNTS.application;
   const lines = layout.appHosts.map(
     (host) =>
@@ -48,8 +48,8 @@ export function connectionHelp(layout: LabLayout, folder: string): string {
   return [
     'The cluster stays up. Connect through any router (superuser: postgres / postgres):',
     ...lines,
-    `   matriarch lab status --data ${folder}`,
-    `   matriarch lab kill ${layout.dbHosts[0].name} --data ${folder}`,
+    `   ${command} lab status --data ${folder}`,
+    `   ${command} lab kill ${layout.dbHosts[0].name} --data ${folder}`,
     'Ctrl-C ends it and removes everything.',
   ].join('\n');
 }
