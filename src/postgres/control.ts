@@ -50,6 +50,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresCo
   };
 
   return {
+    dataDir: place.dataDir,
     async inspect() {
       const data = await dataDirState(place);
       const control = data.kind === 'initialized' ? await readControl(place) : undefined;

@@ -1,8 +1,8 @@
 /** Small files that must never be seen half-written: written beside, synced, renamed. */
 import { chown, type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { isNodeError } from './node-error.ts';
 import type { Owner } from './place.ts';
-import { isNodeError } from './run.ts';
 
 export interface FileOptions {
   readonly owner: Owner | undefined;

@@ -5,8 +5,9 @@ import { promisify } from 'node:util';
 import { describe, MatriarchError } from '../base/index.ts';
 import { dataDirState, makeEmpty, mark, removeContent, unmark } from './data-dir.ts';
 import { removeFile, writeWhole } from './files.ts';
+import { isNodeError } from './node-error.ts';
 import type { Place } from './place.ts';
-import { ENVIRONMENT, isNodeError, run } from './run.ts';
+import { ENVIRONMENT, run } from './run.ts';
 import type { LongWorkOptions } from './types.ts';
 
 const DEADLINE_MS = 5 * 60_000;

@@ -1,9 +1,10 @@
 /** Where one PostgreSQL lives, and as whom it runs: resolved once, handed to every part. */
 import { execFile } from 'node:child_process';
-import { access, constants, realpath } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { access, constants, readlink, realpath } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, MatriarchError } from '../base/index.ts';
+import { isNodeError } from './node-error.ts';
 import type { PostgresOptions, PostgresSettings } from './types.ts';
 
 export interface Owner {
@@ -15,7 +16,7 @@ export interface Place {
   readonly settings: PostgresSettings;
   readonly scope: string;
   readonly name: string;
-  /** Absolute, without symbolic links in its parents. */
+  /** Absolute and without symbolic links, itself included: as /proc shows the working directory of its servers. */
   readonly dataDir: string;
   readonly socketDir: string;
   /** Beside the data directory, because clones and rewinds overwrite what is in it. */
@@ -50,7 +51,10 @@ export async function findPlace(options: PostgresOptions): Promise<Place> {
     const problem = `postgresql.socket_dir makes a socket path longer than ${SOCKET_PATH_MAX} bytes: ${socketPath}`;
     throw new MatriarchError('postgres-setting-invalid', problem);
   }
-  const dataDir = await withoutLinks(resolve(settings.data_dir));
+  const dataDir = await withoutLinks(resolve(settings.data_dir)).catch((cause: unknown) => {
+    const problem = `postgresql.data_dir cannot be resolved: ${describe(cause)}`;
+    throw new MatriarchError('postgres-setting-invalid', problem, { cause });
+  });
   return {
     settings,
     scope: options.scope,
@@ -68,15 +72,20 @@ export function toolPath(settings: PostgresSettings, tool: Tool): string {
   return join(settings.bin_dir, tool);
 }
 
-/** Resolves links in the path, as far as it exists: /proc shows paths without links. */
+/**
+ * The path without symbolic links, as /proc shows it, whether it exists already or not: a link whose target is still to be
+ * made counts too. What cannot be resolved (a circle, no right to look) is thrown: a directory under another name than the
+ * kernel's has no processes to be found, and its server would pass for stopped.
+ */
 async function withoutLinks(path: string): Promise<string> {
   try {
     return await realpath(path);
-  } catch {
-    // Not there yet: the nearest parent that is there decides.
-    const parent = dirname(path);
-    return parent === path ? path : join(await withoutLinks(parent), path.slice(parent.length));
+  } catch (cause) {
+    if (!isNodeError(cause) || cause.code !== 'ENOENT') throw cause;
   }
+  const parent = await withoutLinks(dirname(path));
+  const target = await readlink(path).catch(() => undefined);
+  return target === undefined ? join(parent, basename(path)) : withoutLinks(resolve(parent, target));
 }
 
 /** `id` asks the name service too, not only /etc/passwd. PostgreSQL refuses to run as root. */

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, deferred, describe, type Log, MatriarchError, pause } from '../base/index.ts';
+import { isNodeError } from './node-error.ts';
 import { type Place, toolPath } from './place.ts';
 import { type PostmasterPid, parsePostmasterPid } from './postmaster-pid.ts';
 import {
@@ -17,7 +18,7 @@ import {
   type ProcessIdentity,
   serverProcesses,
 } from './process-table.ts';
-import { asUser, ENVIRONMENT, isNodeError } from './run.ts';
+import { asUser, ENVIRONMENT } from './run.ts';
 import type { PostmasterExit, PostmasterState, StopResult } from './types.ts';
 
 const WATCH_MS = 50;

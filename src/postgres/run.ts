@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { describe } from '../base/index.ts';
+import { isNodeError } from './node-error.ts';
 import { type Owner, type Place, type Tool, toolPath } from './place.ts';
 
 export interface RunOptions {
@@ -130,8 +131,4 @@ function killGroup(pid: number): void {
     // ESRCH: it ended by itself in the meantime, which is what was wanted.
     if (!isNodeError(cause) || cause.code !== 'ESRCH') throw cause;
   }
-}
-
-export function isNodeError(cause: unknown): cause is NodeJS.ErrnoException {
-  return cause instanceof Error && 'code' in cause;
 }

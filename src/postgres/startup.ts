@@ -2,9 +2,10 @@
 import { chown, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { type Clock, MatriarchError, pause } from '../base/index.ts';
+import { isNodeError } from './node-error.ts';
 import type { Place } from './place.ts';
 import type { Postmaster } from './postmaster.ts';
-import { isNodeError, lastLines } from './run.ts';
+import { lastLines } from './run.ts';
 import type { StartResult } from './types.ts';
 
 const POLL_MS = 20;

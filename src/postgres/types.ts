@@ -227,6 +227,12 @@ export interface BootstrapUser {
  * start) at a time. `stop` may be called at any moment, also while `start` is waiting.
  */
 export interface PostgresControl {
+  /**
+   * The data directory, absolute and without symbolic links, itself included. Whoever looks for its processes in /proc (the
+   * fence) must use this name: under the one in the file, a linked directory seems to have none.
+   */
+  readonly dataDir: string;
+
   /** Looks at the directory, the processes and pg_control. A running postmaster that is found is watched from then on. */
   inspect(): Promise<Inspection>;
 

@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, readlink, stat, truncate, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import test from 'node:test';
@@ -47,6 +57,25 @@ test('a new cluster is made with checksums and SCRAM, starts, answers and stops'
   assert.equal(stopped.outcome === 'stopped' && stopped.by, 'fast');
   assert.equal((await control.inspect()).control?.state, 'shut down');
   assert.deepEqual(await control.stop({ mode: 'fast', deadlineMs: 1000 }), { outcome: 'not-running' });
+});
+
+test('the processes of a data directory that is a symbolic link are found', async (t) => {
+  const folder = await scratchFolder(t);
+  const disk = join(folder, 'disk');
+  await mkdir(disk);
+  // The link's target does not exist yet, and is named relative to a folder that is a link too.
+  await symlink(disk, join(folder, 'mount'));
+  await symlink('mount/data', join(folder, 'link'));
+  const member = await aMember(t, 'one', { data_dir: join(folder, 'link') });
+  const { control } = member;
+  assert.equal(control.dataDir, join(await realpath(disk), 'data'));
+  await control.initdb();
+  await startAs(member, 'primary');
+  const { postmaster } = await control.inspect();
+  assert.equal(postmaster.kind, 'accepting');
+  const pid = postmaster.kind === 'accepting' ? postmaster.pid : 0;
+  assert.equal(await readlink(`/proc/${pid}/cwd`), control.dataDir);
+  assert.equal((await member.reopen()).dataDir, control.dataDir);
 });
 
 test('a running server is adopted by a fresh control, and kill -9 is noticed within 300 ms', async (t) => {
@@ -291,5 +320,7 @@ test('a wrong bin_dir, os_user and socket path are each told before anything is 
     await assert.rejects(open({ os_user: 'no-such-user' }), { code: 'postgres-binaries-missing' });
     await assert.rejects(open({ os_user: 'root' }), { code: 'postgres-setting-invalid' });
   }
+  await symlink('circle', join(folder, 'circle'));
+  await assert.rejects(open({ data_dir: join(folder, 'circle') }), { code: 'postgres-setting-invalid' });
   await assert.rejects(open({ socket_dir: `/tmp/${'x'.repeat(100)}` }), { code: 'postgres-setting-invalid' });
 });
