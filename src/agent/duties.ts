@@ -5,7 +5,7 @@
  * Order matters at first: the member key (routers wait for it), slots (standbys wait for them), then the rest.
  */
 import { randomBytes } from 'node:crypto';
-import { failure } from '../base/index.ts';
+import { failure, isRecord, parseJson } from '../base/index.ts';
 import type { Write } from '../dcs/index.ts';
 import { slotNameOf } from '../postgres/index.ts';
 import type { HistoryEntry } from '../topology/index.ts';
@@ -239,21 +239,12 @@ export class Duties {
 
 /** `status` with a new position; fields of other writers are kept as they are. */
 export function renderStatus(before: string | undefined, optime: number): string {
-  const known = parseObject(before);
-  return JSON.stringify({ ...known, optime });
-}
-
-function parseObject(text: string | undefined): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text ?? '{}');
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
-  } catch {
-    // Garbage in the key: nothing in it can be kept.
-    return {};
-  }
+  const known = parseJson(before ?? '');
+  return JSON.stringify({ ...(isRecord(known) ? known : {}), optime });
 }
 
 function passwordOf(value: string): string | undefined {
-  const { username, password } = parseObject(value);
+  const json = parseJson(value);
+  const { username, password } = isRecord(json) ? json : {};
   return username === ROUTER_ROLE && typeof password === 'string' && password !== '' ? password : undefined;
 }

@@ -1,8 +1,9 @@
 /**
  * Between agent and fence: one JSON object a line over a Unix socket. The agent says `arm` (deadline in monotonic ms,
- * which is one clock for all processes of a host) `disarm`, or `leave` when it ends in order; the fence answers each with the state it is in then.
- * No imports: the fence must start fast and stay small.
+ * which is one clock for all processes of a host), `disarm`, or `leave` when it ends in order; the fence answers each
+ * with the state it is in then. Imports next to nothing: the fence must start fast and stay small.
  */
+import { isRecord, parseJson } from '../base/index.ts';
 
 /** How the fence is started: one JSON argument. */
 export interface FenceArguments {
@@ -28,13 +29,9 @@ export interface FenceAnswer {
 
 /** A line's object; undefined for anything that is not one. */
 export function parseLine(line: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? { ...value } : undefined;
-  } catch {
-    // Garbage on the socket is not a message; the sender gets no answer and its deadline passes.
-    return undefined;
-  }
+  // Garbage on the socket is not a message; the sender gets no answer and its deadline passes.
+  const value = parseJson(line);
+  return isRecord(value) ? value : undefined;
 }
 
 /** Takes the whole lines out of `text`; the rest is an unfinished line, cut at a size no message has. */

@@ -208,9 +208,7 @@ async function leaderFacts(ctx: AgentContext, local: LocalServer, name: string):
   return {
     name,
     isUsable,
-    hasCheckpointed: !/"checkpoint_after_promote":\s*false/.test(
-      view.entries.get(ctx.layout.member(name))?.value ?? '',
-    ),
+    hasCheckpointed: view.members.get(name)?.hasCheckpointed ?? true,
     divergence: isUsable && isInQuestion ? await divergence(ctx, local, name) : 'unknown',
   };
 }

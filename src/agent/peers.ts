@@ -3,8 +3,9 @@
  * In parallel and with short deadlines; a peer that does not answer is simply not in the result.
  */
 import { Agent, request } from 'undici';
+import { isRecord, MatriarchError, parseJson, rethrowBug } from '../base/index.ts';
 import type { PeerAnswer, ServerRole } from '../ha/index.ts';
-import type { ClusterView, Member } from '../topology/index.ts';
+import { type ClusterView, isTagSet, type Member } from '../topology/index.ts';
 
 /** Long enough for a distant datacenter, short against the lease: the whole election waits for it when a host is dead. */
 const ASK_MS = 400;
@@ -31,10 +32,10 @@ export class PeerClient {
         headersTimeout: ASK_MS,
         bodyTimeout: ASK_MS,
       });
-      if (Number(answer.headers['content-length'] ?? 0) > ANSWER_BYTES_MAX) return undefined;
-      return readAnswer(member, await answer.body.json(), formerCity);
-    } catch {
-      // Refused, timed out or not JSON: all the same to an election, the peer gave no position.
+      return readAnswer(member, parseJson(await textOf(answer.body)), formerCity);
+    } catch (cause) {
+      rethrowBug(cause);
+      // Refused, timed out or endless: all the same to an election, the peer gave no position.
       return undefined;
     }
   }
@@ -59,10 +60,23 @@ export function standingOf(
   const priority = Number(tags['failover_priority'] ?? 1);
   return {
     name,
-    isNofailover: tags['nofailover'] === true || tags['nofailover'] === 'true',
+    isNofailover: isTagSet(tags, 'nofailover'),
     priority: Number.isFinite(priority) ? priority : 1,
     isSameCity: formerCity !== undefined && tags['city'] === formerCity,
   };
+}
+
+/** The whole body. One that goes on for too long is cut off: leaving the loop destroys its connection. */
+async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > ANSWER_BYTES_MAX)
+      throw new MatriarchError('agent-job-failed', `an answer of more than ${ANSWER_BYTES_MAX} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 function readAnswer(member: Member, json: unknown, formerCity: string | undefined): PeerAnswer | undefined {
@@ -83,8 +97,4 @@ function readAnswer(member: Member, json: unknown, formerCity: string | undefine
 function roleOf(role: unknown): ServerRole {
   if (role === 'primary' || role === 'master') return 'primary';
   return role === 'replica' || role === 'standby_leader' ? 'standby' : 'unknown';
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -4,7 +4,9 @@
  * short deadline, because an election must not compare positions of different ages.
  */
 import { Hono } from 'hono';
+import { rethrowBug } from '../base/index.ts';
 import { METRICS_CONTENT_TYPE, processSamples, renderMetrics, type Sample } from '../metrics/index.ts';
+import { isTagSet } from '../topology/index.ts';
 import type { AgentContext } from './context.ts';
 import { clusterDocument, parseLag, statusDocument } from './documents.ts';
 import { localServer, refreshStatus } from './observe.ts';
@@ -51,7 +53,8 @@ async function refresh(ctx: AgentContext): Promise<void> {
   if (localServer(state).process !== 'running' || clock.now() - state.statusAt < FRESH_ENOUGH_MS) return;
   try {
     await refreshStatus(ctx, REFRESH_MS);
-  } catch {
+  } catch (cause) {
+    rethrowBug(cause);
     // A server that does not answer is told by what was last seen of it; the loop logs why.
     return;
   }
@@ -74,13 +77,7 @@ function health(ctx: AgentContext, path: string, query: URLSearchParams): boolea
 
 function isGoodReplica(ctx: AgentContext, query: URLSearchParams): boolean {
   const local = localServer(ctx.state);
-  const noloadbalance = ctx.tags['noloadbalance'];
-  if (
-    local.process !== 'running' ||
-    local.role !== 'standby' ||
-    noloadbalance === true ||
-    noloadbalance === 'true'
-  )
+  if (local.process !== 'running' || local.role !== 'standby' || isTagSet(ctx.tags, 'noloadbalance'))
     return false;
   for (const [key, value] of query) {
     if (key.startsWith('tag_') && String(ctx.tags[key.slice(4)] ?? '').toLowerCase() !== value.toLowerCase())

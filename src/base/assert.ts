@@ -13,6 +13,11 @@ export function unreachable(value: never): never {
   throw new AssertionError(`unreachable value: ${JSON.stringify(value)}`);
 }
 
+/** First thing in a `catch` that goes on: what the world caused is returned from, a bug of ours is thrown on. */
+export function rethrowBug(cause: unknown): void {
+  if (cause instanceof AssertionError) throw cause;
+}
+
 /** A broken invariant of our own. Caught only by the composition root, which ends the process. */
 export class AssertionError extends Error {
   override readonly name = 'AssertionError';

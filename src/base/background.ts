@@ -1,14 +1,17 @@
 /**
  * Promises that nobody awaits. Each is handed in with a name, so that a failure is logged with it instead of
- * being lost or ending the process as an unhandled rejection.
+ * being lost; only a bug of our own (a broken assertion) ends the process as an unhandled rejection.
  */
+import { rethrowBug } from './assert.ts';
 import { MatriarchError } from './errors.ts';
 import type { Log, LogFields } from './log.ts';
 
-/** Runs `work` unawaited; a failure is logged as `background-failed` with `what`. */
+/** Runs `work` unawaited; a failure is logged as `background-failed` with `what`. A bug then ends the process. */
 export function background(log: Log, what: string, work: Promise<unknown>): void {
   work.catch((cause: unknown) => {
     log.error('background-failed', { what, ...failure(cause) });
+    // Unhandled on purpose: the composition root ends the process for it.
+    rethrowBug(cause);
   });
 }
 

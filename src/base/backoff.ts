@@ -1,4 +1,4 @@
-/** Delays between retries: exponential, capped, with full jitter, so that many waiters do not come back at once. */
+/** Delays between retries: exponential, capped, half of it jittered, so that many waiters do not come back at once. */
 export interface BackoffLimits {
   readonly firstMs: number;
   readonly maxMs: number;

@@ -55,7 +55,7 @@ function whyNotCandidate(view: ClusterView, name: string): string | undefined {
     return view.unreadable.has(name) ? `the entry of ${name} cannot be read` : `there is no member ${name}`;
   }
   if (name === view.leader) return `${name} is the leader already`;
-  if (isTagSet(member, 'nofailover')) return `${name} has the tag nofailover`;
+  if (isTagSet(member.tags, 'nofailover')) return `${name} has the tag nofailover`;
   if (member.state !== 'running') return `${name} is not running (${member.state})`;
   return undefined;
 }

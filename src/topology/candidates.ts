@@ -66,7 +66,7 @@ function reasonFor(
   facts: { readonly isLeader: boolean; readonly streamingKnown: boolean; readonly policy: ReadPolicy },
 ): CandidateReason {
   if (member.state !== 'running') return 'not-running';
-  if (isTagSet(member, 'noloadbalance')) return 'noloadbalance';
+  if (isTagSet(member.tags, 'noloadbalance')) return 'noloadbalance';
   // Only while another standby streams. When none does, the primary is gone, and then reads go on at the standbys.
   const isCutOff = member.replicationState !== undefined && member.replicationState !== 'streaming';
   if (!facts.isLeader && isCutOff && facts.streamingKnown) return 'not-streaming';

@@ -2,8 +2,8 @@
  * A member of the cluster as its JSON in the store says, in Patroni's layout. Reading tolerates anything (other
  * versions, hand edits, garbage: the member is then reported as unreadable, never guessed). Writing is exact.
  */
+import { isRecord, parseJson, wholeNumber } from '../base/index.ts';
 import type { KeyValue } from '../dcs/index.ts';
-import { isRecord, parseJson, wholeNumber } from './json.ts';
 
 /**
  * What we publish as `version`: Patroni's feature level that the agent implements, not our own version. Peers act
@@ -71,9 +71,9 @@ export interface Member {
   readonly lsn: number | undefined;
   readonly replayLsn: number | undefined;
   readonly replicationState: string | undefined;
+  /** It has written a checkpoint on its present timeline (or never said that it has not), so pg_rewind can follow it. */
+  readonly hasCheckpointed: boolean;
   readonly tags: Readonly<Record<string, TagValue>>;
-  readonly modRevision: number;
-  readonly lease: string | undefined;
 }
 
 /** A member's value, read: either all of it is usable, or it says why it is not. */
@@ -106,9 +106,8 @@ export function parseMember(name: string, entry: KeyValue): ParsedMember {
       lsn: wholeNumber(json['xlog_location']),
       replayLsn: wholeNumber(json['replay_lsn']),
       replicationState: text(json['replication_state']),
+      hasCheckpointed: json['checkpoint_after_promote'] !== false,
       tags,
-      modRevision: entry.modRevision,
-      lease: entry.lease,
     },
   };
 }
@@ -145,8 +144,8 @@ export function hasPrimaryRole(member: Member): boolean {
 }
 
 /** A tag that is set, as Patroni reads it: `true`, `"true"`, `"on"`, `"yes"`, `1` … */
-export function isTagSet(member: Member, tag: string): boolean {
-  const value = member.tags[tag];
+export function isTagSet(tags: Readonly<Record<string, unknown>>, tag: string): boolean {
+  const value = tags[tag];
   if (typeof value === 'string') return /^(true|on|yes|1)$/i.test(value.trim());
   return value === true || value === 1;
 }

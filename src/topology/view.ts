@@ -2,8 +2,8 @@
  * What a router, a CLI or an agent knows of the cluster: one immutable value per revision of the store, plus the
  * proof of how fresh it is. Built only by `apply` functions here, from snapshots and changes of the watch.
  */
+import { isRecord, parseJson, wholeNumber } from '../base/index.ts';
 import type { KeyValue, Snapshot, WatchEvent } from '../dcs/index.ts';
-import { isRecord, parseJson, wholeNumber } from './json.ts';
 import { type KeyLayout, memberNameOf } from './layout.ts';
 import { type Member, parseMember } from './member.ts';
 import { newestTimelineOf } from './timeline.ts';

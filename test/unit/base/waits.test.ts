@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
+  AssertionError,
   backoffMs,
   background,
   deferred,
   pause,
   parseDuration,
+  rethrowBug,
   silentLog,
   withDeadline,
 } from '../../../src/base/index.ts';
@@ -42,6 +44,11 @@ test('a failure of unawaited work is logged with its name', async () => {
     event: 'background-failed',
     fields: { what: 'the keep-alive', cause: 'boom' },
   });
+});
+
+test('a bug of our own is not taken for a failure of the world', () => {
+  assert.throws(() => rethrowBug(new AssertionError('a broken invariant')), AssertionError);
+  rethrowBug(new Error('a lost server'));
 });
 
 test('a delay between retries doubles up to its limit, and never falls below half of that', () => {

@@ -218,9 +218,8 @@ const member = (name: string, datacenter: string, changes: Partial<Member> = {})
   lsn: 0,
   replayLsn: 0,
   replicationState: name === 'a' ? undefined : 'streaming',
+  hasCheckpointed: true,
   tags: { datacenter },
-  modRevision: 1,
-  lease: undefined,
   ...changes,
 });
 

@@ -19,16 +19,33 @@ const because = (value: string): string => {
 
 const set = (value: string | number | boolean): boolean => {
   const parsed = parse(renderMember(aMember({ name: 'db1', tags: { noloadbalance: value } })));
-  return parsed.kind === 'member' && isTagSet(parsed.member, 'noloadbalance');
+  return parsed.kind === 'member' && isTagSet(parsed.member.tags, 'noloadbalance');
 };
 
 const parse = (value: string) =>
   parseMember('db1', anEntry('/service/demo/members/db1', value, { modRevision: 9, lease: '42' }));
 
+const hasCheckpointed = (more: string): boolean => {
+  const parsed = parse(`{"conn_url":"postgres://db1/postgres"${more}}`);
+  return parsed.kind === 'member' && parsed.member.hasCheckpointed;
+};
+
 const address = (connUrl: string): string => {
   const parsed = parse(JSON.stringify({ conn_url: connUrl }));
   return parsed.kind === 'member' ? `${parsed.member.host} ${parsed.member.port}` : parsed.because;
 };
+
+test('a promoted member has checkpointed unless it says that it has not, however the JSON is written', () => {
+  assert.deepEqual(
+    [
+      '',
+      ',"checkpoint_after_promote":false',
+      ',"checkpoint_after_promote" :\n false',
+      ',"tags":{"x":"\\"checkpoint_after_promote\\":false"}',
+    ].map(hasCheckpointed),
+    [true, false, false, true],
+  );
+});
 
 describe('a member is read', () => {
   test('as Patroni 3.0.2 writes its primary', () => {
@@ -49,9 +66,8 @@ describe('a member is read', () => {
         lsn: 67_108_960,
         replayLsn: undefined,
         replicationState: undefined,
+        hasCheckpointed: true,
         tags: { datacenter: 'dc1' },
-        modRevision: 9,
-        lease: '42',
       },
     });
   });
@@ -76,9 +92,8 @@ describe('a member is read', () => {
         lsn: 100,
         replayLsn: 90,
         replicationState: 'streaming',
+        hasCheckpointed: true,
         tags: { datacenter: 'dc2', nofailover: true, failover_priority: 3 },
-        modRevision: 9,
-        lease: '42',
       },
     });
   });

@@ -1,0 +1,77 @@
+/** What peers answer decides elections: their tags are read as Patroni does, and no answer can hurt the one who asked. */
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import { createServer, type ServerResponse } from 'node:http';
+import { test, type TestContext } from 'node:test';
+import { PeerClient, standingOf } from '../../../src/agent/peers.ts';
+import type { Member } from '../../../src/topology/index.ts';
+import { freshLoopback } from '../../support/loopback.ts';
+import { aMember, aView } from '../../support/members.ts';
+
+test('a member tagged nofailover in any of its spellings takes no part in elections', () => {
+  const values = [true, 'true', 'yes', 'on', 1, '1', false, 'no', 0, undefined];
+  deepEqual(
+    values.map((nofailover) => standingOf('alpha', { nofailover }, undefined).isNofailover),
+    [true, true, true, true, true, true, false, false, false, false],
+  );
+});
+
+/** A peer whose REST API answers with what `write` writes. */
+async function aPeerThat(t: TestContext, write: (answer: ServerResponse) => void): Promise<Member> {
+  const server = createServer((_, answer) => {
+    answer.on('error', () => undefined);
+    write(answer);
+  });
+  const host = freshLoopback();
+  await new Promise<void>((resolve) => server.listen(8008, host, resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const member = aView({
+    members: { beta: aMember({ name: 'beta', api_url: `http://${host}:8008/patroni` }) },
+  }).members.get('beta');
+  ok(member !== undefined);
+  return member;
+}
+
+async function asked(t: TestContext, member: Member) {
+  const client = new PeerClient();
+  t.after(async () => await client.close());
+  return await client.askOne(member);
+}
+
+test('a peer says its role, timeline and farthest position', async (t) => {
+  const member = await aPeerThat(t, (answer) =>
+    answer.end(
+      '{"state":"running","role":"replica","timeline":3,"xlog":{"received_location":90,"replayed_location":80}}',
+    ),
+  );
+  deepEqual(await asked(t, member), {
+    name: 'beta',
+    isNofailover: false,
+    priority: 1,
+    isSameCity: false,
+    isRunning: true,
+    role: 'standby',
+    timeline: 3,
+    lsn: 90,
+  });
+});
+
+test('a peer that answers without an end, and without saying how long, is cut off instead of filling the memory', async (t) => {
+  let sent = 0;
+  const chunk = ' '.repeat(64 * 1024);
+  const member = await aPeerThat(t, (answer) => {
+    const more = (): void => {
+      while (sent < 1e9 && !answer.destroyed && answer.write(chunk)) sent += chunk.length;
+    };
+    answer.on('drain', more);
+    more();
+  });
+  equal(await asked(t, member), undefined);
+  ok(sent < 20e6, `${sent} bytes`);
+});
+
+test('a peer whose answer is not JSON gave no position', async (t) => {
+  equal(await asked(t, await aPeerThat(t, (answer) => answer.end('<html>'))), undefined);
+});
