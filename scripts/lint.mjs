@@ -5,7 +5,7 @@ import { ROOT, say } from './setup.mjs';
 
 const CHECKS = [
   'biome format .',
-  'oxlint --type-aware --deny-warnings src test scripts',
+  'oxlint --type-aware --deny-warnings src test scripts bench',
   'knip --no-progress',
 ];
 

@@ -1,6 +1,7 @@
 /** Every page under docs/reference that is rendered from a table, as text: what render-docs.ts writes and a test compares. */
-import { buildProgram } from '../src/cli/program.ts';
+
 import { ERROR_TABLE, type ErrorRow, systemClock } from '../src/base/index.ts';
+import { buildProgram } from '../src/cli/program.ts';
 import { configJsonSchema, renderReference, renderSample } from '../src/config/index.ts';
 import { METRICS, type MetricRow } from '../src/metrics/index.ts';
 
@@ -19,17 +20,14 @@ export function referencePages(): ReadonlyMap<string, string> {
 function errorPage(): string {
   const rows = Object.entries(ERROR_TABLE)
     .sort(([a], [b]) => a.localeCompare(b))
-    .map(
-      ([code, { exit, hint, sqlstate }]: [string, ErrorRow]) =>
-        `| \`${code}\` | ${exit} | ${sqlstate ?? ''} | ${escaped(hint)} |`,
-    );
+    .map(([code, { exit, hint }]: [string, ErrorRow]) => `| \`${code}\` | ${exit} | ${escaped(hint)} |`);
   return `# Errors
 
 Rendered from the table of errors; do not edit. The command prints what happened, where with the code, and what to
-do. A client of the router sees an error only if it has an SQLSTATE here.
+do. What clients of a router see are PostgreSQL's own SQLSTATEs; these codes never reach them.
 
-| Code | Exit status | SQLSTATE | What to do |
-| --- | --- | --- | --- |
+| Code | Exit status | What to do |
+| --- | --- | --- |
 ${rows.join('\n')}
 `;
 }

@@ -13,7 +13,7 @@ import { ROOT, say, setup } from './setup.mjs';
 const RINGS = [
   {
     name: 'unit',
-    folders: ['unit', 'transcripts', 'properties', '.'],
+    folders: ['unit', '.'],
     concurrency: availableParallelism(),
     limitMs: 60_000,
     budgetMs: 10_000,

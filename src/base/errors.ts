@@ -24,11 +24,9 @@ export const EXIT = {
 export interface ErrorRow {
   readonly hint: string;
   readonly exit: number;
-  readonly sqlstate?: string;
 }
 
-const row = (exit: number, hint: string, sqlstate?: string): ErrorRow =>
-  sqlstate === undefined ? { exit, hint } : { exit, hint, sqlstate };
+const row = (exit: number, hint: string): ErrorRow => ({ exit, hint });
 
 export const ERROR_TABLE = {
   // base
@@ -84,12 +82,10 @@ export const ERROR_TABLE = {
   'router-no-server': row(
     EXIT.unavailable,
     'See `matriarch status`, and whether the database hosts run and can be reached.',
-    '57P03',
   ),
   'router-no-credential': row(
     EXIT.unavailable,
     'The leader’s agent writes it once the cluster runs: start the agents, and see `matriarch status`.',
-    '57P03',
   ),
 
   // lab
@@ -175,11 +171,5 @@ export class MatriarchError extends Error {
 
   get exit(): number {
     return ERROR_TABLE[this.code].exit;
-  }
-
-  /** The SQLSTATE for a client of the router; undefined where no client may see this error. */
-  get sqlstate(): string | undefined {
-    const found: ErrorRow = ERROR_TABLE[this.code];
-    return found.sqlstate;
   }
 }

@@ -75,7 +75,9 @@ export const etcdSchema = z.strictObject({
       description: 'Client URLs of the etcd members; the nearest one first.',
       examples: [['http://10.1.0.2:2379', 'http://10.2.0.2:2379', 'http://10.3.0.2:2379']],
     }),
-  request_timeout: duration('Longest wait for one request, over all endpoints.').prefault('2s'),
+  request_timeout: duration(
+    'Longest wait of the watch and of commands for one request, over all endpoints. An agent’s keep-alive has the period of the keep-alive.',
+  ).prefault('2s'),
 });
 
 export const leaseSchema = z.strictObject({
@@ -84,7 +86,7 @@ export const leaseSchema = z.strictObject({
   ).prefault('5s'),
   keep_alive: duration('Period of the keep-alive, which runs on a timer of its own.').prefault('1s'),
   fence_margin: duration(
-    'PostgreSQL is stopped for certain this long before the lease can end; covers the stop itself and drift of clocks.',
+    'The fence begins to stop PostgreSQL this long before the lease can end, and has the margin to finish; half of it is kept for SIGKILL.',
   ).prefault('1s'),
   loop_wait: duration('Period of the decision loop; events wake it earlier.').prefault('1s'),
 });
@@ -131,7 +133,9 @@ export const routerSchema = z.strictObject({
     .min(0)
     .max(10)
     .default(3)
-    .describe('How often a read that has sent no row is tried again on another member.'),
+    .describe(
+      'How often a statement that has sent no row is tried elsewhere: a read whose server was lost, or one that a standby refused as a write. 0: never.',
+    ),
 });
 
 export const restapiSchema = z.strictObject({

@@ -12,13 +12,32 @@ const eventSchema = z.object({
   hint: z.string().optional(),
 });
 
+/** A line of JSON with those fields. */
+const lineSchema = z
+  .string()
+  .transform((line, context): unknown => {
+    try {
+      return JSON.parse(line);
+    } catch {
+      // Not JSON: reported as an issue, which passes the line over.
+      context.addIssue({ code: 'custom', message: 'not JSON' });
+      return z.NEVER;
+    }
+  })
+  .pipe(eventSchema);
+
 export type LogEvent = z.infer<typeof eventSchema>;
 
 const TAIL_MS = 20;
 
-/** Every event of a log; none when there is no log yet. */
-export async function readLogEvents(file: string): Promise<readonly LogEvent[]> {
-  const text = await readFile(file, 'utf8').catch(() => '');
+/** The text of a log from a byte on; empty when there is no log yet. */
+export async function readLog(file: string, from: number): Promise<string> {
+  const bytes = await readFile(file).catch(() => Buffer.alloc(0));
+  return bytes.toString('utf8', from);
+}
+
+/** The events in the text of a log. */
+export function logEvents(text: string): readonly LogEvent[] {
   return text.split('\n').flatMap(parseLine);
 }
 
@@ -38,7 +57,7 @@ export async function followLogEvents(
       position += bytesRead;
       const lines = (rest + buffer.toString('utf8', 0, bytesRead)).split('\n');
       rest = lines.pop() ?? '';
-      for (const event of lines.flatMap(parseLine)) onEvent(event);
+      for (const event of logEvents(lines.join('\n'))) onEvent(event);
       await pause(TAIL_MS, signal);
     }
   } finally {
@@ -48,7 +67,6 @@ export async function followLogEvents(
 
 /** A line that is no event (an error printed at a start, a line half written) is passed over. */
 function parseLine(line: string): readonly LogEvent[] {
-  if (!line.startsWith('{') || !line.endsWith('}')) return [];
-  const parsed = eventSchema.safeParse(JSON.parse(line));
+  const parsed = lineSchema.safeParse(line);
   return parsed.success ? [parsed.data] : [];
 }

@@ -5,7 +5,7 @@
  * it (those lose the marker: server processes overwrite their environment with their title).
  */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { basename, sep } from 'node:path';
 import { MatriarchError, pause } from '../base/index.ts';
@@ -34,6 +34,8 @@ export interface StartedPart {
   readonly host: string;
   readonly part: Part;
   readonly pid: number;
+  /** Size of its log when it was started; what stands before is of earlier lives. */
+  readonly logFrom: number;
 }
 
 /** Starts a process of the lab detached, its output appended to its log. */
@@ -41,6 +43,7 @@ export async function spawnPart(paths: LabPaths, request: SpawnRequest): Promise
   const [program, ...args] = request.command;
   if (program === undefined) throw new MatriarchError('lab-tool-missing', `no program for ${request.part}`);
   const log = openSync(paths.log(request.host, request.part), 'a');
+  const logFrom = fstatSync(log).size;
   try {
     const child = spawn(program, args, {
       cwd: paths.host(request.host),
@@ -62,7 +65,7 @@ export async function spawnPart(paths: LabPaths, request: SpawnRequest): Promise
       });
     });
     child.unref();
-    return { host: request.host, part: request.part, pid: child.pid ?? 0 };
+    return { host: request.host, part: request.part, pid: child.pid ?? 0, logFrom };
   } finally {
     closeSync(log);
   }

@@ -1,7 +1,6 @@
 /** Whether what was started can still become whole: a part that has ended, or an agent whose work fails again and again. */
-import { readFile } from 'node:fs/promises';
 import type { LabPaths } from './files.ts';
-import { readLogEvents } from './log-events.ts';
+import { logEvents, readLog } from './log-events.ts';
 import { type StartedPart, startTicks } from './processes.ts';
 
 const LAST_LINES = 2;
@@ -12,27 +11,25 @@ export async function troubleOf(
   paths: LabPaths,
   started: readonly StartedPart[],
 ): Promise<string | undefined> {
-  for (const { host, part, pid } of started) {
-    const file = paths.log(host, part);
-    if ((await startTicks(pid)) === undefined)
-      return `${part} of ${host} has ended:\n${await lastWords(file)}`;
-    const failed = part === 'agent' ? await repeatedFailure(file) : undefined;
+  for (const { host, part, pid, logFrom } of started) {
+    const said = await readLog(paths.log(host, part), logFrom);
+    if ((await startTicks(pid)) === undefined) return `${part} of ${host} has ended:\n${lastWords(said)}`;
+    const failed = part === 'agent' ? repeatedFailure(said) : undefined;
     if (failed !== undefined) return `the agent of ${host}: ${failed}`;
   }
   return undefined;
 }
 
-/** The same job has failed twice: a full disk, a missing right. */
-async function repeatedFailure(file: string): Promise<string | undefined> {
-  const events = await readLogEvents(file);
-  const failed = events.findLast((each) => each.event === 'job-failed' && (each.count ?? 0) >= 2);
-  return failed === undefined ? undefined : `${failed.cause ?? ''}\n${failed.hint ?? ''}`;
+/** The last job has failed twice or more: a full disk, a missing right. */
+function repeatedFailure(said: string): string | undefined {
+  const last = logEvents(said).findLast(({ event }) => event === 'job-failed' || event === 'job-done');
+  if (last?.event !== 'job-failed' || (last.count ?? 0) < 2) return undefined;
+  return `${last.cause ?? ''}\n${last.hint ?? ''}`;
 }
 
 /** What a process said at its end: our own error, else its last log lines, else its last lines (not a stack of Go). */
-async function lastWords(file: string): Promise<string> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  const lines = text.trimEnd().split('\n');
+function lastWords(said: string): string {
+  const lines = said.trimEnd().split('\n');
   const error = lines.findLastIndex((line) => line.startsWith('error: '));
   const events = lines.filter((line) => line.startsWith('{'));
   const told = error >= 0 ? lines.slice(error) : (events.length > 0 ? events : lines).slice(-LAST_LINES);

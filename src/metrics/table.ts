@@ -34,7 +34,7 @@ export const METRICS = {
     'Time until this member fences unless a keep-alive succeeds; 0 without a lease.',
   ),
   matriarch_agent_keep_alives_total: counter(
-    'Keep-alives of the leader lease, by outcome (alive, lost, failed).',
+    'Keep-alives of this agent’s lease, by outcome (alive, lost, failed).',
     'outcome',
   ),
   matriarch_agent_decisions_total: counter(
@@ -46,7 +46,7 @@ export const METRICS = {
   matriarch_postgres_primary: gauge('1 while PostgreSQL is a primary, else 0.'),
   matriarch_postgres_timeline: gauge('Timeline that PostgreSQL is on.'),
   matriarch_postgres_wal_position_bytes: gauge(
-    'Written WAL position of a primary, received position of a standby.',
+    'Flushed WAL position of a primary, received position of a standby.',
   ),
   matriarch_postgres_replay_position_bytes: gauge('Replayed WAL position of a standby.'),
 
