@@ -7,9 +7,9 @@
  */
 import { chmodSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { postmasterOf, serverProcesses } from '../base/index.ts';
 import { type Blow, type FenceEvent, type FenceState, idleFence, stepFence } from '../ha/index.ts';
 import { type FenceAnswer, type FenceArguments, parseLine, splitLines } from './fence-protocol.ts';
-import { postmasterPid, serverPids } from './server-processes.ts';
 
 const LONELY_MS = 2000;
 const now = (): number => Number(process.hrtime.bigint() / 1000n) / 1000;
@@ -45,13 +45,14 @@ function step(event: FenceEvent): void {
 }
 
 function lookAndTick(): void {
-  step({ type: serverPids(args.dataDir).length === 0 ? 'server-gone' : 'tick' });
+  step({ type: serverProcesses(args.dataDir).length === 0 ? 'server-gone' : 'tick' });
 }
 
 /** Only processes proven to be servers of this directory are ever signalled. */
 function strike(blow: Blow): void {
-  const postmaster = postmasterPid(args.dataDir);
-  const all = serverPids(args.dataDir);
+  const servers = serverProcesses(args.dataDir);
+  const all = servers.map(({ pid }) => pid);
+  const postmaster = postmasterOf(servers)?.pid;
   // Without its postmaster nobody tells the others to stop.
   const targets = blow === 'SIGKILL' || postmaster === undefined ? all : [postmaster];
   if (targets.length > 0) say('fence-strikes', { blow, targets });

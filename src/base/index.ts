@@ -10,5 +10,18 @@ export { ERROR_TABLE, type ErrorCode, type ErrorRow, EXIT, MatriarchError } from
 export { isRecord, parseJson, wholeNumber } from './json.ts';
 export { type Address, formatAddress, listenError } from './listen.ts';
 export { type Log, type LogFields, silentLog } from './log.ts';
+export {
+  allPids,
+  type FoundProcess,
+  findProcess,
+  isSameProcess,
+  isServerProcess,
+  type ProcessIdentity,
+  postmasterOf,
+  processFolder,
+  processProgram,
+  processText,
+  serverProcesses,
+} from './process-table.ts';
 export { RingQueue } from './ring-queue.ts';
 export { type Column, renderTable } from './table.ts';

@@ -6,9 +6,16 @@
  */
 import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { readdir, readFile, readlink } from 'node:fs/promises';
-import { basename, sep } from 'node:path';
-import { MatriarchError, pause } from '../base/index.ts';
+import { sep } from 'node:path';
+import {
+  allPids,
+  findProcess,
+  MatriarchError,
+  pause,
+  processFolder,
+  processProgram,
+  processText,
+} from '../base/index.ts';
 import type { LabPaths } from './files.ts';
 
 /** What a process is for; `postgres` covers the postmaster and its children. */
@@ -73,9 +80,9 @@ export async function spawnPart(paths: LabPaths, request: SpawnRequest): Promise
 
 /** Every living process of the lab in this data folder. */
 export async function labProcesses(paths: LabPaths): Promise<readonly LabProcess[]> {
-  const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry)).map(Number);
-  const found = await Promise.all(pids.map((pid) => identify(pid, paths)));
-  return found.filter((each) => each !== undefined);
+  return allPids()
+    .map((pid) => identify(pid, paths))
+    .filter((each) => each !== undefined);
 }
 
 /** Sends `signal` to every process that `wanted` selects, again and again until none is left or `deadlineMs` passes. */
@@ -111,41 +118,38 @@ const TURN: Readonly<Record<Part, number>> = { agent: 0, fence: 1, router: 2, po
 
 /** Memory of a process with shared pages counted in proportion, in bytes; 0 when it is gone. */
 export async function proportionalMemoryBytes(pid: number): Promise<number> {
-  const text = await readOptional(`/proc/${pid}/smaps_rollup`);
-  const match = /^Pss:\s+(\d+) kB/m.exec(text);
+  const match = /^Pss:\s+(\d+) kB/m.exec(processText(pid, 'smaps_rollup') ?? '');
   return match === null ? 0 : Number(match[1]) * 1024;
 }
 
 /** When a process started, in clock ticks since boot; with the pid it names one process for ever. Undefined when it is gone. */
 export async function startTicks(pid: number): Promise<number | undefined> {
-  const stat = await readOptional(`/proc/${pid}/stat`);
-  return stat === '' ? undefined : Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  const found = findProcess(pid);
+  return found === undefined ? undefined : Number(found.startTicks);
 }
 
-async function identify(pid: number, paths: LabPaths): Promise<LabProcess | undefined> {
-  const stat = await readOptional(`/proc/${pid}/stat`);
-  const afterName = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  if (stat === '' || afterName[0] === 'Z') return undefined;
-  const parent = Number(afterName[1]);
-  const server = await identifyServer(pid, paths);
+function identify(pid: number, paths: LabPaths): LabProcess | undefined {
+  const found = findProcess(pid);
+  if (found === undefined) return undefined;
+  const { parent } = found;
+  const server = identifyServer(pid, paths);
   if (server !== undefined) return { pid, parent, host: server, part: 'postgres' };
-  const environment = await readOptional(`/proc/${pid}/environ`);
-  const marker = environment.split('\0').find((entry) => entry.startsWith(`${MARKER}=${paths.root}:`));
+  const environment = (processText(pid, 'environ') ?? '').split('\0');
+  const marker = environment.find((entry) => entry.startsWith(`${MARKER}=${paths.root}:`));
   if (marker === undefined) return undefined;
   const [host = '', part = 'agent'] = marker.slice(MARKER.length + 1 + paths.root.length + 1).split(':');
-  const commandLine = await readOptional(`/proc/${pid}/cmdline`);
-  const isFence = commandLine.includes('fence-process');
+  const isFence = processText(pid, 'cmdline')?.includes('fence-process') === true;
   return { pid, parent, host, part: isFence ? 'fence' : partOf(part) };
 }
 
 const SERVER_PROGRAM = /^(postgres|initdb|pg_ctl|pg_basebackup|pg_rewind|pg_controldata)$/;
 
 /** The host of a program of PostgreSQL's server side that works in one of the lab's folders. */
-async function identifyServer(pid: number, paths: LabPaths): Promise<string | undefined> {
-  const folder = await readLinkOptional(`/proc/${pid}/cwd`);
-  if (!folder.startsWith(paths.hosts + sep)) return undefined;
-  const program = basename(await readLinkOptional(`/proc/${pid}/exe`)).replace(/ \(deleted\)$/, '');
-  return SERVER_PROGRAM.test(program) ? folder.slice(paths.hosts.length + 1).split(sep)[0] : undefined;
+function identifyServer(pid: number, paths: LabPaths): string | undefined {
+  const folder = processFolder(pid);
+  if (folder?.startsWith(paths.hosts + sep) !== true) return undefined;
+  if (!SERVER_PROGRAM.test(processProgram(pid) ?? '')) return undefined;
+  return folder.slice(paths.hosts.length + 1).split(sep)[0];
 }
 
 function partOf(text: string): Part {
@@ -159,13 +163,4 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
     // Gone between the look and the signal: what we wanted.
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'ESRCH')) throw cause;
   }
-}
-
-/** A /proc file, or '' when the process is gone or not ours to read. */
-async function readOptional(file: string): Promise<string> {
-  return await readFile(file, 'utf8').catch(() => '');
-}
-
-async function readLinkOptional(file: string): Promise<string> {
-  return await readlink(file).catch(() => '');
 }

@@ -5,11 +5,10 @@
  */
 import { chmod, chown, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { MatriarchError, pause } from '../base/index.ts';
+import { findProcess, isSameProcess, MatriarchError, pause } from '../base/index.ts';
 import { readIfThere, removeFile, syncFolder, writeWhole } from './files.ts';
 import { isNodeError } from './node-error.ts';
 import type { Place } from './place.ts';
-import { findProcess, isSameProcess } from './process-table.ts';
 import type { DataDirState, Operation } from './types.ts';
 
 const OPERATIONS: readonly Operation[] = ['initdb', 'basebackup', 'rewind'];

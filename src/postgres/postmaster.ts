@@ -7,17 +7,22 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, deferred, describe, type Log, MatriarchError, pause } from '../base/index.ts';
-import { isNodeError } from './node-error.ts';
-import { type Place, toolPath } from './place.ts';
-import { type PostmasterPid, parsePostmasterPid } from './postmaster-pid.ts';
 import {
+  type Clock,
+  deferred,
+  describe,
   findProcess,
   isSameProcess,
   isServerProcess,
+  type Log,
+  MatriarchError,
   type ProcessIdentity,
+  pause,
   serverProcesses,
-} from './process-table.ts';
+} from '../base/index.ts';
+import { isNodeError } from './node-error.ts';
+import { type Place, toolPath } from './place.ts';
+import { type PostmasterPid, parsePostmasterPid } from './postmaster-pid.ts';
 import { asUser, ENVIRONMENT } from './run.ts';
 import type { PostmasterExit, PostmasterState, StopResult } from './types.ts';
 

@@ -4,12 +4,19 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
 import { stringify } from 'yaml';
-import { pause } from '../../src/base/index.ts';
+import {
+  allPids,
+  findProcess,
+  pause,
+  processFolder,
+  processText,
+  serverProcesses,
+} from '../../src/base/index.ts';
 import { freshLoopback } from './loopback.ts';
 import { BIN_DIR } from './postgres.ts';
 
@@ -172,24 +179,19 @@ export class Host {
 
   /** Every process of this host: by its folder in the command line, or as its working directory. */
   async pids(): Promise<readonly number[]> {
-    const found: number[] = [];
-    for (const entry of await readdir('/proc')) {
-      if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
-      const cwd = await readlink(`/proc/${entry}/cwd`).catch(() => '');
-      const commandLine = await readFile(`/proc/${entry}/cmdline`, 'utf8').catch(() => '');
-      if (cwd.startsWith(`${this.#folder}/`) || commandLine.includes(`${this.#folder}/`))
-        found.push(Number(entry));
-    }
-    return found;
+    return allPids().filter((pid) => {
+      if (pid === process.pid || findProcess(pid) === undefined) return false;
+      const inside = `${this.#folder}/`;
+      return (
+        processFolder(pid)?.startsWith(inside) === true ||
+        processText(pid, 'cmdline')?.includes(inside) === true
+      );
+    });
   }
 
   /** Pids of the PostgreSQL processes. */
   async serverPids(): Promise<readonly number[]> {
-    const found: number[] = [];
-    for (const pid of await this.pids()) {
-      if ((await readlink(`/proc/${pid}/cwd`).catch(() => '')) === this.dataDir) found.push(pid);
-    }
-    return found;
+    return serverProcesses(this.dataDir).map(({ pid }) => pid);
   }
 
   async postmasterPid(): Promise<number | undefined> {
