@@ -64,6 +64,14 @@ export class Losses {
     else session.limbo = new Limbo(because, false);
   }
 
+  /** The server of the open transaction is let go because the router fails it: so nothing of it is committed. */
+  giveUp(link: Link): void {
+    const session = this.#session;
+    this.#placement.drop(link);
+    session.limbo = new Limbo('given-up', true);
+    session.status = 'E';
+  }
+
   /** The unit that was sent will not be answered: says so, or runs it again. */
   #settle(status: TransactionStatus, because: LossReason): void {
     const session = this.#session;

@@ -14,6 +14,7 @@ const LOSS_REASONS: Readonly<Record<LossReason, string>> = {
   'leader-changed': 'The cluster has a new primary.',
   'member-gone': 'The server has left the cluster.',
   'held-too-long': 'The primary did not come back in time.',
+  'given-up': 'The router gave it up because of an earlier error.',
 };
 
 const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`;

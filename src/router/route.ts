@@ -82,7 +82,8 @@ export type LossReason =
   | 'server-shut-down'
   | 'leader-changed'
   | 'member-gone'
-  | 'held-too-long';
+  | 'held-too-long'
+  | 'given-up';
 
 /** The reason in words for a person; the only place where it is rendered. */
 export const HOLD_REASONS: Readonly<Record<HoldReason, string>> = {

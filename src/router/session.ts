@@ -237,8 +237,12 @@ export class Session {
     }
   }
 
-  /** Answers the unit with an error of the router's own, and ends it (at its Sync, if that is still to come). */
+  /**
+   * Answers the unit with an error of the router's own, and ends it (at its Sync, if that is still to come). An open
+   * transaction fails by it, as by any error: else a COMMIT would commit it without the statement that failed.
+   */
   fail(fields: ErrorFields): void {
+    if (this.transaction !== undefined) this.#losses.giveUp(this.transaction);
     this.say(fields);
     this.conclude();
   }

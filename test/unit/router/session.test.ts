@@ -348,6 +348,45 @@ describe('a session', () => {
     );
   });
 
+  describe('when the router refuses a statement of an open transaction, the client cannot commit the rest:', () => {
+    /** In a transaction with a row in it, while the cluster has no leader. */
+    const inTransaction = () => {
+      const stage = begun().send(Query('BEGIN'), Query('INSERT INTO t VALUES (1)'));
+      stage.changeWorld((world) => {
+        world.none = 'no-leader';
+      });
+      stage.take();
+      return stage;
+    };
+    const isRolledBack = (stage: SessionStage) => {
+      assert.deepEqual(stage.send(Query('COMMIT')).take(), ['client > ROLLBACK', 'client > Ready I']);
+      assert.throws(() => stage.server('n1'), /no connection/);
+    };
+
+    test('canceled while it waits', () => {
+      const stage = inTransaction().send(Query('INSERT INTO t VALUES (2)'));
+      stage.session.cancel(1);
+      assert.deepEqual(stage.take(), [
+        'hold no-leader',
+        'client > ERROR 57014',
+        'unhold gave-up',
+        'client > Ready E',
+      ]);
+      isRolledBack(stage);
+    });
+
+    test('no room to wait', () => {
+      const stage = inTransaction();
+      stage.hasRoomToHold = false;
+      assert.deepEqual(stage.send(...extended('INSERT INTO t VALUES (2)')).take(), [
+        'hold no-leader',
+        'client > ERROR 57P03',
+        'client > Ready E',
+      ]);
+      isRolledBack(stage);
+    });
+  });
+
   test('a malformed message that had to wait ends the client, not the server connection', () => {
     const stage = begun().send(Query('SELECT 1'));
     stage.server('n2').isSilent = true;
