@@ -36,7 +36,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresCo
     database: 'postgres',
   };
   const session = new Session(target, log);
-  const parts = { place, postmaster, session, clock, log };
+  const parts = { place, postmaster, target, clock, log };
   const asSuperuser = async <T>(work: (ask: Ask) => Promise<T>, deadlineMs = SQL_MS): Promise<T> =>
     withConnection(target, deadlineMs, work);
   // Clones and rewinds bring the other member's configuration, so none is known to be ours until it is written.

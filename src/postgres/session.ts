@@ -4,7 +4,7 @@
  */
 import { Socket } from 'node:net';
 import { Client, DatabaseError, type QueryResult } from 'pg';
-import { describe, type Log, MatriarchError, withDeadline } from '../base/index.ts';
+import { describe, formatAddress, type Log, MatriarchError, withDeadline } from '../base/index.ts';
 import type { Credential } from './types.ts';
 
 export interface Target {
@@ -42,7 +42,7 @@ export async function withConnection<T>(
   }
 }
 
-/** The kept connection. Calls run one after another, in order. */
+/** The kept connection. Calls run one after another, in order; when one gets no answer, those behind it on the connection fail too. */
 export class Session {
   readonly #target: Target;
   readonly #log: Log;
@@ -55,34 +55,38 @@ export class Session {
 
   /** Throws `postgres-unreachable` (no answer: the connection is dropped) or `postgres-sql-failed`. */
   async ask(sql: string, values: readonly unknown[], deadlineMs: number): Promise<Rows> {
+    const line = this.#openLine();
     try {
       return await withDeadline(
-        this.#ask(sql, values),
+        line.open().then(() => line.ask(sql, values)),
         deadlineMs,
         `PostgreSQL at ${describeTarget(this.#target)}`,
       );
     } catch (cause) {
       const error = translate(this.#target, cause);
-      if (error.code !== 'postgres-sql-failed') this.drop(describe(cause));
+      if (error.code !== 'postgres-sql-failed') this.#dropLine(line, describe(cause));
       throw error;
     }
   }
 
   drop(because: string): void {
-    if (this.#line === undefined) return;
-    this.#log.debug('postgres-connection-dropped', { because });
-    this.#line.destroy();
-    this.#line = undefined;
+    if (this.#line !== undefined) this.#dropLine(this.#line, because);
   }
 
-  async #ask(sql: string, values: readonly unknown[]): Promise<Rows> {
+  #openLine(): Line {
     if (this.#line?.isOpen !== true) {
       this.drop('closed by the server');
       this.#line = new Line(this.#target);
     }
-    const line = this.#line;
-    await line.open();
-    return line.ask(sql, values);
+    return this.#line;
+  }
+
+  /** Only the one that failed: a newer connection, which others wait on already, stays. */
+  #dropLine(line: Line, because: string): void {
+    if (this.#line !== line) return;
+    this.#log.debug('postgres-connection-dropped', { because });
+    line.destroy();
+    this.#line = undefined;
   }
 }
 
@@ -141,5 +145,5 @@ function translate(target: Target, cause: unknown): MatriarchError {
 }
 
 function describeTarget({ host, port }: Target): string {
-  return host.startsWith('/') ? `${host}/.s.PGSQL.${port}` : `${host}:${port}`;
+  return host.startsWith('/') ? `${host}/.s.PGSQL.${port}` : formatAddress({ host, port });
 }

@@ -1,10 +1,19 @@
 /** Two and three servers: cloned, streaming, promoted, diverged, rewound, and cloned afresh where a rewind fails. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { access, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test from 'node:test';
+import { promisify } from 'node:util';
 import { needsRewind, positionOf } from '../../src/postgres/index.ts';
 import { aMember, aPrimary, aStandby, sql, startAs, until } from '../support/postgres.ts';
+
+const run = promisify(execFile);
+
+const readLock = (dataDir: string): { readonly pid: number } => ({
+  pid: Number.parseInt(readFileSync(join(dataDir, 'postmaster.pid'), 'utf8'), 10),
+});
 
 const count = async (member: Parameters<typeof sql>[0]): Promise<unknown> =>
   (await sql(member, 'SELECT count(*)::int AS n FROM kept'))[0]?.['n'];
@@ -61,6 +70,44 @@ test('a clone streams, is promoted on demand, and the diverged former primary is
   });
   await until('its own rows are gone', async () => (await count(old)) === 2);
   assert.equal((await next.control.status()).checkpointTimeline, 2);
+});
+
+test('neither a status that times out nor a lost connection makes a promotion fail', async (t) => {
+  const old = await aPrimary(t, 'old');
+  const next = await aStandby(t, 'next', old);
+  await old.control.stop({ mode: 'fast', deadlineMs: 20_000 });
+  const { postmaster } = await next.control.inspect();
+  assert.ok(postmaster.kind === 'accepting');
+  const { stdout } = await run('pgrep', ['-P', String(postmaster.pid), '-f', 'startup']);
+  const startup = Number(stdout);
+  // Stopped, so that the promotion stays under way while all that may come between comes.
+  process.kill(startup, 'SIGSTOP');
+  const promotion = next.control.promote({ stillAllowed: () => true });
+  try {
+    for (let round = 0; round < 5; round += 1) {
+      await assert.rejects(next.control.status({ deadlineMs: 0 }), { code: 'postgres-unreachable' });
+      assert.equal((await next.control.status()).inRecovery, true);
+      await sql(
+        next,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'matriarch agent'",
+      );
+    }
+  } finally {
+    process.kill(startup, 'SIGCONT');
+  }
+  assert.equal((await promotion).outcome, 'promoted', JSON.stringify(await promotion));
+});
+
+test('a promotion of a server that ends meanwhile has failed at once', async (t) => {
+  const old = await aPrimary(t, 'old');
+  const next = await aStandby(t, 'next', old);
+  const stillAllowed = (): boolean => {
+    const { pid } = readLock(next.settings.data_dir);
+    process.kill(pid, 'SIGKILL');
+    return true;
+  };
+  const promoted = await next.control.promote({ stillAllowed });
+  assert.equal(promoted.outcome, 'failed', JSON.stringify(promoted));
 });
 
 test('a primary that shut down in order follows its successor without a rewind', async (t) => {
