@@ -115,6 +115,7 @@ export class ClientConnection implements Holdable {
   // ── bytes and events in ──────────────────────────────────────────────────────────────────────────────────
 
   #received(chunk: Buffer): void {
+    if (this.#isClosed) return;
     try {
       const session = this.#session;
       if (session !== undefined) session.receive(chunk, this.#shared.clock.now());

@@ -115,24 +115,32 @@ export class ClientLogin implements FrameSink {
   }
 
   delivery(): Delivery {
-    return 'whole';
+    return this.#step.kind === 'authenticated' ? 'pass' : 'whole';
   }
 
   whole(tag: number, message: Buffer): void {
-    if (this.#step.kind === 'authenticated' || this.#verifier === undefined) {
-      this.#rest.push(Buffer.from(message));
-      return;
-    }
     if (this.#step.kind === 'refused') return;
     if (tag !== FRONTEND.Password) {
       this.#step = this.#refuse(REPLY.protocolViolation('expected SASL response'));
     } else this.#step = this.#exchange === undefined ? this.#first(message) : this.#final(message);
   }
 
-  pass(): void {}
+  /** What the client sent behind its proof is the session's, cut or whole. */
+  pass(bytes: Buffer): void {
+    this.#rest.push(Buffer.from(bytes));
+  }
 
   #framed(chunk: Buffer): LoginStep {
+    if (this.#step.kind === 'refused') return this.#step;
+    // A client speaks next when it is asked to prove who it is: nothing of a stranger is kept until then.
+    if (this.#verifier === undefined) return this.#spokeTooEarly();
     this.#frames.push(chunk, this);
+    if (this.#step.kind === 'authenticated') this.#rest.push(this.#frames.unfinished);
+    return this.#step;
+  }
+
+  #spokeTooEarly(): LoginStep {
+    this.#step = this.#refuse(REPLY.protocolViolation('expected nothing before the authentication request'));
     return this.#step;
   }
 
@@ -146,7 +154,7 @@ export class ClientLogin implements FrameSink {
     if (!['false', 'off', 'no', '0'].includes(replication)) {
       return this.#refuse(REPLY.unsupported('replication connections do not go through the router'));
     }
-    if (rest.length > 0) this.#frames.push(rest, this);
+    if (rest.length > 0) return this.#spokeTooEarly();
     return { kind: 'lookup', user };
   }
 

@@ -32,7 +32,7 @@ const NOTHING = Buffer.alloc(0);
 
 /** Cuts one connection's incoming bytes into messages; see the top of the file. */
 export class FrameReader {
-  #limits: FrameLimits;
+  readonly #limits: FrameLimits;
   #broken: unknown = undefined;
   #isBroken = false;
   #isPushing = false;
@@ -50,9 +50,9 @@ export class FrameReader {
     this.#limits = limits;
   }
 
-  /** Applies from the next header on; allowed from within the sink. */
-  setLimits(limits: FrameLimits): void {
-    this.#limits = limits;
+  /** A copy of what is held: the beginning of a message whose rest another reader is to get. */
+  get unfinished(): Buffer {
+    return Buffer.from(this.#held.subarray(0, this.#heldBytes));
   }
 
   /** Whether the bytes so far end exactly at the end of a message; false for ever once the stream is broken. */

@@ -15,6 +15,7 @@ import {
   GSSENCRequest,
   ParameterStatus,
   PasswordMessage,
+  Query,
   readErrorFields,
   ReadyForQuery,
   type ScramCredential,
@@ -96,7 +97,7 @@ describe('a client that logs in', () => {
     });
   });
 
-  test('is declined encryption, and what it sent ahead is not lost', () => {
+  test('is declined encryption, also where it asks for both and begins at once', () => {
     const { login, heard } = aLogin();
     const step = login.receive(Buffer.concat([SSLRequest(), GSSENCRequest(), StartupMessage(APP)]));
     assert.deepEqual(
@@ -115,6 +116,37 @@ describe('a client that logs in', () => {
     const { login, heard } = aLogin();
     login.receive(StartupMessage([...APP, ['_pq_.what', '1']], 2));
     assert.equal(heard()[0], BACKEND.NegotiateProtocolVersion);
+  });
+
+  test('is refused if it goes on talking before it is asked who it is, with nothing kept of it', () => {
+    const together = aLogin();
+    const step = together.login.receive(Buffer.concat([StartupMessage(APP), Query('SELECT 1')]));
+    assert.deepEqual([step.kind, errorIn(together.heard())], ['refused', '08P01']);
+    const later = aLogin();
+    later.login.receive(StartupMessage(APP));
+    assert.equal(later.login.receive(Buffer.from([0x51])).kind, 'refused');
+    assert.equal(errorIn(later.heard()), '08P01');
+  });
+
+  test('finds every byte that it sent behind its proof in its session, however it was cut', () => {
+    const ahead = Buffer.concat([Query('SELECT 1'), Query('x'.repeat(100_000))]);
+    for (const cut of [0, 1, 4, 5, 9, 15, 20, 50_000]) {
+      const { login, heard } = aLogin();
+      const toRouter: Buffer[] = [];
+      const client = new ServerLogin({
+        credential: { password: 'secret' },
+        nonce: 'client-nonce',
+        reply: (bytes) => toRouter.push(bytes),
+      });
+      login.receive(StartupMessage(APP));
+      login.lookedUp(VERIFIER);
+      client.receive(heard());
+      login.receive(Buffer.concat(toRouter.splice(0)));
+      client.receive(heard());
+      const step = login.receive(Buffer.concat([...toRouter, ahead.subarray(0, cut)]));
+      assert.equal(step.kind, 'authenticated');
+      if (step.kind === 'authenticated') assert.deepEqual(Buffer.concat(step.rest), ahead.subarray(0, cut));
+    }
   });
 
   const refused: [string, Buffer, string][] = [
