@@ -284,8 +284,17 @@ export class Intake implements FrameSink {
   #intend(classification: Classification, statement: Statement | undefined): void {
     const { unit } = this.#session;
     unit.intend(statement?.intent ?? intentOf(classification));
-    if (classification.settings.length > 0) unit.settings.push(...classification.settings);
+    const { kind, settings, controlsTransaction } = classification;
+    if (controlsTransaction || kind === 'begin' || kind === 'end') unit.controlsTransaction = true;
+    if (settings.length > 0) unit.settings.push(...settings);
+    if (unit.settings.length > 0) this.#intendSettings();
     if (classification.because === 'savepoint') unit.hasSavepoint = true;
+  }
+
+  /** What cannot be recorded keeps the session where it was made: that had better be the primary. */
+  #intendSettings(): void {
+    const { unit } = this.#session;
+    if (unit.controlsTransaction || !this.#session.canRecord(unit.settings)) unit.need = 'primary';
   }
 
   #sendOne(link: Link, message: Buffer, statement: Statement | undefined): void {

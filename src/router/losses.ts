@@ -37,7 +37,7 @@ export class Losses {
     const { unit, transaction } = this.#session;
     if (link === transaction) return this.#placement.transactionNeed === 'primary';
     if (unit.kind !== 'none' && unit.link === link) return unit.need === 'primary';
-    return this.#placement.isPinned && link.proof !== undefined;
+    return link === this.#placement.pinnedTo && link.proof !== undefined;
   }
 
   lose(link: Link, because: LossReason): void {
@@ -47,11 +47,7 @@ export class Losses {
     const isTransaction = link === session.transaction;
     const status: TransactionStatus = isTransaction ? session.status : 'I';
     const isAtWork = unit.kind !== 'none' && unit.phase === 'sent' && unit.link === link;
-    if (this.#placement.isPinned && link.proof !== undefined) {
-      this.#placement.isPinned = false;
-      this.#pinLost = because;
-    }
-    this.#placement.drop(link);
+    this.drop(link, because);
     this.#options.effects.note('server-connection-lost', { member: link.member, because, isAtWork, status });
     if (isAtWork && link.isCutInMessage) {
       session.end();
@@ -67,9 +63,15 @@ export class Losses {
   /** The server of the open transaction is let go because the router fails it: so nothing of it is committed. */
   giveUp(link: Link): void {
     const session = this.#session;
-    this.#placement.drop(link);
+    this.drop(link, 'given-up');
     session.limbo = new Limbo('given-up', true);
     session.status = 'E';
+  }
+
+  /** Takes the link out of use; if the session's state was there, the client is told with its next statement. */
+  drop(link: Link, because: LossReason): void {
+    if (link === this.#placement.pinnedTo) this.#pinLost = because;
+    this.#placement.drop(link);
   }
 
   /** The unit that was sent will not be answered: says so, or runs it again. */

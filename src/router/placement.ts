@@ -12,22 +12,27 @@ import { SettingsLog } from './settings.ts';
 import type { Unit } from './unit.ts';
 import type { Term, World } from './world.ts';
 
-/** `wait`: a step is under way and will call back. `lost`: the transaction's server is the leader no more. */
+/**
+ * `wait`: a step is under way and will call back. `lost`: the server of the transaction, or of the session's state, is
+ * the leader no more. `bound-to-standby`: the unit needs the primary, but what the session relies on is on a standby.
+ */
 export type Place =
   | { readonly kind: 'link'; readonly link: Link }
   | { readonly kind: 'wait' }
   | { readonly kind: 'hold'; readonly because: HoldReason }
-  | { readonly kind: 'lost'; readonly link: Link };
+  | { readonly kind: 'lost'; readonly link: Link }
+  | { readonly kind: 'bound-to-standby' };
 
 const WAIT: Place = { kind: 'wait' };
+const BOUND_TO_STANDBY: Place = { kind: 'bound-to-standby' };
 const PROBE = Query(PROBE_SQL);
 const SETTINGS_LIMITS = { entriesMax: 64, bytesMax: 16 * 1024 };
 
 export class Placement {
   readonly settings = new SettingsLog(SETTINGS_LIMITS);
   readonly links = new Map<string, Link>();
-  /** The session has state that only its connection to the primary has. */
-  isPinned = false;
+  /** The connection that has state of the session which no other has: the session stays with it. */
+  pinnedTo: Link | undefined = undefined;
   /** The link of the open transaction, and what it was begun for. */
   transaction: Link | undefined = undefined;
   transactionNeed: Need = 'anywhere';
@@ -48,22 +53,31 @@ export class Placement {
 
   find(unit: Unit, now: number): Place {
     if (this.transaction !== undefined) return this.#inTransaction(this.transaction, now);
-    const need = this.isPinned ? 'primary' : unit.need;
-    if (need === 'primary') {
+    const pinned = this.pinnedTo;
+    if (this.needsPrimary(unit)) {
       const primary = this.#world.primary(now);
       if (primary.kind === 'none') return { kind: 'hold', because: primary.because };
+      if (pinned !== undefined && pinned.member !== primary.member) {
+        return pinned.proof === undefined ? BOUND_TO_STANDBY : { kind: 'lost', link: pinned };
+      }
       unit.member = primary.member;
       return this.#step(primary.member, primary.term);
     }
-    unit.member ??= this.#choose(unit);
+    unit.member ??= pinned?.member ?? this.#choose(unit);
     if (unit.member !== undefined) return this.#step(unit.member, undefined);
     return { kind: 'hold', because: unit.kind === 'start' ? 'no-server-reachable' : 'no-server-for-reads' };
+  }
+
+  /** Only the primary will do: for what it does, or because the session's state is there. */
+  needsPrimary(unit: Unit): boolean {
+    return unit.need === 'primary' || this.pinnedTo?.proof !== undefined;
   }
 
   /** Takes the link out of use; the caller has said or says what becomes of its work. */
   drop(link: Link): void {
     if (this.links.get(link.member) === link) this.links.delete(link.member);
     if (this.transaction === link) this.transaction = undefined;
+    if (this.pinnedTo === link) this.pinnedTo = undefined;
     if (this.#probing?.link === link) this.#probing = undefined;
     if (this.#replaying?.link === link) this.#replaying = undefined;
     link.abandon();

@@ -74,6 +74,13 @@ export const REPLY = {
     detail: `${LOSS_REASONS[because]} Temporary tables, session locks, LISTENs and the like are gone.`,
     hint: 'Set them up again; this connection can be used on.',
   }),
+  boundToStandby: (): ErrorFields => ({
+    severity: ERROR,
+    code: SQLSTATE.readOnlySqlTransaction,
+    message: 'this session is bound to a standby, which cannot run the statement',
+    detail: 'It made state in a READ ONLY transaction that only this standby has.',
+    hint: 'DISCARD ALL frees it, or connect again; make such state outside of READ ONLY transactions.',
+  }),
   inFailedTransaction: (): ErrorFields => ({
     severity: ERROR,
     code: SQLSTATE.inFailedSqlTransaction,

@@ -9,6 +9,7 @@
  * Units run one after another: what comes while one runs waits in the inbox, since its place depends on how the
  * transaction stands afterwards. This file is what happens to a unit; intake.ts is how messages become one.
  */
+import type { SettingStatement } from '../sql/index.ts';
 import {
   BackendKeyData,
   type ErrorFields,
@@ -104,7 +105,7 @@ export class Session {
     const { unit } = this;
     if (this.#isEnded || !this.isPlacing || unit.member !== link.member) return;
     if (failure.kind === 'refused') this.#noteRefusal(link.member, failure.fields);
-    const isForPrimary = unit.kind !== 'start' && (unit.need === 'primary' || this.#placement.isPinned);
+    const isForPrimary = unit.kind !== 'start' && this.#placement.needsPrimary(unit);
     if (!isForPrimary) {
       unit.excluded.add(link.member);
       unit.member = undefined;
@@ -200,7 +201,7 @@ export class Session {
     if (trouble === undefined) this.place();
     else if (trouble === 'settings-refused') {
       const fields = link.ownError;
-      this.#placement.drop(link);
+      this.#losses.drop(link, 'given-up');
       if (fields !== undefined) this.fail(REPLY.refusedByServer(fields));
     } else this.hold(trouble);
   }
@@ -210,6 +211,11 @@ export class Session {
   /** The server connection of the open transaction. */
   get transaction(): Link | undefined {
     return this.#placement.transaction;
+  }
+
+  /** These settings could be carried to other servers. */
+  canRecord(settings: readonly SettingStatement[]): boolean {
+    return this.#placement.settings.hasRoom(settings);
   }
 
   /** Looks for the unit's server connection, and sends the unit if there is one. */
@@ -234,6 +240,9 @@ export class Session {
         return;
       case 'lost':
         this.#losses.lose(place.link, 'leader-changed');
+        return;
+      case 'bound-to-standby':
+        this.fail(REPLY.boundToStandby());
     }
   }
 
@@ -283,15 +292,15 @@ export class Session {
   /** A server has answered the unit. */
   finish(link: Link): void {
     const { unit } = this;
-    const wasInTransaction = this.transaction !== undefined;
+    const before = this.status;
     this.status = link.status;
     if (link.status === 'I') this.#placement.transaction = undefined;
-    else if (!wasInTransaction) {
+    else if (this.transaction === undefined) {
       this.#placement.transaction = link;
       this.#placement.transactionNeed = unit.need;
     }
-    if (unit.mayPin && unit.executes) this.#placement.isPinned = true;
-    this.#keeper.finished(unit, link, wasInTransaction);
+    if (unit.mayPin && unit.executes) this.#placement.pinnedTo = link;
+    this.#keeper.finished(unit, link, before);
     unit.end();
     this.#ear.tellLater();
     this.#intake.resume();

@@ -3,6 +3,7 @@
  * transaction, or in one that was committed. Where that cannot be told, the session is pinned instead. Pure.
  */
 import type { SettingStatement } from '../sql/index.ts';
+import type { TransactionStatus } from '../wire/index.ts';
 import type { Link } from './link.ts';
 import type { Placement } from './placement.ts';
 import type { PreparedStatements } from './prepared.ts';
@@ -20,38 +21,42 @@ export class SettingsKeeper {
     this.#prepared = prepared;
   }
 
-  /** A unit was answered; `link.status` is the state of the transaction after it. */
-  finished(unit: Unit, link: Link, wasInTransaction: boolean): void {
-    const settings = unit.isFailed ? [] : unit.settings;
-    if (!wasInTransaction) {
+  /** A unit was answered; `before` is the state of the transaction before it, `link.status` that after it. */
+  finished(unit: Unit, link: Link, before: TransactionStatus): void {
+    if (before === 'I') {
       this.#pending = [];
       this.#hasSavepoint = false;
-      if (link.status === 'I') {
-        if (settings.length > 0) this.#record(settings, link);
-        return;
-      }
     }
     if (unit.hasSavepoint) this.#hasSavepoint = true;
-    if (settings.length > 0) this.#pending.push(...settings);
-    if (link.status === 'I') this.#ended(unit, link);
+    if (unit.settings.length > 0 && unit.executes) this.#made(unit, link, before);
+    if (before !== 'I' && link.status === 'I') this.#ended(unit, link, before);
   }
 
-  #ended(unit: Unit, link: Link): void {
+  #made(unit: Unit, link: Link, before: TransactionStatus): void {
+    // Before or behind the COMMIT or ROLLBACK in the same unit? It may hold even if the unit failed.
+    if (unit.controlsTransaction) this.#placement.pinnedTo = link;
+    else if (unit.isFailed || before === 'E') return;
+    else if (before === 'I' && link.status === 'I') this.#record(unit.settings, link);
+    else this.#pending.push(...unit.settings);
+  }
+
+  #ended(unit: Unit, link: Link, before: TransactionStatus): void {
     const settings = this.#pending;
     this.#pending = [];
-    if (unit.isFailed || unit.ends !== 'commit' || settings.length === 0) return;
+    // COMMIT of a failed transaction is a ROLLBACK.
+    if (unit.isFailed || before === 'E' || unit.ends !== 'commit' || settings.length === 0) return;
     // A ROLLBACK TO SAVEPOINT may have taken some back: then the session is not carried to other servers.
-    if (this.#hasSavepoint) this.#placement.isPinned = true;
+    if (this.#hasSavepoint) this.#placement.pinnedTo = link;
     else this.#record(settings, link);
   }
 
   #record(settings: readonly SettingStatement[], link: Link): void {
     for (const statement of settings) {
-      if (!this.#placement.settings.record(statement)) this.#placement.isPinned = true;
+      if (!this.#placement.settings.record(statement)) this.#placement.pinnedTo = link;
       if (statement.clears !== 'everything') continue;
       this.#prepared.forgetAll();
       for (const other of this.#placement.links.values()) other.prepared.clear();
-      this.#placement.isPinned = false;
+      this.#placement.pinnedTo = undefined;
     }
     link.settingsVersion = this.#placement.settings.version;
   }

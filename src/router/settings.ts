@@ -33,6 +33,14 @@ export class SettingsLog {
     return this.#version;
   }
 
+  /** These can be recorded for certain, whatever they replace. */
+  hasRoom(statements: readonly SettingStatement[]): boolean {
+    const { entriesMax, bytesMax } = this.#limits;
+    const entries = this.#entries.length + statements.length;
+    const bytes = [...this.#entries, ...statements].reduce((sum, { text }) => sum + text.length, 0);
+    return entries <= entriesMax && bytes <= bytesMax;
+  }
+
   /** Records a statement that succeeded. False: there is no room, and it was not recorded. */
   record(statement: SettingStatement): boolean {
     const names = statement.changes.map((change) => change.name);

@@ -22,6 +22,8 @@ export class Unit {
   mayEnd: Intent['ends'] = undefined;
   executes = false;
   hasSavepoint = false;
+  /** A BEGIN, COMMIT or ROLLBACK is in it, alone or among others. */
+  controlsTransaction = false;
   settings: SettingStatement[] = [];
 
   /** Its messages, with the statement that each makes or uses. Kept until the end, so that a read can be run again. */
@@ -70,6 +72,7 @@ export class Unit {
     this.mayPin = false;
     this.mayEnd = undefined;
     this.hasSavepoint = false;
+    this.controlsTransaction = false;
     this.isStreamed = false;
     this.member = undefined;
     this.link = undefined;
