@@ -1,18 +1,20 @@
 /** Carries out one decision. Short things are done here and now; long ones become the job. */
-import { failure, MatriarchError, unreachable } from '../base/index.ts';
-import type { Decision } from '../ha/index.ts';
+import { failure, MatriarchError, rethrowBug, unreachable } from '../base/index.ts';
+import type { Action, Decision, JobKind } from '../ha/index.ts';
 import type { AgentContext } from './context.ts';
 import { handOver } from './hand-over.ts';
+import type { JobContext } from './jobs.ts';
 import { clearRequest } from './requests.ts';
 import * as work from './server-work.ts';
 
 /** `again`: something changed, so decide again now. `rest`: wait for the next event or the timer. */
 export type Outcome = 'again' | 'rest';
 
+type JobAction = Extract<Action, { readonly do: JobKind }>;
+
 /** Rejects with `system-id-mismatch` for `refuse`; any other failure is logged and tried again in a later cycle. */
 export async function act(ctx: AgentContext, decision: Decision): Promise<Outcome> {
   const { action } = decision;
-  const { jobs } = ctx;
   switch (action.do) {
     case 'wait':
     case 'lead':
@@ -23,35 +25,8 @@ export async function act(ctx: AgentContext, decision: Decision): Promise<Outcom
         'system-id-mismatch',
         `${ctx.postgresql.data_dir} has system identifier ${ctx.state.inspection?.control?.systemId}, the cluster ${ctx.config.scope} has ${ctx.state.view.systemId}`,
       );
-    case 'bootstrap':
-      jobs.start('bootstrap', (job) => work.bootstrap(ctx, job));
-      return 'rest';
-    case 'discard-data':
-      jobs.start('discard-data', () => work.discardData(ctx));
-      return 'rest';
-    case 'clone':
-      jobs.start('clone', (job) => work.clone(ctx, job, action.from));
-      return 'rest';
-    case 'rejoin':
-      jobs.start('rejoin', (job) => work.rejoin(ctx, job, action.from));
-      return 'rest';
-    case 'start-standby':
-      jobs.start('start-standby', (job) => work.startAsStandby(ctx, job, action.upstream));
-      return 'rest';
-    case 'start-primary':
-      jobs.start('start-primary', (job) => work.startAsPrimary(ctx, job));
-      return 'rest';
-    case 'promote':
-      jobs.start('promote', (job) => work.promote(ctx, job));
-      return 'rest';
-    case 'demote':
-      jobs.start('demote', () => work.demote(ctx, action.mode));
-      return 'rest';
-    case 'hand-over':
-      jobs.start('hand-over', (job) => handOver(ctx, job, action.candidate));
-      return 'rest';
     case 'cancel-job':
-      jobs.abandon(decision.because);
+      ctx.jobs.abandon(decision.because);
       return 'again';
     case 'acquire-leader':
       return (await ctx.keeper.acquire()) ? 'again' : 'rest';
@@ -64,6 +39,42 @@ export async function act(ctx: AgentContext, decision: Decision): Promise<Outcom
       });
     case 'clear-request':
       return await tried(ctx, 'clear-request', () => clearRequest(ctx));
+    case 'bootstrap':
+    case 'discard-data':
+    case 'clone':
+    case 'rejoin':
+    case 'start-standby':
+    case 'start-primary':
+    case 'promote':
+    case 'demote':
+    case 'hand-over':
+      ctx.jobs.start(action.do, (job) => workOf(ctx, job, action));
+      return 'rest';
+    default:
+      return unreachable(action);
+  }
+}
+
+async function workOf(ctx: AgentContext, job: JobContext, action: JobAction): Promise<void> {
+  switch (action.do) {
+    case 'bootstrap':
+      return await work.bootstrap(ctx, job);
+    case 'discard-data':
+      return await ctx.pg.removeDataDir();
+    case 'clone':
+      return await work.clone(ctx, job, action.from);
+    case 'rejoin':
+      return await work.rejoin(ctx, job, action.from);
+    case 'start-standby':
+      return await work.startAsStandby(ctx, job, action.upstream);
+    case 'start-primary':
+      return await work.startAsPrimary(ctx, job);
+    case 'promote':
+      return await work.promote(ctx, job);
+    case 'demote':
+      return await work.demote(ctx, action.mode);
+    case 'hand-over':
+      return await handOver(ctx, job, action.candidate);
     default:
       return unreachable(action);
   }
@@ -73,6 +84,7 @@ async function tried(ctx: AgentContext, what: string, attempt: () => Promise<voi
   try {
     await attempt();
   } catch (cause) {
+    rethrowBug(cause);
     ctx.log.warn('action-failed', { action: what, ...failure(cause) });
   }
   return 'rest';

@@ -1,8 +1,9 @@
 /**
- * What the parts of one agent share: its doors to the world, and the state that the loop keeps between cycles. The
- * state is written by the loop and its jobs only; REST, duties and metrics read it, so they answer while PostgreSQL hangs.
+ * What the parts of one agent share: its doors to the world, and the state that is kept between cycles. Who writes what:
+ * the watch its view and contacts; look and refreshStatus (one question at a time, whoever asks: loop, REST, duties)
+ * what PostgreSQL is seen to be; the loop and its jobs all the rest. REST and metrics answer while PostgreSQL hangs.
  */
-import type { Clock, Log } from '../base/index.ts';
+import type { Address, Clock, Log } from '../base/index.ts';
 import type { Config, PostgresqlConfig, RestapiConfig } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { type Decision, freshMemory, type Memory } from '../ha/index.ts';
@@ -20,16 +21,18 @@ export interface AgentContext {
   readonly restapi: RestapiConfig;
   /** The configured tags and `datacenter`. */
   readonly tags: Readonly<Record<string, TagValue>>;
+  /** Where others reach our PostgreSQL and our REST API. */
+  readonly published: { readonly postgres: Address; readonly rest: Address };
   readonly pg: PostgresControl;
   readonly dcs: Dcs;
   readonly layout: KeyLayout;
   readonly clock: Clock;
   readonly log: Log;
   readonly keeper: LeaseKeeper;
-  readonly fence: FenceClient;
+  readonly fence: Pick<FenceClient, 'deadline' | 'ensure' | 'arm' | 'disarm' | 'leave'>;
   readonly jobs: Jobs;
   readonly wake: Wake;
-  readonly peers: PeerClient;
+  readonly peers: Pick<PeerClient, 'ask' | 'askOne' | 'close'>;
   readonly random: () => number;
   readonly version: string;
   readonly state: AgentState;
@@ -43,10 +46,14 @@ export interface AgentState {
   /** Who led last, present leader included: its city is preferred for the next one. */
   lastLeader: string | undefined;
   inspection: Inspection | undefined;
+  /** The last look at the data directory failed; told once. */
+  isBlind: boolean;
   hasStandbySignal: boolean;
   /** The last answer of the running server; undefined when it has not answered since its start. */
   status: ServerStatus | undefined;
   statusAt: number;
+  /** The question that the server has not answered yet, and the postmaster it was put to. */
+  asking: { readonly pid: number | undefined; readonly answer: Promise<void> } | undefined;
   /** The running server did not answer the last question. */
   isSilent: boolean;
   /** What the leader's history last made us doubt; told once. */
@@ -81,9 +88,11 @@ export function freshState(now: number): AgentState {
     contactWallAt: undefined,
     lastLeader: undefined,
     inspection: undefined,
+    isBlind: false,
     hasStandbySignal: false,
     status: undefined,
     statusAt: Number.NEGATIVE_INFINITY,
+    asking: undefined,
     isSilent: false,
     lastDoubt: undefined,
     receivedTimeline: 0,
@@ -107,6 +116,9 @@ export function upstreamOf(ctx: AgentContext, name: string): Upstream | undefine
   const member = ctx.state.view.members.get(name);
   return member === undefined ? undefined : { host: member.host, port: member.port };
 }
+
+/** How far behind the last known position a member may be and still lead, where the cluster-wide key does not say. */
+export const MAXIMUM_LAG_BYTES = 1024 * 1024;
 
 /** A value of the cluster-wide configuration key that must be a whole number >= 0. */
 export function clusterNumber(view: ClusterView, key: string, fallback: number): number {

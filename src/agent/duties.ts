@@ -5,16 +5,17 @@
  * Order matters at first: the member key (routers wait for it), slots (standbys wait for them), then the rest.
  */
 import { randomBytes } from 'node:crypto';
-import { failure, isRecord, parseJson } from '../base/index.ts';
-import type { Write } from '../dcs/index.ts';
-import { slotNameOf } from '../postgres/index.ts';
-import type { HistoryEntry } from '../topology/index.ts';
-import type { AgentContext } from './context.ts';
+import { background, backoffMs, failure, isRecord, parseJson, rethrowBug } from '../base/index.ts';
+import type { Config } from '../config/index.ts';
+import { type HistoryEntry, slotNameOf } from '../topology/index.ts';
+import { type AgentContext, MAXIMUM_LAG_BYTES } from './context.ts';
 import { moveEtcdLeader } from './etcd-leader.ts';
+import { putAsLeader } from './leader-write.ts';
 import type { MemberKey } from './member-key.ts';
 import { localServer, refreshStatus } from './observe.ts';
 
 const CALL_MS = 1000;
+const CHECKPOINT_MS = 10 * 60_000;
 /** As Patroni's `member_slots_ttl`: a member that is away for longer must be cloned or catch up from elsewhere. */
 const SLOT_RETENTION_MS = 30 * 60_000;
 const ROUTER_ROLE = 'matriarch_router';
@@ -28,7 +29,11 @@ export class Duties {
   /** What is done once a term: identified by our PostgreSQL's timeline and the key's create revision. */
   #termDone: string | undefined;
   #isCheckpointing = false;
+  #checkpointFailures = 0;
+  #checkpointRetryAt = Number.NEGATIVE_INFINITY;
+  /** When each slot's member was last there; kept as long as the slot is. */
   readonly #lastSeen = new Map<string, number>();
+  #sharedSlots = '';
   #etcdLookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(ctx: AgentContext, member: MemberKey) {
@@ -39,9 +44,11 @@ export class Duties {
   /** Asks for a run; while one runs, for exactly one more after it. */
   due(): void {
     this.#isAgainDue = true;
-    this.#running ??= this.#runs().finally(() => {
+    if (this.#running !== undefined) return;
+    this.#running = this.#runs().finally(() => {
       this.#running = undefined;
     });
+    background(this.#ctx.log, 'housekeeping', this.#running);
   }
 
   /** Resolves when nothing runs any more. */
@@ -62,35 +69,30 @@ export class Duties {
   }
 
   async #lead(): Promise<void> {
-    const { state } = this.#ctx;
-    await this.#attempt('slots', () => this.#slots());
-    if (state.view.systemId === undefined || state.view.systemId === '')
-      await this.#attempt('initialize', () => this.#initialize());
-    await this.#attempt('status', () => this.#status());
-    await this.#attempt('config', () => this.#config());
-    await this.#attempt('history', () => this.#history());
-    await this.#attempt('checkpoint', () => this.#checkpoint());
-    await this.#attempt('router credential', () => this.#routerCredential());
-    await this.#attempt('etcd leader', () => this.#etcdLeader());
+    const duties: readonly (readonly [string, () => Promise<void>])[] = [
+      ['slots', () => this.#slots()],
+      ['initialize', () => this.#initialize()],
+      ['status', () => this.#status()],
+      ['config', () => this.#config()],
+      ['history', () => this.#history()],
+      ['checkpoint', () => this.#checkpoint()],
+      ['router credential', () => this.#routerCredential()],
+      ['etcd leader', () => this.#etcdLeader()],
+    ];
+    for (const [what, work] of duties) {
+      if (this.#ctx.state.isStopping) return;
+      await this.#attempt(what, work);
+    }
   }
 
   async #attempt(what: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (cause) {
+      rethrowBug(cause);
       // Tried again in the next run; a run never ends because one duty failed.
       this.#ctx.log.warn('duty-failed', { what, ...failure(cause) });
     }
-  }
-
-  /** Never write as a leader without being it: the store checks in the same instant. */
-  async #putAsLeader(writes: readonly Write[]): Promise<boolean> {
-    const { dcs, layout, config } = this.#ctx;
-    const result = await dcs.transact(
-      { when: [{ key: layout.leader, is: 'value', value: config.name }], then: writes },
-      { timeoutMs: CALL_MS },
-    );
-    return result.outcome === 'applied';
   }
 
   /** Slots for every member that may stream from us; for those that are away, a while longer. */
@@ -103,10 +105,23 @@ export class Duties {
     const ensure = others.map((name) => slotNameOf(name));
     const existing = new Set(state.status?.slots.map((slot) => slot.name));
     const stale = drop.filter((slot) => existing.has(slot));
+    for (const slot of drop) if (!existing.has(slot)) this.#lastSeen.delete(slot);
+    this.#tellShared(others);
     if (ensure.every((slot) => existing.has(slot)) && stale.length === 0) return;
     const changed = await pg.ensureSlots({ ensure, drop: stale });
     if (changed.created.length + changed.dropped.length > 0) log.info('slots-changed', changed);
-    await refreshStatus(this.#ctx, CALL_MS);
+    await refreshStatus(this.#ctx);
+  }
+
+  /** Two members whose names make one slot name: only one of them can stream. Told when it begins. */
+  #tellShared(names: readonly string[]): void {
+    const shared = names.filter((name) =>
+      names.some((one) => one !== name && slotNameOf(one) === slotNameOf(name)),
+    );
+    const text = shared.join(', ');
+    if (text !== '' && text !== this.#sharedSlots)
+      this.#ctx.log.warn('slot-name-shared', { members: shared });
+    this.#sharedSlots = text;
   }
 
   /** A slot that we kept as a leader would hold WAL on this standby for ever. */
@@ -119,16 +134,16 @@ export class Duties {
     if (drop.length === 0) return;
     const changed = await pg.ensureSlots({ ensure: [], drop });
     log.info('slots-changed', changed);
-    await refreshStatus(this.#ctx, CALL_MS);
+    await refreshStatus(this.#ctx);
   }
 
   /** The new cluster's roles, then its identity: whoever sees the identity may count on the roles. */
   async #initialize(): Promise<void> {
     const { pg, config, state, layout, log } = this.#ctx;
     const systemId = state.inspection?.control?.systemId;
-    if (systemId === undefined) return;
+    if (systemId === undefined || (state.view.systemId ?? '') !== '') return;
     await pg.bootstrapSql({ users: config.bootstrap.users });
-    if (!(await this.#putAsLeader([{ op: 'put', key: layout.initialize, value: systemId }]))) return;
+    if (!(await putAsLeader(this.#ctx, [{ op: 'put', key: layout.initialize, value: systemId }]))) return;
     state.isBootstrapping = false;
     log.info('cluster-initialized', { systemId });
   }
@@ -139,33 +154,24 @@ export class Duties {
     if (optime === undefined) return;
     const value = renderStatus(state.view.entries.get(layout.status)?.value, optime);
     if (value === this.#statusWritten) return;
-    if (await this.#putAsLeader([{ op: 'put', key: layout.status, value }])) this.#statusWritten = value;
+    if (await putAsLeader(this.#ctx, [{ op: 'put', key: layout.status, value }])) this.#statusWritten = value;
   }
 
   async #config(): Promise<void> {
-    const { state, layout, config, dcs, log } = this.#ctx;
-    const present = state.view.entries.get(layout.config);
+    const { state, layout, config, log } = this.#ctx;
+    const { config: key } = layout;
+    const present = state.view.entries.get(key);
     if (present !== undefined && present.value !== '') return;
-    const first = {
-      ttl: 30,
-      loop_wait: 10,
-      retry_timeout: 10,
-      maximum_lag_on_failover: 1_048_576,
-      ...config.bootstrap.dcs,
-    };
-    const result = await dcs.transact(
-      {
-        when: [
-          { key: layout.leader, is: 'value', value: config.name },
-          present === undefined
-            ? { key: layout.config, is: 'absent' }
-            : { key: layout.config, is: 'mod-revision', modRevision: present.modRevision },
-        ],
-        then: [{ op: 'put', key: layout.config, value: JSON.stringify(first) }],
-      },
-      { timeoutMs: CALL_MS },
+    const isWritten = await putAsLeader(
+      this.#ctx,
+      [{ op: 'put', key, value: firstConfiguration(config) }],
+      [
+        present === undefined
+          ? { key, is: 'absent' }
+          : { key, is: 'mod-revision', modRevision: present.modRevision },
+      ],
     );
-    if (result.outcome === 'applied') log.info('cluster-configuration-written', {});
+    if (isWritten) log.info('cluster-configuration-written', {});
   }
 
   /** Our timeline's ancestors, as the server knows them; what is already written keeps its time and leader. */
@@ -191,25 +197,34 @@ export class Duties {
         ...(line.newLeader === undefined ? [] : [line.newLeader]),
       ]),
     );
-    if (await this.#putAsLeader([{ op: 'put', key: layout.history, value }]))
+    if (await putAsLeader(this.#ctx, [{ op: 'put', key: layout.history, value }]))
       log.info('history-written', { timeline });
   }
 
   /** pg_rewind reads our timeline from the control file, which only a checkpoint updates. Beside everything else: it may take long. */
   async #checkpoint(): Promise<void> {
-    const { state, pg, wake } = this.#ctx;
+    const { state, clock, log } = this.#ctx;
     const { status } = state;
-    if (this.#isCheckpointing || status === undefined || status.checkpointTimeline >= status.timeline) return;
+    if (status === undefined || status.checkpointTimeline >= status.timeline) return;
+    if (this.#isCheckpointing || clock.now() < this.#checkpointRetryAt) return;
     this.#isCheckpointing = true;
-    const work = async (): Promise<void> => {
-      try {
-        await pg.checkpoint({ deadlineMs: 10 * 60_000 });
-      } finally {
-        this.#isCheckpointing = false;
-        wake.now();
-      }
-    };
-    void this.#attempt('checkpoint after promotion', work);
+    background(log, 'checkpoint after promotion', this.#checkpointNow());
+  }
+
+  async #checkpointNow(): Promise<void> {
+    const { pg, wake, clock, random } = this.#ctx;
+    try {
+      await pg.checkpoint({ deadlineMs: CHECKPOINT_MS });
+      this.#checkpointFailures = 0;
+      wake.now();
+    } catch (cause) {
+      const waitMs = backoffMs(this.#checkpointFailures, { firstMs: 1000, maxMs: 60_000 }, random());
+      this.#checkpointFailures += 1;
+      this.#checkpointRetryAt = clock.now() + waitMs;
+      throw cause;
+    } finally {
+      this.#isCheckpointing = false;
+    }
   }
 
   /** The role with which routers read password verifiers; made once, and made sure of once a term. */
@@ -223,7 +238,7 @@ export class Duties {
     await pg.setRouterCredential(password);
     if (known === undefined) {
       const value = JSON.stringify({ username: ROUTER_ROLE, password });
-      if (!(await this.#putAsLeader([{ op: 'put', key: layout.routerCredential, value }]))) return;
+      if (!(await putAsLeader(this.#ctx, [{ op: 'put', key: layout.routerCredential, value }]))) return;
       log.info('router-credential-written', { username: ROUTER_ROLE });
     }
     this.#termDone = term;
@@ -236,6 +251,21 @@ export class Duties {
     await moveEtcdLeader(this.#ctx);
   }
 }
+
+/**
+ * The first value of the cluster-wide key: what the agents really follow. `ttl` and `loop_wait` come from each host's
+ * file, and are shown here in whole seconds for readers of Patroni's key; changing them here changes nothing.
+ */
+export function firstConfiguration(config: Pick<Config, 'lease' | 'bootstrap'>): string {
+  return JSON.stringify({
+    ttl: wholeSeconds(config.lease.ttl),
+    loop_wait: wholeSeconds(config.lease.loop_wait),
+    maximum_lag_on_failover: MAXIMUM_LAG_BYTES,
+    ...config.bootstrap.dcs,
+  });
+}
+
+const wholeSeconds = (ms: number): number => Math.max(1, Math.round(ms / 1000));
 
 /** `status` with a new position; fields of other writers are kept as they are. */
 export function renderStatus(before: string | undefined, optime: number): string {

@@ -1,6 +1,6 @@
 /**
  * Keeps etcd's own leader off the primary's host, so that the loss of that host does not cost an etcd election on top
- * of ours (during which no lease expires). Only when all is calm: every etcd member answers, and nothing else goes on.
+ * of ours (during which no lease expires). Not while a change of our own leader is asked for.
  */
 import { failure } from '../base/index.ts';
 import type { AgentContext } from './context.ts';
@@ -9,8 +9,8 @@ const CALL_MS = 1000;
 
 /** One look; moves etcd's leader if it is on our host and another member can take it. */
 export async function moveEtcdLeader(ctx: AgentContext): Promise<void> {
-  const { dcs, log, postgresql, state } = ctx;
-  const ownHost = (postgresql.connect_address ?? postgresql.listen).host;
+  const { dcs, log, published, state } = ctx;
+  const ownHost = published.postgres.host;
   if (state.view.failover !== undefined) return;
   const members = await dcs.members({ timeoutMs: CALL_MS });
   const isHere = (urls: readonly string[]): boolean => urls.some((url) => hostOf(url) === ownHost);

@@ -63,7 +63,7 @@ export class FenceClient {
     return this.#socket === undefined ? undefined : this.#deadline;
   }
 
-  /** Connected to a living fence, started if need be. Rejects with `fence-unavailable`. */
+  /** Connected to a living fence, started if need be. Rejects with `fence-unavailable`, or `deadline-exceeded` when it is there and does not answer. */
   async ensure(): Promise<void> {
     if (this.#socket !== undefined) return;
     this.#connecting ??= this.#connectOrStart().finally(() => {
@@ -72,7 +72,7 @@ export class FenceClient {
     await this.#connecting;
   }
 
-  /** Resolves when the fence has confirmed to strike at `deadline` or later. Rejects with `fence-unavailable`. */
+  /** Resolves when the fence has confirmed to strike at `deadline` or later. Rejects as `ensure` does. */
   async arm(deadline: number): Promise<void> {
     await this.ensure();
     const answer = await this.#ask({ type: 'arm', deadline });

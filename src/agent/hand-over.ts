@@ -3,10 +3,11 @@
  * our last record, only then delete the key. Used by a switchover and by the agent's own orderly end. When the proof does
  * not come in time, a switchover takes PostgreSQL back up as the primary that it was: nothing is lost, little is late.
  */
-import { failure, MatriarchError, pause } from '../base/index.ts';
+import { failure, MatriarchError, pause, rethrowBug } from '../base/index.ts';
 import type { AgentContext } from './context.ts';
 import { renderStatus } from './duties.ts';
 import type { JobContext } from './jobs.ts';
+import { putAsLeader } from './leader-write.ts';
 import { clearRequest } from './requests.ts';
 import { startAsPrimary, stopped, unguard } from './server-work.ts';
 
@@ -25,13 +26,23 @@ export async function handOver(ctx: AgentContext, job: JobContext, candidate: st
   if (!job.isCurrent() || !keeper.isSafe(0)) return;
   const lsn = await stopForGood(ctx);
   if (!job.isCurrent()) return;
-  if (lsn !== undefined && (await hasReceived(ctx, [candidate], lsn, PROOF_MS)) !== undefined) {
+  const isConfirmed =
+    lsn !== undefined &&
+    (await hasReceived(ctx, [candidate], lsn, { withinMs: PROOF_MS, job })) !== undefined;
+  if (!job.isCurrent()) return;
+  if (isConfirmed) {
     await giveAway(ctx, lsn);
     return;
   }
   log.error('hand-over-failed', { candidate, lsn, because: 'the candidate has not confirmed the last WAL' });
-  await clearRequest(ctx);
-  if (keeper.isSafe(500)) await startAsPrimary(ctx, job);
+  try {
+    await clearRequest(ctx);
+  } catch (cause) {
+    rethrowBug(cause);
+    // It is asked for again later; that PostgreSQL comes back does not hang on it.
+    log.warn('request-not-cleared', failure(cause));
+  }
+  await startAsPrimary(ctx, job);
   throw new MatriarchError(
     'agent-job-failed',
     `${candidate} did not confirm the last WAL position in ${PROOF_MS} ms; this member leads on`,
@@ -54,7 +65,7 @@ export async function leaveInOrder(ctx: AgentContext): Promise<void> {
           ctx,
           others.map((member) => member.name),
           lsn,
-          others.length === 0 ? 0 : 2000,
+          { withinMs: others.length === 0 ? 0 : 2000 },
         );
   log.info('leaving-as-leader', { lsn, confirmedBy: next });
   await giveAway(ctx, lsn);
@@ -73,11 +84,11 @@ async function hasReceived(
   ctx: AgentContext,
   names: readonly string[],
   lsn: number,
-  withinMs: number,
+  wait: { readonly withinMs: number; readonly job?: JobContext },
 ): Promise<string | undefined> {
   const { clock, peers, state } = ctx;
-  const until = clock.now() + withinMs;
-  while (clock.now() < until) {
+  const until = clock.now() + wait.withinMs;
+  while (clock.now() < until && wait.job?.isCurrent() !== false) {
     const members = names
       .map((name) => state.view.members.get(name))
       .filter((member) => member !== undefined);
@@ -86,25 +97,20 @@ async function hasReceived(
       (answer) => answer?.lsn !== undefined && answer.lsn > lsn && answer.role === 'standby',
     );
     if (found !== undefined) return found.name;
-    await pause(POLL_MS);
+    await pause(POLL_MS, wait.job?.signal);
   }
   return undefined;
 }
 
 /** The last position first, then the key goes: whoever sees the key gone has seen the position. */
 async function giveAway(ctx: AgentContext, lsn: number | undefined): Promise<void> {
-  const { dcs, layout, config, state, keeper, log } = ctx;
+  const { layout, state, keeper, log } = ctx;
   if (lsn !== undefined) {
     const value = renderStatus(state.view.entries.get(layout.status)?.value, lsn);
     try {
-      await dcs.transact(
-        {
-          when: [{ key: layout.leader, is: 'value', value: config.name }],
-          then: [{ op: 'put', key: layout.status, value }],
-        },
-        { timeoutMs: 1000 },
-      );
+      await putAsLeader(ctx, [{ op: 'put', key: layout.status, value }]);
     } catch (cause) {
+      rethrowBug(cause);
       log.warn('final-status-not-written', failure(cause));
     }
   }

@@ -3,7 +3,7 @@
  * its signal aborts, its epoch is over, and whatever it still returns is discarded. The failure this prevents: a start
  * or clone that was given up finishes late and acts for a state that no longer exists.
  */
-import { background, backoffMs, type Clock, failure, type Log } from '../base/index.ts';
+import { background, backoffMs, type Clock, failure, type Log, rethrowBug } from '../base/index.ts';
 import type { JobKind } from '../ha/index.ts';
 
 /** Handed to a job's work. */
@@ -12,12 +12,6 @@ export interface JobContext {
   readonly signal: AbortSignal;
   /** Asked right before each step that cannot be undone. */
   readonly isCurrent: () => boolean;
-}
-
-export interface RunningJob {
-  readonly kind: JobKind;
-  readonly epoch: number;
-  readonly since: number;
 }
 
 interface Failures {
@@ -34,7 +28,9 @@ export class Jobs {
     readonly random: () => number;
   };
   #epoch = 0;
-  #running: (RunningJob & { readonly abort: AbortController; readonly done: Promise<void> }) | undefined;
+  #running: { readonly kind: JobKind; readonly epoch: number; readonly abort: AbortController } | undefined;
+  /** Works that have not ended, abandoned ones included. */
+  readonly #unended = new Set<Promise<void>>();
   #failures: Failures | undefined;
 
   constructor(deps: {
@@ -46,8 +42,8 @@ export class Jobs {
     this.#deps = deps;
   }
 
-  get running(): RunningJob | undefined {
-    return this.#running;
+  get running(): JobKind | undefined {
+    return this.#running?.kind;
   }
 
   /** Not before then should what failed be tried again; undefined after a success. */
@@ -67,10 +63,15 @@ export class Jobs {
     const epoch = this.#epoch;
     const abort = new AbortController();
     const context: JobContext = { signal: abort.signal, isCurrent: () => this.#epoch === epoch };
-    const since = this.#deps.clock.now();
-    const done = this.#run(kind, epoch, since, () => work(context));
-    this.#running = { kind, epoch, since, abort, done };
+    this.#running = { kind, epoch, abort };
+    const done = this.#run(kind, epoch, () => work(context)).finally(() => this.#unended.delete(done));
+    this.#unended.add(done);
     background(this.#deps.log, `job ${kind}`, done);
+  }
+
+  /** Resolves when no work acts any more, not even one that was abandoned. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#unended);
   }
 
   /** Gives up on the running job, if any; the next epoch begins. */
@@ -83,8 +84,9 @@ export class Jobs {
     running.abort.abort();
   }
 
-  async #run(kind: JobKind, epoch: number, since: number, work: () => Promise<void>): Promise<void> {
+  async #run(kind: JobKind, epoch: number, work: () => Promise<void>): Promise<void> {
     const { clock, log } = this.#deps;
+    const since = clock.now();
     await Promise.resolve();
     try {
       await work();
@@ -92,6 +94,7 @@ export class Jobs {
       this.#failures = undefined;
       log.info('job-done', { job: kind, epoch, tookMs: Math.round(clock.now() - since) });
     } catch (cause) {
+      rethrowBug(cause);
       if (epoch !== this.#epoch) return;
       const count = this.failuresOf(kind) + 1;
       const waitMs = backoffMs(count - 1, { firstMs: 500, maxMs: 15_000 }, this.#deps.random());

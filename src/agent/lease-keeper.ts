@@ -5,7 +5,7 @@
  * `deadline` is counted from the instant the last answered keep-alive was SENT (ha/fence.ts says why). We believe to
  * hold the key only from our own applied transaction until the store, or the clock, says otherwise.
  */
-import { type Clock, failure, type Log, pause } from '../base/index.ts';
+import { type Clock, failure, type Log, pause, rethrowBug } from '../base/index.ts';
 import type { LeaseConfig } from '../config/index.ts';
 import { type Dcs, DcsError } from '../dcs/index.ts';
 import { fenceDeadline, type Lock } from '../ha/index.ts';
@@ -79,16 +79,18 @@ export class LeaseKeeper {
     }
   }
 
+  /** Leadership is lost when a view that is not older than it names another holder, or none. */
+  heed(view: ClusterView): void {
+    if (this.#holdsSince === undefined || view.revision < this.#holdsSince) return;
+    if (view.leader !== this.#options.name) this.#lose('the view names another holder, or none');
+  }
+
   /** The lock as decided upon: our own knowledge first, else the view, which may be older than what we did. */
   lock(view: ClusterView, contactAt: number): Lock {
     const { name, clock } = this.#options;
     const isFresh = view.revision > 0 && clock.now() - contactAt < CONTACT_AGE_MAX_MS;
-    if (this.#holdsSince !== undefined) {
-      if (view.revision >= this.#holdsSince && view.leader !== name)
-        this.#lose('the view names another holder, or none');
-      else if (clock.now() < this.deadline) return { is: 'mine', deadline: this.deadline };
-      else return { is: 'unknown', deadline: this.deadline };
-    }
+    if (this.#holdsSince !== undefined)
+      return { is: clock.now() < this.deadline ? 'mine' : 'unknown', deadline: this.deadline };
     if (this.#isLost) return { is: 'lost' };
     if (!isFresh || view.revision < this.#releasedAtRevision) return { is: 'unknown', deadline: undefined };
     if (view.leader === undefined) return { is: 'none' };
@@ -119,6 +121,8 @@ export class LeaseKeeper {
         { timeoutMs: CALL_MS },
       );
       if (result.outcome === 'refused') return false;
+      // Our lease was replaced meanwhile: the key hangs on one that nobody keeps alive any more.
+      if (this.#lease !== lease) return await this.verify();
       this.#hold(result.revision);
       log.info('leader-key-acquired', { revision: result.revision, reattached: result.branch === 'then' });
       return true;
@@ -143,6 +147,7 @@ export class LeaseKeeper {
         this.#lose('a linearizable read shows another holder, or none');
       return isOurs;
     } catch (cause) {
+      rethrowBug(cause);
       log.warn('leader-key-unverified', failure(cause));
       return false;
     }
@@ -165,6 +170,7 @@ export class LeaseKeeper {
       log.info('leader-key-released', { revision: result.revision });
       return true;
     } catch (cause) {
+      rethrowBug(cause);
       log.warn('leader-key-release-failed', failure(cause));
       return false;
     }

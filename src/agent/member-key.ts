@@ -2,7 +2,7 @@
  * Our own member key: what the cluster and every router know of us. Rewritten only when its text or the lease changed.
  * `role` says what PostgreSQL is, never what we hope to become: routers write to whoever says `primary` here.
  */
-import { unreachable } from '../base/index.ts';
+import { formatAddress, unreachable } from '../base/index.ts';
 import type { MemberJson, MemberRole, MemberState } from '../topology/index.ts';
 import { FEATURE_LEVEL, renderMember } from '../topology/index.ts';
 import type { AgentContext } from './context.ts';
@@ -12,13 +12,11 @@ import { localServer } from './observe.ts';
 export function memberJson(ctx: AgentContext): MemberJson {
   const { state } = ctx;
   const { status } = state;
-  const postgres = ctx.postgresql.connect_address ?? ctx.postgresql.listen;
-  const rest = ctx.restapi.connect_address ?? ctx.restapi.listen;
   const local = localServer(state);
-  const isLive = local.process === 'running' && status !== undefined && ctx.jobs.running?.kind !== 'demote';
+  const isLive = local.process === 'running' && status !== undefined && ctx.jobs.running !== 'demote';
   return {
-    conn_url: `postgres://${hostPort(postgres)}/postgres`,
-    api_url: `http://${hostPort(rest)}/patroni`,
+    conn_url: `postgres://${formatAddress(ctx.published.postgres)}/postgres`,
+    api_url: `http://${formatAddress(ctx.published.rest)}/patroni`,
     state: memberState(ctx),
     role: memberRole(ctx),
     version: FEATURE_LEVEL,
@@ -42,7 +40,7 @@ export function memberJson(ctx: AgentContext): MemberJson {
 /** Patroni's word for what our server is doing. */
 export function memberState(ctx: AgentContext): MemberState {
   const { state, jobs } = ctx;
-  switch (jobs.running?.kind) {
+  switch (jobs.running) {
     case 'bootstrap':
       return 'initializing new cluster';
     case 'clone':
@@ -98,8 +96,4 @@ export class MemberKey {
     );
     this.#written = { value, lease };
   }
-}
-
-function hostPort(address: { readonly host: string; readonly port: number }): string {
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }

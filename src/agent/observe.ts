@@ -4,7 +4,8 @@
  */
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { failure, type LogFields, unreachable } from '../base/index.ts';
+import { failure, type LogFields, rethrowBug, serverProcesses, unreachable } from '../base/index.ts';
+import { stepDownMs } from '../config/index.ts';
 import type {
   ClusterFacts,
   DataDirectory,
@@ -18,46 +19,114 @@ import type {
 } from '../ha/index.ts';
 import { type Inspection, type LocalPosition, needsRewind, positionOf } from '../postgres/index.ts';
 import { primaryOf } from '../topology/index.ts';
-import { type AgentContext, type AgentState, clusterNumber, upstreamOf } from './context.ts';
+import {
+  type AgentContext,
+  type AgentState,
+  clusterNumber,
+  MAXIMUM_LAG_BYTES,
+  upstreamOf,
+} from './context.ts';
 import { cityOf, standingOf } from './peers.ts';
 
 const STATUS_MS = 500;
 const HISTORY_MS = 1000;
-/** The agent steps down this long before its fence would strike, so that a fast stop is tried first. */
-export const STEP_DOWN_MS = 600;
-const MAXIMUM_LAG_BYTES = 1024 * 1024;
 
 /** Refreshes what is known of our own server: files, processes, and (if it takes connections) what it says. */
 export async function look(ctx: AgentContext): Promise<void> {
   const { state, pg, log } = ctx;
-  const before = state.inspection?.postmaster;
-  state.inspection = await pg.inspect();
-  state.hasStandbySignal = await exists(join(ctx.postgresql.data_dir, 'standby.signal'));
+  const before = postmasterOf(state);
+  state.inspection = await inspected(ctx);
+  state.hasStandbySignal = await exists(join(pg.dataDir, 'standby.signal'));
   const { postmaster } = state.inspection;
   if (postmaster.kind === 'orphans' && ctx.jobs.running === undefined) {
     // Backends that outlive their postmaster can still commit: nothing is decided while one lives.
     log.warn('orphaned-backends', { pids: postmaster.pids });
     await pg.stop({ mode: 'immediate', deadlineMs: 500 });
-    state.inspection = await pg.inspect();
+    state.inspection = await inspected(ctx);
   }
   if (state.inspection.postmaster.kind !== 'accepting') {
     state.status = undefined;
     return;
   }
-  const isSameServer = before?.kind === 'accepting' && before.pid === state.inspection.postmaster.pid;
-  if (!isSameServer) state.status = undefined;
+  if (before !== postmasterOf(state)) state.status = undefined;
   try {
-    await refreshStatus(ctx, STATUS_MS);
+    await refreshStatus(ctx);
   } catch (cause) {
+    rethrowBug(cause);
     if (!state.isSilent) log.warn('postgres-not-answering', failure(cause));
     state.isSilent = true;
   }
 }
 
-/** Asks the running server and keeps the answer. Rejects when it does not answer within `deadlineMs`. */
-export async function refreshStatus(ctx: AgentContext, deadlineMs: number): Promise<void> {
+/**
+ * Files, processes and pg_control. When they cannot be looked at (no process or file to be had, a hanging disk), a server
+ * that lives is taken to be as it was: its lease and its own answers say the rest. Without a process the directory is unreadable.
+ */
+async function inspected(ctx: AgentContext): Promise<Inspection> {
+  const { state, pg, log } = ctx;
+  try {
+    const seen = await pg.inspect();
+    state.isBlind = false;
+    return seen;
+  } catch (cause) {
+    rethrowBug(cause);
+    if (!state.isBlind) log.error('inspection-failed', failure(cause));
+    state.isBlind = true;
+    return unseen(state.inspection, livingServer(pg.dataDir));
+  }
+}
+
+function unseen(last: Inspection | undefined, pid: number | undefined): Inspection {
+  const unreadable = { kind: 'foreign', because: 'it cannot be looked into' } as const;
+  if (pid === undefined)
+    return {
+      data: unreadable,
+      postmaster: { kind: 'stopped', stalePidFile: false },
+      control: undefined,
+    };
+  if (last !== undefined && last.postmaster.kind !== 'stopped') return last;
+  return {
+    data: last?.data ?? unreadable,
+    postmaster: { kind: 'accepting', pid },
+    control: last?.control,
+  };
+}
+
+/** A process of the server; 0 when even that cannot be seen, for then one must be taken to live. */
+function livingServer(dataDir: string): number | undefined {
+  try {
+    return serverProcesses(dataDir)[0]?.pid;
+  } catch (cause) {
+    rethrowBug(cause);
+    return 0;
+  }
+}
+
+function postmasterOf({ inspection }: AgentState): number | undefined {
+  return inspection?.postmaster.kind === 'accepting' ? inspection.postmaster.pid : undefined;
+}
+
+/** Asks the running server and keeps the answer; joins a question that it is being asked. Rejects when it does not answer. */
+export async function refreshStatus(ctx: AgentContext): Promise<void> {
+  const { state } = ctx;
+  const pid = postmasterOf(state);
+  const asking =
+    state.asking?.pid === pid && state.asking !== undefined
+      ? state.asking
+      : { pid, answer: askStatus(ctx, pid) };
+  state.asking = asking;
+  try {
+    await asking.answer;
+  } finally {
+    if (state.asking === asking) state.asking = undefined;
+  }
+}
+
+/** An answer of a server that has ended meanwhile says nothing of the one that runs now. */
+async function askStatus(ctx: AgentContext, pid: number | undefined): Promise<void> {
   const { state, pg, clock } = ctx;
-  const status = await pg.status({ deadlineMs });
+  const status = await pg.status({ deadlineMs: STATUS_MS });
+  if (postmasterOf(state) !== pid) return;
   state.status = status;
   state.isSilent = false;
   state.statusAt = clock.now();
@@ -75,7 +144,9 @@ export async function observe(
 ): Promise<Observation> {
   const { state, keeper, clock, config, jobs } = ctx;
   const local = localServer(state);
-  const lock = lockOf(local);
+  if (local.process === 'stopped' || local.role === 'standby') keeper.forgetLoss();
+  keeper.heed(state.view);
+  const lock = guarded(keeper.lock(state.view, state.contactAt), ctx.fence.deadline);
   return {
     now: clock.now(),
     self: standingOf(config.name, ctx.tags, cityOf(state.view, state.lastLeader)),
@@ -89,20 +160,16 @@ export async function observe(
     memory: state.memory,
     limits: {
       ttlMs: config.lease.ttl,
-      stepDownMs: Math.min(STEP_DOWN_MS, config.lease.keep_alive),
+      stepDownMs: stepDownMs(config.lease),
       courtesyMs: 2 * config.lease.loop_wait,
       streamPatienceMs: 20_000,
     },
   };
+}
 
-  function lockOf(seen: LocalServer): Lock {
-    if (seen.process === 'stopped' || seen.role === 'standby') keeper.forgetLoss();
-    const found = keeper.lock(state.view, state.contactAt);
-    // A fence from our earlier life still protects the PostgreSQL that we adopt.
-    return found.is === 'unknown' && found.deadline === undefined
-      ? { ...found, deadline: ctx.fence.deadline }
-      : found;
-  }
+/** A fence from our earlier life still protects the PostgreSQL that we adopt. */
+function guarded(lock: Lock, fenceDeadline: number | undefined): Lock {
+  return lock.is === 'unknown' && lock.deadline === undefined ? { ...lock, deadline: fenceDeadline } : lock;
 }
 
 /** Our server as a value, from what was last seen. */
@@ -229,6 +296,7 @@ async function divergence(
       ctx.log.warn('diverged-from-leader', { leader: name, because: need.because, ...position });
     return need.needed ? 'diverged' : 'none';
   } catch (cause) {
+    rethrowBug(cause);
     told(ctx, 'leader-history-unknown', { leader: name, ...failure(cause) });
     return 'unknown';
   }

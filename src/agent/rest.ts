@@ -4,7 +4,7 @@
  * short deadline, because an election must not compare positions of different ages.
  */
 import { Hono } from 'hono';
-import { rethrowBug } from '../base/index.ts';
+import { rethrowBug, withDeadline } from '../base/index.ts';
 import { METRICS_CONTENT_TYPE, processSamples, renderMetrics, type Sample } from '../metrics/index.ts';
 import { isTagSet } from '../topology/index.ts';
 import type { AgentContext } from './context.ts';
@@ -52,7 +52,7 @@ async function refresh(ctx: AgentContext): Promise<void> {
   const { state, clock } = ctx;
   if (localServer(state).process !== 'running' || clock.now() - state.statusAt < FRESH_ENOUGH_MS) return;
   try {
-    await refreshStatus(ctx, REFRESH_MS);
+    await withDeadline(refreshStatus(ctx), REFRESH_MS, 'PostgreSQL');
   } catch (cause) {
     rethrowBug(cause);
     // A server that does not answer is told by what was last seen of it; the loop logs why.

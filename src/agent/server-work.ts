@@ -2,9 +2,10 @@
  * The long works on our PostgreSQL, each run as a job (jobs.ts): they own the server while they run, ask again whether
  * they are still wanted before each step that cannot be undone, and leave a state that `decide` can go on from.
  */
-import { assert, MatriarchError } from '../base/index.ts';
+import { assert, isRecord, MatriarchError } from '../base/index.ts';
+import { stepDownMs } from '../config/index.ts';
 import type { DesiredConfig, StopResult, Upstream } from '../postgres/index.ts';
-import { slotNameOf } from '../postgres/index.ts';
+import { slotNameOf } from '../topology/index.ts';
 import { type AgentContext, upstreamOf } from './context.ts';
 import type { JobContext } from './jobs.ts';
 import { look } from './observe.ts';
@@ -13,8 +14,6 @@ import { look } from './observe.ts';
 const STANDBY_START_MS = 10_000;
 const PRIMARY_START_MS = 300_000;
 const PROMOTE_MS = 60_000;
-/** A promotion that begins must have this much lease left at the instant of its signal. */
-const PROMOTE_LEASE_MS = 300;
 
 /** The race for `initialize`, on our lease so that a dead racer's claim ends with it; then initdb. */
 export async function bootstrap(ctx: AgentContext, job: JobContext): Promise<void> {
@@ -90,10 +89,6 @@ export async function rejoin(ctx: AgentContext, job: JobContext, from: string): 
   await startAsStandby(ctx, job, from);
 }
 
-export async function discardData(ctx: AgentContext): Promise<void> {
-  await ctx.pg.removeDataDir();
-}
-
 export async function startAsStandby(
   ctx: AgentContext,
   job: JobContext,
@@ -101,17 +96,17 @@ export async function startAsStandby(
 ): Promise<void> {
   if (!job.isCurrent()) return;
   await configure(ctx, 'standby', from);
+  if (!job.isCurrent()) return;
   ctx.state.receivedTimeline = 0;
   const result = await ctx.pg.start({ as: 'standby', deadlineMs: STANDBY_START_MS });
   ctx.log.info('postgres-started', { as: 'standby', upstream: from, outcome: result.outcome });
 }
 
-/** Starts as a primary, on our living lease and under an armed fence only. */
+/** Starts as a primary, as `promote` promotes: the store itself says that the key is ours, and the fence that it is armed. */
 export async function startAsPrimary(ctx: AgentContext, job: JobContext): Promise<void> {
-  await guard(ctx);
+  await guard(ctx, 'starting PostgreSQL as a primary');
   await configure(ctx, 'primary', undefined);
-  if (!job.isCurrent() || !ctx.keeper.isSafe(PROMOTE_LEASE_MS))
-    throw notSafe('starting PostgreSQL as a primary');
+  if (!job.isCurrent() || !mayBecomePrimary(ctx)) throw notSafe('starting PostgreSQL as a primary');
   const result = await ctx.pg.start({ as: 'primary', deadlineMs: PRIMARY_START_MS });
   ctx.log.info('postgres-started', { as: 'primary', outcome: result.outcome });
   await stopUnlessSafe(ctx);
@@ -123,10 +118,9 @@ export async function startAsPrimary(ctx: AgentContext, job: JobContext): Promis
  */
 export async function promote(ctx: AgentContext, job: JobContext): Promise<void> {
   const { keeper, pg, log } = ctx;
-  if (!(await keeper.verify())) throw notSafe('promoting');
-  await guard(ctx);
+  await guard(ctx, 'promoting');
   const result = await pg.promote({
-    stillAllowed: () => job.isCurrent() && keeper.isSafe(PROMOTE_LEASE_MS),
+    stillAllowed: () => job.isCurrent() && mayBecomePrimary(ctx),
     deadlineMs: PROMOTE_MS,
   });
   log.info('promotion-ended', rounded(result));
@@ -170,10 +164,20 @@ export async function stopped(
   return result;
 }
 
-/** From here on the fence guards PostgreSQL; rejects when it cannot, and then nothing may become a primary. */
-export async function guard(ctx: AgentContext): Promise<void> {
+/**
+ * The store confirms that the key is ours (a linearizable read), the lease has time left (a fence that is armed with a
+ * deadline in the past strikes at once), and the fence confirms that it guards PostgreSQL from here on. Else this rejects,
+ * and nothing may become a primary.
+ */
+async function guard(ctx: AgentContext, before: string): Promise<void> {
+  if (!(await ctx.keeper.verify()) || !mayBecomePrimary(ctx)) throw notSafe(before);
   ctx.state.isGuarding = true;
   await ctx.fence.arm(ctx.keeper.deadline);
+}
+
+/** With less lease than this the loop would demote at once what becomes a primary now. */
+function mayBecomePrimary({ keeper, config }: AgentContext): boolean {
+  return keeper.isSafe(stepDownMs(config.lease));
 }
 
 /** PostgreSQL is stopped or a standby: the fence has nothing to strike at. */
@@ -202,10 +206,10 @@ export async function configure(
 /** PostgreSQL settings of the cluster-wide configuration key; what has the wrong type there is left out. */
 export function clusterSettings(ctx: AgentContext): Pick<DesiredConfig, 'parameters' | 'pgHba'> {
   const postgresql = ctx.state.view.config?.value['postgresql'];
-  if (typeof postgresql !== 'object' || postgresql === null) return {};
-  const { parameters, pg_hba: hba }: { parameters?: unknown; pg_hba?: unknown } = postgresql;
+  if (!isRecord(postgresql)) return {};
+  const { parameters, pg_hba: hba } = postgresql;
   return {
-    ...(typeof parameters === 'object' && parameters !== null
+    ...(isRecord(parameters)
       ? { parameters: Object.fromEntries(Object.entries(parameters).filter(isSetting)) }
       : {}),
     ...(Array.isArray(hba) && hba.every((line) => typeof line === 'string') && hba.length > 0

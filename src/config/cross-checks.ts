@@ -1,5 +1,6 @@
 /** Checks between settings, which no single key's type can express. They run when every key by itself is right. */
 import { type Address, formatAddress } from '../base/index.ts';
+import { stepDownMs } from './lease.ts';
 import type { Config } from './schema.ts';
 import type { Path } from './source.ts';
 
@@ -29,15 +30,17 @@ export function missingSections(file: object, purpose: Purpose): Finding[] {
     .map((section) => ({ path: [section], message: 'is missing: an agent needs this section' }));
 }
 
-function lease({ lease: { ttl, keep_alive, fence_margin, loop_wait } }: Config): Finding[] {
+function lease({ lease: settings }: Config): Finding[] {
+  const { ttl, keep_alive, fence_margin, loop_wait } = settings;
+  const stepDown = stepDownMs(settings);
   const findings: Finding[] = [];
   const add = (key: string, message: string): void => void findings.push({ path: ['lease', key], message });
   if (ttl < SHORTEST_TTL_MS) add('ttl', 'must be at least 2s; etcd grants no shorter lease reliably');
   if (keep_alive < SHORTEST_PERIOD_MS) add('keep_alive', `must be at least ${SHORTEST_PERIOD_MS}ms`);
   if (loop_wait < SHORTEST_PERIOD_MS) add('loop_wait', `must be at least ${SHORTEST_PERIOD_MS}ms`);
-  if (keep_alive + fence_margin >= ttl) {
-    const sum = `keep_alive (${keep_alive}ms) + fence_margin (${fence_margin}ms)`;
-    add('ttl', `${sum} must be less than ttl (${ttl}ms), or a healthy leader would fence itself`);
+  if (keep_alive + fence_margin + stepDown >= ttl) {
+    const sum = `keep_alive (${keep_alive}ms) + fence_margin (${fence_margin}ms) + time to step down (${stepDown}ms)`;
+    add('ttl', `${sum} must be less than ttl (${ttl}ms), or a healthy leader would demote itself`);
   }
   return findings;
 }

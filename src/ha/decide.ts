@@ -14,7 +14,7 @@
  *  5. Nothing is decided on a silent store but to stop, or to go on as a standby.
  */
 import { unreachable } from '../base/index.ts';
-import type { Lock, Memory, Observation } from './observation.ts';
+import type { JobKind, Lock, Memory, Observation } from './observation.ts';
 import { asCandidate, bestCandidate, mayRace } from './rank.ts';
 import type { Reason } from './reasons.ts';
 import { requestAsLeader, requestAsStandby } from './switchover.ts';
@@ -53,8 +53,8 @@ export interface Decision {
 
 type Choice = readonly [Action, Reason];
 
-/** A promotion is not begun with less lease than this: it would be fenced half-way. */
-const PROMOTE_NEEDS_MS = 500;
+/** A promotion is not begun with less lease than this, in times to step down: it would be demoted half-way. */
+const PROMOTE_NEEDS_STEP_DOWNS = 1.5;
 
 /** Decides one cycle. */
 export function decide(o: Observation): Decision {
@@ -88,7 +88,7 @@ function remember(o: Observation): Memory {
 
 function choose(o: Observation): Choice {
   const { local, cluster } = o;
-  if (o.job !== undefined) return whileJobRuns(o, o.job.kind);
+  if (o.job !== undefined) return whileJobRuns(o, o.job);
   if (mayWrite(o)) {
     const stop = whenUnsafeToWrite(o);
     if (stop !== undefined) return stop;
@@ -152,7 +152,7 @@ function whenUnsafeToWrite(o: Observation): Choice | undefined {
 }
 
 /** A long job owns PostgreSQL; only the loss of what it rests on interrupts it. */
-function whileJobRuns(o: Observation, kind: NonNullable<Observation['job']>['kind']): Choice {
+function whileJobRuns(o: Observation, kind: JobKind): Choice {
   const wait: Choice = [{ do: 'wait' }, 'job-running'];
   if (kind !== 'promote' && kind !== 'start-primary' && kind !== 'hand-over') return wait;
   const isProtected =
@@ -168,6 +168,7 @@ function whileJobRuns(o: Observation, kind: NonNullable<Observation['job']>['kin
 function whenHalfMade(o: Observation): Choice {
   if (o.local.process !== 'stopped') return [{ do: 'wait' }, 'server-changing-state'];
   if (holds(o.lock)) return [{ do: 'release' }, 'leader-without-data'];
+  if (isBackingOff(o)) return [{ do: 'wait' }, 'backing-off'];
   // What is left of an interrupted rewind may be all there is, until someone is there to copy from.
   const isReplaceable = o.cluster.systemId === undefined || o.cluster.leader?.isUsable === true;
   return [
@@ -314,7 +315,7 @@ function whenStandby(o: Observation): Choice {
     case 'mine':
       // It could not be promoted (no fence, say): who can should lead.
       if (isBackingOff(o)) return [{ do: 'release' }, 'promotion-failed'];
-      return o.now < lock.deadline - PROMOTE_NEEDS_MS
+      return o.now < lock.deadline - PROMOTE_NEEDS_STEP_DOWNS * o.limits.stepDownMs
         ? [{ do: 'promote' }, 'leader-key-won']
         : [{ do: 'wait' }, 'lease-too-short-to-promote'];
     case 'named':
@@ -374,7 +375,10 @@ function whenLeading(o: Observation): Choice {
     case 'drop':
       return [{ do: 'clear-request' }, request.because];
     case 'hand-over':
-      return [{ do: 'hand-over', candidate: request.candidate }, 'switchover-requested'];
+      // One that failed interrupted the clients already: not again at once.
+      return isBackingOff(o)
+        ? [{ do: 'lead' }, 'backing-off']
+        : [{ do: 'hand-over', candidate: request.candidate }, 'switchover-requested'];
   }
   return unreachable(request);
 }

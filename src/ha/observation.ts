@@ -141,8 +141,8 @@ export interface Observation {
   readonly cluster: ClusterFacts;
   /** Asked in this cycle or just before; undefined = not asked. */
   readonly peers: readonly PeerAnswer[] | undefined;
-  /** The one long job that runs now; its results carry its epoch, and older epochs' results are discarded. */
-  readonly job: { readonly kind: JobKind; readonly epoch: number } | undefined;
+  /** The one long job that runs now. */
+  readonly job: JobKind | undefined;
   /** We won the race for `initialize` and have not finished making the cluster. */
   readonly isBootstrapping: boolean;
   /** After a failed job: not before then again. */

@@ -138,6 +138,7 @@ test('being overwritten in the key is a loss', async (t) => {
   const { keeper, other, view } = await aBench(t);
   await keeper.acquire();
   await other.transact({ when: [], then: [{ op: 'put', key: layout.leader, value: 'beta' }] }, call);
+  keeper.heed(await view());
   equal(keeper.lock(await view(), 1000).is, 'lost');
   equal(keeper.isHolder, false);
 });

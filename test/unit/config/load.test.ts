@@ -208,8 +208,14 @@ test('an agent needs restapi and postgresql, a router does not', () => {
 
 test('a lease that a healthy leader could not keep is refused', () => {
   assert.deepEqual(problems(`${MINIMAL}lease: { ttl: 3s, keep_alive: 2s, fence_margin: 1s }\n`), [
-    'm.yaml:6:15: lease.ttl: keep_alive (2000ms) + fence_margin (1000ms) must be less than ttl (3000ms), or a healthy leader would fence itself',
+    'm.yaml:6:15: lease.ttl: keep_alive (2000ms) + fence_margin (1000ms) + time to step down (600ms) must be less than ttl (3000ms), or a healthy leader would demote itself',
   ]);
+  const tight = (margin: string): string =>
+    `${MINIMAL}lease: { ttl: 2s, keep_alive: 1s, fence_margin: ${margin} }\n`;
+  assert.deepEqual(problems(tight('900ms')), [
+    'm.yaml:6:15: lease.ttl: keep_alive (1000ms) + fence_margin (900ms) + time to step down (600ms) must be less than ttl (2000ms), or a healthy leader would demote itself',
+  ]);
+  assert.equal(checkConfig(tight('399ms'), {}, 'router').outcome, 'ok');
   assert.deepEqual(
     problems(`${MINIMAL}lease: { ttl: 1s, keep_alive: 10ms, fence_margin: 0, loop_wait: 0 }\n`),
     [

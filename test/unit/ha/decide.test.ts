@@ -1,6 +1,7 @@
 /** Facts about single decisions, beyond the table of coarse states. */
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { decide, explain, freshMemory, type Observation, REASONS } from '../../../src/ha/index.ts';
 import { aCluster, aLeader, aLocal, anObservation, aPeer, NOW } from '../../support/observations.ts';
 
@@ -192,8 +193,32 @@ test('a living primary holds everybody back, for however long', () => {
 });
 
 test('a promotion is not begun with a lease that is about to end', () => {
-  equal(decided({ lock: { is: 'mine', deadline: NOW + 500 } }), 'wait: lease-too-short-to-promote');
-  equal(decided({ lock: { is: 'mine', deadline: NOW + 501 } }), 'promote: leader-key-won');
+  equal(decided({ lock: { is: 'mine', deadline: NOW + 900 } }), 'wait: lease-too-short-to-promote');
+  equal(decided({ lock: { is: 'mine', deadline: NOW + 901 } }), 'promote: leader-key-won');
+});
+
+test('a promotion that was begun is not demoted in the same breath, whatever the time to step down', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 1, max: 600 }), (leftMs, stepDownMs) => {
+      const limits = { ...anObservation().limits, stepDownMs };
+      const lock = { is: 'mine', deadline: NOW + leftMs } as const;
+      if (decided({ lock, limits }) !== 'promote: leader-key-won') return;
+      equal(decided({ lock, limits, job: 'promote', now: NOW + stepDownMs / 4 }), 'wait: job-running');
+    }),
+  );
+});
+
+test('a directory that could not be emptied is not tried again at once, over and over', () => {
+  const local = aLocal({ data: 'half-made', process: 'stopped', role: 'unknown' });
+  equal(decided({ local }), 'discard-data: data-directory-half-made');
+  equal(decided({ local, retryAt: NOW + 1 }), 'wait: backing-off');
+});
+
+test('a hand-over that failed does not interrupt the clients again at once', () => {
+  const cluster = { ...leaderless, request: { leader: 'alpha', candidate: 'beta', dueInMs: 0 } };
+  const asked = { local: running, lock: mine, cluster, peers: [aPeer()] };
+  equal(decided(asked), 'hand-over: switchover-requested');
+  equal(decided({ ...asked, retryAt: NOW + 1 }), 'lead: backing-off');
 });
 
 test('a standby that won the key but could not be promoted gives it back and lets others go first', () => {
@@ -205,15 +230,12 @@ test('a standby that won the key but could not be promoted gives it back and let
 });
 
 test('a job owns PostgreSQL; only the loss of the lease that it rests on interrupts it', () => {
-  const job = { kind: 'promote', epoch: 1 } as const;
+  const job = 'promote';
   equal(decided({ job, lock: mine }), 'wait: job-running');
   equal(decided({ job, lock: none }), 'demote: job-obsolete');
-  equal(
-    decided({ job: { kind: 'start-primary', epoch: 1 }, lock: none, local: dead }),
-    'cancel-job: job-obsolete',
-  );
-  equal(decided({ job: { kind: 'clone', epoch: 1 }, lock: none }), 'wait: job-running');
-  equal(decided({ job: { kind: 'hand-over', epoch: 1 }, lock: none, local: dead }), 'wait: job-running');
+  equal(decided({ job: 'start-primary', lock: none, local: dead }), 'cancel-job: job-obsolete');
+  equal(decided({ job: 'clone', lock: none }), 'wait: job-running');
+  equal(decided({ job: 'hand-over', lock: none, local: dead }), 'wait: job-running');
 });
 
 test('a switchover is carried out only to a candidate that is fit', () => {

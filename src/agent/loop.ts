@@ -1,0 +1,138 @@
+/**
+ * The agent's loop: observe, decide, act, over and over. Woken by its timer and by every event that may change a decision;
+ * decisions are ha/decide.ts, the keep-alive has its own timer, housekeeping runs beside.
+ *
+ *     timer, watch, postmaster's end, job's end, lease  ->  Wake  ->  look -> observe -> decide -> act  ->  duties
+ */
+import { failure, rethrowBug } from '../base/index.ts';
+import { stepDownMs } from '../config/index.ts';
+import { type Decision, decide, type PeerAnswer } from '../ha/index.ts';
+import { act } from './act.ts';
+import type { AgentContext } from './context.ts';
+import type { Duties } from './duties.ts';
+import { localServer, look, observe } from './observe.ts';
+import { cityOf } from './peers.ts';
+import { configure, unguard } from './server-work.ts';
+
+/** Decisions taken in a row without waiting; more would be a loop of our own making. */
+const ROUNDS_MAX = 6;
+
+/** PostgreSQL that runs already is taken over as it is; if it is a primary, its fence is found (or made) first. */
+export async function adopt(ctx: AgentContext): Promise<void> {
+  const { state, log, fence, keeper, clock } = ctx;
+  await look(ctx);
+  const local = localServer(state);
+  try {
+    await fence.ensure();
+  } catch (cause) {
+    rethrowBug(cause);
+    log.error('fence-unavailable', failure(cause));
+  }
+  if (local.process === 'stopped') return;
+  log.info('postgres-adopted', {
+    process: local.process,
+    role: local.role,
+    fenceDeadlineInMs: fence.deadline && Math.round(fence.deadline - clock.now()),
+  });
+  state.isGuarding = local.role !== 'standby';
+  if (local.role === 'primary') state.configured = { as: 'primary', upstream: undefined };
+  // What this server may go on doing hangs on the store; it is waited for briefly, as long as a fence guards us.
+  const until = Math.min(fence.deadline ?? clock.now() + 1500, clock.now() + 1500);
+  while ((state.view.revision === 0 || keeper.lease === undefined) && clock.now() < until)
+    await ctx.wake.wait(20, AbortSignal.timeout(2000));
+}
+
+/** Observe, decide, act until `signal` aborts. Rejects with `system-id-mismatch`. */
+export async function loop(ctx: AgentContext, duties: Duties, signal: AbortSignal): Promise<void> {
+  let logged = '';
+  while (!signal.aborted) {
+    for (let round = 0; round < ROUNDS_MAX && !signal.aborted; round += 1) {
+      const decision = await cycle(ctx);
+      const line = `${decision.action.do}/${decision.because}`;
+      if (line !== logged)
+        ctx.log.info('decided', { ...decision.action, because: decision.because, was: logged });
+      logged = line;
+      const outcome = await act(ctx, decision);
+      duties.due();
+      if (outcome === 'rest') break;
+    }
+    await settleFence(ctx);
+    await applyConfiguration(ctx);
+    await ctx.wake.wait(restMs(ctx), signal);
+  }
+}
+
+/** One look and one decision; the peers are asked in between if the decision is to ask them. */
+async function cycle(ctx: AgentContext): Promise<Decision> {
+  const { state, clock } = ctx;
+  await look(ctx);
+  let peers: readonly PeerAnswer[] | undefined;
+  let decision = decide(await observe(ctx, peers));
+  if (decision.action.do === 'ask-peers') {
+    peers = await ctx.peers.ask(state.view, ctx.config.name, cityOf(state.view, state.lastLeader));
+    state.memory = decision.memory;
+    decision = decide(await observe(ctx, peers));
+  }
+  state.memory = decision.memory;
+  state.decision = decision;
+  state.decidedAt = clock.now();
+  const key = `${decision.action.do}/${decision.because}`;
+  state.decisions.set(key, {
+    action: decision.action.do,
+    because: decision.because,
+    count: (state.decisions.get(key)?.count ?? 0) + 1,
+  });
+  return decision;
+}
+
+/** Not beyond the instant at which we would have to step down: the agent should be faster than its fence. */
+function restMs(ctx: AgentContext): number {
+  const { loop_wait: loopWait } = ctx.config.lease;
+  if (!ctx.keeper.isHolder) return loopWait;
+  return Math.max(
+    20,
+    Math.min(loopWait, ctx.keeper.deadline - stepDownMs(ctx.config.lease) - ctx.clock.now()),
+  );
+}
+
+/** Keeps a fence at hand, and disarms one that has nothing to guard: PostgreSQL is stopped or a standby, and no job changes that. */
+async function settleFence(ctx: AgentContext): Promise<void> {
+  const { fence, state, jobs, keeper, log } = ctx;
+  try {
+    await fence.ensure();
+    const local = localServer(state);
+    const isHarmless =
+      jobs.running === undefined && (local.process === 'stopped' || local.role === 'standby');
+    if (isHarmless && !keeper.isHolder && (state.isGuarding || fence.deadline !== undefined))
+      await unguard(ctx);
+    if (state.isGuarding && fence.deadline === undefined && keeper.isSafe(0))
+      await fence.arm(keeper.deadline);
+  } catch (cause) {
+    rethrowBug(cause);
+    log.warn('fence-unavailable', failure(cause));
+  }
+}
+
+/** PostgreSQL settings of the cluster-wide key, when that key changed: files, then a reload of a running server. */
+async function applyConfiguration(ctx: AgentContext): Promise<void> {
+  const { state, jobs, pg, log } = ctx;
+  const revision = state.view.config?.modRevision;
+  if (
+    revision === undefined ||
+    revision === state.appliedConfig ||
+    jobs.running !== undefined ||
+    state.configured === undefined
+  )
+    return;
+  try {
+    if (
+      (await configure(ctx, state.configured.as, state.configured.upstream)) &&
+      localServer(state).process === 'running'
+    )
+      await pg.reload();
+    state.appliedConfig = revision;
+  } catch (cause) {
+    rethrowBug(cause);
+    log.warn('configuration-not-applied', { revision, ...failure(cause) });
+  }
+}

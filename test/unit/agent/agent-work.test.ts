@@ -1,0 +1,173 @@
+/** What the agent does to PostgreSQL and its fence, and in which order, when something around it fails or is slow. */
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { chmod, copyFile, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { handOver } from '../../../src/agent/hand-over.ts';
+import { leave } from '../../../src/agent/leave.ts';
+import { localServer, look, refreshStatus } from '../../../src/agent/observe.ts';
+import { startAsPrimary, startAsStandby } from '../../../src/agent/server-work.ts';
+import { deferred } from '../../../src/base/index.ts';
+import type { Dcs } from '../../../src/dcs/index.ts';
+import { aStatus, anAgent } from '../../support/an-agent.ts';
+import { eventually } from '../../support/eventually.ts';
+import { scratchFolder } from '../../support/scratch.ts';
+
+const call = { timeoutMs: 1000 };
+const running = { kind: 'accepting', pid: 1 } as const;
+const wanted = { signal: new AbortController().signal, isCurrent: () => true };
+const nothing = async (): Promise<void> => await Promise.resolve();
+
+test('a pg_controldata that fails does not end the agent of a healthy primary: it leads on', async (t) => {
+  const dataDir = await realpath(await scratchFolder(t));
+  // What makes a process a server of the directory: its program's name and its working directory.
+  await copyFile('/bin/sleep', join(dataDir, 'postgres'));
+  await chmod(join(dataDir, 'postgres'), 0o755);
+  let isFailing = false;
+  const { ctx, server, lines } = await anAgent(t, { dataDir });
+  const inspect = async () => (isFailing ? await fails('EAGAIN') : await ctx.pg.inspect());
+  const blind = { ...ctx, pg: { ...ctx.pg, inspect } };
+  server.postmaster = running;
+  await look(blind);
+  isFailing = true;
+  const sleeper = spawn(join(dataDir, 'postgres'), ['60'], { cwd: dataDir, stdio: 'ignore' });
+  try {
+    await look(blind);
+    await look(blind);
+    const { data, process, role } = localServer(ctx.state);
+    deepEqual({ data, process, role }, { data: 'whole', process: 'running', role: 'primary' });
+    equal(lines.filter((line) => line.event === 'inspection-failed').length, 1, 'told once');
+  } finally {
+    const ended = new Promise((resolve) => sleeper.once('exit', resolve));
+    sleeper.kill();
+    await ended;
+  }
+  await look(blind);
+  const { data, process } = localServer(ctx.state);
+  deepEqual({ data, process }, { data: 'unreadable', process: 'stopped' });
+});
+
+test('an orderly end stops PostgreSQL although housekeeping hangs', async (t) => {
+  const { ctx, server, done, see } = await anAgent(t);
+  server.postmaster = running;
+  ok(await ctx.keeper.acquire());
+  await see();
+  await leave(ctx, { idle: () => new Promise(() => undefined) }, { publish: nothing });
+  deepEqual(done, ['stop fast', 'disarm']);
+  equal(ctx.keeper.isHolder, false);
+});
+
+test('PostgreSQL is not started as a primary when the store says that the key is another’s by now', async (t) => {
+  const { ctx, other, done } = await anAgent(t);
+  ok(await ctx.keeper.acquire());
+  await other.transact({ when: [], then: [{ op: 'put', key: ctx.layout.leader, value: 'beta' }] }, call);
+  await rejects(startAsPrimary(ctx, wanted), { code: 'agent-job-failed' });
+  deepEqual(done, []);
+});
+
+test('a fence is never armed with a deadline that has passed, for it would strike at once', async (t) => {
+  const { ctx, done, endKeepAlive, move } = await anAgent(t);
+  ok(await ctx.keeper.acquire());
+  await endKeepAlive();
+  move(4500);
+  ok(await ctx.keeper.verify(), 'the store still has the key as ours');
+  await rejects(startAsPrimary(ctx, wanted), { code: 'agent-job-failed' });
+  deepEqual(done, []);
+});
+
+test('a start that was given up while the configuration was written does not start PostgreSQL', async (t) => {
+  let isCurrent = true;
+  const { ctx, done } = await anAgent(t, {
+    writeConfig: async () => {
+      isCurrent = false;
+      return await Promise.resolve({ changed: true });
+    },
+  });
+  await startAsStandby(ctx, { ...wanted, isCurrent: () => isCurrent }, undefined);
+  deepEqual(done, []);
+});
+
+test('a hand-over whose candidate does not confirm takes PostgreSQL back up, although the request cannot be cleared', async (t) => {
+  const { ctx, server, done, lines, other, move, see } = await anAgent(t);
+  server.postmaster = running;
+  ok(await ctx.keeper.acquire());
+  const value = '{"leader":"alpha","member":"beta"}';
+  await other.transact({ when: [], then: [{ op: 'put', key: ctx.layout.failover, value }] }, call);
+  await putBeta(other, ctx.layout.member('beta'));
+  await see();
+  const dcs = { ...ctx.dcs, transact: () => fails('the store is slow') };
+  const askOne = async (): Promise<undefined> => {
+    move(2000);
+    await eventually('the lease is kept alive', () => ctx.keeper.deadline - ctx.clock.now(), {
+      holds: (leftMs) => leftMs === 4000,
+      withinMs: 1000,
+    });
+    return undefined;
+  };
+  const handing = handOver({ ...ctx, dcs, peers: { ...ctx.peers, askOne } }, wanted, 'beta');
+  await rejects(handing, { code: 'agent-job-failed' });
+  deepEqual(done, ['checkpoint', 'stop fast', 'disarm', 'arm', 'start as primary']);
+  ok(lines.some((line) => line.event === 'request-not-cleared'));
+});
+
+test('a hand-over that was given up neither gives the key away nor starts PostgreSQL again', async (t) => {
+  const { ctx, server, done, other, see } = await anAgent(t);
+  server.postmaster = running;
+  ok(await ctx.keeper.acquire());
+  await see();
+  let isCurrent = true;
+  const askOne = async (): Promise<undefined> => {
+    isCurrent = false;
+    return await Promise.resolve(undefined);
+  };
+  await putBeta(other, ctx.layout.member('beta'));
+  await see();
+  await handOver(
+    { ...ctx, peers: { ...ctx.peers, askOne } },
+    { ...wanted, isCurrent: () => isCurrent },
+    'beta',
+  );
+  deepEqual(done, ['checkpoint', 'stop fast', 'disarm']);
+  ok(ctx.keeper.isHolder);
+});
+
+test('the answer of a server that has been replaced meanwhile is not taken for the new one’s', async (t) => {
+  const answer = deferred<ReturnType<typeof aStatus>>();
+  const { ctx, server } = await anAgent(t, { status: () => answer.promise });
+  server.postmaster = running;
+  ctx.state.inspection = await ctx.pg.inspect();
+  const asked = refreshStatus(ctx);
+  server.postmaster = { kind: 'accepting', pid: 2 };
+  ctx.state.inspection = await ctx.pg.inspect();
+  answer.resolve(aStatus({ timeline: 9 }));
+  await asked;
+  equal(ctx.state.status, undefined);
+});
+
+test('whoever asks PostgreSQL while it is being asked waits for that answer: one question at a time', async (t) => {
+  let questions = 0;
+  const answer = deferred<ReturnType<typeof aStatus>>();
+  const { ctx } = await anAgent(t, {
+    status: async () => {
+      questions += 1;
+      return await answer.promise;
+    },
+  });
+  const asked = [refreshStatus(ctx), refreshStatus(ctx), refreshStatus(ctx)];
+  answer.resolve(aStatus({ timeline: 4 }));
+  await Promise.all(asked);
+  deepEqual([questions, ctx.state.status?.timeline], [1, 4]);
+  await refreshStatus(ctx);
+  equal(questions, 2);
+});
+
+async function putBeta(store: Dcs, key: string): Promise<void> {
+  const value = '{"conn_url":"postgres://beta/postgres"}';
+  await store.transact({ when: [], then: [{ op: 'put', key, value }] }, call);
+}
+
+async function fails(because: string): Promise<never> {
+  await Promise.resolve();
+  throw new Error(because);
+}
