@@ -1,6 +1,6 @@
 /** Copies another member with pg_basebackup; what did not become whole is removed. */
 import { rmdir } from 'node:fs/promises';
-import { describe, MatriarchError } from '../base/index.ts';
+import { describe, formatAddress, MatriarchError } from '../base/index.ts';
 import { renderConnInfo } from './conf.ts';
 import { writePassFile, writeSignals } from './config-files.ts';
 import { dataDirState, makeEmpty, mark, removeContent, unmark } from './data-dir.ts';
@@ -27,7 +27,7 @@ export async function cloneFrom(place: Place, from: Upstream, options: CloneOpti
   } catch (cause) {
     await removeContent(place);
     if (before.kind === 'absent') await rmdir(place.dataDir);
-    const message = `${from.host}:${from.port} was not cloned into ${place.dataDir}: ${describe(cause)}`;
+    const message = `${formatAddress(from)} was not cloned into ${place.dataDir}: ${describe(cause)}`;
     throw new MatriarchError('postgres-clone-failed', message, { cause });
   }
 }

@@ -22,6 +22,11 @@ export type Rows = readonly Readonly<Record<string, unknown>>[];
 /** Sends one statement. Without `values` it goes as a simple query. */
 export type Ask = (sql: string, values?: readonly unknown[]) => Promise<Rows>;
 
+/** Whether an `Ask` failed because the server refused the statement with one of these SQLSTATEs. The connection is still good. */
+export function refused(cause: unknown, sqlstates: readonly string[]): boolean {
+  return cause instanceof DatabaseError && cause.code !== undefined && sqlstates.includes(cause.code);
+}
+
 /** One connection for one piece of work, with one deadline for both; closed in any case. */
 export async function withConnection<T>(
   target: Target,

@@ -1,8 +1,7 @@
 /** A start, from the checks before it to the first accepted connection or the log lines that say why not. */
 import { chown, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { type Clock, MatriarchError, pause } from '../base/index.ts';
-import { isNodeError } from './node-error.ts';
+import { type Address, type Clock, listenError, MatriarchError, pause } from '../base/index.ts';
 import type { Place } from './place.ts';
 import type { Postmaster } from './postmaster.ts';
 import { lastLines } from './run.ts';
@@ -48,32 +47,20 @@ export async function startServer({
   }
 }
 
-/** Throws `address-in-use` or `address-not-available`, which are clearer than what a failed start could say. */
+/** Throws `address-in-use` and its kin, which are clearer than what a failed start could say. */
 export async function checkListen(place: Place): Promise<void> {
   const { host, port } = place.settings.listen;
   for (const address of host.split(',')) {
     const name = address.trim();
-    await tryListen(name === '*' ? '0.0.0.0' : name, port);
+    await tryListen({ host: name === '*' ? '0.0.0.0' : name, port });
   }
 }
 
-async function tryListen(host: string, port: number): Promise<void> {
+async function tryListen(address: Address): Promise<void> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port, exclusive: true }, resolve);
-  }).catch((cause: unknown) => {
-    const code = isNodeError(cause) ? cause.code : undefined;
-    const where = `${host}:${port}`;
-    if (code === 'EADDRINUSE') {
-      throw new MatriarchError('address-in-use', `PostgreSQL cannot listen on ${where}: the port is taken`, {
-        cause,
-      });
-    }
-    if (code === 'EADDRNOTAVAIL') {
-      throw new MatriarchError('address-not-available', `PostgreSQL cannot listen on ${where}`, { cause });
-    }
-    throw cause;
+    server.once('error', (cause) => reject(listenError(cause, address, 'PostgreSQL')));
+    server.listen({ ...address, exclusive: true }, resolve);
   });
   await new Promise<void>((resolve) => {
     server.close(() => resolve());
@@ -85,7 +72,11 @@ async function makeSocketDir({ socketDir, owner }: Place): Promise<void> {
   if (made !== undefined && owner !== undefined) await chown(socketDir, owner.uid, owner.gid);
 }
 
-/** Keeps one older log; returns where this start's lines will begin. */
+/**
+ * Keeps one older log; returns where this start's lines will begin. Only a start does this: the server writes to the file
+ * that it was started with, so the log of one that runs for months grows as long. Where that matters, PostgreSQL's own
+ * `logging_collector`, `log_rotation_age` and kin (in `parameters`) are the remedy; little but start and end is here then.
+ */
 async function rotateLog({ logFile }: Place): Promise<number> {
   const size = (await stat(logFile).catch(() => undefined))?.size ?? 0;
   if (size < LOG_BYTES_MAX) return size;

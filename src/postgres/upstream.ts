@@ -1,7 +1,8 @@
 /** Questions to another member: over a replication connection its timeline and history, over SQL whether it can be rewound from. */
-import { type Clock, MatriarchError, pause } from '../base/index.ts';
+import { type Clock, formatAddress, MatriarchError, pause } from '../base/index.ts';
 import { parseLsn } from './lsn.ts';
 import { type Ask, type Rows, type Target, withConnection } from './session.ts';
+import { ensureSlotByCommand } from './slots.ts';
 import { parseTimelineHistory } from './timeline-history.ts';
 import type { PostgresSettings, Upstream, UpstreamTimeline } from './types.ts';
 
@@ -43,12 +44,9 @@ export async function ensureUpstreamSlot(
       `${JSON.stringify(slot)} is no name of a replication slot`,
     );
   }
-  await withConnection(replicationTarget(settings, from), deadlineMs, async (ask) => {
-    const known = await ask(`READ_REPLICATION_SLOT "${slot}"`);
-    if (known[0]?.['slot_type'] !== 'physical') {
-      await ask(`CREATE_REPLICATION_SLOT "${slot}" PHYSICAL (RESERVE_WAL true)`);
-    }
-  });
+  await withConnection(replicationTarget(settings, from), deadlineMs, (ask) =>
+    ensureSlotByCommand(ask, slot),
+  );
 }
 
 /**
@@ -107,10 +105,10 @@ function contentOf(rows: Rows): string {
 }
 
 function strange(from: Upstream, what: string): MatriarchError {
-  const message = `PostgreSQL at ${from.host}:${from.port} answers ${what} in an unexpected form`;
+  const message = `PostgreSQL at ${formatAddress(from)} answers ${what} in an unexpected form`;
   return new MatriarchError('postgres-unreachable', message);
 }
 
 function notReady(from: Upstream, what: string): MatriarchError {
-  return new MatriarchError('postgres-unreachable', `PostgreSQL at ${from.host}:${from.port} ${what}`);
+  return new MatriarchError('postgres-unreachable', `PostgreSQL at ${formatAddress(from)} ${what}`);
 }
