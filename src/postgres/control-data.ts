@@ -27,8 +27,6 @@ export interface ControlData {
   readonly minRecoveryEndLsn: number;
   /** 0 for a primary. */
   readonly minRecoveryEndTimeline: number;
-  readonly dataChecksums: boolean;
-  readonly walLogHints: boolean;
   /** Settings of the primary that a hot standby must not fall below. */
   readonly floors: Readonly<Record<FloorName, number>>;
 }
@@ -69,8 +67,6 @@ export function parseControlData(output: string): ControlDataResult {
     checkpointTimeline: take("Latest checkpoint's TimeLineID", readCount, 0),
     minRecoveryEndLsn: take('Minimum recovery ending location', parseLsn, 0),
     minRecoveryEndTimeline: take("Min recovery ending loc's timeline", readCount, 0),
-    dataChecksums: take('Data page checksum version', readCount, 0) > 0,
-    walLogHints: take('wal_log_hints setting', readSwitch, false),
     floors: {
       max_connections: floor('max_connections'),
       max_worker_processes: floor('max_worker_processes'),
@@ -89,8 +85,4 @@ function readState(text: string): ClusterState | undefined {
 
 function readCount(text: string): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-}
-
-function readSwitch(text: string): boolean | undefined {
-  return text === 'on' ? true : text === 'off' ? false : undefined;
 }

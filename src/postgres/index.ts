@@ -1,11 +1,9 @@
 /** The door of `postgres`: control over one data directory, and the pure comparisons that go with it. */
 
 export { openPostgres } from './control.ts';
-export { type ClusterState, type ControlData, parseControlData } from './control-data.ts';
-export { formatLsn, parseLsn } from './lsn.ts';
+export type { ClusterState, ControlData } from './control-data.ts';
 export { type LocalPosition, needsRewind, positionOf, type RewindNeed } from './needs-rewind.ts';
-export { quoteIdentifier, quoteLiteral, slotNameOf } from './sql-text.ts';
-export { parseTimelineHistory, type TimelineSwitch } from './timeline-history.ts';
+export type { TimelineSwitch } from './timeline-history.ts';
 export type {
   BootstrapUser,
   CloneOptions,

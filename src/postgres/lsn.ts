@@ -1,4 +1,4 @@
-/** Positions in the WAL: PostgreSQL's text `16/B374D848` to and from bytes. Numbers are exact to 2^53 (8 PiB of WAL). [pure] */
+/** Positions in the WAL: PostgreSQL's text `16/B374D848` as bytes. Numbers are exact to 2^53 (8 PiB of WAL). [pure] */
 
 const PATTERN = /^([0-9A-Fa-f]{1,8})\/([0-9A-Fa-f]{1,8})$/;
 const LOW = 2 ** 32;
@@ -9,11 +9,4 @@ export function parseLsn(text: string): number | undefined {
   if (found?.[1] === undefined || found[2] === undefined) return undefined;
   const bytes = Number.parseInt(found[1], 16) * LOW + Number.parseInt(found[2], 16);
   return Number.isSafeInteger(bytes) ? bytes : undefined;
-}
-
-/** PostgreSQL's own spelling, e.g. `0/3000060`. */
-export function formatLsn(bytes: number): string {
-  const high = Math.floor(bytes / LOW).toString(16);
-  const low = (bytes % LOW).toString(16);
-  return `${high}/${low}`.toUpperCase();
 }

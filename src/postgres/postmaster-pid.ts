@@ -4,9 +4,6 @@ export interface PostmasterPid {
   readonly pid: number;
   /** A `postgres --single` holds the directory, not a server. */
   readonly singleUser: boolean;
-  readonly dataDir: string;
-  /** Seconds since 1970 by the wall clock of that moment. */
-  readonly startedAtSeconds: number;
   /** Line 8; undefined while it is not written yet. `standby`: up, but takes no connections. */
   readonly status: 'starting' | 'stopping' | 'ready' | 'standby' | undefined;
 }
@@ -22,8 +19,6 @@ export function parsePostmasterPid(content: string): PostmasterPid | undefined {
   return {
     pid: Math.abs(Number(pid)),
     singleUser: pid.startsWith('-'),
-    dataDir,
-    startedAtSeconds: Number(startedAt),
     status,
   };
 }

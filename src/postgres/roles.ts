@@ -2,19 +2,23 @@
  * What a new cluster gets in SQL: the roles of the agent, the users of the file with their databases, and the lookup
  * that routers read verifiers through. Everything may be run again at any time.
  */
+import { randomBytes } from 'node:crypto';
+import { buildVerifier, parseVerifier, renderVerifier } from '../wire/index.ts';
 import { ROUTER_ROLE } from './conf.ts';
 import type { Ask } from './session.ts';
 import { quoteIdentifier, quoteLiteral } from './sql-text.ts';
 import type { BootstrapUser, Credential, PostgresSettings } from './types.ts';
 
-/** First on each connection here: passwords are in these statements, so they reach no log; and no commit waits for a standby. */
+/** First on each connection here: verifiers are in these statements, so they reach no log; and no commit waits for a standby. */
 const QUIET_SESSION = [
   "SET log_statement = 'none'",
   "SET log_min_error_statement = 'panic'",
   'SET log_min_duration_statement = -1',
-  "SET password_encryption = 'scram-sha-256'",
   "SET synchronous_commit = 'local'",
 ] as const;
+
+/** As many as PostgreSQL's own verifiers have. */
+const SALT_BYTES = 16;
 
 export async function makeRoles(
   ask: Ask,
@@ -33,12 +37,28 @@ export async function makeRoles(
   await makeRouterLookup(ask, [rewind.username, ROUTER_ROLE]);
 }
 
-/** Creates the role, or gives the one that is there this password and these attributes. */
+/**
+ * Creates the role, or gives the one that is there this password and these attributes. What goes to the server is a
+ * verifier: a password in a statement would be seen in pg_stat_activity and by extensions that audit. A verifier that fits
+ * already is kept, so that those who know it (routers, their logins) need not learn another one.
+ */
 async function makeRole(ask: Ask, role: Credential, attributes: string): Promise<void> {
-  const known = await ask('SELECT 1 FROM pg_roles WHERE rolname = $1', [role.username]);
-  const verb = known.length === 0 ? 'CREATE' : 'ALTER';
-  const password = quoteLiteral(role.password);
-  await ask(`${verb} ROLE ${quoteIdentifier(role.username)} ${attributes} PASSWORD ${password}`);
+  const known = (await ask('SELECT rolpassword FROM pg_authid WHERE rolname = $1', [role.username]))[0];
+  const verb = known === undefined ? 'CREATE' : 'ALTER';
+  const verifier = verifierOf(role.password, known?.['rolpassword']);
+  const password = verifier === known?.['rolpassword'] ? '' : ` PASSWORD ${quoteLiteral(verifier)}`;
+  await ask(`${verb} ROLE ${quoteIdentifier(role.username)} ${attributes}${password}`);
+}
+
+/** The known verifier if the password is the one it was made of. A password that is a verifier itself is taken as such, as PostgreSQL does. */
+function verifierOf(password: string, known: unknown): string {
+  if (parseVerifier(password) !== undefined) return password;
+  const before = typeof known === 'string' ? parseVerifier(known) : undefined;
+  if (before !== undefined) {
+    const again = renderVerifier(buildVerifier(password, before.salt, before.iterations));
+    if (again === known) return again;
+  }
+  return renderVerifier(buildVerifier(password, randomBytes(SALT_BYTES)));
 }
 
 async function makeDatabase(ask: Ask, name: string, owner: string): Promise<void> {

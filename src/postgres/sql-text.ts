@@ -11,20 +11,6 @@ export function quoteLiteral(text: string): string {
   return quoted.includes('\\') ? `E'${quoted.replaceAll('\\', '\\\\')}'` : `'${quoted}'`;
 }
 
-/**
- * The replication slot of a member, as Patroni names it: lower case, `-` and `.` become `_`, other characters `uXXXX`,
- * at most 63 bytes.
- */
-export function slotNameOf(memberName: string): string {
-  let slot = '';
-  for (const character of memberName.toLowerCase()) {
-    if (/[a-z0-9_]/.test(character)) slot += character;
-    else if (character === '-' || character === '.') slot += '_';
-    else slot += `u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
-  }
-  return slot.slice(0, 63);
-}
-
 function withoutNul(text: string): string {
   if (text.includes('\0')) throw new RangeError('SQL text cannot hold a NUL character');
   return text;

@@ -136,18 +136,12 @@ export interface StandbyStatus {
   readonly applicationName: string;
   readonly state: string;
   readonly syncState: string;
-  readonly sentLsn: number | undefined;
-  readonly writeLsn: number | undefined;
-  readonly flushLsn: number | undefined;
-  readonly replayLsn: number | undefined;
 }
 
 export interface SlotStatus {
   readonly name: string;
   readonly type: 'physical' | 'logical';
   readonly active: boolean;
-  readonly restartLsn: number | undefined;
-  readonly walStatus: string | undefined;
 }
 
 /** What the running server says about itself, in one round trip. */
@@ -155,9 +149,7 @@ export interface ServerStatus {
   readonly inRecovery: boolean;
   /** Primary: of the WAL being written. Standby: of the WAL being received, else of what was replayed last. */
   readonly timeline: number;
-  readonly systemId: string;
   /** Primary only. */
-  readonly writeLsn: number | undefined;
   readonly flushLsn: number | undefined;
   /** Standby only. */
   readonly receiveLsn: number | undefined;
@@ -165,8 +157,6 @@ export interface ServerStatus {
   readonly replayPaused: boolean;
   /** Standby: `streaming`, or `in archive recovery` when there is no running WAL receiver. */
   readonly replicationState: 'streaming' | 'in archive recovery' | undefined;
-  /** Standby: where the WAL receiver is connected to. */
-  readonly upstream: Upstream | undefined;
   /** Timeline of the last checkpoint; below `timeline` after a promotion until the checkpoint is done. */
   readonly checkpointTimeline: number;
   readonly standbys: readonly StandbyStatus[];

@@ -19,6 +19,7 @@ import test from 'node:test';
 import { promisify } from 'node:util';
 import { MatriarchError, silentLog, systemClock } from '../../src/base/index.ts';
 import { openPostgres } from '../../src/postgres/index.ts';
+import { ensureUpstreamSlot } from '../../src/postgres/upstream.ts';
 import { aMember, aPrimary, someSettings, sql, startAs, until } from '../support/postgres.ts';
 import { scratchFolder } from '../support/scratch.ts';
 
@@ -35,8 +36,7 @@ test('a new cluster is made with checksums and SCRAM, starts, answers and stops'
   await control.initdb();
   const made = await control.inspect();
   assert.equal(made.data.kind, 'initialized');
-  assert.equal(made.control?.dataChecksums, true);
-  assert.equal(made.control.state, 'shut down');
+  assert.equal(made.control?.state, 'shut down');
   assert.deepEqual((await readdir(dirname(settings.data_dir))).sort(), ['data']);
 
   await startAs(member, 'primary');
@@ -44,14 +44,13 @@ test('a new cluster is made with checksums and SCRAM, starts, answers and stops'
   assert.equal(status.inRecovery, false);
   assert.equal(status.timeline, 1);
   assert.equal(status.checkpointTimeline, 1);
-  assert.equal(status.systemId, made.control.systemId);
-  assert.ok((status.writeLsn ?? 0) > 0 && status.receiveLsn === undefined);
+  assert.ok((status.flushLsn ?? 0) > 0 && status.receiveLsn === undefined);
   assert.deepEqual(status.pendingRestart, []);
   const [row] = await sql(
     member,
-    "SELECT rolpassword LIKE 'SCRAM-SHA-256$%' AS scram, current_setting('cluster_name') AS cluster, (SELECT datcollate FROM pg_database WHERE datname = 'postgres') AS locale FROM pg_authid WHERE rolname = 'postgres'",
+    "SELECT rolpassword LIKE 'SCRAM-SHA-256$%' AS scram, current_setting('cluster_name') AS cluster, current_setting('data_checksums') AS checksums, (SELECT datcollate FROM pg_database WHERE datname = 'postgres') AS locale FROM pg_authid WHERE rolname = 'postgres'",
   );
-  assert.deepEqual(row, { scram: true, cluster: 'test', locale: 'C.UTF-8' });
+  assert.deepEqual(row, { scram: true, cluster: 'test', checksums: 'on', locale: 'C.UTF-8' });
 
   const stopped = await control.stop({ mode: 'fast', deadlineMs: 10_000 });
   assert.equal(stopped.outcome === 'stopped' && stopped.by, 'fast');
@@ -175,7 +174,11 @@ test('bootstrap SQL can be run twice, and the router role can look up verifiers 
   const member = await aPrimary(t, 'one');
   const users = [{ username: `o'"dd`, password: `p'\\"w`, database: 'd"b' }];
   await member.control.bootstrapSql({ users });
+  const verifiers = async (): Promise<unknown> =>
+    sql(member, 'SELECT rolname, rolpassword FROM pg_authid ORDER BY rolname');
+  const made = await verifiers();
   await member.control.bootstrapSql({ users });
+  assert.deepEqual(await verifiers(), made, 'verifiers that routers may know are kept');
   await member.control.setRouterCredential('first');
   await member.control.setRouterCredential("sec'ond");
   const odd = { user: `o'"dd`, password: `p'\\"w`, database: 'd"b' };
@@ -197,7 +200,8 @@ test('bootstrap SQL can be run twice, and the router role can look up verifiers 
 });
 
 test('slots are made once and dropped only when told', async (t) => {
-  const { control } = await aPrimary(t, 'one');
+  const member = await aPrimary(t, 'one');
+  const { control } = member;
   assert.deepEqual(await control.ensureSlots({ ensure: ['b', 'c'] }), { created: ['b', 'c'], dropped: [] });
   assert.deepEqual(await control.ensureSlots({ ensure: ['b'] }), { created: [], dropped: [] });
   assert.deepEqual(await control.ensureSlots({ ensure: ['b'], drop: ['b', 'c', 'd'] }), {
@@ -205,12 +209,25 @@ test('slots are made once and dropped only when told', async (t) => {
     dropped: ['c'],
   });
   const { slots } = await control.status();
-  assert.deepEqual(
-    slots.map(({ name, type, active }) => ({ name, type, active })),
-    [{ name: 'b', type: 'physical', active: false }],
-  );
-  assert.ok((slots[0]?.restartLsn ?? 0) > 0);
+  assert.deepEqual(slots, [{ name: 'b', type: 'physical', active: false }]);
+  const reserved = 'SELECT restart_lsn IS NOT NULL AS is_reserved FROM pg_replication_slots';
+  assert.deepEqual(await sql(member, reserved), [{ is_reserved: true }]);
   await assert.rejects(control.ensureSlots({ ensure: ['No Slot'] }), { code: 'postgres-sql-failed' });
+});
+
+test('a slot that the leader and a clone make at the same moment fails neither of them', async (t) => {
+  const one = await aPrimary(t, 'one', { parameters: { max_replication_slots: 40, max_connections: 40 } });
+  const names = Array.from({ length: 12 }, (_, at) => `slot_${at}`);
+  const { settings, address } = one;
+  const ensure = (): Promise<unknown> => one.control.ensureSlots({ ensure: [...names, ...names] });
+  const drop = (): Promise<unknown> => one.control.ensureSlots({ ensure: [], drop: names });
+  const byCommand = async (): Promise<void> => {
+    for (const name of names) await ensureUpstreamSlot(settings, address, name, 10_000);
+  };
+  await Promise.all([ensure(), ensure(), byCommand(), byCommand(), ensure(), byCommand()]);
+  assert.deepEqual((await one.control.status()).slots.map(({ name }) => name).sort(), [...names].sort());
+  await Promise.all([drop(), drop(), drop(), drop()]);
+  assert.deepEqual((await one.control.status()).slots, []);
 });
 
 test('a port that is taken is named, and nothing is started', async (t) => {
@@ -224,7 +241,7 @@ test('a port that is taken is named, and nothing is started', async (t) => {
   await assert.rejects(startAs(member, 'primary'), (cause: unknown) => {
     assert.ok(cause instanceof MatriarchError);
     assert.equal(cause.code, 'address-in-use');
-    assert.match(cause.message, new RegExp(`${member.address.host}:5432: the port is taken`));
+    assert.match(cause.message, new RegExp(`^PostgreSQL cannot listen on ${member.address.host}:5432`));
     return true;
   });
   assert.equal((await member.control.inspect()).postmaster.kind, 'stopped');

@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
-  cleanAutoConf,
   type ConfInput,
+  cleanAutoConf,
   HEADER,
   renderConnInfo,
   renderHba,
   renderPassFile,
   renderPostgresqlConf,
 } from '../../../src/postgres/conf.ts';
-import { parseControlData } from '../../../src/postgres/index.ts';
+import { parseControlData } from '../../../src/postgres/control-data.ts';
 import { someSettings } from '../../support/postgres.ts';
 
 const settings = someSettings('/lab', { listen: { host: '127.1.0.2', port: 5433 } });
