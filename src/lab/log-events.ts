@@ -1,7 +1,7 @@
 /** The JSON logs of the lab's processes, read back: whole, or as they grow. */
 import { open, readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { pause } from '../base/index.ts';
+import { parseJson, pause } from '../base/index.ts';
 
 /** The fields of a log line that the lab looks at. */
 const eventSchema = z.object({
@@ -11,20 +11,6 @@ const eventSchema = z.object({
   cause: z.string().optional(),
   hint: z.string().optional(),
 });
-
-/** A line of JSON with those fields. */
-const lineSchema = z
-  .string()
-  .transform((line, context): unknown => {
-    try {
-      return JSON.parse(line);
-    } catch {
-      // Not JSON: reported as an issue, which passes the line over.
-      context.addIssue({ code: 'custom', message: 'not JSON' });
-      return z.NEVER;
-    }
-  })
-  .pipe(eventSchema);
 
 export type LogEvent = z.infer<typeof eventSchema>;
 
@@ -67,6 +53,6 @@ export async function followLogEvents(
 
 /** A line that is no event (an error printed at a start, a line half written) is passed over. */
 function parseLine(line: string): readonly LogEvent[] {
-  const parsed = lineSchema.safeParse(line);
+  const parsed = eventSchema.safeParse(parseJson(line));
   return parsed.success ? [parsed.data] : [];
 }
