@@ -15,7 +15,7 @@ export function routerCommand(shell: Shell): Command {
       const config = await readConfig(shell, options, 'router');
       const service = await startService(shell, { config, role: 'router', isDebug: options.debug === true });
       const { startRouter } = await import('../router/index.ts');
-      await service.run(() => startRouter({ ...service.parts, datacenter: config.datacenter }));
+      await service.run(() => startRouter(service.parts));
     });
   return withConfigOption(command);
 }

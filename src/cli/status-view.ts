@@ -8,6 +8,8 @@ import {
   type ClusterView,
   hasPrimaryRole,
   type Member,
+  NO_PRIMARY_REASONS,
+  type NoPrimaryReason,
   primaryOf,
   type TagValue,
 } from '../topology/index.ts';
@@ -32,7 +34,7 @@ export interface Status {
   /** The leader, if it is a running primary on the newest timeline. */
   readonly primary: string | null;
   /** Why there is no primary; null when there is one. */
-  readonly no_primary_because: string | null;
+  readonly no_primary_because: NoPrimaryReason | null;
   readonly timeline: number;
   readonly paused: boolean;
   readonly members: readonly StatusMember[];
@@ -102,23 +104,9 @@ export function formatLag(bytes: number | null): string {
   return `${(bytes / 1024 ** 3).toFixed(1)} GB`;
 }
 
-/** In plain words, why there is no primary. */
-export function noPrimaryWords(because: string): string {
-  return NO_PRIMARY[because] ?? because;
-}
-
-const NO_PRIMARY: Readonly<Record<string, string>> = {
-  'no-leader': 'no member holds the leader key',
-  'leader-unknown-member': 'the leader key names a member that is not there',
-  'leader-unreadable': 'the leader’s own entry cannot be read',
-  'leader-not-running': 'the leader’s PostgreSQL is not running',
-  'leader-is-standby': 'the leader has not been promoted yet',
-  'leader-on-old-timeline': 'the leader is on an old timeline',
-};
-
 function notes({ no_primary_because, paused, failover }: Status): string {
   const lines = [
-    ...(no_primary_because === null ? [] : [`No primary: ${noPrimaryWords(no_primary_because)}`]),
+    ...(no_primary_because === null ? [] : [`No primary: ${NO_PRIMARY_REASONS[no_primary_because]}`]),
     ...(paused ? ['Maintenance mode: on'] : []),
     ...(failover === null
       ? []

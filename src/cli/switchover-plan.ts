@@ -6,8 +6,7 @@
  *         |                                   |
  *         +-> request reset, same leader      +-> taken by the old leader, or by another than asked for   (failed)
  */
-import { type ClusterView, isTagSet, type Member, primaryOf } from '../topology/index.ts';
-import { noPrimaryWords } from './status-view.ts';
+import { type ClusterView, isTagSet, type Member, NO_PRIMARY_REASONS, primaryOf } from '../topology/index.ts';
 
 export interface SwitchoverWish {
   /** The leader that the caller believes in; undefined accepts whoever leads. */
@@ -23,7 +22,7 @@ export type SwitchoverPlan =
 export function planSwitchover(view: ClusterView, wish: SwitchoverWish): SwitchoverPlan {
   const primary = primaryOf(view);
   if (primary.kind === 'none')
-    return refused(`there is no primary to hand over: ${noPrimaryWords(primary.because)}`);
+    return refused(`there is no primary to hand over: ${NO_PRIMARY_REASONS[primary.because]}`);
   const leader = primary.member.name;
   if (wish.leader !== undefined && wish.leader !== leader)
     return refused(`the leader is ${leader}, not ${wish.leader}`);

@@ -11,11 +11,11 @@ const HOT_STANDBY = 'in_hot_standby';
 const LATER_MAX = 1000;
 
 export class ClientEar {
-  readonly #effects: SessionEffects;
+  readonly #effects: Pick<SessionEffects, 'toClient'>;
   readonly #heard = new Map<string, string>();
   #later: Buffer[] = [];
 
-  constructor(effects: SessionEffects) {
+  constructor(effects: Pick<SessionEffects, 'toClient'>) {
     this.#effects = effects;
   }
 
@@ -37,7 +37,7 @@ export class ClientEar {
   /** A notice or notification: now if it `fits` between messages, else when the running unit is answered. */
   tell(message: Buffer, fits: boolean): void {
     if (fits) this.#effects.toClient(message);
-    else if (this.#later.length < LATER_MAX) this.#later.push(message);
+    else if (this.#later.length < LATER_MAX) this.#later.push(Buffer.from(message));
   }
 
   tellLater(): void {

@@ -41,6 +41,7 @@ export class ClientConnection implements Holdable {
   readonly #upstreams = new Map<Link, Upstream>();
   #session: Session | undefined = undefined;
   #authenticated: Login | undefined = undefined;
+  #lookedUpUser: string | undefined = undefined;
   #isClosed = false;
   #isBacklogged = false;
   #isHeld = false;
@@ -90,13 +91,10 @@ export class ClientConnection implements Holdable {
   }
 
   /** Another connection asks to cancel what this one does; where to send that, if a server is at work on it. */
-  cancel(): { readonly upstream: Upstream } | undefined {
-    let link: Link | undefined;
-    this.#during(() => {
-      link = this.#session?.cancel(this.#shared.clock.now());
-    });
-    const upstream = link === undefined ? undefined : this.#upstreams.get(link);
-    return upstream === undefined ? undefined : { upstream };
+  cancel(): Upstream | undefined {
+    const link = this.#session?.cancel(this.#shared.clock.now());
+    this.#flush();
+    return link === undefined ? undefined : this.#upstreams.get(link);
   }
 
   /** Says why, and closes. */
@@ -197,12 +195,10 @@ export class ClientConnection implements Holdable {
     unreachable(step);
   }
 
-  #lookedUpUser: string | undefined = undefined;
-
   /** While no server can be asked, the client waits as long as other work waits for a primary. */
   async #lookup(user: string): Promise<void> {
     this.#lookedUpUser = user;
-    const { clock, config, verifiers } = this.#shared;
+    const { clock, config, verifiers, world } = this.#shared;
     const startedAt = clock.now();
     while (!this.#isClosed) {
       let found: Verifier | undefined;
@@ -215,7 +211,7 @@ export class ClientConnection implements Holdable {
           continue;
         }
         this.#shared.log.warn('verifier-lookup-gave-up', failure(cause));
-        this.refuse(REPLY.noServer('no-server-reachable', waited));
+        this.refuse(REPLY.noServer(world.isKnown ? 'no-server-reachable' : 'dcs-never-reached', waited));
         return;
       }
       this.#login.lookedUp(found);

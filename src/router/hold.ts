@@ -1,12 +1,14 @@
 /**
  * The room where sessions wait for a primary: bounded, in order of arrival, with one timer for all of them. A
- * change of the view wakes everybody at once, the first come first.
+ * change of the view is told to those who wait first, in that order: the first come is the first served.
  */
 import type { Clock } from '../base/index.ts';
 
 /** What waits. `tick` is called while it waits; it leaves by itself. */
 export interface Holdable {
   readonly tick: (now: number) => void;
+  /** The view of the cluster has changed. */
+  readonly worldChanged: (now: number) => void;
 }
 
 const TICK_MS = 25;
@@ -26,9 +28,11 @@ export class HoldRoom {
     return this.#waiting.size;
   }
 
-  /** Those who wait, in order of arrival. */
-  get waiting(): ReadonlySet<Holdable> {
-    return this.#waiting;
+  /** Tells those who wait, in order of arrival, and then `others` who do not: each once. */
+  worldChanged(others: Iterable<Holdable>, now: number): void {
+    const told = new Set(this.#waiting);
+    for (const other of others) told.add(other);
+    for (const session of told) session.worldChanged(now);
   }
 
   /** False: the room is full. */

@@ -18,7 +18,7 @@ import {
   readDescribe,
   readQuery,
 } from '../wire/index.ts';
-import type { LimboAnswer } from './limbo.ts';
+import type { Limbo, LimboAnswer } from './limbo.ts';
 import type { Link } from './link.ts';
 import { REQUEST } from './pipeline.ts';
 import { REPLY } from './replies.ts';
@@ -246,7 +246,9 @@ export class Intake implements FrameSink {
       }
       case FRONTEND.Bind: {
         const statement = prepared.get(readBind(message).statement);
-        if (statement !== undefined) this.#intend(statement.classification, statement);
+        // Made by PREPARE in SQL, or not at all: who knows what it does.
+        if (statement === undefined) unit.intend(UNKNOWN_INTENT);
+        else this.#intend(statement.classification, statement);
         return statement;
       }
       case FRONTEND.Describe: {
@@ -338,7 +340,7 @@ export class Intake implements FrameSink {
   }
 
   /** The client is in a transaction whose server is gone: everything is answered here. */
-  #inLimbo(limbo: Exclude<Session['limbo'], undefined>, tag: number, message: Buffer): void {
+  #inLimbo(limbo: Limbo, tag: number, message: Buffer): void {
     const session = this.#session;
     switch (tag) {
       case FRONTEND.Query: {

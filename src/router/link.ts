@@ -18,6 +18,7 @@ import {
   readDescribe,
   readErrorFields,
   readParameterStatus,
+  readReadyForQuery,
   type TransactionStatus,
 } from '../wire/index.ts';
 import { Pipeline, REQUEST, type Request } from './pipeline.ts';
@@ -53,9 +54,7 @@ export interface LinkOwner {
 
 /** Longest message that is held back until it is complete. */
 const HOLD_BACK_BYTES_MAX = 64 * 1024;
-const READY_STATUS_OFFSET = 5;
 const SINK_LIMITS = { wholeBytesMax: FRAME_BYTES_MAX };
-const STATUS: Readonly<Record<number, TransactionStatus>> = { 0x49: 'I', 0x54: 'T', 0x45: 'E' };
 
 /** Replies that carry no result yet. */
 const PREAMBLE: ReadonlySet<number> = new Set([
@@ -250,12 +249,11 @@ export class Link implements FrameSink {
 
   #ready(message: Buffer): void {
     const whose = this.pipeline.reply(BACKEND.ReadyForQuery);
-    const status = STATUS[message[READY_STATUS_OFFSET] ?? 0];
-    if (whose === 'unexpected' || status === undefined) {
+    if (whose === 'unexpected') {
       this.#owner.broken(this, 'connection-lost');
       return;
     }
-    this.status = status;
+    this.status = readReadyForQuery(message);
     if (whose === 'forward') this.#owner.ready(this, message);
     else if (this.pipeline.isEmpty) this.#owner.isPreparedBy(this);
   }

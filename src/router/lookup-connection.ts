@@ -9,15 +9,15 @@ import {
   FrameReader,
   type FrameSink,
   Parse,
+  ProtocolViolation,
   readErrorFields,
+  readFirstColumn,
   Sync,
 } from '../wire/index.ts';
 import { READ_BUFFER_BYTES, Upstream } from './upstream.ts';
 
 const LOOKUP_SQL = 'SELECT verifier FROM matriarch.router_lookup($1)';
 const DATABASE = 'postgres';
-const VALUE_LENGTH_OFFSET = 7;
-const VALUE_OFFSET = 11;
 
 export interface LookupOptions {
   readonly address: Address;
@@ -62,7 +62,7 @@ export class LookupConnection implements FrameSink {
           const because = failure.kind === 'refused' ? failure.fields.message : failure.because;
           this.#opened.reject(new MatriarchError('router-no-server', `verifier lookup: ${because}`));
         },
-        received: (chunk) => this.#frames.push(chunk, this),
+        received: (chunk) => this.#received(chunk),
         lost: () => this.#lost(),
         drained: () => {},
       },
@@ -106,7 +106,7 @@ export class LookupConnection implements FrameSink {
   whole(tag: number, message: Buffer): void {
     const question = this.#questions[0];
     if (question === undefined) return;
-    if (tag === BACKEND.DataRow) question.value = firstColumn(message);
+    if (tag === BACKEND.DataRow) question.value = readFirstColumn(message);
     else if (tag === BACKEND.ErrorResponse) {
       const { code, message: text } = readErrorFields(message);
       question.failure = new MatriarchError('router-no-server', `verifier lookup: ${code} ${text}`);
@@ -119,6 +119,16 @@ export class LookupConnection implements FrameSink {
 
   pass(): void {}
 
+  /** A server that talks nonsense is one that was lost. */
+  #received(chunk: Buffer): void {
+    try {
+      this.#frames.push(chunk, this);
+    } catch (cause) {
+      if (!(cause instanceof ProtocolViolation)) throw cause;
+      this.close();
+    }
+  }
+
   #lost(): void {
     this.#isOpen = false;
     for (const question of this.#questions.splice(0)) {
@@ -127,9 +137,4 @@ export class LookupConnection implements FrameSink {
       );
     }
   }
-}
-
-function firstColumn(row: Buffer): string | undefined {
-  const length = row.length < VALUE_OFFSET ? -1 : row.readInt32BE(VALUE_LENGTH_OFFSET);
-  return length < 0 ? undefined : row.toString('utf8', VALUE_OFFSET, VALUE_OFFSET + length);
 }

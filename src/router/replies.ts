@@ -42,9 +42,11 @@ export const REPLY = {
   noServer: (because: HoldReason, waitedMs: number): ErrorFields => ({
     severity: FATAL,
     code: SQLSTATE.cannotConnectNow,
-    message: `no server of the cluster could be reached within ${seconds(waitedMs)}`,
-    detail: `At the end: ${HOLD_REASONS[because]}.`,
-    hint: 'See `matriarch status` and whether the database hosts run.',
+    message: `no server of the cluster could be reached within ${seconds(waitedMs)}: ${HOLD_REASONS[because]}`,
+    hint:
+      because === 'dcs-never-reached'
+        ? 'Check etcd.endpoints of the router, and that etcd runs there.'
+        : 'See `matriarch status` and whether the database hosts run.',
   }),
   transactionLost: (because: LossReason): ErrorFields => ({
     severity: ERROR,

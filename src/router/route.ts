@@ -4,7 +4,7 @@
  */
 import { unreachable } from '../base/index.ts';
 import type { Classification } from '../sql/index.ts';
-import type { NoPrimaryReason } from '../topology/index.ts';
+import { NO_PRIMARY_REASONS, type NoPrimaryReason } from '../topology/index.ts';
 
 /** `anywhere`: any server connection of the session will do, an open one first. */
 export type Need = 'anywhere' | 'read' | 'primary';
@@ -68,6 +68,7 @@ export function stricter(one: Need, other: Need): Need {
 /** Why work is held. */
 export type HoldReason =
   | NoPrimaryReason
+  | 'dcs-never-reached'
   | 'dcs-contact-stale'
   | 'primary-unreachable'
   | 'primary-not-proven'
@@ -87,12 +88,8 @@ export type LossReason =
 
 /** The reason in words for a person; the only place where it is rendered. */
 export const HOLD_REASONS: Readonly<Record<HoldReason, string>> = {
-  'no-leader': 'the cluster has no leader at the moment',
-  'leader-unknown-member': 'the leader is not among the known members',
-  'leader-unreadable': 'what the leader publishes about itself cannot be read',
-  'leader-not-running': 'PostgreSQL of the leader is not running',
-  'leader-is-standby': 'the leader has not been promoted yet',
-  'leader-on-old-timeline': 'the leader is on an older timeline than the cluster has been',
+  ...NO_PRIMARY_REASONS,
+  'dcs-never-reached': 'the router has not reached etcd since it was started',
   'dcs-contact-stale': 'the router has lost contact with etcd for longer than a lease lasts',
   'primary-unreachable': 'the primary cannot be reached',
   'primary-not-proven': 'the primary has not answered what it is',

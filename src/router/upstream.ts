@@ -143,11 +143,11 @@ export class Upstream implements Wire {
   }
 
   #gone(because: string): void {
-    const { kind } = { kind: this.#state };
-    if (kind === 'closed') return;
+    if (this.#state === 'closed') return;
+    const wasLive = this.#state === 'live';
     this.#finish();
     this.#socket.destroy();
-    if (kind === 'live') this.#events.lost();
+    if (wasLive) this.#events.lost();
     else this.#events.failed({ kind: 'unreachable', because });
   }
 

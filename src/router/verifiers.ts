@@ -6,7 +6,15 @@
 
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import { type Address, type Clock, failure, type Log, MatriarchError, withDeadline } from '../base/index.ts';
+import {
+  type Address,
+  type Clock,
+  failure,
+  type Log,
+  MatriarchError,
+  parseJson,
+  withDeadline,
+} from '../base/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { parseVerifier, type Verifier } from '../wire/index.ts';
 import { LookupConnection } from './lookup-connection.ts';
@@ -16,13 +24,15 @@ export interface VerifiersOptions {
   readonly credentialKey: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** Members to ask, the nearest first, the leader last if it is not the nearest. */
-  readonly members: () => readonly {
-    readonly name: string;
-    readonly address: Address;
-    readonly isLeader: boolean;
-  }[];
+  /** Members to ask, the nearest first. */
+  readonly members: () => readonly MemberToAsk[];
   readonly connectTimeoutMs: number;
+}
+
+export interface MemberToAsk {
+  readonly name: string;
+  readonly address: Address;
+  readonly isLeader: boolean;
 }
 
 const CACHE_ENTRIES_MAX = 10_000;
@@ -38,9 +48,8 @@ export class Verifiers {
   readonly #cache: LRUCache<string, Verifier>;
   readonly #asked = new Map<string, Promise<Verifier | undefined>>();
   #credential: Credential | undefined = undefined;
-  #connection:
-    | { readonly name: string; readonly isLeader: boolean; readonly open: LookupConnection }
-    | undefined;
+  /** One connection a member, shared by all lookups from the moment it is being opened. */
+  readonly #connections = new Map<string, Promise<LookupConnection>>();
 
   constructor(options: VerifiersOptions) {
     this.#options = options;
@@ -69,8 +78,7 @@ export class Verifiers {
   }
 
   close(): void {
-    this.#connection?.open.close();
-    this.#connection = undefined;
+    for (const name of Array.from(this.#connections.keys())) this.#drop(name);
   }
 
   async #ask(user: string): Promise<Verifier | undefined> {
@@ -98,42 +106,46 @@ export class Verifiers {
     return verifier;
   }
 
-  /** The member that we are connected to first. */
-  #inOrder(): ReturnType<VerifiersOptions['members']> {
+  /** Members that we are connected to first. */
+  #inOrder(): readonly MemberToAsk[] {
     const members = this.#options.members();
-    const connected = members.find((member) => member.name === this.#connection?.name);
-    return connected === undefined
-      ? members
-      : [connected, ...members.filter((member) => member !== connected)];
+    for (const name of Array.from(this.#connections.keys())) {
+      if (!members.some((member) => member.name === name)) this.#drop(name);
+    }
+    const isConnected = (member: MemberToAsk): boolean => this.#connections.has(member.name);
+    return [...members.filter(isConnected), ...members.filter((member) => !isConnected(member))];
   }
 
-  async #askMember(
-    member: { readonly name: string; readonly address: Address; readonly isLeader: boolean },
-    user: string,
-  ): Promise<string | undefined> {
-    const open = await this.#connectTo(member);
+  async #askMember(member: MemberToAsk, user: string): Promise<string | undefined> {
+    const connecting = this.#connections.get(member.name) ?? this.#open(member);
+    this.#connections.set(member.name, connecting);
+    let open: LookupConnection | undefined;
     try {
+      open = await connecting;
       return await withDeadline(open.verifierOf(user), LOOKUP_TIMEOUT_MS, 'reading a verifier');
     } catch (cause) {
-      this.close();
+      // A question that the server refused leaves the connection good for the questions of others.
+      const isLate = cause instanceof MatriarchError && cause.code === 'deadline-exceeded';
+      if (open?.isOpen !== true || isLate) this.#drop(member.name, connecting);
       throw cause;
     }
   }
 
-  async #connectTo(member: {
-    readonly name: string;
-    readonly address: Address;
-    readonly isLeader: boolean;
-  }): Promise<LookupConnection> {
-    const existing = this.#connection;
-    if (existing?.name === member.name && existing.open.isOpen) return existing.open;
+  /** Closes the connection to a member, unless it has been replaced by another than `which`. */
+  #drop(name: string, which = this.#connections.get(name)): void {
+    if (which === undefined || this.#connections.get(name) !== which) return;
+    this.#connections.delete(name);
+    which.then(
+      (open) => open.close(),
+      () => undefined, // whoever waited for it was told
+    );
+  }
+
+  async #open(member: MemberToAsk): Promise<LookupConnection> {
     const credential = await this.#readCredential();
     try {
       const { connectTimeoutMs } = this.#options;
-      const open = await LookupConnection.open({ address: member.address, ...credential, connectTimeoutMs });
-      this.close();
-      this.#connection = { name: member.name, isLeader: member.isLeader, open };
-      return open;
+      return await LookupConnection.open({ address: member.address, ...credential, connectTimeoutMs });
     } catch (cause) {
       // Perhaps the credential was changed: read it anew the next time.
       this.#credential = undefined;
@@ -157,10 +169,5 @@ export class Verifiers {
 }
 
 function readCredential(text: string): Credential | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return credentialSchema.parse(value);
-  } catch {
-    return undefined;
-  }
+  return credentialSchema.safeParse(parseJson(text)).data;
 }

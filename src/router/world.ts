@@ -44,6 +44,7 @@ export interface World {
 /** Longest sequence of choices that is laid out ahead; sums of weights above it are chosen one by one. */
 const SCHEDULE_MAX = 4096;
 const STALE: PrimaryAnswer = { kind: 'none', because: 'dcs-contact-stale' };
+const NEVER_REACHED: PrimaryAnswer = { kind: 'none', because: 'dcs-never-reached' };
 const NOBODY: ReadonlySet<string> = new Set();
 
 export interface ClusterWorldOptions {
@@ -124,13 +125,19 @@ export class ClusterWorld implements World {
     return true;
   }
 
+  /** Etcd has told what the cluster is, be it long ago. */
+  get isKnown(): boolean {
+    return this.#contactAt !== Number.NEGATIVE_INFINITY || this.#view.revision > 0;
+  }
+
   /** Age of etcd's last proof of contact; Infinity before the first. */
   contactAgeMs(now: number): number {
     return now - this.#contactAt;
   }
 
   primary(now: number): PrimaryAnswer {
-    return now - this.#contactAt > this.#options.ttlMs ? STALE : this.#answer;
+    if (now - this.#contactAt <= this.#options.ttlMs) return this.#answer;
+    return this.isKnown ? STALE : NEVER_REACHED;
   }
 
   leader(): string | undefined {

@@ -16,7 +16,7 @@ export {
   type TagValue,
   type UnreadableReason,
 } from './member.ts';
-export { type NoPrimaryReason, type Primary, primaryOf } from './primary.ts';
+export { NO_PRIMARY_REASONS, type NoPrimaryReason, type Primary, primaryOf } from './primary.ts';
 export { slotNameOf } from './slots.ts';
 export {
   applyChanges,

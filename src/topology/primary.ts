@@ -15,6 +15,16 @@ export type NoPrimaryReason =
   | 'leader-is-standby'
   | 'leader-on-old-timeline';
 
+/** The reason in words for a person; the only place where it is rendered. */
+export const NO_PRIMARY_REASONS: Readonly<Record<NoPrimaryReason, string>> = {
+  'no-leader': 'no member holds the leader key',
+  'leader-unknown-member': 'the leader key names a member that is not there',
+  'leader-unreadable': 'what the leader publishes about itself cannot be read',
+  'leader-not-running': 'PostgreSQL of the leader is not running',
+  'leader-is-standby': 'the leader has not been promoted yet',
+  'leader-on-old-timeline': 'the leader is on an older timeline than the cluster has been',
+};
+
 export type Primary =
   | { readonly kind: 'primary'; readonly member: Member }
   | { readonly kind: 'none'; readonly because: NoPrimaryReason };

@@ -1,6 +1,6 @@
 /**
  * What servers send: one builder and, where a decision needs it, one reader a message, named and ordered as in
- * the manual's chapter "Message Formats". Rows have neither: their bytes are passed on. Readers take the whole
+ * the manual's chapter "Message Formats". Rows have no builder: their bytes are passed on. Readers take the whole
  * message (tag, length, body). Messages without fields are shared Buffers: send them, do not write into them.
  * A new message? Also its tag in tag.ts, its export in index.ts, its round trip in the tests.
  */
@@ -122,6 +122,14 @@ export function readCommandComplete(message: Buffer): string {
   const tag = reader.cstring('command tag');
   reader.expectEnd();
   return tag;
+}
+
+/** The first column of a row of text, for the questions that we ask ourselves; undefined is NULL, or no column. */
+export function readFirstColumn(message: Buffer): string | undefined {
+  const reader = new BodyReader(message, 'DataRow');
+  if (reader.count('number of columns') === 0) return undefined;
+  const length = reader.int32('length of column');
+  return length === -1 ? undefined : reader.bytes(length, 'column').toString('utf8');
 }
 
 /** Answers a query of nothing, in place of CommandComplete. */

@@ -1,8 +1,9 @@
 /** A router that comes up before anything else, and what its parts say when there is nothing to talk to. */
 import assert from 'node:assert/strict';
+import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { Client } from 'pg';
-import { MatriarchError, silentLog, systemClock } from '../../src/base/index.ts';
+import { MatriarchError, silentLog, systemClock, withDeadline } from '../../src/base/index.ts';
 import { createMemoryDcs } from '../../src/dcs/index.ts';
 import { Verifiers } from '../../src/router/verifiers.ts';
 import { startRouter } from '../../src/router/index.ts';
@@ -60,7 +61,7 @@ test('a router without a cluster tells its clients so, is alive but not ready, a
   const stopping = new AbortController();
   const config = routerConfig({ etcdUrls: ['http://127.0.0.1:2379'] }, host, ['hold_timeout: 600ms']);
   const dcs = createMemoryDcs({ clock: systemClock, tickEveryMs: 50 });
-  const options = { config, datacenter: 'dc1', dcs: dcs.connect(), clock: systemClock, log };
+  const options = { config, dcs: dcs.connect(), clock: systemClock, log };
   const running = startRouter({ ...options, signal: stopping.signal });
   try {
     await until('it listens', async () => lines.some((line) => line.event === 'router-listening'));
@@ -74,4 +75,45 @@ test('a router without a cluster tells its clients so, is alive but not ready, a
     dcs.close();
   }
   assert.equal(lines.at(-1)?.event, 'router-stopped');
+});
+
+test('a login is told when etcd was never reached, not that servers are missing', async () => {
+  const host = freshLoopback();
+  const { log, lines } = recordingLog();
+  const stopping = new AbortController();
+  const config = routerConfig({ etcdUrls: ['http://127.0.0.1:2379'] }, host, ['hold_timeout: 600ms']);
+  const store = createMemoryDcs({ clock: systemClock, tickEveryMs: 50 });
+  const dcs = store.connect();
+  dcs.setFault('cut');
+  const running = startRouter({ config, dcs, clock: systemClock, log, signal: stopping.signal });
+  try {
+    await until('it listens', async () => lines.some((line) => line.event === 'router-listening'));
+    const client = new Client({ host, user: 'app', password: 'app', database: 'app' });
+    await assert.rejects(client.connect(), {
+      code: '57P03',
+      message: /the router has not reached etcd since it was started/,
+    });
+  } finally {
+    stopping.abort();
+    await running;
+    store.close();
+  }
+});
+
+test('a router whose HTTP address is taken ends at once, whoever would connect', async (t) => {
+  const host = freshLoopback();
+  const taken = createServer();
+  await new Promise<void>((resolve) => {
+    taken.listen(8009, host, resolve);
+  });
+  t.after(() => taken.close());
+  const config = routerConfig({ etcdUrls: ['http://127.0.0.1:2379'] }, host);
+  const store = createMemoryDcs({ clock: systemClock });
+  t.after(() => store.close());
+  const { signal } = new AbortController();
+  const running = startRouter({ config, dcs: store.connect(), clock: systemClock, log: silentLog, signal });
+  const early = connect({ host, port: 5432 });
+  t.after(() => early.destroy());
+  early.on('error', () => undefined);
+  await assert.rejects(withDeadline(running, 1000, 'the end of the router'), { code: 'address-in-use' });
 });

@@ -147,7 +147,6 @@ export async function aRouter(t: TestContext, stage: Stage, router: string[] = [
   const config = routerConfig(stage, host, router);
   const running = startRouter({
     config,
-    datacenter: 'dc1',
     dcs: stage.dcs,
     clock: systemClock,
     log,

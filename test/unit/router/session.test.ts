@@ -17,6 +17,21 @@ const extended = (sql: string, name = '') => [
 ];
 const again = (name: string) => [bind(name), Execute('', 0), Sync()];
 
+/** Into a transaction with a row in it; then the cluster loses its leader. */
+function inTransaction(stage: SessionStage): SessionStage {
+  stage.send(Query('BEGIN'), Query('INSERT INTO t VALUES (1)'));
+  stage.changeWorld((world) => {
+    world.none = 'no-leader';
+  });
+  stage.take();
+  return stage;
+}
+
+function isRolledBack(stage: SessionStage): void {
+  assert.deepEqual(stage.send(Query('COMMIT')).take(), ['client > ROLLBACK', 'client > Ready I']);
+  assert.throws(() => stage.server('n1'), /no connection/);
+}
+
 describe('a session', () => {
   let classifier: Classifier;
   before(async () => {
@@ -346,6 +361,12 @@ describe('a session', () => {
       assert.equal(stage.send(Query('INSERT INTO t VALUES (3)')).take().at(-2), 'client > INSERT 0 3');
     });
 
+    test('in a write that was prepared in SQL, it is in doubt too', () => {
+      const stage = silent('n1', Query('PREPARE p AS INSERT INTO t VALUES (1)'));
+      stage.send(...again('p')).take();
+      assert.deepEqual(stage.lose('n1').take(), ['client > ERROR 08007', 'client > Ready I']);
+    });
+
     test('at BEGIN, which changed nothing, it begins elsewhere', () => {
       const stage = silent('n1', Query('INSERT INTO t VALUES (1)'));
       stage.send(Query('BEGIN')).take();
@@ -416,22 +437,8 @@ describe('a session', () => {
   });
 
   describe('when the router refuses a statement of an open transaction, the client cannot commit the rest:', () => {
-    /** In a transaction with a row in it, while the cluster has no leader. */
-    const inTransaction = () => {
-      const stage = begun().send(Query('BEGIN'), Query('INSERT INTO t VALUES (1)'));
-      stage.changeWorld((world) => {
-        world.none = 'no-leader';
-      });
-      stage.take();
-      return stage;
-    };
-    const isRolledBack = (stage: SessionStage) => {
-      assert.deepEqual(stage.send(Query('COMMIT')).take(), ['client > ROLLBACK', 'client > Ready I']);
-      assert.throws(() => stage.server('n1'), /no connection/);
-    };
-
     test('canceled while it waits', () => {
-      const stage = inTransaction().send(Query('INSERT INTO t VALUES (2)'));
+      const stage = inTransaction(begun()).send(Query('INSERT INTO t VALUES (2)'));
       stage.session.cancel(1);
       assert.deepEqual(stage.take(), [
         'hold no-leader',
@@ -443,7 +450,7 @@ describe('a session', () => {
     });
 
     test('no room to wait', () => {
-      const stage = inTransaction();
+      const stage = inTransaction(begun());
       stage.hasRoomToHold = false;
       assert.deepEqual(stage.send(...extended('INSERT INTO t VALUES (2)')).take(), [
         'hold no-leader',

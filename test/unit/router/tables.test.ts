@@ -1,6 +1,9 @@
 /** The small deciders of the router, each as a table. */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import { systemClock } from '../../../src/base/index.ts';
+import { ClientEar } from '../../../src/router/client-ear.ts';
+import { HoldRoom } from '../../../src/router/hold.ts';
 import { type LossFacts, type Verdict, whenServerLost } from '../../../src/router/lost.ts';
 import { Patience } from '../../../src/router/patience.ts';
 import { Pipeline, REQUEST } from '../../../src/router/pipeline.ts';
@@ -194,6 +197,30 @@ describe('a probe', () => {
   ];
   for (const [what, row, said] of table)
     test(`${what}: ${said}`, () => assert.equal(readProbe(row, term), said));
+});
+
+test('when there is a primary again, those who wait for it are told first, the first come first', () => {
+  const told: string[] = [];
+  const aSession = (name: string) => ({ tick: () => undefined, worldChanged: () => told.push(name) });
+  const [idle, late, early] = ['idle', 'late', 'early'].map(aSession);
+  assert(idle !== undefined && late !== undefined && early !== undefined);
+  const room = new HoldRoom(systemClock, 10);
+  room.enter(early);
+  room.enter(late);
+  room.worldChanged([idle, late, early], 0);
+  room.leave(early);
+  room.leave(late);
+  assert.deepEqual(told, ['early', 'late', 'idle']);
+});
+
+test('a notice that has to wait is the same when it is told, whatever was read meanwhile', () => {
+  const heard: string[] = [];
+  const ear = new ClientEar({ toClient: (bytes) => heard.push(bytes.toString()) });
+  const readBuffer = Buffer.from('notice');
+  ear.tell(readBuffer, false);
+  readBuffer.fill('x');
+  ear.tellLater();
+  assert.deepEqual(heard, ['notice']);
 });
 
 test('patience: notice once after 5 s, retries further and further apart, an end', () => {

@@ -64,6 +64,39 @@ test('each change of the cluster is a view, at the instant it arrived; a change 
   await watching.stop();
 });
 
+test('a watch that breaks down is begun anew', async (t) => {
+  const store = createMemoryDcs({ clock: systemClock, tickEveryMs: 5 });
+  t.after(store.close);
+  const { log, lines } = recordingLog();
+  const stop = new AbortController();
+  let views = 0;
+  const ended = watchCluster({
+    dcs: store.connect(),
+    layout: aLayout,
+    clock: systemClock,
+    log,
+    signal: stop.signal,
+    contactEveryMs: 20,
+    onView: () => {
+      views += 1;
+      if (views === 1) throw new Error('as the test wants');
+    },
+    onContact: () => undefined,
+  });
+  const writer = store.connect();
+  await eventually('the log', () => lines.map(({ event }) => event), {
+    holds: (events) => events.includes('watch-ended'),
+    withinMs: 1000,
+  });
+  await writer.transact({ when: [], then: [{ op: 'put', key: aLayout.leader, value: 'db1' }] }, call);
+  await eventually('a view after the breakdown', () => views, {
+    holds: (count) => count > 1,
+    withinMs: 3000,
+  });
+  stop.abort();
+  await ended;
+});
+
 test('contact stops with the connection, while the last view stays', async (t) => {
   const store = createMemoryDcs({ clock: systemClock, tickEveryMs: 5 });
   t.after(store.close);

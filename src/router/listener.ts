@@ -1,0 +1,116 @@
+/**
+ * Who is connected: accepts clients, finds the one that a cancel is for, and lets all of them go at the end.
+ * What a connection does is its own affair (client.ts).
+ */
+import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import { connect, createServer, type Socket } from 'node:net';
+import { type Address, type Clock, listenError, pause } from '../base/index.ts';
+import { CancelRequest, type CancelTarget } from '../wire/index.ts';
+import { ClientConnection } from './client.ts';
+import { REPLY } from './replies.ts';
+import type { Shared } from './shared.ts';
+
+export interface ListenerOptions {
+  readonly clientsMax: number;
+  readonly clock: Clock;
+}
+
+/** How long running statements get at the end. */
+const STOP_GRACE_MS = 3000;
+const STOP_LOOK_EVERY_MS = 25;
+const CANCEL_TIMEOUT_MS = 5000;
+/** Connections above the limit that are heard as far as their first packet: cancels and refusals need a place too. */
+const SPARE_CLIENTS = 100;
+const LISTEN_BACKLOG = 1024;
+
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #clients = new Map<number, ClientConnection>();
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+  }
+
+  get clients(): Iterable<ClientConnection> {
+    return this.#clients.values();
+  }
+
+  get size(): number {
+    return this.#clients.size;
+  }
+
+  /** There are more clients than may be served. */
+  get isFull(): boolean {
+    return this.#clients.size > this.#options.clientsMax;
+  }
+
+  /** Accepts clients from here on; gives the function that stops it and resolves when the last of them is gone. */
+  async listen(address: Address, shared: Shared): Promise<() => Promise<void>> {
+    const server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(shared, socket));
+    await new Promise<void>((resolve, reject) => {
+      const failed = (cause: Error): void => reject(listenError(cause, address, 'The router'));
+      server.once('error', failed);
+      server.listen({ ...address, backlog: LISTEN_BACKLOG }, () => {
+        server.removeListener('error', failed);
+        resolve();
+      });
+    });
+    return async () =>
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+  }
+
+  forget(client: ClientConnection): void {
+    this.#clients.delete(client.processId);
+  }
+
+  /** A cancel is one-way: whoever sends it gets no answer, so nobody learns which keys exist. */
+  passOnCancel(target: CancelTarget): void {
+    const client = this.#clients.get(target.processId);
+    if (client === undefined || client.secretKey.length !== target.secretKey.length) return;
+    if (!timingSafeEqual(client.secretKey, target.secretKey)) return;
+    const upstream = client.cancel();
+    if (upstream?.ready === undefined) return;
+    const { processId, secretKey } = upstream.ready;
+    const { host, port } = upstream.address;
+    const socket = connect({ host, port, timeout: CANCEL_TIMEOUT_MS }, () => {
+      socket.end(CancelRequest(processId, secretKey));
+    });
+    socket.on('timeout', () => socket.destroy());
+    socket.on('error', () => socket.destroy());
+    socket.resume();
+  }
+
+  /** Lets everybody go: who is at work gets a while to finish. */
+  async drain(): Promise<void> {
+    const { clock } = this.#options;
+    const deadline = clock.now() + STOP_GRACE_MS;
+    while (this.#clients.size > 0 && clock.now() < deadline) {
+      for (const client of Array.from(this.#clients.values()))
+        if (client.state !== 'active') client.refuse(REPLY.shutdown());
+      if (this.#clients.size > 0) await pause(STOP_LOOK_EVERY_MS);
+    }
+    for (const client of Array.from(this.#clients.values())) client.refuse(REPLY.shutdown());
+  }
+
+  /** Ends everybody at once, without a word. */
+  destroy(): void {
+    for (const client of Array.from(this.#clients.values())) client.destroy();
+  }
+
+  #accept(shared: Shared, socket: Socket): void {
+    const { clientsMax } = this.#options;
+    const client = new ClientConnection(shared, socket, this.#newIdentity());
+    // Beyond these nobody is even listened to.
+    if (this.#clients.size >= clientsMax + SPARE_CLIENTS) client.refuse(REPLY.tooManyClients(clientsMax));
+    else this.#clients.set(client.processId, client);
+  }
+
+  /** A process id that no client has, and a key that nobody can guess. */
+  #newIdentity(): { readonly processId: number; readonly secretKey: Buffer } {
+    let processId = randomInt(1, 2 ** 31 - 1);
+    while (this.#clients.has(processId)) processId = randomInt(1, 2 ** 31 - 1);
+    return { processId, secretKey: randomBytes(4) };
+  }
+}

@@ -1,0 +1,44 @@
+/** The router's metrics at the moment of a scrape: what was counted, and what is now. */
+import type { Sample } from '../metrics/index.ts';
+import type { ClientConnection } from './client.ts';
+import type { Counters } from './counters.ts';
+import type { ClusterWorld } from './world.ts';
+
+export interface SampleSources {
+  readonly world: ClusterWorld;
+  readonly counters: Counters;
+  readonly clients: Iterable<ClientConnection>;
+  readonly now: number;
+}
+
+export function samplesOf({ world, counters, clients, now }: SampleSources): Sample[] {
+  return [
+    ...counters.samples((member) => world.candidate(member)?.datacenter ?? ''),
+    ...connectionSamples(clients),
+    { name: 'matriarch_router_primary_known', value: world.primary(now).kind === 'primary' ? 1 : 0 },
+    { name: 'matriarch_router_dcs_contact_age_seconds', value: world.contactAgeMs(now) / 1000 },
+  ];
+}
+
+function connectionSamples(clients: Iterable<ClientConnection>): Sample[] {
+  const states = { login: 0, idle: 0, active: 0, held: 0 };
+  const servers = new Map<string, { idle: number; active: number }>();
+  for (const client of clients) {
+    states[client.state] += 1;
+    for (const link of client.links) {
+      const counts = servers.get(link.member) ?? { idle: 0, active: 0 };
+      counts[link.isQuiet ? 'idle' : 'active'] += 1;
+      servers.set(link.member, counts);
+    }
+  }
+  return [
+    ...Object.entries(states).map(
+      ([state, value]): Sample => ({ name: 'matriarch_router_clients', labels: { state }, value }),
+    ),
+    ...[...servers].flatMap(([member, counts]) =>
+      Object.entries(counts).map(
+        ([state, value]): Sample => ({ name: 'matriarch_router_servers', labels: { member, state }, value }),
+      ),
+    ),
+  ];
+}
