@@ -12,7 +12,8 @@ import { type AgentContext, MAXIMUM_LAG_BYTES } from './context.ts';
 import { moveEtcdLeader } from './etcd-leader.ts';
 import { putAsLeader } from './leader-write.ts';
 import type { MemberKey } from './member-key.ts';
-import { localServer, refreshStatus } from './observe.ts';
+import { refreshStatus } from './look.ts';
+import { localServer } from './observe.ts';
 
 const CALL_MS = 1000;
 const CHECKPOINT_MS = 10 * 60_000;
@@ -176,10 +177,10 @@ export class Duties {
 
   /** Our timeline's ancestors, as the server knows them; what is already written keeps its time and leader. */
   async #history(): Promise<void> {
-    const { state, pg, layout, postgresql, config, clock, log } = this.#ctx;
+    const { state, pg, layout, published, config, clock, log } = this.#ctx;
     const timeline = state.status?.timeline ?? 0;
     if (timeline <= 1 || state.view.history.at(-1)?.timeline === timeline - 1) return;
-    const own = await pg.timelineHistory(postgresql.listen, { deadlineMs: CALL_MS });
+    const own = await pg.timelineHistory(published.postgres, { deadlineMs: CALL_MS });
     const known = new Map(state.view.history.map((entry) => [entry.timeline, entry]));
     const at = new Date(clock.wallNow()).toISOString().replace('Z', '+00:00');
     const lines = own.history.map((ended): HistoryEntry => {

@@ -2,7 +2,7 @@
  * Keeps etcd's own leader off the primary's host, so that the loss of that host does not cost an etcd election on top
  * of ours (during which no lease expires). Not while a change of our own leader is asked for.
  */
-import { failure } from '../base/index.ts';
+import { failure, rethrowBug } from '../base/index.ts';
 import type { AgentContext } from './context.ts';
 
 const CALL_MS = 1000;
@@ -24,6 +24,7 @@ export async function moveEtcdLeader(ctx: AgentContext): Promise<void> {
     await dcs.moveLeader(target.id, { timeoutMs: CALL_MS });
     log.info('etcd-leader-moved', { from: leader.name, to: target.name });
   } catch (cause) {
+    rethrowBug(cause);
     log.info('etcd-leader-not-moved', { from: leader.name, to: target.name, ...failure(cause) });
   }
 }

@@ -17,6 +17,7 @@ import {
   type Log,
   MatriarchError,
   pause,
+  rethrowBug,
   withDeadline,
 } from '../base/index.ts';
 import {
@@ -96,6 +97,7 @@ export class FenceClient {
     try {
       await this.#ask({ type });
     } catch (cause) {
+      rethrowBug(cause);
       this.#options.log.warn('fence-not-told', { type, ...failure(cause) });
     }
   }

@@ -20,9 +20,12 @@ const POLL_MS = 20;
 export async function handOver(ctx: AgentContext, job: JobContext, candidate: string): Promise<void> {
   const { pg, log, keeper } = ctx;
   // Before, while sessions still work: the shutdown checkpoint then has little to write.
-  await pg
-    .checkpoint({ deadlineMs: CHECKPOINT_MS })
-    .catch((cause: unknown) => log.warn('checkpoint-before-hand-over-failed', failure(cause)));
+  try {
+    await pg.checkpoint({ deadlineMs: CHECKPOINT_MS });
+  } catch (cause) {
+    rethrowBug(cause);
+    log.warn('checkpoint-before-hand-over-failed', failure(cause));
+  }
   if (!job.isCurrent() || !keeper.isSafe(0)) return;
   const lsn = await stopForGood(ctx);
   if (!job.isCurrent()) return;

@@ -5,12 +5,12 @@
  *     timer, watch, postmaster's end, job's end, lease  ->  Wake  ->  look -> observe -> decide -> act  ->  duties
  */
 import { failure, rethrowBug } from '../base/index.ts';
-import { stepDownMs } from '../config/index.ts';
-import { type Decision, decide, type PeerAnswer } from '../ha/index.ts';
+import { type Decision, decide, type PeerAnswer, stepDownMs } from '../ha/index.ts';
 import { act } from './act.ts';
 import type { AgentContext } from './context.ts';
 import type { Duties } from './duties.ts';
-import { localServer, look, observe } from './observe.ts';
+import { look } from './look.ts';
+import { localServer, observe } from './observe.ts';
 import { cityOf } from './peers.ts';
 import { configure, unguard } from './server-work.ts';
 
@@ -91,7 +91,7 @@ function restMs(ctx: AgentContext): number {
   if (!ctx.keeper.isHolder) return loopWait;
   return Math.max(
     20,
-    Math.min(loopWait, ctx.keeper.deadline - stepDownMs(ctx.config.lease) - ctx.clock.now()),
+    Math.min(loopWait, ctx.keeper.deadline - stepDownMs(ctx.config.lease.keep_alive) - ctx.clock.now()),
   );
 }
 

@@ -1,21 +1,16 @@
-/**
- * Looks at the world and fills in the observation. The look at our own PostgreSQL never waits long for SQL: a server
- * that does not answer keeps its last known role, and the lease protects everybody meanwhile.
- */
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
-import { failure, type LogFields, rethrowBug, serverProcesses, unreachable } from '../base/index.ts';
-import { stepDownMs } from '../config/index.ts';
-import type {
-  ClusterFacts,
-  DataDirectory,
-  LeaderFacts,
-  LocalServer,
-  Lock,
-  Observation,
-  PeerAnswer,
-  ServerProcess,
-  ServerRole,
+/** Fills in the observation of a cycle: from what look.ts last saw of our own server, from the view, and from the leader's own words. */
+import { failure, type LogFields, rethrowBug, unreachable } from '../base/index.ts';
+import {
+  type ClusterFacts,
+  type DataDirectory,
+  type LeaderFacts,
+  type LocalServer,
+  type Lock,
+  type Observation,
+  type PeerAnswer,
+  type ServerProcess,
+  type ServerRole,
+  stepDownMs,
 } from '../ha/index.ts';
 import { type Inspection, type LocalPosition, needsRewind, positionOf } from '../postgres/index.ts';
 import { primaryOf } from '../topology/index.ts';
@@ -28,114 +23,7 @@ import {
 } from './context.ts';
 import { cityOf, standingOf } from './peers.ts';
 
-const STATUS_MS = 500;
 const HISTORY_MS = 1000;
-
-/** Refreshes what is known of our own server: files, processes, and (if it takes connections) what it says. */
-export async function look(ctx: AgentContext): Promise<void> {
-  const { state, pg, log } = ctx;
-  const before = postmasterOf(state);
-  state.inspection = await inspected(ctx);
-  state.hasStandbySignal = await exists(join(pg.dataDir, 'standby.signal'));
-  const { postmaster } = state.inspection;
-  if (postmaster.kind === 'orphans' && ctx.jobs.running === undefined) {
-    // Backends that outlive their postmaster can still commit: nothing is decided while one lives.
-    log.warn('orphaned-backends', { pids: postmaster.pids });
-    await pg.stop({ mode: 'immediate', deadlineMs: 500 });
-    state.inspection = await inspected(ctx);
-  }
-  if (state.inspection.postmaster.kind !== 'accepting') {
-    state.status = undefined;
-    return;
-  }
-  if (before !== postmasterOf(state)) state.status = undefined;
-  try {
-    await refreshStatus(ctx);
-  } catch (cause) {
-    rethrowBug(cause);
-    if (!state.isSilent) log.warn('postgres-not-answering', failure(cause));
-    state.isSilent = true;
-  }
-}
-
-/**
- * Files, processes and pg_control. When they cannot be looked at (no process or file to be had, a hanging disk), a server
- * that lives is taken to be as it was: its lease and its own answers say the rest. Without a process the directory is unreadable.
- */
-async function inspected(ctx: AgentContext): Promise<Inspection> {
-  const { state, pg, log } = ctx;
-  try {
-    const seen = await pg.inspect();
-    state.isBlind = false;
-    return seen;
-  } catch (cause) {
-    rethrowBug(cause);
-    if (!state.isBlind) log.error('inspection-failed', failure(cause));
-    state.isBlind = true;
-    return unseen(state.inspection, livingServer(pg.dataDir));
-  }
-}
-
-function unseen(last: Inspection | undefined, pid: number | undefined): Inspection {
-  const unreadable = { kind: 'foreign', because: 'it cannot be looked into' } as const;
-  if (pid === undefined)
-    return {
-      data: unreadable,
-      postmaster: { kind: 'stopped', stalePidFile: false },
-      control: undefined,
-    };
-  if (last !== undefined && last.postmaster.kind !== 'stopped') return last;
-  return {
-    data: last?.data ?? unreadable,
-    postmaster: { kind: 'accepting', pid },
-    control: last?.control,
-  };
-}
-
-/** A process of the server; 0 when even that cannot be seen, for then one must be taken to live. */
-function livingServer(dataDir: string): number | undefined {
-  try {
-    return serverProcesses(dataDir)[0]?.pid;
-  } catch (cause) {
-    rethrowBug(cause);
-    return 0;
-  }
-}
-
-function postmasterOf({ inspection }: AgentState): number | undefined {
-  return inspection?.postmaster.kind === 'accepting' ? inspection.postmaster.pid : undefined;
-}
-
-/** Asks the running server and keeps the answer; joins a question that it is being asked. Rejects when it does not answer. */
-export async function refreshStatus(ctx: AgentContext): Promise<void> {
-  const { state } = ctx;
-  const pid = postmasterOf(state);
-  const asking =
-    state.asking?.pid === pid && state.asking !== undefined
-      ? state.asking
-      : { pid, answer: askStatus(ctx, pid) };
-  state.asking = asking;
-  try {
-    await asking.answer;
-  } finally {
-    if (state.asking === asking) state.asking = undefined;
-  }
-}
-
-/** An answer of a server that has ended meanwhile says nothing of the one that runs now. */
-async function askStatus(ctx: AgentContext, pid: number | undefined): Promise<void> {
-  const { state, pg, clock } = ctx;
-  const status = await pg.status({ deadlineMs: STATUS_MS });
-  if (postmasterOf(state) !== pid) return;
-  state.status = status;
-  state.isSilent = false;
-  state.statusAt = clock.now();
-  if (status.inRecovery && status.replicationState === 'streaming') {
-    state.receivedTimeline = status.timeline;
-    state.rewindsInVain = 0;
-  }
-  if (!status.inRecovery) state.receivedTimeline = status.timeline;
-}
 
 /** The observation of this cycle; `peers` if they were asked in it. */
 export async function observe(
@@ -160,7 +48,7 @@ export async function observe(
     memory: state.memory,
     limits: {
       ttlMs: config.lease.ttl,
-      stepDownMs: stepDownMs(config.lease),
+      stepDownMs: stepDownMs(config.lease.keep_alive),
       courtesyMs: 2 * config.lease.loop_wait,
       streamPatienceMs: 20_000,
     },
@@ -315,14 +203,4 @@ function localPosition(state: AgentState, local: LocalServer): LocalPosition | u
       : { timeline: local.timeline, lsn: local.lsn, lsnIs: 'end' };
   }
   return state.inspection?.control === undefined ? undefined : positionOf(state.inspection.control);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    // Not there (or its directory is not): the same answer to the question.
-    return false;
-  }
 }

@@ -9,7 +9,8 @@ import { METRICS_CONTENT_TYPE, processSamples, renderMetrics, type Sample } from
 import { isTagSet } from '../topology/index.ts';
 import type { AgentContext } from './context.ts';
 import { clusterDocument, parseLag, statusDocument } from './documents.ts';
-import { localServer, refreshStatus } from './observe.ts';
+import { refreshStatus } from './look.ts';
+import { localServer } from './observe.ts';
 
 const FRESH_ENOUGH_MS = 20;
 const REFRESH_MS = 250;

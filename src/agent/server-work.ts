@@ -3,12 +3,12 @@
  * they are still wanted before each step that cannot be undone, and leave a state that `decide` can go on from.
  */
 import { assert, isRecord, MatriarchError } from '../base/index.ts';
-import { stepDownMs } from '../config/index.ts';
+import { stepDownMs } from '../ha/index.ts';
 import type { DesiredConfig, StopResult, Upstream } from '../postgres/index.ts';
 import { slotNameOf } from '../topology/index.ts';
 import { type AgentContext, upstreamOf } from './context.ts';
 import type { JobContext } from './jobs.ts';
-import { look } from './observe.ts';
+import { look } from './look.ts';
 
 /** A standby that is not consistent by then goes on starting by itself; the loop looks after it. */
 const STANDBY_START_MS = 10_000;
@@ -177,7 +177,7 @@ async function guard(ctx: AgentContext, before: string): Promise<void> {
 
 /** With less lease than this the loop would demote at once what becomes a primary now. */
 function mayBecomePrimary({ keeper, config }: AgentContext): boolean {
-  return keeper.isSafe(stepDownMs(config.lease));
+  return keeper.isSafe(stepDownMs(config.lease.keep_alive));
 }
 
 /** PostgreSQL is stopped or a standby: the fence has nothing to strike at. */

@@ -1,6 +1,6 @@
 /** Checks between settings, which no single key's type can express. They run when every key by itself is right. */
 import { type Address, formatAddress } from '../base/index.ts';
-import { stepDownMs } from './lease.ts';
+import { stepDownMs } from '../ha/index.ts';
 import type { Config } from './schema.ts';
 import type { Path } from './source.ts';
 
@@ -32,7 +32,7 @@ export function missingSections(file: object, purpose: Purpose): Finding[] {
 
 function lease({ lease: settings }: Config): Finding[] {
   const { ttl, keep_alive, fence_margin, loop_wait } = settings;
-  const stepDown = stepDownMs(settings);
+  const stepDown = stepDownMs(keep_alive);
   const findings: Finding[] = [];
   const add = (key: string, message: string): void => void findings.push({ path: ['lease', key], message });
   if (ttl < SHORTEST_TTL_MS) add('ttl', 'must be at least 2s; etcd grants no shorter lease reliably');

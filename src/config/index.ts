@@ -2,7 +2,6 @@
 export type { Address } from '../base/index.ts';
 export type { Purpose } from './cross-checks.ts';
 export { allSettings, configJsonSchema, type SchemaNode, type Setting } from './json-schema.ts';
-export { stepDownMs } from './lease.ts';
 export { type ConfigEnvironment, checkConfig, formatProblems, type Loaded, loadConfig } from './load.ts';
 export { renderReference } from './reference.ts';
 export { renderSample } from './sample.ts';

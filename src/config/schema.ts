@@ -243,7 +243,9 @@ export const configSchema = z.strictObject({
   etcd: etcdSchema.describe('The etcd cluster: the only place where a leader is decided.'),
   lease: leaseSchema
     .prefault({})
-    .describe('The leader lease. keep_alive + fence_margin must be less than ttl.'),
+    .describe(
+      'The leader lease. keep_alive, fence_margin and the time to step down (600ms at most) must together be less than ttl.',
+    ),
   router: routerSchema.prefault({}).describe('Used by `matriarch router`.'),
   restapi: restapiSchema.optional().describe('Used by `matriarch agent`, which needs it.'),
   postgresql: postgresqlSchema.optional().describe('Used by `matriarch agent`, which needs it.'),

@@ -32,6 +32,17 @@ export function fenceDeadline(keepAlive: {
   return keepAlive.sentAt + keepAlive.ttlMs - keepAlive.marginMs;
 }
 
+/** Long enough for a fast stop of PostgreSQL. */
+const FAST_STOP_MS = 600;
+
+/**
+ * How long before its fence would strike an agent steps down by itself, so that a fast stop is tried first. Never longer
+ * than the period of the keep-alive: with ttl > margin + keep-alive + this, a healthy leader never gets there.
+ */
+export function stepDownMs(keepAliveMs: number): number {
+  return Math.min(FAST_STOP_MS, keepAliveMs);
+}
+
 export type Blow = 'SIGINT' | 'SIGQUIT' | 'SIGKILL';
 
 /** The escalation: fast shutdown, immediate shutdown, then SIGKILL of the postmaster and every child; ends well inside the margin. */

@@ -7,6 +7,7 @@ export {
   type FenceStep,
   fenceDeadline,
   idleFence,
+  stepDownMs,
   stepFence,
   strikePlan,
 } from './fence.ts';

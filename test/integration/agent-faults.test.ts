@@ -1,4 +1,7 @@
-/** Two real agents over one etcd member: what happens to a primary and its data when a part of its world fails. */
+/**
+ * Two real agents over one etcd member, their data directories behind symbolic links: what happens to a primary and its
+ * data when a part of its world fails.
+ */
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -28,7 +31,7 @@ describe('an agent in trouble', () => {
       { endpoints: etcd.urls, request_timeout: 2000 },
       { clock: systemClock, log: silentLog },
     );
-    const hosts = await someHosts(scope, { names: ['one', 'two'], etcd: etcd.urls });
+    const hosts = await someHosts(scope, { names: ['one', 'two'], etcd: etcd.urls, linked: true });
     [first, second] = [at(hosts, 0), at(hosts, 1)];
     first.start();
     await isPrimary(first, 30_000);
@@ -165,23 +168,26 @@ describe('an agent in trouble', () => {
     await standby.sql("ALTER ROLE rewind_user PASSWORD 'rewind_user-secret'");
   });
 
-  fact('an agent that dies and does not come back: its fence stops the primary and then itself', async () => {
-    const leader = await someoneLeads();
-    await leader.killAgent();
-    const killedAt = performance.now();
-    await eventually('nothing of PostgreSQL is left', () => leader.serverPids(), {
-      holds: (pids) => pids.length === 0,
-      withinMs: 6000,
-    });
-    const tookMs = performance.now() - killedAt;
-    ok(tookMs < 5000, `${tookMs} ms`);
-    await eventually('the fence has ended', () => leader.pids(), {
-      holds: (pids) => pids.length === 0,
-      withinMs: 6000,
-    });
-    leader.start();
-    await streams(leader);
-  });
+  fact(
+    'an agent that dies and does not come back: its fence stops the primary, in a data directory that is a link too',
+    async () => {
+      const leader = await someoneLeads();
+      await leader.killAgent();
+      const killedAt = performance.now();
+      await eventually('nothing of PostgreSQL is left', () => leader.serverPids(), {
+        holds: (pids) => pids.length === 0,
+        withinMs: 6000,
+      });
+      const tookMs = performance.now() - killedAt;
+      ok(tookMs < 5000, `${tookMs} ms`);
+      await eventually('the fence has ended', () => leader.pids(), {
+        holds: (pids) => pids.length === 0,
+        withinMs: 6000,
+      });
+      leader.start();
+      await streams(leader);
+    },
+  );
 
   fact('a standby whose agent dies goes on streaming, and is adopted', async () => {
     const leader = await someoneLeads();

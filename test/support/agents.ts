@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
@@ -28,6 +28,8 @@ export interface AgentSettings {
   readonly names: readonly string[];
   readonly etcd: readonly string[];
   readonly tags?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Each data directory is a symbolic link to a folder with another name. */
+  readonly linked?: boolean;
 }
 
 /** Hosts without anything running; `start` starts their agents. */
@@ -35,7 +37,14 @@ export async function someHosts(scope: Scope, settings: AgentSettings): Promise<
   const folder = await mkdtemp(join(tmpdir(), 'matriarch-agents-'));
   await chmod(folder, 0o755);
   const hosts = settings.names.map(
-    (name) => new Host({ name, folder, etcd: settings.etcd, tags: settings.tags?.[name] ?? {} }),
+    (name) =>
+      new Host({
+        name,
+        folder,
+        etcd: settings.etcd,
+        tags: settings.tags?.[name] ?? {},
+        linked: settings.linked ?? false,
+      }),
   );
   scope.after(async () => {
     await Promise.all(hosts.map((host) => host.kill()));
@@ -50,6 +59,7 @@ interface HostOptions {
   readonly folder: string;
   readonly etcd: readonly string[];
   readonly tags: Readonly<Record<string, unknown>>;
+  readonly linked: boolean;
 }
 
 export class Host {
@@ -72,6 +82,10 @@ export class Host {
 
   async prepare(): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
+    if (this.#options.linked) {
+      await mkdir(join(this.#folder, 'disk'));
+      await symlink('disk', this.dataDir);
+    }
     await writeFile(
       this.#config,
       stringify({
@@ -116,8 +130,9 @@ export class Host {
 
   /** Puts a folder where the fence's socket would be, so that no fence can start. */
   async blockFence(): Promise<void> {
-    await rm(`${this.dataDir}.fence.sock`, { force: true });
-    await mkdir(`${this.dataDir}.fence.sock`);
+    const socket = `${await realpath(this.dataDir)}.fence.sock`;
+    await rm(socket, { force: true });
+    await mkdir(socket);
   }
 
   /** A file in the data directory. */
@@ -137,7 +152,7 @@ export class Host {
   async log(): Promise<string> {
     const read = (name: string): Promise<string> =>
       readFile(join(this.#folder, name), 'utf8').catch(() => '');
-    return `--- ${this.name} agent\n${await read('agent.log')}--- ${this.name} fence\n${await read('data.fence.log')}`;
+    return `--- ${this.name} agent\n${await read('agent.log')}--- ${this.name} fence\n${await read(this.#options.linked ? 'disk.fence.log' : 'data.fence.log')}`;
   }
 
   /** Sends a signal to the agent only. */
@@ -191,7 +206,8 @@ export class Host {
 
   /** Pids of the PostgreSQL processes. */
   async serverPids(): Promise<readonly number[]> {
-    return serverProcesses(this.dataDir).map(({ pid }) => pid);
+    const folder = await realpath(this.dataDir).catch(() => this.dataDir);
+    return serverProcesses(folder).map(({ pid }) => pid);
   }
 
   async postmasterPid(): Promise<number | undefined> {

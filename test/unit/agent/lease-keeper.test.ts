@@ -2,8 +2,8 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { LeaseKeeper } from '../../../src/agent/lease-keeper.ts';
-import { type Clock, silentLog } from '../../../src/base/index.ts';
-import { createMemoryDcs, type MemoryClient } from '../../../src/dcs/index.ts';
+import { type Clock, deferred, silentLog } from '../../../src/base/index.ts';
+import { createMemoryDcs, type Dcs, type MemoryClient } from '../../../src/dcs/index.ts';
 import { applySnapshot, type ClusterView, emptyView, keyLayout } from '../../../src/topology/index.ts';
 import { eventually } from '../../support/eventually.ts';
 
@@ -21,7 +21,7 @@ interface Bench {
 }
 
 /** A keeper that has its lease. */
-async function aBench(t: TestContext): Promise<Bench> {
+async function aBench(t: TestContext, wrap = (dcs: Dcs): Dcs => dcs): Promise<Bench> {
   let now = 1000;
   const clock: Clock = { now: () => now, wallNow: () => now };
   const store = createMemoryDcs({ clock });
@@ -29,7 +29,7 @@ async function aBench(t: TestContext): Promise<Bench> {
   const other = store.connect();
   const extended: number[] = [];
   const keeper = new LeaseKeeper({
-    dcs: client,
+    dcs: wrap(client),
     layout,
     name: 'alpha',
     lease,
@@ -153,6 +153,30 @@ test('an acquisition whose answer was lost is found out by reading, not guessed'
   ok(await keeper.verify());
   await other.transact({ when: [], then: [{ op: 'delete', key: layout.leader }] }, call);
   equal(await keeper.verify(), false);
+  equal(keeper.isHolder, false);
+});
+
+test('a key that was taken on a lease that was replaced meanwhile is not believed to be held', async (t) => {
+  const gate = deferred();
+  const { keeper, client, move } = await aBench(t, (dcs) => ({
+    ...dcs,
+    transact: async (...args) => {
+      const result = await dcs.transact(...args);
+      await gate.promise;
+      return result;
+    },
+  }));
+  const old = keeper.lease;
+  const acquiring = keeper.acquire();
+  client.setFault('cut');
+  move(6000);
+  client.setFault('none');
+  await eventually('the lease is a new one', () => keeper.lease, {
+    holds: (id) => id !== undefined && id !== old,
+    withinMs: 2000,
+  });
+  gate.resolve();
+  equal(await acquiring, false);
   equal(keeper.isHolder, false);
 });
 
