@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { background, backoffMs, failure, isRecord, parseJson, rethrowBug } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
+import { ROUTER_ROLE } from '../postgres/index.ts';
 import { type HistoryEntry, slotNameOf } from '../topology/index.ts';
 import { type AgentContext, MAXIMUM_LAG_BYTES } from './context.ts';
 import { moveEtcdLeader } from './etcd-leader.ts';
@@ -19,7 +20,6 @@ const CALL_MS = 1000;
 const CHECKPOINT_MS = 10 * 60_000;
 /** As Patroni's `member_slots_ttl`: a member that is away for longer must be cloned or catch up from elsewhere. */
 const SLOT_RETENTION_MS = 30 * 60_000;
-const ROUTER_ROLE = 'matriarch_router';
 
 export class Duties {
   readonly #ctx: AgentContext;

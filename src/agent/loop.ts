@@ -38,7 +38,8 @@ export async function adopt(ctx: AgentContext): Promise<void> {
   if (local.role === 'primary') state.configured = { as: 'primary', upstream: undefined };
   // What this server may go on doing hangs on the store; it is waited for briefly, as long as a fence guards us.
   const until = Math.min(fence.deadline ?? clock.now() + 1500, clock.now() + 1500);
-  while ((state.view.revision === 0 || keeper.lease === undefined) && clock.now() < until)
+  const isUnheard = (): boolean => state.view.revision === 0 || state.contactAt === Number.NEGATIVE_INFINITY;
+  while ((isUnheard() || keeper.lease === undefined) && clock.now() < until)
     await ctx.wake.wait(20, AbortSignal.timeout(2000));
 }
 

@@ -4,13 +4,15 @@ import { spawn } from 'node:child_process';
 import { chmod, copyFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { act } from '../../../src/agent/act.ts';
 import { handOver } from '../../../src/agent/hand-over.ts';
 import { leave } from '../../../src/agent/leave.ts';
 import { look, refreshStatus } from '../../../src/agent/look.ts';
 import { localServer } from '../../../src/agent/observe.ts';
 import { startAsPrimary, startAsStandby } from '../../../src/agent/server-work.ts';
-import { deferred } from '../../../src/base/index.ts';
+import { AssertionError, deferred } from '../../../src/base/index.ts';
 import type { Dcs } from '../../../src/dcs/index.ts';
+import { freshMemory } from '../../../src/ha/index.ts';
 import { aStatus, anAgent } from '../../support/an-agent.ts';
 import { eventually } from '../../support/eventually.ts';
 import { scratchFolder } from '../../support/scratch.ts';
@@ -161,6 +163,19 @@ test('whoever asks PostgreSQL while it is being asked waits for that answer: one
   deepEqual([questions, ctx.state.status?.timeline], [1, 4]);
   await refreshStatus(ctx);
   equal(questions, 2);
+});
+
+test('a bug of our own in an action ends the loop, a failure of the world does not', async (t) => {
+  let cause = new Error('disk full');
+  const { ctx } = await anAgent(t, { writeConfig: async () => await Promise.reject(cause) });
+  const decision = {
+    action: { do: 'follow', upstream: 'beta' },
+    because: 'upstream-changed',
+    memory: freshMemory,
+  } as const;
+  equal(await act(ctx, decision), 'rest');
+  cause = new AssertionError('a broken invariant');
+  await rejects(act(ctx, decision), AssertionError);
 });
 
 async function putBeta(store: Dcs, key: string): Promise<void> {
