@@ -67,6 +67,26 @@ export const METRICS = {
     'datacenter',
     'kind',
   ),
+  matriarch_router_routed_total: counter(
+    'Statements by kind (read, write …) and by the reason why they are of it.',
+    'kind',
+    'because',
+  ),
+  matriarch_router_texts_total: counter(
+    'Texts of SQL that were classified, by how: from the cache (hit) or by the grammar (miss).',
+    'cache',
+  ),
+  matriarch_router_grammars_lost_total: counter(
+    'Times the grammar broke on a text and was loaded anew; such texts go to the primary.',
+  ),
+  matriarch_router_hold_reasons_total: counter(
+    'Times work was held, by the reason at the beginning.',
+    'because',
+  ),
+  matriarch_router_servers_lost_total: counter(
+    'Server connections of clients that were lost or given up, by reason.',
+    'because',
+  ),
   matriarch_router_holds_total: counter(
     'Times work was held for want of a primary, by how it ended.',
     'outcome',

@@ -265,6 +265,8 @@ export class ClientConnection implements Holdable {
         else this.#resumeClient();
       },
       counted: (member, kind) => counters.statement(member, kind),
+      routed: (kind, because) => counters.routed(kind, because),
+      serverLost: (because) => counters.serverLost(because),
       replied: (sqlstate) => counters.error(sqlstate),
       note: (event, fields) => log.info(event, { client: this.processId, ...fields }),
     };
@@ -273,6 +275,7 @@ export class ClientConnection implements Holdable {
   #hold(because: HoldReason): boolean {
     const isRoom = this.#shared.hold.enter(this);
     this.#isHeld = isRoom;
+    this.#shared.counters.holdBegan(because);
     if (!isRoom) this.#shared.counters.hold('refused');
     if (this.#shared.hold.size === 1) this.#shared.log.info('hold-begins', { because });
     return isRoom;

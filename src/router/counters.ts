@@ -1,5 +1,5 @@
 /** What a router counts: plain numbers on the hot path, samples when somebody asks. */
-import type { Sample } from '../metrics/index.ts';
+import type { MetricName, Sample } from '../metrics/index.ts';
 
 export interface MemberCounts {
   reads: number;
@@ -10,6 +10,10 @@ export class Counters {
   readonly #members = new Map<string, MemberCounts>();
   readonly #errors = new Map<string, number>();
   readonly #holds = new Map<string, number>();
+  readonly #holdReasons = new Map<string, number>();
+  readonly #losses = new Map<string, number>();
+  /** By reason, then by kind: reasons are many and say most of the kind. */
+  readonly #routed = new Map<string, Map<string, number>>();
   readonly #logins = new Map<string, number>();
 
   statement(member: string, kind: 'read' | 'write'): void {
@@ -30,6 +34,23 @@ export class Counters {
     add(this.#errors, sqlstate);
   }
 
+  routed(kind: string, because: string): void {
+    let kinds = this.#routed.get(because);
+    if (kinds === undefined) {
+      kinds = new Map();
+      this.#routed.set(because, kinds);
+    }
+    add(kinds, kind);
+  }
+
+  holdBegan(because: string): void {
+    add(this.#holdReasons, because);
+  }
+
+  serverLost(because: string): void {
+    add(this.#losses, because);
+  }
+
   hold(outcome: 'went-on' | 'gave-up' | 'ended' | 'refused'): void {
     add(this.#holds, outcome);
   }
@@ -46,17 +67,24 @@ export class Counters {
       samples.push({ name, labels: { member, datacenter, kind: 'read' }, value: counts.reads });
       samples.push({ name, labels: { member, datacenter, kind: 'write' }, value: counts.writes });
     }
-    for (const [sqlstate, value] of this.#errors) {
-      samples.push({ name: 'matriarch_router_errors_total', labels: { sqlstate }, value });
+    for (const [because, kinds] of this.#routed) {
+      for (const [kind, value] of kinds) {
+        samples.push({ name: 'matriarch_router_routed_total', labels: { kind, because }, value });
+      }
     }
-    for (const [outcome, value] of this.#holds) {
-      samples.push({ name: 'matriarch_router_holds_total', labels: { outcome }, value });
-    }
-    for (const [outcome, value] of this.#logins) {
-      samples.push({ name: 'matriarch_router_clients_total', labels: { outcome }, value });
-    }
-    return samples;
+    return [
+      ...samples,
+      ...counted('matriarch_router_errors_total', 'sqlstate', this.#errors),
+      ...counted('matriarch_router_holds_total', 'outcome', this.#holds),
+      ...counted('matriarch_router_hold_reasons_total', 'because', this.#holdReasons),
+      ...counted('matriarch_router_servers_lost_total', 'because', this.#losses),
+      ...counted('matriarch_router_clients_total', 'outcome', this.#logins),
+    ];
   }
+}
+
+function counted(name: MetricName, label: string, counts: ReadonlyMap<string, number>): Sample[] {
+  return Array.from(counts, ([key, value]): Sample => ({ name, labels: { [label]: key }, value }));
 }
 
 function add(counts: Map<string, number>, key: string): void {

@@ -22,7 +22,7 @@ import type { Limbo, LimboAnswer } from './limbo.ts';
 import type { Link } from './link.ts';
 import { REQUEST } from './pipeline.ts';
 import { REPLY } from './replies.ts';
-import { intentOf, UNKNOWN_INTENT } from './route.ts';
+import { intentOf, type RouteReason, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Statement } from './statement.ts';
@@ -192,7 +192,7 @@ export class Intake implements FrameSink {
         return;
       case FRONTEND.FunctionCall:
         unit.begin('call');
-        unit.intend(UNKNOWN_INTENT);
+        this.#intendUnknown('calls-function');
         unit.keep(message, undefined);
         this.#session.place();
         return;
@@ -242,12 +242,13 @@ export class Intake implements FrameSink {
       case FRONTEND.Parse: {
         const statement = prepared.parse(message);
         unit.require(statement.intent);
+        if (!statement.isKept) unit.leavesState();
         return statement;
       }
       case FRONTEND.Bind: {
         const statement = prepared.get(readBind(message).statement);
         // Made by PREPARE in SQL, or not at all: who knows what it does.
-        if (statement === undefined) unit.intend(UNKNOWN_INTENT);
+        if (statement === undefined) this.#intendUnknown('statement-unknown');
         else this.#intend(statement.classification, statement);
         return statement;
       }
@@ -269,6 +270,7 @@ export class Intake implements FrameSink {
       case FRONTEND.Query: // in the middle of a batch: unusual, so no cleverness
       case FRONTEND.FunctionCall:
         if (tag === FRONTEND.Query) this.#intendQuery(message);
+        else this.#count('write', 'calls-function');
         unit.intend(UNKNOWN_INTENT);
         unit.executes = true;
         return undefined;
@@ -286,11 +288,22 @@ export class Intake implements FrameSink {
   #intend(classification: Classification, statement: Statement | undefined): void {
     const { unit } = this.#session;
     unit.intend(statement?.intent ?? intentOf(classification));
+    this.#count(classification.kind, classification.because);
     const { kind, settings, controlsTransaction } = classification;
     if (controlsTransaction || kind === 'begin' || kind === 'end') unit.controlsTransaction = true;
     if (settings.length > 0) unit.settings.push(...settings);
     if (unit.settings.length > 0) this.#intendSettings();
     if (classification.because === 'savepoint') unit.hasSavepoint = true;
+  }
+
+  #intendUnknown(because: RouteReason): void {
+    this.#session.unit.intend(UNKNOWN_INTENT);
+    this.#count('write', because);
+  }
+
+  /** In a transaction whose server is gone nothing is routed any more. */
+  #count(kind: Classification['kind'], because: RouteReason): void {
+    if (this.#session.limbo === undefined) this.#effects.routed(kind, because);
   }
 
   /** What cannot be recorded keeps the session where it was made: that had better be the primary. */

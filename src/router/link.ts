@@ -145,7 +145,13 @@ export class Link implements FrameSink {
 
   /** Sends the client's Parse of `statement`. */
   sendParse(message: Buffer, statement: Statement): void {
-    const { name, replaces } = statement;
+    const { name, replaces, isKept } = statement;
+    if (!isKept) {
+      // The server has it from here on; nobody else does, and nobody brings it here again.
+      this.#note(name, undefined, true);
+      this.send(message, REQUEST.parse);
+      return;
+    }
     // The client may not parse a name twice, and PostgreSQL says so itself if it has the first.
     if (name !== '' && replaces !== undefined) this.#ensure(replaces);
     else if (name !== '' && this.prepared.has(name)) this.#closeStale(name);

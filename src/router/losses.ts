@@ -48,6 +48,7 @@ export class Losses {
     const status: TransactionStatus = isTransaction ? session.status : 'I';
     const isAtWork = unit.kind !== 'none' && unit.phase === 'sent' && unit.link === link;
     this.drop(link, because);
+    this.#options.effects.serverLost(because);
     this.#options.effects.note('server-connection-lost', { member: link.member, because, isAtWork, status });
     if (isAtWork && link.isCutInMessage) {
       session.end();

@@ -40,10 +40,6 @@ export class Pipeline {
     return this.#owed.size === 0;
   }
 
-  get size(): number {
-    return this.#owed.size;
-  }
-
   /** Notes a request that is being sent. What the server will skip is not noted, it gets no reply. */
   expect(request: Request, whose: 'forward' | 'swallow'): void {
     if (this.#skipsToSync) {

@@ -1,11 +1,21 @@
 /**
- * The prepared statements of a client, by name. What a Parse or Close changes is taken back if the server skips
+ * The prepared statements of a client, by name. Bounded: of what is prepared past the bound no copy is kept, and the
+ * session stays with the server that has it. What a Parse or Close changes is taken back if the server skips
  * it after an error, since then it never happened. Pure.
  */
 import type { Classifier } from '../sql/index.ts';
 import { readParse } from '../wire/index.ts';
 import { intentOf } from './route.ts';
 import type { Statement } from './statement.ts';
+
+/** Copies that are kept for one client, so that its statements can be brought to any server. */
+export interface PreparedLimits {
+  readonly statementsMax: number;
+  readonly bytesMax: number;
+}
+
+/** More than drivers keep (pgjdbc 256, npgsql 20, asyncpg 100); some 200 bytes each beside the text. */
+export const PREPARED_LIMITS: PreparedLimits = { statementsMax: 5000, bytesMax: 8 * 1024 * 1024 };
 
 interface Change {
   readonly name: string;
@@ -14,12 +24,15 @@ interface Change {
 
 export class PreparedStatements {
   readonly #classifier: Classifier;
+  readonly #limits: PreparedLimits;
   readonly #byName = new Map<string, Statement>();
+  #bytes = 0;
   /** Changes that the server has not confirmed, oldest first. */
   readonly #unconfirmed: Change[] = [];
 
-  constructor(classifier: Classifier) {
+  constructor(classifier: Classifier, limits: PreparedLimits) {
     this.#classifier = classifier;
+    this.#limits = limits;
   }
 
   get(name: string): Statement | undefined {
@@ -37,24 +50,26 @@ export class PreparedStatements {
       classification,
       intent: intentOf(classification),
       replaces: name === '' ? undefined : replaces,
+      isKept: name === '' || replaces !== undefined || this.#hasRoomFor(message),
     };
     this.#unconfirmed.push({ name, previous: replaces });
-    if (name === '' || replaces === undefined) this.#byName.set(name, statement);
+    if (name === '' || (replaces === undefined && statement.isKept)) this.#set(name, statement);
     return statement;
   }
 
   close(name: string): void {
     this.#unconfirmed.push({ name, previous: this.#byName.get(name) });
-    this.#byName.delete(name);
+    this.#set(name, undefined);
   }
 
   /** A simple query ends the unnamed statement, as in PostgreSQL. */
   forgetUnnamed(): void {
-    this.#byName.delete('');
+    if (this.#byName.has('')) this.#set('', undefined);
   }
 
   forgetAll(): void {
     this.#byName.clear();
+    this.#bytes = 0;
     this.#unconfirmed.length = 0;
   }
 
@@ -66,8 +81,21 @@ export class PreparedStatements {
   /** The unconfirmed changes did not happen. */
   takeBack(): void {
     for (let change = this.#unconfirmed.pop(); change !== undefined; change = this.#unconfirmed.pop()) {
-      if (change.previous === undefined) this.#byName.delete(change.name);
-      else this.#byName.set(change.name, change.previous);
+      this.#set(change.name, change.previous);
+    }
+  }
+
+  #hasRoomFor(message: Buffer): boolean {
+    const { statementsMax, bytesMax } = this.#limits;
+    return this.#byName.size < statementsMax && this.#bytes + message.length <= bytesMax;
+  }
+
+  #set(name: string, statement: Statement | undefined): void {
+    this.#bytes -= this.#byName.get(name)?.message.length ?? 0;
+    if (statement === undefined) this.#byName.delete(name);
+    else {
+      this.#byName.set(name, statement);
+      this.#bytes += statement.message.length;
     }
   }
 }

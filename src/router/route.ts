@@ -3,7 +3,7 @@
  * closed set of reasons that logs, metrics and errors use. Pure; who serves it is the world's to say (world.ts).
  */
 import { unreachable } from '../base/index.ts';
-import type { Classification } from '../sql/index.ts';
+import type { Classification, SqlReason } from '../sql/index.ts';
 import { NO_PRIMARY_REASONS, type NoPrimaryReason } from '../topology/index.ts';
 
 /** `anywhere`: any server connection of the session will do, an open one first. */
@@ -64,6 +64,9 @@ const STRICTNESS: Readonly<Record<Need, number>> = { anywhere: 0, read: 1, prima
 export function stricter(one: Need, other: Need): Need {
   return STRICTNESS[other] > STRICTNESS[one] ? other : one;
 }
+
+/** Why a statement is of its kind; the last two are for what no text was seen of. */
+export type RouteReason = SqlReason | 'calls-function' | 'statement-unknown';
 
 /** Why work is held. */
 export type HoldReason =

@@ -121,7 +121,7 @@ async function makeShared(options: RouterOptions, listener: Listener, signal: Ab
 }
 
 function statusFor(options: RouterOptions, shared: Shared, listener: Listener): ReturnType<typeof statusApp> {
-  const { world, counters, clock } = shared;
+  const { world, counters, classifier, clock } = shared;
   return statusApp({
     world,
     counters,
@@ -129,7 +129,7 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
     ttlMs: options.config.lease.ttl,
     samples: () => [
       ...processSamples('router', options.version ?? ''),
-      ...samplesOf({ world, counters, clients: listener.clients, now: clock.now() }),
+      ...samplesOf({ world, counters, classifier, clients: listener.clients, now: clock.now() }),
     ],
   });
 }

@@ -1,5 +1,6 @@
 /** The router's metrics at the moment of a scrape: what was counted, and what is now. */
 import type { Sample } from '../metrics/index.ts';
+import type { Classifier, ClassifierStats } from '../sql/index.ts';
 import type { ClientConnection } from './client.ts';
 import type { Counters } from './counters.ts';
 import type { ClusterWorld } from './world.ts';
@@ -7,16 +8,26 @@ import type { ClusterWorld } from './world.ts';
 export interface SampleSources {
   readonly world: ClusterWorld;
   readonly counters: Counters;
+  readonly classifier: Classifier;
   readonly clients: Iterable<ClientConnection>;
   readonly now: number;
 }
 
-export function samplesOf({ world, counters, clients, now }: SampleSources): Sample[] {
+export function samplesOf({ world, counters, classifier, clients, now }: SampleSources): Sample[] {
   return [
     ...counters.samples((member) => world.candidate(member)?.datacenter ?? ''),
+    ...classifierSamples(classifier.stats()),
     ...connectionSamples(clients),
     { name: 'matriarch_router_primary_known', value: world.primary(now).kind === 'primary' ? 1 : 0 },
     { name: 'matriarch_router_dcs_contact_age_seconds', value: world.contactAgeMs(now) / 1000 },
+  ];
+}
+
+function classifierSamples({ cacheHits, cacheMisses, grammarsLost }: ClassifierStats): Sample[] {
+  return [
+    { name: 'matriarch_router_texts_total', labels: { cache: 'hit' }, value: cacheHits },
+    { name: 'matriarch_router_texts_total', labels: { cache: 'miss' }, value: cacheMisses },
+    { name: 'matriarch_router_grammars_lost_total', value: grammarsLost },
   ];
 }
 

@@ -1,8 +1,9 @@
 /** What a session is given and what it tells its shell: the border between the pure part and the sockets. */
-import type { Classifier } from '../sql/index.ts';
+import type { Classification, Classifier } from '../sql/index.ts';
 import type { ErrorFields } from '../wire/index.ts';
 import type { Link } from './link.ts';
-import type { HoldReason } from './route.ts';
+import type { PreparedLimits } from './prepared.ts';
+import type { HoldReason, LossReason, RouteReason } from './route.ts';
 import type { World } from './world.ts';
 
 /** Effects. `toClient` and `Wire.write` gather; the shell flushes at the end of each event. */
@@ -20,6 +21,10 @@ export interface SessionEffects {
   readonly backlog: (isFull: boolean) => void;
   /** A statement was sent to a member. */
   readonly counted: (member: string, kind: 'read' | 'write') => void;
+  /** A statement was understood: what it is, and why. */
+  readonly routed: (kind: Classification['kind'], because: RouteReason) => void;
+  /** A server connection is gone. */
+  readonly serverLost: (because: LossReason) => void;
   /** The router answered with an error of its own. */
   readonly replied: (sqlstate: string) => void;
   readonly note: (event: string, fields: Readonly<Record<string, unknown>>) => void;
@@ -33,6 +38,7 @@ export interface SessionOptions {
   readonly secretKey: Buffer;
   readonly holdTimeoutMs: number;
   readonly retryReads: number;
+  readonly preparedLimits?: PreparedLimits;
 }
 
 /** Why a server connection could not be opened. */

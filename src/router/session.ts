@@ -27,7 +27,7 @@ import type { Link, Wire } from './link.ts';
 import { Losses } from './losses.ts';
 import { Patience } from './patience.ts';
 import { Placement } from './placement.ts';
-import { PreparedStatements } from './prepared.ts';
+import { PREPARED_LIMITS, PreparedStatements } from './prepared.ts';
 import { REPLY } from './replies.ts';
 import type { HoldReason, LossReason } from './route.ts';
 import type { OpenFailure, SessionEffects, SessionOptions } from './session-types.ts';
@@ -59,7 +59,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#effects = options.effects;
-    this.prepared = new PreparedStatements(options.classifier);
+    this.prepared = new PreparedStatements(options.classifier, options.preparedLimits ?? PREPARED_LIMITS);
     this.#ear = new ClientEar(options.effects);
     this.#answers = new Answers(this, this.#ear, options);
     this.#placement = new Placement(options.world, this.#answers, options.effects.open);
@@ -299,7 +299,7 @@ export class Session {
       this.#placement.transaction = link;
       this.#placement.transactionNeed = unit.need;
     }
-    if (unit.mayPin && unit.executes) this.#placement.pinnedTo = link;
+    if (unit.pins) this.#placement.pinnedTo = link;
     this.#keeper.finished(unit, link, before);
     unit.end();
     this.#ear.tellLater();

@@ -29,7 +29,8 @@ export class SettingsKeeper {
     }
     if (unit.hasSavepoint) this.#hasSavepoint = true;
     if (unit.settings.length > 0 && unit.executes) this.#made(unit, link, before);
-    if (before !== 'I' && link.status === 'I') this.#ended(unit, link, before);
+    // COMMIT AND CHAIN ends a transaction too, though another is open after it.
+    if (before !== 'I' && (link.status === 'I' || unit.ends !== undefined)) this.#ended(unit, link, before);
   }
 
   #made(unit: Unit, link: Link, before: TransactionStatus): void {
@@ -42,11 +43,13 @@ export class SettingsKeeper {
 
   #ended(unit: Unit, link: Link, before: TransactionStatus): void {
     const settings = this.#pending;
+    const hadSavepoint = this.#hasSavepoint;
     this.#pending = [];
+    this.#hasSavepoint = false;
     // COMMIT of a failed transaction is a ROLLBACK.
     if (unit.isFailed || before === 'E' || unit.ends !== 'commit' || settings.length === 0) return;
     // A ROLLBACK TO SAVEPOINT may have taken some back: then the session is not carried to other servers.
-    if (this.#hasSavepoint) this.#placement.pinnedTo = link;
+    if (hadSavepoint) this.#placement.pinnedTo = link;
     else this.#record(settings, link);
   }
 

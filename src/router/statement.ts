@@ -10,4 +10,6 @@ export interface Statement {
   readonly intent: Intent;
   /** What the client had prepared under this name when it sent the Parse. */
   readonly replaces: Statement | undefined;
+  /** The session keeps it, and brings it to each server that it goes to. */
+  readonly isKept: boolean;
 }

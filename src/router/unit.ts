@@ -21,6 +21,8 @@ export class Unit {
   mayPin = false;
   mayEnd: Intent['ends'] = undefined;
   executes = false;
+  /** It leaves state on its server even if nothing in it is executed. */
+  mayLeaveState = false;
   hasSavepoint = false;
   /** A BEGIN, COMMIT or ROLLBACK is in it, alone or among others. */
   controlsTransaction = false;
@@ -58,6 +60,11 @@ export class Unit {
     return this.mayWrite && this.executes;
   }
 
+  /** Its server will have what no other has. */
+  get pins(): boolean {
+    return this.mayLeaveState || (this.mayPin && this.executes);
+  }
+
   get ends(): Intent['ends'] {
     return this.executes ? this.mayEnd : undefined;
   }
@@ -71,6 +78,7 @@ export class Unit {
     this.mayWrite = false;
     this.mayPin = false;
     this.mayEnd = undefined;
+    this.mayLeaveState = false;
     this.hasSavepoint = false;
     this.controlsTransaction = false;
     this.isStreamed = false;
@@ -100,6 +108,12 @@ export class Unit {
   /** It must go where `intent` needs it, executed or not. */
   require(intent: Intent): void {
     this.need = stricter(this.need, intent.need);
+  }
+
+  /** It makes something that is kept by its server only: that had better be the primary. */
+  leavesState(): void {
+    this.need = 'primary';
+    this.mayLeaveState = true;
   }
 
   /** It is about to do what `intent` says. */

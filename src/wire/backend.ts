@@ -52,11 +52,6 @@ export function AuthenticationOk(): Buffer {
   return AUTHENTICATION_OK;
 }
 
-/** Asks for the password itself; only for connections that are encrypted or local. */
-export function AuthenticationCleartextPassword(): Buffer {
-  return authentication(AUTHENTICATION.cleartextPassword).end();
-}
-
 /** Offers SASL mechanisms, the preferred one first. */
 export function AuthenticationSASL(mechanisms: readonly string[]): Buffer {
   const writer = authentication(AUTHENTICATION.sasl);

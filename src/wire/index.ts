@@ -27,7 +27,7 @@ export {
   SCRAM_SHA_256,
   type Verifier,
 } from './scram-verifier.ts';
-export { SQLSTATE, type Sqlstate } from './sqlstate.ts';
+export { SQLSTATE } from './sqlstate.ts';
 export {
   type CancelTarget,
   type ProtocolVersion,

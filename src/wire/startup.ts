@@ -83,11 +83,6 @@ export class StartupReader {
     this.#held = bytes;
     return undefined;
   }
-
-  /** Whether nothing of a packet has arrived. */
-  get isEmpty(): boolean {
-    return this.#held.length === 0;
-  }
 }
 
 /** Parses one whole untagged packet. */

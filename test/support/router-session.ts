@@ -28,6 +28,7 @@ import {
   type TransactionStatus,
 } from '../../src/wire/index.ts';
 import type { Link } from '../../src/router/link.ts';
+import type { PreparedLimits } from '../../src/router/prepared.ts';
 import type { HoldReason } from '../../src/router/route.ts';
 import { Session } from '../../src/router/session.ts';
 import type { PrimaryAnswer, Term, World } from '../../src/router/world.ts';
@@ -168,7 +169,7 @@ export class TestServer {
     if (/^BEGIN(?!.*(COMMIT|ROLLBACK)$)/.test(text)) this.status = 'T';
     if (isEnd) {
       this.#say(CommandComplete(this.status === 'E' ? 'ROLLBACK' : text));
-      this.status = 'I';
+      this.status = text.endsWith('AND CHAIN') ? 'T' : 'I';
       return;
     }
     const number = /(\d+)\D*$/.exec(text)?.[1] ?? '';
@@ -202,6 +203,8 @@ export function aRow(value: string | undefined): Buffer {
 export class SessionStage {
   readonly world = new TestWorld();
   readonly log: string[] = [];
+  /** Kind and reason of each statement. */
+  readonly routed: string[] = [];
   readonly session: Session;
   readonly servers = new Map<Link, TestServer>();
   readonly opening: Link[] = [];
@@ -212,7 +215,7 @@ export class SessionStage {
   timelines: Record<string, number> = { n1: 1 };
   readonly #fromRouter = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
 
-  constructor(classifier: Classifier) {
+  constructor(classifier: Classifier, preparedLimits?: PreparedLimits) {
     this.session = new Session({
       world: this.world,
       classifier,
@@ -220,6 +223,7 @@ export class SessionStage {
       secretKey: Buffer.from([1, 2, 3, 4]),
       holdTimeoutMs: 30_000,
       retryReads: 3,
+      ...(preparedLimits === undefined ? {} : { preparedLimits }),
       effects: {
         toClient: (bytes) => this.#heard(bytes),
         open: (link) => {
@@ -240,6 +244,10 @@ export class SessionStage {
         counted: (member, kind) => {
           this.log.push(`counted ${kind} at ${member}`);
         },
+        routed: (kind, because) => {
+          this.routed.push(`${kind} ${because}`);
+        },
+        serverLost: () => undefined,
         replied: () => undefined,
         note: () => undefined,
       },

@@ -80,6 +80,11 @@ describe('a session', () => {
     ]);
   });
 
+  test('tells of each statement what it is taken for, and why', () => {
+    const stage = begun().send(Query('SELECT 1'), ...extended('INSERT INTO t VALUES (1)'), ...again('other'));
+    assert.deepEqual(stage.routed, ['read only-reads', 'write changes-data', 'write statement-unknown']);
+  });
+
   test('asks for a new proof in a new term, also of the same server', () => {
     const stage = begun();
     stage.send(Query('INSERT INTO t VALUES (1)')).take();
@@ -161,6 +166,36 @@ describe('a session', () => {
         .take()
         .slice(0, 2),
       ['counted read at n2', 'n2 < Execute SELECT 5'],
+    );
+  });
+
+  test('a client may prepare more statements than are kept: it stays with the server that has them', () => {
+    const stage = new SessionStage(classifier, { statementsMax: 1, bytesMax: 1000 }).started();
+    stage.world.readers = ['n2', 'n3'];
+    for (const name of ['a', 'b', 'c']) stage.send(named(name, `SELECT ${name.charCodeAt(0)}`), Sync());
+    stage.take();
+    const heard = ['a', 'b', 'c', 'a'].flatMap((name) =>
+      stage
+        .send(...again(name))
+        .take()
+        .filter((line) => /row|ERROR|counted/.test(line)),
+    );
+    assert.deepEqual(heard, [
+      'counted read at n1',
+      'client > row 97',
+      'counted write at n1',
+      'client > row 98',
+      'counted write at n1',
+      'client > row 99',
+      'counted read at n1',
+      'client > row 97',
+    ]);
+    assert.equal(
+      stage
+        .lose('n1')
+        .send(...again('b'))
+        .take()[0],
+      'client > ERROR 08006',
     );
   });
 
@@ -254,6 +289,14 @@ describe('a session', () => {
         assert.doesNotMatch(stage.send(Query('SELECT 1'), Query('SELECT 2')).take().join(), /< SET/);
       });
     }
+  });
+
+  test('a setting that COMMIT AND CHAIN made lasting is made on other nodes, whatever follows', () => {
+    const stage = begun();
+    for (const text of ['BEGIN', "SET search_path = 'a'", 'COMMIT AND CHAIN', 'ROLLBACK'])
+      stage.send(Query(text));
+    stage.take();
+    assert.equal(stage.send(Query('SELECT 1')).take()[0], "n2 < SET search_path = 'a'");
   });
 
   test('past the bound of what is replayed, a setting is made on the primary, and the session stays there', () => {

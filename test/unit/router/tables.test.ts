@@ -100,7 +100,8 @@ describe('the pipeline', () => {
     pipeline.expect(REQUEST.query, 'forward');
     assert.equal(pipeline.reply(ErrorResponse), 'forward');
     assert.equal(pipeline.reply(ReadyForQuery), 'forward');
-    assert.equal(pipeline.size, 1);
+    assert.equal(pipeline.reply(ReadyForQuery), 'forward');
+    assert.equal(pipeline.isEmpty, true);
   });
 
   test('after an error, what is sent before the Sync gets no reply', () => {
