@@ -156,9 +156,9 @@ export class Intake implements FrameSink {
       this.#effects.endClient();
       return;
     }
-    if (session.isSkipping) this.#skip(tag);
+    if (session.standing.isSkipping) this.#skip(tag);
     else if (session.unit.kind !== 'none') this.#extend(tag, message);
-    else if (session.limbo !== undefined) this.#inLimbo(session.limbo, tag, message);
+    else if (session.standing.limbo !== undefined) this.#inLimbo(session.standing.limbo, tag, message);
     else this.#begin(tag, message);
   }
 
@@ -177,8 +177,8 @@ export class Intake implements FrameSink {
 
   #skip(tag: number): void {
     if (tag !== FRONTEND.Sync) return;
-    this.#session.isSkipping = false;
-    this.#effects.toClient(ReadyForQuery(this.#session.status));
+    this.#session.standing.stopSkipping();
+    this.#effects.toClient(ReadyForQuery(this.#session.standing.status));
   }
 
   #begin(tag: number, message: Buffer): void {
@@ -205,7 +205,7 @@ export class Intake implements FrameSink {
         this.#extend(tag, message);
         return;
       case FRONTEND.Sync:
-        this.#effects.toClient(ReadyForQuery(this.#session.status));
+        this.#effects.toClient(ReadyForQuery(this.#session.standing.status));
         return;
       case FRONTEND.Flush:
       case FRONTEND.CopyDone: // of a COPY that has failed: a server ignores these too
@@ -303,7 +303,7 @@ export class Intake implements FrameSink {
 
   /** In a transaction whose server is gone nothing is routed any more. */
   #count(kind: Classification['kind'], because: RouteReason): void {
-    if (this.#session.limbo === undefined) this.#effects.routed(kind, because);
+    if (this.#session.standing.limbo === undefined) this.#effects.routed(kind, because);
   }
 
   /** What cannot be recorded keeps the session where it was made: that had better be the primary. */
@@ -362,7 +362,7 @@ export class Intake implements FrameSink {
         return;
       }
       case FRONTEND.Sync:
-        this.#effects.toClient(ReadyForQuery(session.status));
+        this.#effects.toClient(ReadyForQuery(session.standing.status));
         return;
       case FRONTEND.Flush:
       case FRONTEND.CopyDone:
@@ -380,13 +380,12 @@ export class Intake implements FrameSink {
 
   #tellLimbo(answer: LimboAnswer, endsUnit: boolean): void {
     const session = this.#session;
-    session.status = answer.ended ? 'I' : 'E';
-    if (answer.ended) session.limbo = undefined;
+    session.standing.answeredInLimbo(answer.ended);
     if (answer.reply !== undefined) this.#effects.toClient(answer.reply);
     if (answer.error !== undefined) {
       session.say(answer.error);
-      session.isSkipping = !endsUnit;
+      if (!endsUnit) session.standing.skipToSync();
     }
-    if (endsUnit) this.#effects.toClient(ReadyForQuery(session.status));
+    if (endsUnit) this.#effects.toClient(ReadyForQuery(session.standing.status));
   }
 }

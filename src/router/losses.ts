@@ -3,7 +3,6 @@
  * became of it. Which of these is lost.ts's to judge; here it is carried out. The client's connection stays. Pure.
  */
 import { CommandComplete, type TransactionStatus } from '../wire/index.ts';
-import { Limbo } from './limbo.ts';
 import type { Link } from './link.ts';
 import { whenServerLost } from './lost.ts';
 import type { Placement } from './placement.ts';
@@ -45,7 +44,7 @@ export class Losses {
     const session = this.#session;
     const { unit } = session;
     const isTransaction = link === session.transaction;
-    const status: TransactionStatus = isTransaction ? session.status : 'I';
+    const status: TransactionStatus = isTransaction ? session.standing.status : 'I';
     const isAtWork = unit.kind !== 'none' && unit.phase === 'sent' && unit.link === link;
     this.drop(link, because);
     this.#options.effects.serverLost(because);
@@ -58,15 +57,13 @@ export class Losses {
     if (isAtWork) this.#settle(status, because);
     else if (!isTransaction) session.placeAgain();
     else if (session.isPlacing) this.#failInLimbo(because);
-    else session.limbo = new Limbo(because, false);
+    else session.standing.enterLimbo(because, false);
   }
 
   /** The server of the open transaction is let go because the router fails it: so nothing of it is committed. */
   giveUp(link: Link): void {
-    const session = this.#session;
     this.drop(link, 'given-up');
-    session.limbo = new Limbo('given-up', true);
-    session.status = 'E';
+    this.#session.standing.enterLimbo('given-up', true);
   }
 
   /** Takes the link out of use; if the session's state was there, the client is told with its next statement. */
@@ -101,11 +98,11 @@ export class Losses {
         session.fail(REPLY.failed(because));
         return;
       case 'in-doubt':
-        session.status = 'I';
+        session.standing.transactionOver();
         session.fail(REPLY.inDoubt(because));
         return;
       case 'rolled-back':
-        session.status = 'I';
+        session.standing.transactionOver();
         this.#answerRollback(because);
         return;
       case 'transaction-lost':
@@ -115,8 +112,7 @@ export class Losses {
 
   #failInLimbo(because: LossReason): void {
     const session = this.#session;
-    session.limbo = new Limbo(because, true);
-    session.status = 'E';
+    session.standing.enterLimbo(because, true);
     if (session.unit.isFailed) session.conclude();
     else session.fail(REPLY.transactionLost(because));
   }

@@ -17,12 +17,10 @@ import {
   NoticeResponse,
   ReadyForQuery,
   SQLSTATE,
-  type TransactionStatus,
 } from '../wire/index.ts';
 import { Answers } from './answers.ts';
 import { ClientEar } from './client-ear.ts';
 import { Intake } from './intake.ts';
-import type { Limbo } from './limbo.ts';
 import type { Link, Wire } from './link.ts';
 import { Losses } from './losses.ts';
 import { Patience } from './patience.ts';
@@ -32,18 +30,13 @@ import { REPLY } from './replies.ts';
 import type { HoldReason, LossReason } from './route.ts';
 import type { OpenFailure, SessionEffects, SessionOptions } from './session-types.ts';
 import { SettingsKeeper } from './settings-keeper.ts';
+import { Standing } from './standing.ts';
 import { Unit } from './unit.ts';
 
 export class Session {
   readonly unit = new Unit();
+  readonly standing = new Standing();
   readonly prepared: PreparedStatements;
-  /** What the client was last told. */
-  status: TransactionStatus = 'I';
-  /** Set while the client is in a transaction whose server is gone. */
-  limbo: Limbo | undefined = undefined;
-  /** Everything up to the next Sync is skipped, as a server does after an error. */
-  isSkipping = false;
-
   readonly #options: SessionOptions;
   readonly #effects: SessionEffects;
   readonly #placement: Placement;
@@ -178,7 +171,7 @@ export class Session {
 
   /** Neither a unit nor a transaction is open. */
   get isIdle(): boolean {
-    return this.unit.kind === 'none' && this.status === 'I';
+    return this.unit.kind === 'none' && this.standing.status === 'I';
   }
 
   get links(): Iterable<Link> {
@@ -268,8 +261,8 @@ export class Session {
     const { unit } = this;
     this.#endHold('gave-up');
     this.prepared.takeBack();
-    if (unit.isClosed) this.#effects.toClient(ReadyForQuery(this.status));
-    else this.isSkipping = true;
+    if (unit.isClosed) this.#effects.toClient(ReadyForQuery(this.standing.status));
+    else this.standing.skipToSync();
     unit.end();
     this.#intake.resume();
   }
@@ -292,8 +285,8 @@ export class Session {
   /** A server has answered the unit. */
   finish(link: Link): void {
     const { unit } = this;
-    const before = this.status;
-    this.status = link.status;
+    const before = this.standing.status;
+    this.standing.answered(link.status);
     if (link.status === 'I') this.#placement.transaction = undefined;
     else if (this.transaction === undefined) {
       this.#placement.transaction = link;

@@ -5,15 +5,19 @@
 import { type Classifier, loadClassifier } from '../../src/sql/index.ts';
 import {
   BACKEND,
+  Bind,
   BindComplete,
   CloseComplete,
   CommandComplete,
+  Describe,
   type ErrorFields,
   ErrorResponse,
+  Execute,
   FRAME_BYTES_MAX,
   FrameReader,
   FRONTEND,
   NoData,
+  Parse,
   ParseComplete,
   readBind,
   readClose,
@@ -25,6 +29,7 @@ import {
   readQuery,
   readReadyForQuery,
   ReadyForQuery,
+  Sync,
   type TransactionStatus,
 } from '../../src/wire/index.ts';
 import type { Link } from '../../src/router/link.ts';
@@ -32,6 +37,20 @@ import type { PreparedLimits } from '../../src/router/prepared.ts';
 import type { HoldReason } from '../../src/router/route.ts';
 import { Session } from '../../src/router/session.ts';
 import type { PrimaryAnswer, Term, World } from '../../src/router/world.ts';
+
+/** A Parse. */
+export const named = (name: string, sql: string) => Parse({ name, sql, parameterTypes: [] });
+const bind = (statement: string) => Bind({ portal: '', statement });
+/** A statement of the extended protocol, as a driver sends it. */
+export const extended = (sql: string, name = '') => [
+  named(name, sql),
+  bind(name),
+  Describe('portal', ''),
+  Execute('', 0),
+  Sync(),
+];
+/** A statement that is prepared already, once more. */
+export const again = (name: string) => [bind(name), Execute('', 0), Sync()];
 
 let loading: Promise<Classifier> | undefined;
 

@@ -1,0 +1,163 @@
+/** What a client hears when a server is lost under it, or when the router fails its statement. */
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import type { Classifier } from '../../../src/sql/index.ts';
+import { Query } from '../../../src/wire/index.ts';
+import { aClassifier, again, extended, SessionStage } from '../../support/router-session.ts';
+
+/** Into a transaction with a row in it; then the cluster loses its leader. */
+function inTransaction(stage: SessionStage): SessionStage {
+  stage.send(Query('BEGIN'), Query('INSERT INTO t VALUES (1)'));
+  stage.changeWorld((world) => {
+    world.none = 'no-leader';
+  });
+  stage.take();
+  return stage;
+}
+
+function isRolledBack(stage: SessionStage): void {
+  assert.deepEqual(stage.send(Query('COMMIT')).take(), ['client > ROLLBACK', 'client > Ready I']);
+  assert.throws(() => stage.server('n1'), /no connection/);
+}
+
+describe('when a server is lost', () => {
+  let classifier: Classifier;
+  before(async () => {
+    classifier = await aClassifier();
+  });
+  const begun = () => new SessionStage(classifier).started();
+  /** After `earlier`, the server `name` answers no more. */
+  const silent = (name: string, ...earlier: Buffer[]) => {
+    const stage = begun();
+    for (const message of earlier) stage.send(message);
+    stage.server(name).isSilent = true;
+    return stage;
+  };
+
+  test('idle, it forgets it', () => {
+    const stage = begun().send(Query('SELECT 1'));
+    stage.take();
+    assert.deepEqual(stage.lose('n2').take(), []);
+    assert.equal(stage.send(Query('SELECT 1')).take().at(-1), 'client > Ready I');
+  });
+
+  test('in a read, it reads elsewhere', () => {
+    const stage = silent('n2', Query('SELECT 1'));
+    stage.send(Query('SELECT 2')).take();
+    assert.deepEqual(stage.lose('n2').take(), [
+      'counted read at n1',
+      'n1 < SELECT 2',
+      'client > row 2',
+      'client > SELECT 1',
+      'client > Ready I',
+    ]);
+  });
+
+  test('in a write, it is in doubt, once', () => {
+    const stage = silent('n1', Query('INSERT INTO t VALUES (1)'));
+    stage.send(Query('INSERT INTO t VALUES (2)')).take();
+    assert.deepEqual(stage.lose('n1').take(), ['client > ERROR 08007', 'client > Ready I']);
+    assert.equal(stage.send(Query('INSERT INTO t VALUES (3)')).take().at(-2), 'client > INSERT 0 3');
+  });
+
+  test('in a write that was prepared in SQL, it is in doubt too', () => {
+    const stage = silent('n1', Query('PREPARE p AS INSERT INTO t VALUES (1)'));
+    stage.send(...again('p')).take();
+    assert.deepEqual(stage.lose('n1').take(), ['client > ERROR 08007', 'client > Ready I']);
+  });
+
+  test('at BEGIN, which changed nothing, it begins elsewhere', () => {
+    const stage = silent('n1', Query('INSERT INTO t VALUES (1)'));
+    stage.send(Query('BEGIN')).take();
+    assert.deepEqual(stage.lose('n1').take().slice(-2), ['client > BEGIN', 'client > Ready T']);
+  });
+
+  test('at COMMIT, it is in doubt; at ROLLBACK, it is rolled back', () => {
+    for (const [end, heard] of [
+      ['COMMIT', ['client > ERROR 08007', 'client > Ready I']],
+      ['ROLLBACK', ['client > ROLLBACK', 'client > Ready I']],
+    ] as const) {
+      const stage = silent('n1', Query('BEGIN'));
+      stage.send(Query(end)).take();
+      assert.deepEqual(stage.lose('n1').take(), heard);
+    }
+  });
+
+  test('in a transaction, the client is in a failed one until it ends it, in either protocol', () => {
+    const stage = silent('n1', Query('BEGIN'));
+    stage.send(Query('INSERT INTO t VALUES (1)')).take();
+    assert.deepEqual(stage.lose('n1').take(), ['client > ERROR 57P01', 'client > Ready E']);
+    assert.deepEqual(stage.send(Query('SELECT 1')).take(), ['client > ERROR 25P02', 'client > Ready E']);
+    assert.deepEqual(stage.send(...extended('SELECT 1')).take(), [
+      'client > ERROR 25P02',
+      'client > Ready E',
+    ]);
+    assert.deepEqual(stage.send(...extended('ROLLBACK')).take(), [
+      'client > 1',
+      'client > 2',
+      'client > n',
+      'client > ROLLBACK',
+      'client > Ready I',
+    ]);
+    assert.equal(stage.send(Query('INSERT INTO t VALUES (2)')).take().at(-2), 'client > INSERT 0 2');
+  });
+
+  test('idle in a transaction, a COMMIT is told that it is lost', () => {
+    const stage = begun().send(Query('BEGIN')).lose('n1');
+    stage.take();
+    assert.deepEqual(stage.send(Query('COMMIT')).take(), ['client > ERROR 57P01', 'client > Ready I']);
+  });
+
+  test('by a change of leader, its write is cut and in doubt, and the next goes to the new leader', () => {
+    const stage = silent('n1', Query('INSERT INTO t VALUES (1)'));
+    stage.timelines = { n2: 2 };
+    stage.send(Query('INSERT INTO t VALUES (2)')).take();
+    stage.changeWorld((world) => {
+      world.term = { member: 'n2', newestTimeline: 2 };
+    });
+    assert.deepEqual(stage.take(), ['client > ERROR 08007', 'client > Ready I']);
+    assert.deepEqual(stage.send(Query('INSERT INTO t VALUES (3)')).take().slice(0, 2), [
+      'n2 < (probe)',
+      'counted write at n2',
+    ]);
+  });
+
+  test('a malformed message that had to wait ends the client, not the server connection', () => {
+    const stage = begun().send(Query('SELECT 1'));
+    stage.server('n2').isSilent = true;
+    stage.send(Query('SELECT 2'), Buffer.from([0x42, 0, 0, 0, 5, 0])).take();
+    stage.lose('n2');
+    assert.deepEqual(stage.take().slice(-3), ['client > Ready I', 'client > FATAL 08P01', 'client ended']);
+  });
+});
+
+describe('when the router refuses a statement of an open transaction, the client cannot commit the rest:', () => {
+  let classifier: Classifier;
+  before(async () => {
+    classifier = await aClassifier();
+  });
+  const begun = () => new SessionStage(classifier).started();
+
+  test('canceled while it waits', () => {
+    const stage = inTransaction(begun()).send(Query('INSERT INTO t VALUES (2)'));
+    stage.session.cancel(1);
+    assert.deepEqual(stage.take(), [
+      'hold no-leader',
+      'client > ERROR 57014',
+      'unhold gave-up',
+      'client > Ready E',
+    ]);
+    isRolledBack(stage);
+  });
+
+  test('no room to wait', () => {
+    const stage = inTransaction(begun());
+    stage.hasRoomToHold = false;
+    assert.deepEqual(stage.send(...extended('INSERT INTO t VALUES (2)')).take(), [
+      'hold no-leader',
+      'client > ERROR 57P03',
+      'client > Ready E',
+    ]);
+    isRolledBack(stage);
+  });
+});

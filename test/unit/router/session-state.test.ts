@@ -1,0 +1,116 @@
+/** What a session has made on a server: settings, temporary tables and the like, and where it is found again. */
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import type { Classifier } from '../../../src/sql/index.ts';
+import { Query } from '../../../src/wire/index.ts';
+import { aClassifier, SessionStage } from '../../support/router-session.ts';
+
+describe('the state of a session:', () => {
+  let classifier: Classifier;
+  before(async () => {
+    classifier = await aClassifier();
+  });
+  const begun = () => new SessionStage(classifier).started();
+
+  test('a setting is replayed on another node before its next use, and awaited', () => {
+    const stage = begun();
+    stage.send(Query("SET search_path = 'a'")).take();
+    assert.deepEqual(stage.send(Query('SELECT 1')).take(), [
+      "n2 < SET search_path = 'a'",
+      'counted read at n2',
+      'n2 < SELECT 1',
+      'client > row 1',
+      'client > SELECT 1',
+      'client > Ready I',
+    ]);
+  });
+
+  test('what leaves state behind keeps the session at the primary', () => {
+    const stage = begun();
+    stage.send(Query('CREATE TEMP TABLE x (v int)')).take();
+    assert.deepEqual(stage.send(Query('SELECT 1')).take().slice(0, 2), [
+      'counted read at n1',
+      'n1 < SELECT 1',
+    ]);
+    assert.deepEqual(stage.lose('n1').send(Query('SELECT 1')).take(), [
+      'client > ERROR 08006',
+      'client > Ready I',
+    ]);
+    assert.deepEqual(stage.send(Query('SELECT 1')).take()[0], 'counted read at n2');
+  });
+
+  describe('a setting that PostgreSQL took back is not made on another node:', () => {
+    for (const [what, texts] of [
+      ['COMMIT of a failed transaction', ['BEGIN', "SET search_path = 'a'", 'SELECT fail', 'COMMIT']],
+      ['ROLLBACK', ['BEGIN', "SET search_path = 'a'", 'ROLLBACK']],
+      ['one text that rolls back', ["BEGIN; SET search_path = 'a'; ROLLBACK"]],
+    ] as const) {
+      test(what, () => {
+        const stage = begun();
+        stage.world.readers = ['n2', 'n3'];
+        for (const text of texts) stage.send(Query(text));
+        stage.take();
+        assert.doesNotMatch(stage.send(Query('SELECT 1'), Query('SELECT 2')).take().join(), /< SET/);
+      });
+    }
+  });
+
+  test('a setting that COMMIT AND CHAIN made lasting is made on other nodes, whatever follows', () => {
+    const stage = begun();
+    for (const text of ['BEGIN', "SET search_path = 'a'", 'COMMIT AND CHAIN', 'ROLLBACK'])
+      stage.send(Query(text));
+    stage.take();
+    assert.equal(stage.send(Query('SELECT 1')).take()[0], "n2 < SET search_path = 'a'");
+  });
+
+  test('past the bound of what is replayed, a setting is made on the primary, and the session stays there', () => {
+    const stage = begun();
+    for (let index = 0; index < 64; index += 1) stage.send(Query(`SET my.setting_${index} = 1`));
+    stage.take();
+    const served = ['SET my.other = 1', 'SELECT 1', 'INSERT INTO t VALUES (1)']
+      .flatMap((text) => stage.send(Query(text)).take())
+      .filter((line) => /< (?!SET my.setting)/.test(line));
+    assert.deepEqual(served, [
+      'n1 < (probe)',
+      'n1 < SET my.other = 1',
+      'n1 < SELECT 1',
+      'n1 < INSERT INTO t VALUES (1)',
+    ]);
+  });
+
+  for (const [what, texts] of [
+    ['a prepared statement', ['BEGIN READ ONLY', 'PREPARE p AS SELECT 1', 'COMMIT']],
+    ['a setting that may not hold', ['BEGIN READ ONLY', 'SAVEPOINT s', 'SET my.x = 1', 'COMMIT']],
+  ] as const) {
+    test(`${what} made on a standby is never looked for elsewhere, nor written without`, () => {
+      const stage = begun();
+      stage.world.readers = ['n3', 'n2'];
+      for (const text of texts) stage.send(Query(text));
+      stage.take();
+      const heard = ['SELECT 1', 'SELECT 2', 'INSERT INTO t VALUES (1)', 'DISCARD ALL'].flatMap((text) =>
+        stage
+          .send(Query(text))
+          .take()
+          .filter((line) => /<|ERROR/.test(line)),
+      );
+      assert.deepEqual(heard, ['n2 < SELECT 1', 'n2 < SELECT 2', 'client > ERROR 25006', 'n2 < DISCARD ALL']);
+      assert.equal(stage.send(Query('INSERT INTO t VALUES (1)')).take().at(-2), 'client > INSERT 0 1');
+      stage.send(Query('BEGIN READ ONLY'), Query('PREPARE p AS SELECT 1'), Query('COMMIT')).take();
+      stage.lose('n2').lose('n3');
+      assert.equal(stage.send(Query('SELECT 1')).take()[0], 'client > ERROR 08006');
+    });
+  }
+
+  test('the loss of an old primary does not cost the state that is on the new one', () => {
+    const stage = begun().send(Query('INSERT INTO t VALUES (1)'));
+    stage.timelines = { n2: 2 };
+    stage.changeWorld((world) => {
+      world.term = { member: 'n2', newestTimeline: 2 };
+    });
+    stage.send(Query('CREATE TEMP TABLE x (v int)')).take();
+    assert.deepEqual(stage.lose('n1').send(Query('SELECT 1')).take().slice(0, 2), [
+      'counted read at n2',
+      'n2 < SELECT 1',
+    ]);
+  });
+});
