@@ -157,17 +157,19 @@ test('an acquisition whose answer was lost is found out by reading, not guessed'
 });
 
 test('a key that was taken on a lease that was replaced meanwhile is not believed to be held', async (t) => {
-  const gate = deferred();
+  const [applied, gate] = [deferred(), deferred()];
   const { keeper, client, move } = await aBench(t, (dcs) => ({
     ...dcs,
     transact: async (...args) => {
       const result = await dcs.transact(...args);
+      applied.resolve();
       await gate.promise;
       return result;
     },
   }));
   const old = keeper.lease;
   const acquiring = keeper.acquire();
+  await applied.promise;
   client.setFault('cut');
   move(6000);
   client.setFault('none');
