@@ -13,13 +13,14 @@ export async function leave(
   ctx: AgentContext,
   duties: Pick<Duties, 'idle'>,
   member: Pick<MemberKey, 'publish'>,
+  idleMs = IDLE_MS,
 ): Promise<void> {
   const { log, jobs, state } = ctx;
   log.info('agent-leaving', {});
   state.isStopping = true;
   jobs.abandon('the agent ends');
   // What hangs on a slow store or server is not waited for: PostgreSQL stops all the same.
-  await tried(ctx, 'the end of housekeeping', IDLE_MS, async () => {
+  await tried(ctx, 'the end of housekeeping', idleMs, async () => {
     await Promise.all([duties.idle(), jobs.idle()]);
   });
   await tried(ctx, 'the orderly end', LEAVE_MS, async () => {

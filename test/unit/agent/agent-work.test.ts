@@ -56,7 +56,7 @@ test('an orderly end stops PostgreSQL although housekeeping hangs', async (t) =>
   server.postmaster = running;
   ok(await ctx.keeper.acquire());
   await see();
-  await leave(ctx, { idle: () => new Promise(() => undefined) }, { publish: nothing });
+  await leave(ctx, { idle: () => new Promise(() => undefined) }, { publish: nothing }, 20);
   deepEqual(done, ['stop fast', 'disarm']);
   equal(ctx.keeper.isHolder, false);
 });
