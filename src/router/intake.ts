@@ -358,7 +358,7 @@ export class Intake implements FrameSink {
     switch (tag) {
       case FRONTEND.Query: {
         const classification = this.#classifier.classify(readQuery(message));
-        this.#tellLimbo(limbo.query(classification.kind, intentOf(classification).ends), true);
+        this.#tellLimbo(limbo.query(classification.kind, intentOf(classification)), true);
         return;
       }
       case FRONTEND.Sync:

@@ -40,9 +40,9 @@ export class Limbo {
     this.#isTold = isTold;
   }
 
-  /** A simple query; `ends` is what its classification says. */
-  query(kind: string, ends: Statement['intent']['ends']): LimboAnswer {
-    if (ends !== undefined && kind === 'end') return this.#end(ends);
+  /** A simple query; `intent` is what its classification says. */
+  query(kind: string, intent: Statement['intent']): LimboAnswer {
+    if (intent.ends !== undefined && kind === 'end') return this.#end(intent);
     if (kind === 'empty') return { reply: EmptyQueryResponse(), error: undefined, ended: false };
     return this.#refuse();
   }
@@ -64,14 +64,15 @@ export class Limbo {
       case FRONTEND.Close:
         return say(CloseComplete());
       case FRONTEND.Execute:
-        return this.#bound?.intent.ends === undefined ? this.#refuse() : this.#end(this.#bound.intent.ends);
+        return this.#bound?.intent.ends === undefined ? this.#refuse() : this.#end(this.#bound.intent);
       default:
         return this.#refuse();
     }
   }
 
-  #end(ends: 'commit' | 'rollback'): LimboAnswer {
-    if (ends === 'commit' && !this.#isTold) {
+  /** The transaction that AND CHAIN asks for cannot be begun here: an error, lest the client believe it has one. */
+  #end({ ends, chains }: Statement['intent']): LimboAnswer {
+    if (chains === true || (ends === 'commit' && !this.#isTold)) {
       return { reply: undefined, error: REPLY.transactionLost(this.#because), ended: true };
     }
     return { reply: CommandComplete('ROLLBACK'), error: undefined, ended: true };

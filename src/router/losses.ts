@@ -120,7 +120,7 @@ export class Losses {
   /** ROLLBACK was asked for, and happened by the loss; only a simple query's answer can be made up whole. */
   #answerRollback(because: LossReason): void {
     const session = this.#session;
-    if (session.unit.kind !== 'query' || session.unit.isAnswered) {
+    if (session.unit.kind !== 'query' || session.unit.isAnswered || session.unit.mayChain) {
       session.fail(REPLY.failed(because));
       return;
     }

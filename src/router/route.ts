@@ -18,6 +18,8 @@ export interface Intent {
   readonly pins: boolean;
   /** How it ends an open transaction, if it does. */
   readonly ends: 'commit' | 'rollback' | undefined;
+  /** AND CHAIN: it wants another transaction at once, which only a server can begin. */
+  readonly chains?: true;
 }
 
 const ANYWHERE: Intent = { need: 'anywhere', writes: false, pins: false, ends: undefined };
@@ -29,6 +31,8 @@ const WRITE_AND_END: Intent = { need: 'primary', writes: true, pins: false, ends
 const SESSION: Intent = { need: 'primary', writes: true, pins: true, ends: undefined };
 const COMMIT: Intent = { need: 'anywhere', writes: false, pins: false, ends: 'commit' };
 const ROLLBACK: Intent = { need: 'anywhere', writes: false, pins: false, ends: 'rollback' };
+const COMMIT_AND_CHAIN: Intent = { ...COMMIT, chains: true };
+const ROLLBACK_AND_CHAIN: Intent = { ...ROLLBACK, chains: true };
 
 /** For work that nobody classified (a function call, a text too long): as strict as can be. */
 export const UNKNOWN_INTENT: Intent = WRITE;
@@ -44,6 +48,7 @@ export function intentOf(found: Classification): Intent {
     case 'begin':
       return isForStandby(found.transaction) ? READ : BEGIN;
     case 'end':
+      if (found.chain) return found.outcome === 'rollback' ? ROLLBACK_AND_CHAIN : COMMIT_AND_CHAIN;
       return found.outcome === 'rollback' ? ROLLBACK : COMMIT;
     case 'write':
       return found.controlsTransaction ? WRITE_AND_END : WRITE;

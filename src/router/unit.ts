@@ -20,6 +20,7 @@ export class Unit {
   mayWrite = false;
   mayPin = false;
   mayEnd: Intent['ends'] = undefined;
+  mayChain = false;
   executes = false;
   /** It leaves state on its server even if nothing in it is executed. */
   mayLeaveState = false;
@@ -78,6 +79,7 @@ export class Unit {
     this.mayWrite = false;
     this.mayPin = false;
     this.mayEnd = undefined;
+    this.mayChain = false;
     this.mayLeaveState = false;
     this.hasSavepoint = false;
     this.controlsTransaction = false;
@@ -122,6 +124,7 @@ export class Unit {
     if (intent.writes) this.mayWrite = true;
     if (intent.pins) this.mayPin = true;
     if (intent.ends !== undefined) this.mayEnd = intent.ends;
+    if (intent.chains === true) this.mayChain = true;
   }
 
   /** Back to choosing, with another server. */

@@ -336,6 +336,7 @@ test('the router before real servers', { timeout: 120_000 }, async (suite) => {
       /matriarch_router_statements_total\{member="n1",datacenter="dc1",kind="read"\} \d+/,
     );
     assert.match(metrics, /matriarch_router_primary_known 1/);
+    assert.match(metrics, /matriarch_router_routed_total\{kind="write",because="changes-data"\} \d+/);
     assert.equal((await fetch(`${router.http}/healthz`)).status, 200);
   });
 });

@@ -102,6 +102,18 @@ describe('when a server is lost', () => {
     assert.equal(stage.send(Query('INSERT INTO t VALUES (2)')).take().at(-2), 'client > INSERT 0 2');
   });
 
+  test('at ROLLBACK AND CHAIN, it is told that there is no new transaction', () => {
+    const sent = silent('n1', Query('BEGIN'));
+    sent.send(Query('ROLLBACK AND CHAIN')).take();
+    assert.deepEqual(sent.lose('n1').take(), ['client > ERROR 08006', 'client > Ready I']);
+    const idle = begun().send(Query('BEGIN')).lose('n1');
+    idle.take();
+    assert.deepEqual(idle.send(Query('ROLLBACK AND CHAIN')).take(), [
+      'client > ERROR 57P01',
+      'client > Ready I',
+    ]);
+  });
+
   test('idle in a transaction, a COMMIT is told that it is lost', () => {
     const stage = begun().send(Query('BEGIN')).lose('n1');
     stage.take();
