@@ -22,8 +22,6 @@ interface Common {
   readonly because: SqlReason;
   /** The name the reason speaks of (function, setting, relation, prepared statement), for explanations only. */
   readonly detail?: string;
-  /** How many statements the text holds; 0 when it is empty, could not be parsed, or was not looked at. */
-  readonly statements: number;
   /**
    * Every statement of the text that changes session settings, in order, whatever the kind. After the text has
    * succeeded, other server connections of this session need these too. Inside a transaction they last only

@@ -17,12 +17,11 @@ export function classifyTree(tree: Tree, sql: string): Classification {
   if (first === undefined) return EMPTY;
   const settings = settingStatements(parts, statements, sql);
   if (second === undefined) {
-    return Object.freeze({ ...asAnswer(first), statements: 1, settings, controlsTransaction: false });
+    return Object.freeze({ ...asAnswer(first), settings, controlsTransaction: false });
   }
   const controlsTransaction = parts.some(isControl);
   return Object.freeze({
     ...asAnswer(strictest(parts, first)),
-    statements: parts.length,
     settings,
     controlsTransaction,
   });
@@ -30,7 +29,7 @@ export function classifyTree(tree: Tree, sql: string): Classification {
 
 /** The answer for a text that was not parsed: the primary gets it untouched. */
 export function notLookedAt(because: SqlReason): Classification {
-  return Object.freeze({ kind: 'write', because, statements: 0, settings: NONE, controlsTransaction: false });
+  return Object.freeze({ kind: 'write', because, settings: NONE, controlsTransaction: false });
 }
 
 const NONE: readonly SettingStatement[] = Object.freeze([]);
@@ -38,7 +37,6 @@ const NONE: readonly SettingStatement[] = Object.freeze([]);
 const EMPTY: Classification = Object.freeze({
   kind: 'empty',
   because: 'no-statement',
-  statements: 0,
   settings: NONE,
   controlsTransaction: false,
 });
