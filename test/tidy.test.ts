@@ -28,6 +28,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ['base', 'config', 'dcs', 'topology', 'router', 'agent', 'lab'],
 };
 
+/** The command may import everything; its row of the map says so in a word. */
+const isNotCli = (row: string): boolean => !row.startsWith('cli:');
+
 const PURE = ['wire', 'sql', 'ha', 'topology'];
 /** The shells among the pure folders: the watch, and the loading of the grammar with its declarations. */
 const SHELLS = ['src/topology/watch.ts', 'src/sql/grammar.ts', 'src/sql/libpg-query-wasm.d.ts'];
@@ -66,13 +69,9 @@ test('folders import only what they may, and only through doors', (t) => {
 
 test('the code map of ARCHITECTURE says the same as the table of allowed imports', () => {
   const rows = (readText('docs/ARCHITECTURE.md') ?? '').matchAll(/^\| `src\/(\w+)`.*\| ([^|]+) \|$/gm);
-  const written = [...rows].map(([, folder, may]) => [folder, may === 'nothing' ? '' : may]);
-  const enforced = Object.entries(MAY_IMPORT)
-    .filter(([folder]) => folder !== 'cli')
-    .map(([folder, may]) => [folder, may.join(', ')]);
-  const byName = (one: (string | undefined)[], other: (string | undefined)[]): number =>
-    String(one[0]).localeCompare(String(other[0]));
-  assert.deepEqual(written.filter(([folder]) => folder !== 'cli').sort(byName), enforced.sort(byName));
+  const written = [...rows].map(([, folder, may]) => `${folder}: ${may === 'nothing' ? '' : may}`);
+  const enforced = Object.entries(MAY_IMPORT).map(([folder, may]) => `${folder}: ${may.join(', ')}`);
+  assert.deepEqual(written.filter(isNotCli).sort(), enforced.filter(isNotCli).sort());
 });
 
 test('no import is allowed that nobody makes', () => {

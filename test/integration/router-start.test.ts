@@ -5,12 +5,12 @@ import { test } from 'node:test';
 import { Client } from 'pg';
 import { MatriarchError, silentLog, systemClock, withDeadline } from '../../src/base/index.ts';
 import { createMemoryDcs } from '../../src/dcs/index.ts';
-import { Verifiers } from '../../src/router/verifiers.ts';
 import { startRouter } from '../../src/router/index.ts';
+import { Verifiers } from '../../src/router/verifiers.ts';
 import { freshLoopback } from '../support/loopback.ts';
+import { until } from '../support/postgres.ts';
 import { recordingLog } from '../support/recording-log.ts';
 import { routerConfig } from '../support/router.ts';
-import { until } from '../support/postgres.ts';
 
 const KEY = '/matriarch/test/router-credential';
 

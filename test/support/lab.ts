@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { labDown, type LabLayout, labLayout, labPaths, labProcesses } from '../../src/lab/index.ts';
+import { type LabLayout, labDown, labLayout, labPaths, labProcesses } from '../../src/lab/index.ts';
 import { type Ended, matriarch } from './command.ts';
 
 export interface TestLab {
@@ -22,8 +22,10 @@ const LAB_COMMAND_MS = 300_000;
 
 /** A folder and addresses for a lab that is not started. */
 export async function placeForLab(): Promise<TestLab> {
-  const folder = await mkdtemp(join(tmpdir(), 'matriarch-lab-'));
-  await chmod(folder, 0o755);
+  const scratch = await mkdtemp(join(tmpdir(), 'matriarch-lab-'));
+  await chmod(scratch, 0o755);
+  // Made and removed by the lab itself.
+  const folder = join(scratch, 'data');
   const baseOctet = randomInt(20, 60);
   const run = (verb: string, ...args: readonly string[]): Promise<Ended> =>
     matriarch(['lab', verb, '--data', folder, ...args], { cwd: tmpdir(), timeoutMs: LAB_COMMAND_MS });
@@ -40,7 +42,7 @@ export async function placeForLab(): Promise<TestLab> {
     end: async () => {
       await labDown(folder, { graceful: false, purge: false });
       assert.deepEqual(await labProcesses(labPaths(folder)), []);
-      await rm(folder, { recursive: true, force: true });
+      await rm(scratch, { recursive: true, force: true });
     },
   };
 }

@@ -2,6 +2,12 @@
  * A session of the router with everything around it as values: a world that the test sets, servers that answer
  * as PostgreSQL would, a client whose answers are read back as text. No socket, no clock.
  */
+
+import type { Link } from '../../src/router/link.ts';
+import type { PreparedLimits } from '../../src/router/prepared.ts';
+import type { HoldReason } from '../../src/router/route.ts';
+import { Session } from '../../src/router/session.ts';
+import type { PrimaryAnswer, Term, World } from '../../src/router/world.ts';
 import { type Classifier, loadClassifier } from '../../src/sql/index.ts';
 import {
   BACKEND,
@@ -14,11 +20,12 @@ import {
   ErrorResponse,
   Execute,
   FRAME_BYTES_MAX,
-  FrameReader,
   FRONTEND,
+  FrameReader,
   NoData,
   Parse,
   ParseComplete,
+  ReadyForQuery,
   readBind,
   readClose,
   readCommandComplete,
@@ -28,15 +35,9 @@ import {
   readParse,
   readQuery,
   readReadyForQuery,
-  ReadyForQuery,
   Sync,
   type TransactionStatus,
 } from '../../src/wire/index.ts';
-import type { Link } from '../../src/router/link.ts';
-import type { PreparedLimits } from '../../src/router/prepared.ts';
-import type { HoldReason } from '../../src/router/route.ts';
-import { Session } from '../../src/router/session.ts';
-import type { PrimaryAnswer, Term, World } from '../../src/router/world.ts';
 
 /** A Parse. */
 export const named = (name: string, sql: string) => Parse({ name, sql, parameterTypes: [] });

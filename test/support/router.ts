@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import { Client, type ClientConfig } from 'pg';
 import { z } from 'zod';
 import { describe, systemClock } from '../../src/base/index.ts';
-import { checkConfig, type Config } from '../../src/config/index.ts';
+import { type Config, checkConfig } from '../../src/config/index.ts';
 import { connectEtcd, type Dcs, type Write } from '../../src/dcs/index.ts';
 import { startRouter } from '../../src/router/index.ts';
 import { type KeyLayout, keyLayout, type MemberJson, renderMember } from '../../src/topology/index.ts';

@@ -1,6 +1,6 @@
 /** A TCP proxy between a client and a server, so that a test can cut one path without touching either end. */
 import { once } from 'node:events';
-import { createServer, connect as connectTcp, type Socket } from 'node:net';
+import { connect as connectTcp, createServer, type Socket } from 'node:net';
 import { freshLoopback } from './loopback.ts';
 
 /**

@@ -13,7 +13,7 @@ import { startAsPrimary, startAsStandby } from '../../../src/agent/server-work.t
 import { AssertionError, deferred } from '../../../src/base/index.ts';
 import type { Dcs } from '../../../src/dcs/index.ts';
 import { freshMemory } from '../../../src/ha/index.ts';
-import { aStatus, anAgent } from '../../support/an-agent.ts';
+import { anAgent, aStatus } from '../../support/an-agent.ts';
 import { eventually } from '../../support/eventually.ts';
 import { scratchFolder } from '../../support/scratch.ts';
 

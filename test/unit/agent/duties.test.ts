@@ -1,9 +1,9 @@
 /** A leader's housekeeping: what it writes first, what it does not repeat, and when it lets go. */
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { Duties, firstConfiguration } from '../../../src/agent/duties.ts';
-import { MemberKey, memberJson } from '../../../src/agent/member-key.ts';
 import { look } from '../../../src/agent/look.ts';
+import { MemberKey, memberJson } from '../../../src/agent/member-key.ts';
 import type { PostgresControl } from '../../../src/postgres/index.ts';
 import { anAgent, aStatus } from '../../support/an-agent.ts';
 import { eventually } from '../../support/eventually.ts';

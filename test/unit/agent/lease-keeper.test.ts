@@ -1,6 +1,6 @@
 /** The lease and the leader key, over the store in memory and a clock that the test moves. */
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { LeaseKeeper } from '../../../src/agent/lease-keeper.ts';
 import { type Clock, deferred, silentLog } from '../../../src/base/index.ts';
 import { createMemoryDcs, type Dcs, type MemoryClient } from '../../../src/dcs/index.ts';

@@ -1,7 +1,7 @@
 /** What peers answer decides elections: their tags are read as Patroni does, and no answer can hurt the one who asked. */
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { createServer, type ServerResponse } from 'node:http';
-import { test, type TestContext } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { PeerClient, standingOf } from '../../../src/agent/peers.ts';
 import type { Member } from '../../../src/topology/index.ts';
 import { freshLoopback } from '../../support/loopback.ts';

@@ -4,11 +4,11 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import {
   AssertionError,
-  backoffMs,
   background,
+  backoffMs,
   deferred,
-  pause,
   parseDuration,
+  pause,
   rethrowBug,
   silentLog,
   withDeadline,

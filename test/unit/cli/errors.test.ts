@@ -1,8 +1,8 @@
 /** How an error is told: what happened, where, what to do; and the exit status that goes with it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { renderError } from '../../../src/cli/print-error.ts';
 import { AssertionError, ERROR_TABLE, EXIT, MatriarchError } from '../../../src/base/index.ts';
+import { renderError } from '../../../src/cli/print-error.ts';
 
 test('an operating error is three lines, without a stack', () => {
   const cause = Object.assign(new Error('connect ECONNREFUSED 10.1.0.2:2379'), { code: 'ECONNREFUSED' });

@@ -1,8 +1,8 @@
 /** The table and the JSON of `matriarch status`, as golden text. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatLag, renderStatus, statusOf } from '../../../src/cli/status-view.ts';
 import { renderTable } from '../../../src/base/index.ts';
+import { formatLag, renderStatus, statusOf } from '../../../src/cli/status-view.ts';
 import { emptyView } from '../../../src/topology/index.ts';
 import { aView, threeMembers, type ViewOptions } from '../../support/a-view.ts';
 

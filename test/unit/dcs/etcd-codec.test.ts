@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ERROR_TABLE } from '../../../src/base/index.ts';
-import { DcsError } from '../../../src/dcs/index.ts';
 import {
   encode,
   keepAliveAnswer,
@@ -13,6 +12,7 @@ import {
 } from '../../../src/dcs/etcd-codec.ts';
 import { failureIn } from '../../../src/dcs/etcd-failure.ts';
 import { LineReader } from '../../../src/dcs/etcd-lines.ts';
+import { DcsError } from '../../../src/dcs/index.ts';
 
 const meaning = (code: number): string => {
   const failure = failureIn(500, { error: 'any words', message: 'any words', code });

@@ -5,8 +5,8 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  decide,
   type DataDirectory,
+  decide,
   type Lock,
   type ServerProcess,
   type ServerRole,

@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import {
   type Blow,
-  fenceDeadline,
   type FenceEvent,
   type FenceState,
+  fenceDeadline,
   idleFence,
   stepFence,
   strikePlan,

@@ -4,8 +4,8 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import {
   type ChoiceState,
-  chooseWeighted,
   type ClusterView,
+  chooseWeighted,
   emptyChoice,
   readCandidates,
   type Weighted,
