@@ -2,7 +2,7 @@
 // Counts leaf tests; a ring or a file in which nothing ran is a failure, for a check that looked at nothing proves
 // nothing. The last line is always `N passed, N failed`.
 import { setMaxListeners } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { run } from 'node:test';
@@ -15,6 +15,8 @@ const RINGS = [
     name: 'unit',
     folders: ['unit', '.'],
     concurrency: availableParallelism(),
+    // Most of a small file's time is the start of its process: these share some, and keep nothing outside it.
+    processes: 2 * availableParallelism(),
     limitMs: 60_000,
     budgetMs: 10_000,
   },
@@ -41,8 +43,8 @@ for (const ring of RINGS.filter(({ name }) => wanted.length === 0 || wanted.incl
 }
 report(summaries);
 
-/** Runs the files of a ring, each in a process of its own, and counts what they report. */
-async function runRing({ name, folders, concurrency, limitMs, budgetMs }, signal) {
+/** Runs the files of a ring, each in a process of its own unless they share some, and counts what they report. */
+async function runRing({ name, folders, concurrency, processes, limitMs, budgetMs }, signal) {
   const files = folders.flatMap((folder) => testFiles(folder));
   const counted = new Map(files.map((file) => [file, { leaves: 0, isNested: [] }]));
   const summary = { name, passed: 0, failed: 0, skipped: [], failures: [], files: files.length, budgetMs };
@@ -70,7 +72,8 @@ async function runRing({ name, folders, concurrency, limitMs, budgetMs }, signal
     else fail(title);
   };
   if (files.length > 0) {
-    const stream = run({ files, concurrency, timeout: limitMs, signal });
+    const entries = processes === undefined ? files : bundles(name, files, processes);
+    const stream = run({ files: entries, concurrency, timeout: limitMs, signal });
     stream.on('test:pass', count(true)).on('test:fail', count(false));
     await new Promise((resolve) => {
       const shown = stream.compose(new spec());
@@ -97,6 +100,18 @@ function testFiles(folder) {
     .filter((name) => name.endsWith('.test.ts'))
     .sort()
     .map((name) => join(ROOT, 'dist', 'test', folder, name.replace(/\.ts$/, '.js')));
+}
+
+/** Writes `count` modules that import the files in turn; each is run as one file. */
+function bundles(name, files, count) {
+  const folder = join(ROOT, 'dist', 'test', 'bundles');
+  mkdirSync(folder, { recursive: true });
+  return Array.from({ length: Math.min(count, files.length) }, (_, index) => {
+    const path = join(folder, `${name}-${index}.js`);
+    const own = files.filter((_file, position) => position % count === index);
+    writeFileSync(path, own.map((file) => `import ${JSON.stringify(file)};\n`).join(''));
+    return path;
+  });
 }
 
 /** The most memory that the machine used beyond what it used at first; servers that tests start are in it. */
