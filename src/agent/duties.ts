@@ -12,8 +12,8 @@ import { type HistoryEntry, slotNameOf } from '../topology/index.ts';
 import { type AgentContext, MAXIMUM_LAG_BYTES } from './context.ts';
 import { moveEtcdLeader } from './etcd-leader.ts';
 import { putAsLeader } from './leader-write.ts';
-import type { MemberKey } from './member-key.ts';
 import { refreshStatus } from './look.ts';
+import type { MemberKey } from './member-key.ts';
 import { localServer } from './observe.ts';
 
 const CALL_MS = 1000;

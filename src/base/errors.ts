@@ -94,6 +94,10 @@ export const ERROR_TABLE = {
     EXIT.unavailable,
     'Choose another folder with --data DIR; PostgreSQL’s user must be able to enter it.',
   ),
+  'lab-addresses-taken': row(
+    EXIT.unavailable,
+    'Stop what listens there (another lab: `matriarch lab down`), or move this lab: --base-octet 10.',
+  ),
   'lab-running': row(
     EXIT.failed,
     'Stop it with `matriarch lab down`, or start another with --data DIR --base-octet N.',
@@ -101,7 +105,10 @@ export const ERROR_TABLE = {
   'lab-missing': row(EXIT.failed, 'Start one with `matriarch lab up`, or name its folder with --data DIR.'),
   'lab-unknown-host': row(EXIT.usage, 'See the hosts with `matriarch lab status`.'),
   'lab-client-failed': row(EXIT.failed, 'See the router’s log with `matriarch lab logs HOST`.'),
-  'lab-not-ready': row(EXIT.failed, 'See `matriarch lab logs HOST` for the host named above.'),
+  'lab-not-ready': row(
+    EXIT.failed,
+    'Mend what the lines above name, and try again; `matriarch lab logs HOST` has more where the lab still stands.',
+  ),
 
   // agent
   'agent-job-failed': row(

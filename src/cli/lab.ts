@@ -82,23 +82,24 @@ Examples:
   matriarch lab up --data /tmp/second --base-octet 10     a second lab beside the first`;
 
 async function up(shell: Shell, { data, baseOctet }: UpOption): Promise<void> {
-  const { labDown, labUp } = await import('../lab/index.ts');
+  const { hasLab, labDown, labUp } = await import('../lab/index.ts');
   const options = await labOptions(shell, data, 'lab');
   const began = shell.clock.now();
+  const isNew = !(await hasLab(options.folder));
   await shell.undisturbed(async () => {
     try {
       await labUp(options, { baseOctet, signal: shell.signal, progress: (line) => shell.err(`${line}\n`) });
     } catch (cause) {
       // Refused before anything of ours was started: what runs there is another's.
       const isRefused = cause instanceof MatriarchError && REFUSALS.has(cause.code);
-      if (!isRefused) await labDown(options.folder, { graceful: false, purge: false });
+      if (!isRefused) await labDown(options.folder, { graceful: false, purge: isNew });
       throw cause;
     }
   });
   shell.err(`up in ${((shell.clock.now() - began) / 1000).toFixed(1)} s; see \`matriarch lab status\`\n`);
 }
 
-const REFUSALS: ReadonlySet<string> = new Set(['lab-running', 'address-in-use', 'lab-folder-unusable']);
+const REFUSALS: ReadonlySet<string> = new Set(['lab-running', 'lab-addresses-taken', 'lab-folder-unusable']);
 
 async function down(shell: Shell, options: DataOption & { readonly delete?: boolean }): Promise<void> {
   const { labDown, openLab } = await import('../lab/index.ts');

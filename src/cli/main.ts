@@ -3,7 +3,7 @@
  * process ends. Everything else gets what it needs as arguments.
  */
 import { CommanderError } from 'commander';
-import { EXIT, systemClock } from '../base/index.ts';
+import { EXIT, MatriarchError, systemClock } from '../base/index.ts';
 import { renderError } from './print-error.ts';
 import { buildProgram } from './program.ts';
 import type { Shell } from './shell.ts';
@@ -68,10 +68,10 @@ function stopSignals(): Pick<Shell, 'signal' | 'undisturbed'> {
   for (const [name, number] of SIGNALS) {
     process.on(name, () => {
       if (stop.signal.aborted && protectedWork === 0) process.exit(128 + number);
-      stop.abort(name);
+      stop.abort(new MatriarchError('interrupted', `stopped by ${name}`));
     });
   }
-  const hangUp = (): void => stop.abort('SIGHUP');
+  const hangUp = (): void => stop.abort(new MatriarchError('interrupted', 'stopped by SIGHUP'));
   const undisturbed = async (work: () => Promise<void>): Promise<void> => {
     protectedWork += 1;
     // A closed terminal ends a process at once unless it listens.

@@ -53,6 +53,7 @@ export function buildProgram(shell: Shell): Command {
 
 /** Output through the shell, and exceptions instead of exits, for the command and all below it. */
 function settle(command: Command, shell: Shell): void {
+  if (command.parent !== null) command.showHelpAfterError('(add --help for what it takes)');
   command.exitOverride();
   command.configureOutput({ writeOut: shell.out, writeErr: shell.err });
   for (const child of command.commands) settle(child, shell);

@@ -15,9 +15,12 @@ interface SwitchoverOptions extends ConfigFileOptions {
   readonly debug?: boolean;
   readonly leader?: string;
   readonly candidate?: string;
-  readonly wait: number;
+  readonly wait?: number;
   readonly json?: boolean;
 }
+
+/** Longer than any switchover that goes well. */
+const WAIT_MS = 30_000;
 
 export function switchoverCommand(shell: Shell): Command {
   const command = new Command('switchover')
@@ -26,9 +29,8 @@ export function switchoverCommand(shell: Shell): Command {
     .option('--candidate <name>', 'the member to take over; else the agents choose the fittest')
     .option(
       '--wait <duration>',
-      'longest time to wait for the new primary; 0 returns once it is requested',
+      'longest time to wait for the new primary (default: 30s); 0 returns once it is requested',
       parsePeriod,
-      30_000,
     )
     .option('--json', 'print the result as JSON; progress goes to standard error')
     .addHelpText('after', HELP)
@@ -66,7 +68,7 @@ async function run(shell: Shell, options: SwitchoverOptions): Promise<void> {
     const done =
       options.wait === 0
         ? undefined
-        : await follow(shell, cluster, { requested, waitMs: options.wait, tell });
+        : await follow(shell, cluster, { requested, waitMs: options.wait ?? WAIT_MS, tell });
     const result: SwitchoverResult = {
       outcome: done === undefined ? 'requested' : 'done',
       old_leader: requested.oldLeader,

@@ -11,7 +11,7 @@ export {
   labLayout,
 } from './hosts.ts';
 export { clearAbandoned, killHost, labDown } from './lab-down.ts';
-export { hostNamed, openLab } from './lab-state.ts';
+export { hasLab, hostNamed, openLab } from './lab-state.ts';
 export { type LabOptions, labUp, startHost, type UpOptions } from './lab-up.ts';
 export { inspectMachine, type Machine } from './machine.ts';
 export {

@@ -33,6 +33,11 @@ export async function readState(paths: LabPaths): Promise<LabState | undefined> 
   return text === undefined ? undefined : stateSchema.parse(JSON.parse(text));
 }
 
+/** Whether a lab was made in the folder before. */
+export async function hasLab(folder: string): Promise<boolean> {
+  return (await readState(labPaths(folder))) !== undefined;
+}
+
 /** The layout of the lab in a folder; rejects with `lab-missing` when none was made there. */
 export async function openLab(
   folder: string,

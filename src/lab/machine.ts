@@ -5,7 +5,7 @@
 import { access, constants, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
-import { formatAddress, MatriarchError } from '../base/index.ts';
+import { describe, formatAddress, MatriarchError } from '../base/index.ts';
 import { type LabLayout, listeners } from './hosts.ts';
 
 export interface Machine {
@@ -35,7 +35,9 @@ export async function inspectMachine(uid: number, searchPath: string, places = D
 
 /** Makes the data folder and checks that PostgreSQL's user can get into it. */
 export async function prepareFolder(folder: string, owner: Machine['owner']): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o755 });
+  await mkdir(folder, { recursive: true, mode: 0o755 }).catch((cause: unknown) => {
+    throw new MatriarchError('lab-folder-unusable', `cannot make ${folder}: ${describe(cause)}`, { cause });
+  });
   if (owner === undefined) return;
   for (let each = folder; ; each = dirname(each)) {
     const { mode, uid, gid } = await stat(each);
@@ -49,7 +51,10 @@ export async function prepareFolder(folder: string, owner: Machine['owner']): Pr
   }
 }
 
-/** Tries to listen on every address of the lab; rejects with `address-in-use` naming all that are taken. */
+/** How many taken addresses an error names. */
+const TAKEN_TOLD = 3;
+
+/** Tries to listen on every address of the lab; rejects with `lab-addresses-taken`. */
 export async function requireFreeAddresses(layout: LabLayout): Promise<void> {
   const taken: string[] = [];
   for (const { address, what } of listeners(layout)) {
@@ -57,10 +62,9 @@ export async function requireFreeAddresses(layout: LabLayout): Promise<void> {
       taken.push(`${formatAddress(address)} (for the ${what})`);
   }
   if (taken.length === 0) return;
-  throw new MatriarchError(
-    'address-in-use',
-    `${taken.length} of the lab's addresses are taken: ${taken.join(', ')}. Another lab? --base-octet 10 moves this one`,
-  );
+  const named = taken.slice(0, TAKEN_TOLD).join(', ');
+  const others = taken.length > TAKEN_TOLD ? ` and ${taken.length - TAKEN_TOLD} more` : '';
+  throw new MatriarchError('lab-addresses-taken', `the lab's addresses are taken: ${named}${others}`);
 }
 
 async function findPostgres(root: string): Promise<string> {

@@ -1,10 +1,14 @@
 /** Whether what was started can still become whole: a part that has ended, or an agent whose work fails again and again. */
+import { z } from 'zod';
+import { parseJson } from '../base/index.ts';
 import type { LabPaths } from './files.ts';
 import { logEvents, readLog } from './log-events.ts';
 import { type StartedPart, startTicks } from './processes.ts';
 
 const LAST_LINES = 2;
-const LINE_MAX = 400;
+
+/** A line of etcd's log. */
+const zapSchema = z.object({ msg: z.string(), error: z.string().optional() });
 
 /** What is wrong, in words for a person; undefined while nothing is. */
 export async function troubleOf(
@@ -31,7 +35,11 @@ function repeatedFailure(said: string): string | undefined {
 function lastWords(said: string): string {
   const lines = said.trimEnd().split('\n');
   const error = lines.findLastIndex((line) => line.startsWith('error: '));
-  const events = lines.filter((line) => line.startsWith('{'));
-  const told = error >= 0 ? lines.slice(error) : (events.length > 0 ? events : lines).slice(-LAST_LINES);
-  return told.map((line) => (line.length > LINE_MAX ? `${line.slice(0, LINE_MAX)} …` : line)).join('\n');
+  if (error >= 0) return lines.slice(error).join('\n');
+  const events = lines.map((line) => zapSchema.safeParse(parseJson(line))).flatMap(({ data }) => data ?? []);
+  if (events.length === 0) return lines.slice(-LAST_LINES).join('\n');
+  return events
+    .slice(-LAST_LINES)
+    .map(({ msg, error: cause }) => `  ${msg}${cause === undefined ? '' : `: ${cause}`}`)
+    .join('\n');
 }

@@ -33,6 +33,14 @@ test('every verb but up asks for a lab, and says how to get one', async (t) => {
   assert.deepEqual(await readdir(folder), []);
 });
 
+test('a data folder that is a file is refused in words', async (t) => {
+  const folder = await scratchFolder(t);
+  await writeFile(join(folder, 'file'), '');
+  const { status, err } = await lab(join(folder, 'file'), 'up', '--base-octet', '62');
+  assert.equal(status, 3);
+  assert.match(err, /cannot make .*file: .*\n.*lab-folder-unusable/);
+});
+
 test('an unknown host is refused with the names that there are', async (t) => {
   const folder = await scratchFolder(t);
   await writeFile(join(folder, 'lab.json'), '{"baseOctet":60}');
@@ -63,7 +71,7 @@ test('an address that is taken is named with what it was wanted for', async (t) 
   assert.equal(status, 3);
   assert.match(
     err,
-    /1 of the lab's addresses are taken: 127\.63\.0\.1:5432 \(for the router of apps-sib-01\)/,
+    /addresses are taken: 127\.63\.0\.1:5432 \(for the router of apps-sib-01\)\n.*lab-addresses-taken/,
   );
   assert.deepEqual(await readdir(folder), []);
 });
