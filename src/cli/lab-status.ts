@@ -39,10 +39,8 @@ export async function labStatus({
   readonly layout: LabLayout;
   readonly paths: LabPaths;
 }): Promise<LabStatus> {
-  const processes = await labProcesses(paths);
-  const memory = new Map(
-    await Promise.all(processes.map(async ({ pid }) => [pid, await proportionalMemoryBytes(pid)] as const)),
-  );
+  const processes = labProcesses(paths);
+  const memory = new Map(processes.map(({ pid }) => [pid, proportionalMemoryBytes(pid)]));
   const hosts = allHosts(layout).map((host) => {
     const own = processes.filter((each) => each.host === host.name);
     const servers = new Set(own.filter((each) => each.part === 'postgres').map((each) => each.pid));

@@ -14,7 +14,7 @@ export async function labDown(
   options: { readonly graceful: boolean; readonly purge: boolean },
 ): Promise<number> {
   const paths = labPaths(folder);
-  const count = (await labProcesses(paths)).length;
+  const count = labProcesses(paths).length;
   if (options.graceful) {
     await endProcesses(paths, isPart('router'), { signal: 'SIGTERM', deadlineMs: STOP_DEADLINE_MS });
     await endProcesses(paths, isPart('agent'), { signal: 'SIGTERM', deadlineMs: STOP_DEADLINE_MS });
@@ -43,7 +43,7 @@ async function purge(paths: LabPaths): Promise<void> {
 /** A power cut: SIGKILL to everything on the host at once. Returns how many processes died. */
 export async function killHost(paths: LabPaths, host: Host): Promise<number> {
   const onHost = (each: LabProcess): boolean => each.host === host.name;
-  const count = (await labProcesses(paths)).filter(onHost).length;
+  const count = labProcesses(paths).filter(onHost).length;
   await endProcesses(paths, onHost, { signal: 'SIGKILL', deadlineMs: STOP_DEADLINE_MS });
   return count;
 }
@@ -55,7 +55,7 @@ export async function clearAbandoned(folder: string): Promise<void> {
     throw new MatriarchError('lab-running', `${folder} holds a lab that is not a demo’s`);
   }
   const owner = state?.owner;
-  if (owner !== undefined && (await startTicks(owner.pid)) === owner.startTicks) {
+  if (owner !== undefined && startTicks(owner.pid) === owner.startTicks) {
     throw new MatriarchError('lab-running', `a demo (process ${owner.pid}) is running in ${folder}`);
   }
   await labDown(folder, { graceful: false, purge: true });

@@ -20,7 +20,7 @@ export async function writeState(
   baseOctet: number,
   ownerPid: number | undefined,
 ): Promise<void> {
-  const ticks = ownerPid === undefined ? undefined : await startTicks(ownerPid);
+  const ticks = ownerPid === undefined ? undefined : startTicks(ownerPid);
   const owner =
     ownerPid === undefined || ticks === undefined ? undefined : { pid: ownerPid, startTicks: ticks };
   const state: LabState = { baseOctet, owner };

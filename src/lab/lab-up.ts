@@ -66,7 +66,7 @@ async function makeReady(
   paths: LabPaths,
   layout: LabLayout,
 ): Promise<void> {
-  if ((await labProcesses(paths)).length > 0) {
+  if (labProcesses(paths).length > 0) {
     throw new MatriarchError('lab-running', `a lab is running in ${paths.root}`);
   }
   await requireFreeAddresses(layout);
@@ -79,7 +79,7 @@ async function makeReady(
 /** Power back: starts what does not run on the host. Returns the parts that were started. */
 export async function startHost(options: LabOptions, host: Host): Promise<readonly string[]> {
   const { layout, paths } = await openLab(options.folder);
-  const onHost = (await labProcesses(paths)).filter((each) => each.host === host.name);
+  const onHost = labProcesses(paths).filter((each) => each.host === host.name);
   const isOff = (part: Part): boolean => !onHost.some((each) => each.part === part);
   const started: StartedPart[] = [];
   if (host.kind === 'db' && isOff('etcd')) started.push(await startEtcd(options, { paths, layout, host }));

@@ -79,7 +79,7 @@ export async function spawnPart(paths: LabPaths, request: SpawnRequest): Promise
 }
 
 /** Every living process of the lab in this data folder. */
-export async function labProcesses(paths: LabPaths): Promise<readonly LabProcess[]> {
+export function labProcesses(paths: LabPaths): readonly LabProcess[] {
   return allPids()
     .map((pid) => identify(pid, paths))
     .filter((each) => each !== undefined);
@@ -94,7 +94,7 @@ export async function endProcesses(
   const end = performance.now() + deadlineMs;
   const told = new Set<number>();
   for (;;) {
-    const left = (await labProcesses(paths)).filter(wanted).sort(byTurn);
+    const left = labProcesses(paths).filter(wanted).sort(byTurn);
     if (left.length === 0 || performance.now() > end) return left;
     for (const { pid } of left) {
       if (signal !== 'SIGKILL' && told.has(pid)) continue;
@@ -117,13 +117,13 @@ function byTurn(one: LabProcess, other: LabProcess): number {
 const TURN: Readonly<Record<Part, number>> = { agent: 0, fence: 1, router: 2, postgres: 3, etcd: 4 };
 
 /** Memory of a process with shared pages counted in proportion, in bytes; 0 when it is gone. */
-export async function proportionalMemoryBytes(pid: number): Promise<number> {
+export function proportionalMemoryBytes(pid: number): number {
   const match = /^Pss:\s+(\d+) kB/m.exec(processText(pid, 'smaps_rollup') ?? '');
   return match === null ? 0 : Number(match[1]) * 1024;
 }
 
 /** When a process started, in clock ticks since boot; with the pid it names one process for ever. Undefined when it is gone. */
-export async function startTicks(pid: number): Promise<number | undefined> {
+export function startTicks(pid: number): number | undefined {
   const found = findProcess(pid);
   return found === undefined ? undefined : Number(found.startTicks);
 }

@@ -17,7 +17,7 @@ export async function troubleOf(
 ): Promise<string | undefined> {
   for (const { host, part, pid, logFrom } of started) {
     const said = await readLog(paths.log(host, part), logFrom);
-    if ((await startTicks(pid)) === undefined) return `${part} of ${host} has ended:\n${lastWords(said)}`;
+    if (startTicks(pid) === undefined) return `${part} of ${host} has ended:\n${lastWords(said)}`;
     const failed = part === 'agent' ? repeatedFailure(said) : undefined;
     if (failed !== undefined) return `the agent of ${host}: ${failed}`;
   }

@@ -5,11 +5,11 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe } from 'node:test';
 import { ERROR_TABLE, silentLog, systemClock } from '../../src/base/index.ts';
 import { connectEtcd, type Dcs } from '../../src/dcs/index.ts';
 import { keyLayout } from '../../src/topology/index.ts';
-import { type Host, someHosts } from '../support/agents.ts';
+import { type Host, sharedFacts, someHosts } from '../support/agents.ts';
 import { type EtcdCluster, startEtcd } from '../support/etcd.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -22,7 +22,7 @@ describe('an agent in trouble', () => {
   let dcs: Dcs;
   let first: Host;
   let second: Host;
-  let hasFailed = false;
+  const { fact, showLogs } = sharedFacts(() => [first, second]);
 
   before(async () => {
     const scope = { after: (end: () => Promise<void>) => void ends.push(end) };
@@ -38,21 +38,10 @@ describe('an agent in trouble', () => {
   });
 
   after(async () => {
-    if (hasFailed) for (const host of [first, second]) process.stderr.write(await host.log());
+    await showLogs();
     await dcs.close();
     for (const end of ends.reverse()) await end();
   });
-
-  const fact = (name: string, body: () => Promise<void>): void => {
-    it(name, { timeout: 60_000 }, async () => {
-      try {
-        await body();
-      } catch (cause) {
-        hasFailed = true;
-        throw cause;
-      }
-    });
-  };
 
   fact('a clone that is killed half-way is thrown away and made again', async () => {
     second.start();

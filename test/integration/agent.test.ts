@@ -3,11 +3,11 @@
  * cluster and run in order; each begins and ends with a whole one (a leader and two streaming standbys).
  */
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe } from 'node:test';
 import { pause, silentLog, systemClock } from '../../src/base/index.ts';
 import { connectEtcd, type Dcs } from '../../src/dcs/index.ts';
 import { keyLayout } from '../../src/topology/index.ts';
-import { type Host, someHosts } from '../support/agents.ts';
+import { type Host, sharedFacts, someHosts } from '../support/agents.ts';
 import { startEtcd } from '../support/etcd.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -24,7 +24,7 @@ describe('three agents', () => {
   const ends: (() => Promise<void>)[] = [];
   let hosts: readonly Host[] = [];
   let dcs: Dcs;
-  let hasFailed = false;
+  const { fact, showLogs } = sharedFacts(() => hosts);
 
   before(async () => {
     const scope = { after: (end: () => Promise<void>) => void ends.push(end) };
@@ -38,21 +38,10 @@ describe('three agents', () => {
   });
 
   after(async () => {
-    if (hasFailed) for (const host of hosts) process.stderr.write(await host.log());
+    await showLogs();
     await dcs.close();
     for (const end of ends.reverse()) await end();
   });
-
-  const fact = (name: string, body: () => Promise<void>): void => {
-    it(name, { timeout: 60_000 }, async () => {
-      try {
-        await body();
-      } catch (cause) {
-        hasFailed = true;
-        throw cause;
-      }
-    });
-  };
 
   fact('a race of three makes exactly one leader and two streaming standbys', async () => {
     const shape = await whole(45_000);

@@ -43,7 +43,7 @@ test('the demo shows reads by weight, a failover within 8 s without a lost write
     [],
   );
   assert.notEqual(result.newPrimary, 'db-sib-01');
-  assert.deepEqual(await labProcesses(labPaths(lab.folder)), []);
+  assert.deepEqual(labProcesses(labPaths(lab.folder)), []);
   assert.equal(existsSync(lab.folder), false);
 });
 
@@ -61,7 +61,7 @@ for (const afterMs of [700, 2500, 6000, 16_000]) {
     const { status, err } = await ended;
     assert.ok(status === 1 || status === 130, `${status}: ${err}`);
     assert.doesNotMatch(err, /bug in matriarch/);
-    assert.deepEqual(await labProcesses(labPaths(lab.folder)), []);
+    assert.deepEqual(labProcesses(labPaths(lab.folder)), []);
     assert.equal(existsSync(lab.folder), false);
   });
 }

@@ -7,6 +7,7 @@ import { closeSync, openSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { it } from 'node:test';
 import { Client } from 'pg';
 import { stringify } from 'yaml';
 import {
@@ -260,4 +261,27 @@ function signalQuietly(pid: number): void {
 
 function credential(username: string): { readonly username: string; readonly password: string } {
   return { username, password: `${username}-secret` };
+}
+
+/** Tests that share hosts: `showLogs`, called at the end, prints the hosts' logs if one of them has failed. */
+export function sharedFacts(hosts: () => readonly Host[]): {
+  readonly fact: (name: string, body: () => Promise<void>) => void;
+  readonly showLogs: () => Promise<void>;
+} {
+  let hasFailed = false;
+  return {
+    fact: (name, body) => {
+      void it(name, { timeout: 60_000 }, async () => {
+        try {
+          await body();
+        } catch (cause) {
+          hasFailed = true;
+          throw cause;
+        }
+      });
+    },
+    showLogs: async () => {
+      if (hasFailed) for (const host of hosts()) process.stderr.write(await host.log());
+    },
+  };
 }

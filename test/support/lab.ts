@@ -41,7 +41,7 @@ export async function placeForLab(): Promise<TestLab> {
     },
     end: async () => {
       await labDown(folder, { graceful: false, purge: false });
-      assert.deepEqual(await labProcesses(labPaths(folder)), []);
+      assert.deepEqual(labProcesses(labPaths(folder)), []);
       await rm(scratch, { recursive: true, force: true });
     },
   };
