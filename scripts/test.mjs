@@ -81,7 +81,7 @@ async function runRing({ name, folders, concurrency, processes, limitMs, budgetM
     });
   }
   for (const [file, { leaves }] of counted) {
-    if (leaves === 0) fail(`${name}: ${relative(join(ROOT, 'dist'), file)}: no test in it ran`);
+    if (leaves === 0) fail(`${name}: ${relative(join(ROOT, 'dist'), file)}: no test declared in it ran`);
   }
   if (files.length === 0) fail(`${name}: the ring has no test file`);
   return { ...summary, ms: performance.now() - startedAt, memoryMb: memory.stop() };

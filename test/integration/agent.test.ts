@@ -3,16 +3,17 @@
  * cluster and run in order; each begins and ends with a whole one (a leader and two streaming standbys).
  */
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import { after, before, describe } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { pause, silentLog, systemClock } from '../../src/base/index.ts';
 import { connectEtcd, type Dcs } from '../../src/dcs/index.ts';
 import { keyLayout } from '../../src/topology/index.ts';
-import { type Host, sharedFacts, someHosts } from '../support/agents.ts';
+import { type Host, sharedLogs, someHosts } from '../support/agents.ts';
 import { startEtcd } from '../support/etcd.ts';
 import { eventually } from '../support/eventually.ts';
 
 const layout = keyLayout('/service/', 'herd');
 const call = { timeoutMs: 2000 };
+const LIMIT = { timeout: 60_000 };
 
 interface Shape {
   readonly leader: string | undefined;
@@ -24,7 +25,7 @@ describe('three agents', () => {
   const ends: (() => Promise<void>)[] = [];
   let hosts: readonly Host[] = [];
   let dcs: Dcs;
-  const { fact, showLogs } = sharedFacts(() => hosts);
+  const { watched, showLogs } = sharedLogs(() => hosts);
 
   before(async () => {
     const scope = { after: (end: () => Promise<void>) => void ends.push(end) };
@@ -43,74 +44,93 @@ describe('three agents', () => {
     for (const end of ends.reverse()) await end();
   });
 
-  fact('a race of three makes exactly one leader and two streaming standbys', async () => {
-    const shape = await whole(45_000);
-    equal(shape.timeline, 1);
-    const codes = await Promise.all(
-      hosts.map(async (host) => [(await host.rest('/primary')).status, (await host.rest('/replica')).status]),
-    );
-    deepEqual(codes.map(String).sort(), ['200,503', '503,200', '503,200']);
-    const systemId = (await dcs.get(layout.initialize, call))?.value ?? '';
-    ok(/^\d{10,}$/.test(systemId), systemId);
-    equal((await dcs.get(layout.leader, call))?.value, shape.leader);
-    const credential: unknown = JSON.parse((await dcs.get(layout.routerCredential, call))?.value ?? '{}');
-    ok(typeof credential === 'object' && credential !== null && 'password' in credential);
-  });
+  it(
+    'a race of three makes exactly one leader and two streaming standbys',
+    LIMIT,
+    watched(async () => {
+      const shape = await whole(45_000);
+      equal(shape.timeline, 1);
+      const codes = await Promise.all(
+        hosts.map(async (host) => [
+          (await host.rest('/primary')).status,
+          (await host.rest('/replica')).status,
+        ]),
+      );
+      deepEqual(codes.map(String).sort(), ['200,503', '503,200', '503,200']);
+      const systemId = (await dcs.get(layout.initialize, call))?.value ?? '';
+      ok(/^\d{10,}$/.test(systemId), systemId);
+      equal((await dcs.get(layout.leader, call))?.value, shape.leader);
+      const credential: unknown = JSON.parse((await dcs.get(layout.routerCredential, call))?.value ?? '{}');
+      ok(typeof credential === 'object' && credential !== null && 'password' in credential);
+    }),
+  );
 
-  fact('an agent that is killed and started again adopts its PostgreSQL without touching it', async () => {
-    const { leader } = await whole();
-    const host = hostOf(leader);
-    const was = {
-      postmaster: await host.postmasterPid(),
-      term: (await dcs.get(layout.leader, call))?.createRevision,
-    };
-    await host.killAgent();
-    host.start();
-    await eventually(
-      'the key hangs on a lease that is kept alive',
-      () => host.rest('/leader').catch(() => undefined),
-      {
-        holds: (answer) => answer?.status === 200,
-        withinMs: 10_000,
-      },
-    );
-    // Longer than the old lease could live: the key is truly ours again.
-    await pause(6000);
-    deepEqual(
-      { postmaster: await host.postmasterPid(), term: (await dcs.get(layout.leader, call))?.createRevision },
-      was,
-    );
-    equal((await whole()).leader, leader);
-  });
+  it(
+    'an agent that is killed and started again adopts its PostgreSQL without touching it',
+    LIMIT,
+    watched(async () => {
+      const { leader } = await whole();
+      const host = hostOf(leader);
+      const was = {
+        postmaster: await host.postmasterPid(),
+        term: (await dcs.get(layout.leader, call))?.createRevision,
+      };
+      await host.killAgent();
+      host.start();
+      await eventually(
+        'the key hangs on a lease that is kept alive',
+        () => host.rest('/leader').catch(() => undefined),
+        {
+          holds: (answer) => answer?.status === 200,
+          withinMs: 10_000,
+        },
+      );
+      // Longer than the old lease could live: the key is truly ours again.
+      await pause(6000);
+      deepEqual(
+        {
+          postmaster: await host.postmasterPid(),
+          term: (await dcs.get(layout.leader, call))?.createRevision,
+        },
+        was,
+      );
+      equal((await whole()).leader, leader);
+    }),
+  );
 
-  fact('a switchover request moves leadership to the candidate and loses nothing', async () => {
-    const { leader, streaming, timeline } = await whole();
-    const candidate = streaming[1] ?? '';
-    const writer = await Writer.start(hosts);
-    const askedAt = performance.now();
-    const value = JSON.stringify({ leader, member: candidate });
-    await dcs.transact({ when: [], then: [{ op: 'put', key: layout.failover, value }] }, call);
-    await eventually(
-      'the candidate serves writes',
-      () =>
-        hostOf(candidate)
-          .rest('/primary')
-          .catch(() => undefined),
-      {
-        holds: (answer) => answer?.status === 200,
-        withinMs: 10_000,
-      },
-    );
-    process.stdout.write(`# switchover took ${Math.round(performance.now() - askedAt)} ms\n`);
-    const shape = await whole();
-    deepEqual([shape.leader, shape.timeline], [candidate, timeline + 1]);
-    await writer.verify(hostOf(candidate));
-    equal((await dcs.get(layout.failover, call))?.value, '{}');
-  });
+  it(
+    'a switchover request moves leadership to the candidate and loses nothing',
+    LIMIT,
+    watched(async () => {
+      const { leader, streaming, timeline } = await whole();
+      const candidate = streaming[1] ?? '';
+      const writer = await Writer.start(hosts);
+      const askedAt = performance.now();
+      const value = JSON.stringify({ leader, member: candidate });
+      await dcs.transact({ when: [], then: [{ op: 'put', key: layout.failover, value }] }, call);
+      await eventually(
+        'the candidate serves writes',
+        () =>
+          hostOf(candidate)
+            .rest('/primary')
+            .catch(() => undefined),
+        {
+          holds: (answer) => answer?.status === 200,
+          withinMs: 10_000,
+        },
+      );
+      process.stdout.write(`# switchover took ${Math.round(performance.now() - askedAt)} ms\n`);
+      const shape = await whole();
+      deepEqual([shape.leader, shape.timeline], [candidate, timeline + 1]);
+      await writer.verify(hostOf(candidate));
+      equal((await dcs.get(layout.failover, call))?.value, '{}');
+    }),
+  );
 
-  fact(
+  it(
     'a postmaster killed under a live agent: a standby takes over at once, the member rejoins',
-    async () => {
+    LIMIT,
+    watched(async () => {
       const { leader, timeline } = await whole();
       const host = hostOf(leader);
       const killedAt = performance.now();
@@ -123,12 +143,13 @@ describe('three agents', () => {
         `# postmaster killed: writable again after ${Math.round(performance.now() - killedAt)} ms\n`,
       );
       equal((await whole()).timeline, timeline + 1);
-    },
+    }),
   );
 
-  fact(
+  it(
     'a dead host: a standby serves writes within 8 s, and the host rejoins by rewind when it returns',
-    async () => {
+    LIMIT,
+    watched(async () => {
       const { leader } = await whole();
       const host = hostOf(leader);
       const writer = await Writer.start(hosts);
@@ -145,12 +166,13 @@ describe('three agents', () => {
       await whole();
       ok((await host.log()).includes('rewind-ended'));
       await writer.verify(hostOf(next));
-    },
+    }),
   );
 
-  fact(
+  it(
     'a frozen agent: its fence stops PostgreSQL before the lease ends, so two servers never acknowledge writes',
-    async () => {
+    LIMIT,
+    watched(async () => {
       const { leader } = await whole();
       const frozen = hostOf(leader);
       const probers = await Promise.all(hosts.map((host) => Prober.start(host)));
@@ -179,12 +201,13 @@ describe('three agents', () => {
       );
       ok(lastOfOld < firstOfNew, `${lastOfOld} must be before ${firstOfNew}`);
       ok((await frozen.log()).includes('fence-strikes'));
-    },
+    }),
   );
 
-  fact(
+  it(
     'an agent that is told to stop leaves in order and another leads without waiting for the lease',
-    async () => {
+    LIMIT,
+    watched(async () => {
       const { leader } = await whole();
       const host = hostOf(leader);
       const askedAt = performance.now();
@@ -200,7 +223,7 @@ describe('three agents', () => {
       ok(tookMs < 4000, `${tookMs} ms`);
       host.start();
       await whole();
-    },
+    }),
   );
 
   const hostOf = (name: string | undefined): Host => {

@@ -7,7 +7,6 @@ import { closeSync, openSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { it } from 'node:test';
 import { Client } from 'pg';
 import { stringify } from 'yaml';
 import {
@@ -263,22 +262,23 @@ function credential(username: string): { readonly username: string; readonly pas
   return { username, password: `${username}-secret` };
 }
 
-/** Tests that share hosts: `showLogs`, called at the end, prints the hosts' logs if one of them has failed. */
-export function sharedFacts(hosts: () => readonly Host[]): {
-  readonly fact: (name: string, body: () => Promise<void>) => void;
+/**
+ * For tests that share hosts: `watched` wraps a test's body, and `showLogs`, called at the end, prints the hosts' logs if
+ * one of them has failed. The test itself is declared by its own file, where the runner counts it.
+ */
+export function sharedLogs(hosts: () => readonly Host[]): {
+  readonly watched: (body: () => Promise<void>) => () => Promise<void>;
   readonly showLogs: () => Promise<void>;
 } {
   let hasFailed = false;
   return {
-    fact: (name, body) => {
-      void it(name, { timeout: 60_000 }, async () => {
-        try {
-          await body();
-        } catch (cause) {
-          hasFailed = true;
-          throw cause;
-        }
-      });
+    watched: (body) => async () => {
+      try {
+        await body();
+      } catch (cause) {
+        hasFailed = true;
+        throw cause;
+      }
     },
     showLogs: async () => {
       if (hasFailed) for (const host of hosts()) process.stderr.write(await host.log());
