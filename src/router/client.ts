@@ -1,20 +1,14 @@
 /**
- * A client's connection: its socket, its login, its session, and the sockets of the session's server connections.
+ * An authenticated client's connection: its socket, its session, and the sockets of the session's server connections.
  * Carries out what the pure parts decide; decides nothing itself but back-pressure: whose socket is read from.
  */
-import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { background, failure, pause, unreachable } from '../base/index.ts';
-import {
-  type CancelTarget,
-  type ErrorFields,
-  ErrorResponse,
-  ProtocolViolation,
-  type Verifier,
-} from '../wire/index.ts';
+import { failure } from '../base/index.ts';
+import { type ErrorFields, ErrorResponse, ProtocolViolation } from '../wire/index.ts';
+import type { Admitted } from './admission.ts';
 import type { Holdable } from './hold.ts';
 import type { Link } from './link.ts';
-import { ClientLogin, type Login, type LoginStep } from './login.ts';
+import type { Login } from './login.ts';
 import { Outbox } from './outbox.ts';
 import { REPLY } from './replies.ts';
 import type { HoldReason } from './route.ts';
@@ -23,10 +17,8 @@ import type { OpenFailure, SessionEffects } from './session-types.ts';
 import type { Shared } from './shared.ts';
 import { Upstream } from './upstream.ts';
 
-const NONCE_BYTES = 18;
 /** With so much unsent the servers are not read from. */
 const CLOGGED_BYTES = 256 * 1024;
-const LOOKUP_RETRY_MS = 200;
 /** Startup parameters that are the router's own to say, or that it refuses. */
 const NOT_FOR_SERVERS: ReadonlySet<string> = new Set(['replication']);
 
@@ -36,63 +28,67 @@ export class ClientConnection implements Holdable {
   readonly #shared: Shared;
   readonly #socket: Socket;
   readonly #outbox: Outbox;
-  readonly #login: ClientLogin;
-  readonly #loginTimer: NodeJS.Timeout;
+  readonly #login: Login;
   readonly #upstreams = new Map<Link, Upstream>();
-  #session: Session | undefined = undefined;
-  #authenticated: Login | undefined = undefined;
-  #lookedUpUser: string | undefined = undefined;
+  readonly #session: Session;
   #isClosed = false;
   #isBacklogged = false;
   #isHeld = false;
 
   constructor(
     shared: Shared,
-    socket: Socket,
+    { socket, login }: Admitted,
     identity: { readonly processId: number; readonly secretKey: Buffer },
   ) {
     this.#shared = shared;
     this.#socket = socket;
+    this.#login = login;
     this.processId = identity.processId;
     this.secretKey = identity.secretKey;
     this.#outbox = new Outbox(socket, true);
-    this.#login = new ClientLogin({
-      serverNonce: randomBytes(NONCE_BYTES).toString('base64'),
-      mockSecret: shared.mockSecret,
-      reply: (bytes) => this.#outbox.add(bytes),
+    const { world, classifier, config } = shared;
+    this.#session = new Session({
+      world,
+      classifier,
+      effects: this.#effects(),
+      processId: this.processId,
+      secretKey: this.secretKey,
+      holdTimeoutMs: config.hold_timeout,
+      retryReads: config.retry_reads,
     });
-    this.#loginTimer = setTimeout(
-      () => this.refuse(REPLY.loginTimeout()),
-      shared.config.client_login_timeout,
-    );
     socket.on('data', (chunk) => this.#received(chunk));
     socket.on('error', (cause) => shared.log.debug('client-connection-failed', failure(cause)));
     socket.on('close', () => this.#close());
     socket.on('drain', () => this.#pauseServers(false));
   }
 
-  get state(): 'login' | 'idle' | 'active' | 'held' {
+  /** Begins its session; `rest` is what it has sent already. */
+  start(rest: readonly Buffer[]): void {
+    this.#during(() => this.#session.start(this.#shared.clock.now()));
+    for (const bytes of rest) this.#received(bytes);
+  }
+
+  get state(): 'idle' | 'active' | 'held' {
     if (this.#isHeld) return 'held';
-    if (this.#session === undefined) return 'login';
     return this.#session.isIdle ? 'idle' : 'active';
   }
 
   /** Links to members, for metrics. */
   get links(): Iterable<Link> {
-    return this.#session?.links ?? [];
+    return this.#session.links;
   }
 
   tick(now: number): void {
-    this.#during(() => this.#session?.tick(now));
+    this.#during(() => this.#session.tick(now));
   }
 
   worldChanged(now: number): void {
-    this.#during(() => this.#session?.worldChanged(now));
+    this.#during(() => this.#session.worldChanged(now));
   }
 
   /** Another connection asks to cancel what this one does; where to send that, if a server is at work on it. */
   cancel(): Upstream | undefined {
-    const link = this.#session?.cancel(this.#shared.clock.now());
+    const link = this.#session.cancel(this.#shared.clock.now());
     this.#flush();
     return link === undefined ? undefined : this.#upstreams.get(link);
   }
@@ -115,9 +111,7 @@ export class ClientConnection implements Holdable {
   #received(chunk: Buffer): void {
     if (this.#isClosed) return;
     try {
-      const session = this.#session;
-      if (session !== undefined) session.receive(chunk, this.#shared.clock.now());
-      else this.#loginStep(this.#login.receive(chunk));
+      this.#session.receive(chunk, this.#shared.clock.now());
     } catch (cause) {
       if (!(cause instanceof ProtocolViolation)) throw cause;
       this.refuse(REPLY.protocolViolation(cause.message));
@@ -127,7 +121,6 @@ export class ClientConnection implements Holdable {
 
   #serverReceived(link: Link, chunk: Buffer): void {
     const session = this.#session;
-    if (session === undefined) return;
     const now = this.#shared.clock.now();
     try {
       session.receiveFromServer(link, chunk, now);
@@ -163,85 +156,6 @@ export class ClientConnection implements Holdable {
 
   #resumeClient(): void {
     if (!this.#isBacklogged && !this.#isClosed) this.#socket.resume();
-  }
-
-  // ── login ────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #loginStep(step: LoginStep): void {
-    switch (step.kind) {
-      case 'wait':
-        return;
-      case 'cancel':
-        this.#passOnCancel(step.target);
-        return;
-      case 'lookup':
-        if (this.#shared.isFull()) {
-          this.refuse(REPLY.tooManyClients(this.#shared.config.max_client_conn));
-          return;
-        }
-        background(this.#shared.log, 'verifier lookup', this.#lookup(step.user));
-        return;
-      case 'refused':
-        this.#shared.counters.login('refused');
-        this.#shared.counters.error(step.code);
-        if (step.isProof && this.#lookedUpUser !== undefined)
-          this.#shared.verifiers.forget(this.#lookedUpUser);
-        this.#endClient();
-        return;
-      case 'authenticated':
-        this.#startSession(step.login, step.rest);
-        return;
-    }
-    unreachable(step);
-  }
-
-  /** While no server can be asked, the client waits as long as other work waits for a primary. */
-  async #lookup(user: string): Promise<void> {
-    this.#lookedUpUser = user;
-    const { clock, config, verifiers, world } = this.#shared;
-    const startedAt = clock.now();
-    while (!this.#isClosed) {
-      let found: Verifier | undefined;
-      try {
-        found = await verifiers.lookup(user);
-      } catch (cause) {
-        const waited = clock.now() - startedAt;
-        if (waited < config.hold_timeout) {
-          await pause(LOOKUP_RETRY_MS);
-          continue;
-        }
-        this.#shared.log.warn('verifier-lookup-gave-up', failure(cause));
-        this.refuse(REPLY.noServer(world.isKnown ? 'no-server-reachable' : 'dcs-never-reached', waited));
-        return;
-      }
-      this.#login.lookedUp(found);
-      this.#flush();
-      return;
-    }
-  }
-
-  #startSession(login: Login, rest: readonly Buffer[]): void {
-    clearTimeout(this.#loginTimer);
-    this.#shared.counters.login('authenticated');
-    this.#authenticated = login;
-    const { world, classifier, config, clock } = this.#shared;
-    const session = new Session({
-      world,
-      classifier,
-      effects: this.#effects(),
-      processId: this.processId,
-      secretKey: this.secretKey,
-      holdTimeoutMs: config.hold_timeout,
-      retryReads: config.retry_reads,
-    });
-    this.#session = session;
-    session.start(clock.now());
-    for (const bytes of rest) session.receive(bytes, clock.now());
-  }
-
-  #passOnCancel(target: CancelTarget): void {
-    this.#shared.passOnCancel(target);
-    this.#endClient();
   }
 
   // ── effects ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -282,9 +196,9 @@ export class ClientConnection implements Holdable {
   }
 
   #open(link: Link): void {
-    const login = this.#authenticated;
+    const login = this.#login;
     const candidate = this.#shared.world.candidate(link.member);
-    if (login === undefined || candidate === undefined || candidate.host === '') {
+    if (candidate === undefined || candidate.host === '') {
       // Not from within the session's own call: it would find itself half changed.
       setImmediate(() => this.#openFailed(link, { kind: 'unreachable', because: 'no address is known' }));
       return;
@@ -308,14 +222,14 @@ export class ClientConnection implements Holdable {
               this.#resumeClient();
             },
           };
-          this.#during(() => this.#session?.opened(link, wire, parameters, this.#shared.clock.now()));
+          this.#during(() => this.#session.opened(link, wire, parameters, this.#shared.clock.now()));
         },
         failed: (reason) => this.#openFailed(link, reason),
         received: (chunk) => this.#serverReceived(link, chunk),
         lost: () => {
           this.#upstreams.delete(link);
           this.#resumeClient();
-          this.#during(() => this.#session?.lost(link, 'connection-lost', this.#shared.clock.now()));
+          this.#during(() => this.#session.lost(link, 'connection-lost', this.#shared.clock.now()));
         },
         drained: () => this.#resumeClient(),
       },
@@ -326,7 +240,7 @@ export class ClientConnection implements Holdable {
   #openFailed(link: Link, reason: OpenFailure): void {
     this.#upstreams.delete(link);
     if (reason.kind === 'unreachable') this.#shared.reachability.failed(link.member, reason.because);
-    this.#during(() => this.#session?.openFailed(link, reason, this.#shared.clock.now()));
+    this.#during(() => this.#session.openFailed(link, reason, this.#shared.clock.now()));
   }
 
   #endClient(): void {
@@ -340,9 +254,7 @@ export class ClientConnection implements Holdable {
   #close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    clearTimeout(this.#loginTimer);
-    if (this.#session === undefined) this.#shared.counters.login('gone');
-    this.#session?.end();
+    this.#session.end();
     for (const upstream of this.#upstreams.values()) upstream.close();
     this.#upstreams.clear();
     this.#shared.forget(this);

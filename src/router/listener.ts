@@ -6,6 +6,7 @@ import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import { connect, createServer, type Socket } from 'node:net';
 import { type Address, type Clock, listenError, pause } from '../base/index.ts';
 import { CancelRequest, type CancelTarget } from '../wire/index.ts';
+import { Admission } from './admission.ts';
 import { ClientConnection } from './client.ts';
 import { REPLY } from './replies.ts';
 import type { Shared } from './shared.ts';
@@ -25,6 +26,8 @@ const LISTEN_BACKLOG = 1024;
 
 export class Listener {
   readonly #options: ListenerOptions;
+  /** Strangers, until they are clients. */
+  readonly #admissions = new Set<Admission>();
   readonly #clients = new Map<number, ClientConnection>();
 
   constructor(options: ListenerOptions) {
@@ -35,13 +38,19 @@ export class Listener {
     return this.#clients.values();
   }
 
+  /** Connections, authenticated or not. */
   get size(): number {
-    return this.#clients.size;
+    return this.#clients.size + this.#admissions.size;
+  }
+
+  /** Connections that are not authenticated yet. */
+  get admissions(): number {
+    return this.#admissions.size;
   }
 
   /** There are more clients than may be served. */
   get isFull(): boolean {
-    return this.#clients.size > this.#options.clientsMax;
+    return this.size > this.#options.clientsMax;
   }
 
   /** Accepts clients from here on; gives the function that stops it and resolves when the last of them is gone. */
@@ -86,6 +95,7 @@ export class Listener {
   async drain(): Promise<void> {
     const { clock } = this.#options;
     const deadline = clock.now() + STOP_GRACE_MS;
+    for (const admission of Array.from(this.#admissions)) admission.refuse(REPLY.shutdown());
     while (this.#clients.size > 0 && clock.now() < deadline) {
       for (const client of Array.from(this.#clients.values()))
         if (client.state !== 'active') client.refuse(REPLY.shutdown());
@@ -96,15 +106,23 @@ export class Listener {
 
   /** Ends everybody at once, without a word. */
   destroy(): void {
+    for (const admission of Array.from(this.#admissions)) admission.destroy();
     for (const client of Array.from(this.#clients.values())) client.destroy();
   }
 
   #accept(shared: Shared, socket: Socket): void {
     const { clientsMax } = this.#options;
-    const client = new ClientConnection(shared, socket, this.#newIdentity());
+    const admission = new Admission(shared, socket, {
+      admitted: (admitted) => {
+        const client = new ClientConnection(shared, admitted, this.#newIdentity());
+        this.#clients.set(client.processId, client);
+        client.start(admitted.rest);
+      },
+      ended: (ended) => void this.#admissions.delete(ended),
+    });
     // Beyond these nobody is even listened to.
-    if (this.#clients.size >= clientsMax + SPARE_CLIENTS) client.refuse(REPLY.tooManyClients(clientsMax));
-    else this.#clients.set(client.processId, client);
+    if (this.size >= clientsMax + SPARE_CLIENTS) admission.refuse(REPLY.tooManyClients(clientsMax));
+    else this.#admissions.add(admission);
   }
 
   /** A process id that no client has, and a key that nobody can guess. */

@@ -129,7 +129,14 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
     ttlMs: options.config.lease.ttl,
     samples: () => [
       ...processSamples('router', options.version ?? ''),
-      ...samplesOf({ world, counters, classifier, clients: listener.clients, now: clock.now() }),
+      ...samplesOf({
+        world,
+        counters,
+        classifier,
+        clients: listener.clients,
+        admissions: listener.admissions,
+        now: clock.now(),
+      }),
     ],
   });
 }

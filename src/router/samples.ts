@@ -10,14 +10,23 @@ export interface SampleSources {
   readonly counters: Counters;
   readonly classifier: Classifier;
   readonly clients: Iterable<ClientConnection>;
+  /** Connections that are not authenticated yet. */
+  readonly admissions: number;
   readonly now: number;
 }
 
-export function samplesOf({ world, counters, classifier, clients, now }: SampleSources): Sample[] {
+export function samplesOf({
+  world,
+  counters,
+  classifier,
+  clients,
+  admissions,
+  now,
+}: SampleSources): Sample[] {
   return [
     ...counters.samples((member) => world.candidate(member)?.datacenter ?? ''),
     ...classifierSamples(classifier.stats()),
-    ...connectionSamples(clients),
+    ...connectionSamples(clients, admissions),
     { name: 'matriarch_router_primary_known', value: world.primary(now).kind === 'primary' ? 1 : 0 },
     { name: 'matriarch_router_dcs_contact_age_seconds', value: world.contactAgeMs(now) / 1000 },
   ];
@@ -31,8 +40,8 @@ function classifierSamples({ cacheHits, cacheMisses, grammarsLost }: ClassifierS
   ];
 }
 
-function connectionSamples(clients: Iterable<ClientConnection>): Sample[] {
-  const states = { login: 0, idle: 0, active: 0, held: 0 };
+function connectionSamples(clients: Iterable<ClientConnection>, admissions: number): Sample[] {
+  const states = { login: admissions, idle: 0, active: 0, held: 0 };
   const servers = new Map<string, { idle: number; active: number }>();
   for (const client of clients) {
     states[client.state] += 1;
