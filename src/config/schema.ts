@@ -91,6 +91,100 @@ export const leaseSchema = z.strictObject({
   loop_wait: duration('Period of the decision loop; events wake it earlier.').prefault('1s'),
 });
 
+const poolMode = z.enum(['transaction', 'session']);
+const POOL_MODE_DESCRIBED =
+  'transaction: a client has a server connection for one transaction; session: until it disconnects.';
+
+const count = (max: number, described: string) => z.int().min(0).max(max).describe(described);
+const CONNECTIONS_MAX = 100_000;
+
+/** Limits of one database; what is left out is as for all. PgBouncer's names. */
+const databaseSchema = z.strictObject({
+  dbname: z.string().min(1).optional().describe('Its name at the servers, where it is another.'),
+  pool_mode: poolMode.optional().describe(POOL_MODE_DESCRIBED),
+  pool_size: count(CONNECTIONS_MAX, 'In place of default_pool_size.').optional(),
+  min_pool_size: count(CONNECTIONS_MAX, 'In place of router.min_pool_size.').optional(),
+  reserve_pool_size: count(CONNECTIONS_MAX, 'In place of router.reserve_pool_size.').optional(),
+  max_db_connections: count(CONNECTIONS_MAX, 'In place of router.max_db_connections.').optional(),
+  max_db_client_connections: count(
+    CONNECTIONS_MAX,
+    'Client connections to it at once; 0: no limit.',
+  ).optional(),
+});
+
+/** Limits of one role; what is left out is as for all. PgBouncer's names. */
+const userSchema = z.strictObject({
+  pool_mode: poolMode.optional().describe('In place of that of the database.'),
+  pool_size: count(CONNECTIONS_MAX, 'In place of that of the database.').optional(),
+  max_user_connections: count(CONNECTIONS_MAX, 'In place of router.max_user_connections.').optional(),
+  max_user_client_connections: count(
+    CONNECTIONS_MAX,
+    'Client connections of it at once; 0: no limit.',
+  ).optional(),
+});
+
+/** How server connections are shared. PgBouncer's names where the meaning is PgBouncer's. */
+const poolingKeys = {
+  pool_mode: poolMode.default('transaction').describe(POOL_MODE_DESCRIBED),
+  default_pool_size: count(
+    CONNECTIONS_MAX,
+    'Server connections per node, database and role; 0: no limit.',
+  ).default(20),
+  min_pool_size: count(
+    CONNECTIONS_MAX,
+    'Kept open per node, database and role once clients have come.',
+  ).default(0),
+  reserve_pool_size: count(
+    CONNECTIONS_MAX,
+    'More per pool for clients that have waited for reserve_pool_timeout.',
+  ).default(0),
+  reserve_pool_timeout: duration('How long a client waits before the reserve is used.').prefault('5s'),
+  max_db_connections: count(
+    CONNECTIONS_MAX,
+    'Server connections per node and database; 0: no limit.',
+  ).default(0),
+  max_user_connections: count(CONNECTIONS_MAX, 'Server connections per node and role; 0: no limit.').default(
+    0,
+  ),
+  query_wait_timeout: duration(
+    'How long a client waits for a server connection of a full pool; 0: for ever.',
+  ).prefault('2min'),
+  client_idle_timeout: duration(
+    'A client idle outside of a transaction for longer is disconnected; 0: never.',
+  ).prefault('0s'),
+  idle_transaction_timeout: duration(
+    'A client idle in a transaction for longer is disconnected; 0: never.',
+  ).prefault('0s'),
+  transaction_timeout: duration('A client in one transaction for longer is disconnected; 0: never.').prefault(
+    0,
+  ),
+  query_timeout: duration('A client whose statement runs for longer is disconnected; 0: never.').prefault('0s'),
+  server_lifetime: duration(
+    'A server connection older than this is closed when it is free; a tenth less by chance, so that not all are closed at once. 0: after its first use.',
+  ).prefault('1h'),
+  server_idle_timeout: duration('A server connection free for longer is closed; 0: never.').prefault('10min'),
+  max_prepared_statements: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(200)
+    .describe('Prepared statements kept on one server connection; the least used is closed for a new one.'),
+  databases: z
+    .record(z.string(), databaseSchema)
+    .default({})
+    .meta({
+      description: 'Databases with limits of their own, by the name that clients use.',
+      examples: [{ reports: { pool_mode: 'session', pool_size: 5 } }],
+    }),
+  users: z
+    .record(z.string(), userSchema)
+    .default({})
+    .meta({
+      description: 'Roles with limits of their own.',
+      examples: [{ batch: { pool_size: 2, max_user_connections: 4 } }],
+    }),
+};
+
 export const routerSchema = z.strictObject({
   listen: address('Where applications connect.').prefault('127.0.0.1:5432'),
   http_listen: address('Where /metrics and the health checks are served.').prefault('127.0.0.1:8009'),
@@ -121,6 +215,7 @@ export const routerSchema = z.strictObject({
   server_connect_timeout: duration('Longest time to open a connection to a server and log in.').prefault(
     '5s',
   ),
+  ...poolingKeys,
   hold_timeout: duration('How long work that needs a primary waits while there is none.').prefault('30s'),
   hold_max_clients: z
     .int()
