@@ -158,7 +158,9 @@ const poolingKeys = {
   transaction_timeout: duration('A client in one transaction for longer is disconnected; 0: never.').prefault(
     0,
   ),
-  query_timeout: duration('A client whose statement runs for longer is disconnected; 0: never.').prefault('0s'),
+  query_timeout: duration('A client whose statement runs for longer is disconnected; 0: never.').prefault(
+    '0s',
+  ),
   server_lifetime: duration(
     'A server connection older than this is closed when it is free; a tenth less by chance, so that not all are closed at once. 0: after its first use.',
   ).prefault('1h'),

@@ -21,6 +21,10 @@ export class Answers implements LinkOwner {
     this.#options = options;
   }
 
+  arrived(now: number): void {
+    this.#session.at(now);
+  }
+
   forward(link: Link, bytes: Buffer): void {
     const { unit } = this.#session;
     if (link !== unit.link) return;
@@ -46,6 +50,7 @@ export class Answers implements LinkOwner {
     const { unit } = this.#session;
     if (link !== unit.link) return;
     this.tellPreamble();
+    this.#ear.meet(link.parameters);
     this.#options.effects.toClient(message);
     unit.isAnswered = true;
     if (unit.isClosed && link.isQuiet) this.#session.finish(link);
@@ -53,6 +58,10 @@ export class Answers implements LinkOwner {
 
   isPreparedBy(link: Link): void {
     this.#session.afterOwnReplies(link);
+  }
+
+  ownRefused(link: Link): void {
+    this.#session.lose(link, 'settings-refused');
   }
 
   failed(link: Link, fields: ErrorFields): boolean {

@@ -10,10 +10,12 @@ import { listenHttp, processSamples } from '../metrics/index.ts';
 import { loadClassifier } from '../sql/index.ts';
 import { type ClusterView, keyLayout, watchCluster } from '../topology/index.ts';
 import { Counters } from './counters.ts';
+import { Flusher } from './flusher.ts';
 import { HoldRoom } from './hold.ts';
 import { Listener } from './listener.ts';
 import { Reachability } from './reachability.ts';
 import { samplesOf } from './samples.ts';
+import { Servers } from './servers.ts';
 import type { Shared } from './shared.ts';
 import { statusApp } from './status-http.ts';
 import { READ_BUFFER_BYTES } from './upstream.ts';
@@ -27,6 +29,8 @@ export interface RouterOptions {
   readonly log: Log;
   /** Ends the router. */
   readonly signal: AbortSignal;
+  /** In [0, 1): spreads the closing of old server connections; without it they are not spread. */
+  readonly random?: () => number;
   /** For the metric matriarch_build_info. */
   readonly version?: string;
 }
@@ -86,6 +90,7 @@ export async function startRouter(options: RouterOptions): Promise<void> {
   } finally {
     signal.removeEventListener('abort', stop);
     verifiers.close();
+    shared.servers.close();
   }
   log.info('router-stopped');
 }
@@ -95,6 +100,17 @@ async function makeShared(options: RouterOptions, listener: Listener, signal: Ab
   const { router, datacenter, addresses } = config;
   const policy = { localDatacenter: datacenter, weights: router.weights, addresses };
   const world = new ClusterWorld({ policy, ttlMs: config.lease.ttl });
+  const flusher = new Flusher();
+  const servers = new Servers({
+    config: () => router,
+    world,
+    reachability: new Reachability(world, log, signal),
+    flusher,
+    clock,
+    log,
+    random: options.random ?? unspread,
+    readBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
+  });
   return {
     config: router,
     clock,
@@ -111,14 +127,16 @@ async function makeShared(options: RouterOptions, listener: Listener, signal: Ab
     }),
     hold: new HoldRoom(clock, router.hold_max_clients),
     counters: new Counters(),
-    reachability: new Reachability(world, log, signal),
+    servers,
+    flusher,
     mockSecret: randomBytes(32),
-    readBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
     passOnCancel: (target) => listener.passOnCancel(target),
     isFull: () => listener.isFull,
     forget: (client) => listener.forget(client),
   };
 }
+
+const unspread = (): number => 0;
 
 function statusFor(options: RouterOptions, shared: Shared, listener: Listener): ReturnType<typeof statusApp> {
   const { world, counters, classifier, clock } = shared;
@@ -133,6 +151,7 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
         world,
         counters,
         classifier,
+        pools: shared.servers.pools,
         clients: listener.clients,
         admissions: listener.admissions,
         now: clock.now(),
@@ -145,6 +164,7 @@ function viewChanged(shared: Shared, listener: Listener, view: ClusterView, chan
   const { world, hold, clock, log } = shared;
   const before = world.primary(clock.now());
   world.setView(view);
+  shared.servers.worldChanged();
   const now = clock.now();
   hold.worldChanged(listener.clients, now);
   const after = world.primary(now);

@@ -21,14 +21,15 @@ import {
 import { Answers } from './answers.ts';
 import { ClientEar } from './client-ear.ts';
 import { Intake } from './intake.ts';
-import type { Link, Wire } from './link.ts';
+import type { Link } from './link.ts';
 import { Losses } from './losses.ts';
 import { Patience } from './patience.ts';
 import { Placement } from './placement.ts';
 import { PREPARED_LIMITS, PreparedStatements } from './prepared.ts';
 import { REPLY } from './replies.ts';
-import type { HoldReason, LossReason } from './route.ts';
-import type { OpenFailure, SessionEffects, SessionOptions } from './session-types.ts';
+import type { HoldReason, LossReason, PinReason } from './route.ts';
+import type { ServerParameters } from './server-parameters.ts';
+import type { BorrowFailure, SessionEffects, SessionOptions } from './session-types.ts';
 import { SettingsKeeper } from './settings-keeper.ts';
 import { Standing } from './standing.ts';
 import { Unit } from './unit.ts';
@@ -52,21 +53,27 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#effects = options.effects;
-    this.prepared = new PreparedStatements(options.classifier, options.preparedLimits ?? PREPARED_LIMITS);
+    const { classifier, serverNames, preparedLimits } = options;
+    this.prepared = new PreparedStatements(classifier, serverNames, preparedLimits ?? PREPARED_LIMITS);
     this.#ear = new ClientEar(options.effects);
     this.#answers = new Answers(this, this.#ear, options);
-    this.#placement = new Placement(options.world, this.#answers, options.effects.open);
+    const { world, effects: lender, settings, isSessionMode } = options;
+    this.#placement = new Placement({ world, owner: this.#answers, lender, settings, isSessionMode });
     this.#patience = new Patience(options.holdTimeoutMs);
-    this.#keeper = new SettingsKeeper(this.#placement, this.prepared);
+    this.#keeper = new SettingsKeeper(this.#placement, this.prepared, String(options.processId));
     this.#losses = new Losses(this, this.#placement, options);
     this.#intake = new Intake(this, options.classifier, options.effects);
   }
 
-  /** The client is authenticated: opens its first server connection, whose parameters it is told. */
-  start(now: number): void {
+  /**
+   * The client is authenticated. It is told the parameters of a server: those that are `known` of an earlier connection
+   * like its own, else it borrows one.
+   */
+  start(now: number, known?: ServerParameters): void {
     this.#now = now;
     this.unit.begin('start');
-    this.place();
+    if (known === undefined) this.place();
+    else this.#welcome(known);
   }
 
   /** Bytes from the client. Throws `ProtocolViolation` on a broken stream. */
@@ -75,32 +82,33 @@ export class Session {
     if (!this.#isEnded) this.#intake.receive(chunk);
   }
 
-  /** Bytes from a server. Throws `ProtocolViolation` on a broken stream: the shell then reports `lost`. */
-  receiveFromServer(link: Link, chunk: Buffer, now: number): void {
+  /** A server is about to be heard. */
+  at(now: number): void {
     this.#now = now;
-    link.receive(chunk);
   }
 
-  opened(link: Link, wire: Wire, parameters: ReadonlyMap<string, string>, now: number): void {
+  /** The connection that the session waited for is there. */
+  lent(link: Link, now: number): void {
     this.#now = now;
-    if (this.#isEnded || this.#placement.links.get(link.member) !== link) {
-      wire.close();
+    this.#placement.lent(link);
+    this.placeAgain();
+    this.#placement.release(this.unit);
+  }
+
+  /** It will not come. */
+  borrowFailed(member: string, failure: BorrowFailure, now: number): void {
+    this.#now = now;
+    this.#placement.refused(member);
+    const { unit } = this;
+    if (this.#isEnded || !this.isPlacing || unit.member !== member) return;
+    if (failure.kind === 'full') {
+      this.#refuse(REPLY.poolFull(failure.waitedMs));
       return;
     }
-    link.wire = wire;
-    if (this.unit.kind === 'start') this.#welcome(parameters);
-    else this.placeAgain();
-  }
-
-  openFailed(link: Link, failure: OpenFailure, now: number): void {
-    this.#now = now;
-    this.#placement.drop(link);
-    const { unit } = this;
-    if (this.#isEnded || !this.isPlacing || unit.member !== link.member) return;
-    if (failure.kind === 'refused') this.#noteRefusal(link.member, failure.fields);
+    if (failure.kind === 'refused') this.#noteRefusal(member, failure.fields);
     const isForPrimary = unit.kind !== 'start' && this.#placement.needsPrimary(unit);
     if (!isForPrimary) {
-      unit.excluded.add(link.member);
+      unit.excluded.add(member);
       unit.member = undefined;
       const next = unit.kind === 'start' ? 'nearest' : 'reader';
       if (this.#options.world[next](unit.excluded) !== undefined) {
@@ -111,12 +119,6 @@ export class Session {
     }
     if (unit.refusal !== undefined && !isTransient(unit.refusal.code)) this.#refuse(unit.refusal);
     else this.hold(isForPrimary ? 'primary-unreachable' : 'no-server-reachable');
-  }
-
-  /** The connection to a server is gone. */
-  lost(link: Link, because: LossReason, now: number): void {
-    this.#now = now;
-    this.#losses.lose(link, because);
   }
 
   /** The view of the cluster has changed. */
@@ -166,7 +168,7 @@ export class Session {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#endHold('ended');
-    for (const link of Array.from(this.#placement.links.values())) this.#placement.drop(link);
+    this.#placement.releaseAll();
   }
 
   /** Neither a unit nor a transaction is open. */
@@ -176,6 +178,18 @@ export class Session {
 
   get links(): Iterable<Link> {
     return this.#placement.links.values();
+  }
+
+  /** Where the session has state that cannot be carried, and why. */
+  get pin(): { readonly member: string; readonly because: PinReason } | undefined {
+    const { pinnedTo, pinnedBecause } = this.#placement;
+    if (pinnedTo === undefined || pinnedBecause === undefined) return undefined;
+    return { member: pinnedTo.member, because: pinnedBecause };
+  }
+
+  /** Which settings a statement is parsed under now. */
+  get planningKey(): string {
+    return this.#keeper.planningKey;
   }
 
   /** Takes up what the client has sent meanwhile. */
@@ -190,7 +204,10 @@ export class Session {
   /** Replies of our own are complete on `link`: the unit goes on its way, or it does not. */
   afterOwnReplies(link: Link): void {
     const trouble = this.#placement.prepared(link);
-    if (!this.isPlacing) return;
+    if (!this.isPlacing) {
+      this.#placement.release(this.unit);
+      return;
+    }
     if (trouble === undefined) this.place();
     else if (trouble === 'settings-refused') {
       const fields = link.ownError;
@@ -208,7 +225,7 @@ export class Session {
 
   /** These settings could be carried to other servers. */
   canRecord(settings: readonly SettingStatement[]): boolean {
-    return this.#placement.settings.hasRoom(settings);
+    return this.#placement.hasRoomFor(settings);
   }
 
   /** Looks for the unit's server connection, and sends the unit if there is one. */
@@ -223,7 +240,8 @@ export class Session {
     const place = this.#placement.find(unit, this.#now);
     switch (place.kind) {
       case 'link':
-        this.#send(place.link);
+        if (unit.kind === 'start') this.#welcome(place.link.parameters);
+        else this.#send(place.link);
         return;
       case 'wait':
         return;
@@ -260,10 +278,12 @@ export class Session {
   conclude(): void {
     const { unit } = this;
     this.#endHold('gave-up');
+    this.#placement.stopWaiting();
     this.prepared.takeBack();
     if (unit.isClosed) this.#effects.toClient(ReadyForQuery(this.standing.status));
     else this.standing.skipToSync();
     unit.end();
+    this.#placement.release(unit);
     this.#intake.resume();
   }
 
@@ -273,7 +293,7 @@ export class Session {
     unit.phase = 'sent';
     unit.link = link;
     link.hasResult = false;
-    if (unit.kind !== 'start') this.#count(link);
+    this.#count(link);
     this.#intake.send(link);
   }
 
@@ -292,9 +312,12 @@ export class Session {
       this.#placement.transaction = link;
       this.#placement.transactionNeed = unit.need;
     }
-    if (unit.pins) this.#placement.pinnedTo = link;
+    if (unit.pins) this.#placement.pin(link, unit.pinBecause ?? 'settings-unknown');
+    if (unit.changesDefinitions && unit.executes) this.#options.serverNames.definitionsChanged();
     this.#keeper.finished(unit, link, before);
+    if (unit.mayUnpin && link.status === 'I') this.#placement.audit();
     unit.end();
+    this.#placement.release(unit);
     this.#ear.tellLater();
     this.#intake.resume();
   }
@@ -313,6 +336,7 @@ export class Session {
 
   /** Waits for better times. */
   hold(because: HoldReason): void {
+    this.#placement.stopWaiting();
     if (!this.#patience.hold(because, this.#now)) return;
     if (this.#effects.hold(because)) return;
     this.#patience.end();
@@ -351,12 +375,13 @@ export class Session {
       this.unit.refusal = fields;
   }
 
-  #welcome(parameters: ReadonlyMap<string, string>): void {
+  #welcome(parameters: ServerParameters): void {
     this.#endHold('went-on');
-    this.#ear.tellFirst(parameters);
+    this.#ear.tellFirst(this.#options.welcome(parameters));
     this.#effects.toClient(BackendKeyData(this.#options.processId, this.#options.secretKey));
     this.#effects.toClient(ReadyForQuery('I'));
     this.unit.end();
+    this.#placement.release(this.unit);
     this.#intake.resume();
   }
 }

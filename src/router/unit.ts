@@ -7,7 +7,7 @@
 import type { SettingStatement } from '../sql/index.ts';
 import type { ErrorFields } from '../wire/index.ts';
 import type { Link } from './link.ts';
-import { type Intent, type Need, stricter } from './route.ts';
+import { type Intent, type Need, type PinReason, stricter } from './route.ts';
 import type { Statement } from './statement.ts';
 
 export class Unit {
@@ -24,6 +24,12 @@ export class Unit {
   executes = false;
   /** It leaves state on its server even if nothing in it is executed. */
   mayLeaveState = false;
+  /** What it leaves there. */
+  pinBecause: PinReason | undefined = undefined;
+  /** It may free a pinned session of its state; it changes definitions, or those of settings until the transaction ends. */
+  mayUnpin = false;
+  changesDefinitions = false;
+  setsLocally = false;
   hasSavepoint = false;
   /** A BEGIN, COMMIT or ROLLBACK is in it, alone or among others. */
   controlsTransaction = false;
@@ -81,6 +87,10 @@ export class Unit {
     this.mayEnd = undefined;
     this.mayChain = false;
     this.mayLeaveState = false;
+    this.pinBecause = undefined;
+    this.mayUnpin = false;
+    this.changesDefinitions = false;
+    this.setsLocally = false;
     this.hasSavepoint = false;
     this.controlsTransaction = false;
     this.isStreamed = false;
@@ -116,6 +126,7 @@ export class Unit {
   leavesState(): void {
     this.need = 'primary';
     this.mayLeaveState = true;
+    this.pinBecause ??= 'statements-past-limit';
   }
 
   /** It is about to do what `intent` says. */

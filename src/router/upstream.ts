@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { type Address, describe } from '../base/index.ts';
 import { ProtocolViolation, type ScramCredential, StartupMessage, Terminate } from '../wire/index.ts';
+import type { Flusher } from './flusher.ts';
 import type { Wire } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { ServerLogin, type ServerReady } from './server-login.ts';
@@ -18,6 +19,8 @@ export interface UpstreamOptions {
   readonly connectTimeoutMs: number;
   /** Shared by all; overwritten by the next read. */
   readonly readBuffer: Buffer;
+  /** Flushes what is written at the end of the event; without, `flush` is called. */
+  readonly flusher?: Flusher;
 }
 
 /** Called at most once each, but for `received` and `drained`. Nothing is called after `close`. */
@@ -46,6 +49,7 @@ export class Upstream implements Wire {
   readonly #deadline: NodeJS.Timeout;
   #state: 'login' | 'live' | 'closed' = 'login';
   #ready: ServerReady | undefined = undefined;
+  #isPaused = false;
 
   constructor(options: UpstreamOptions, events: UpstreamEvents) {
     this.#options = options;
@@ -64,7 +68,7 @@ export class Upstream implements Wire {
         },
       },
     });
-    this.#outbox = new Outbox(this.#socket, false);
+    this.#outbox = new Outbox(this.#socket, false, options.flusher);
     this.#login = new ServerLogin({
       credential: options.credential,
       nonce: randomBytes(NONCE_BYTES).toString('base64'),
@@ -103,6 +107,8 @@ export class Upstream implements Wire {
   }
 
   pauseReading(isPaused: boolean): void {
+    if (this.#isPaused === isPaused || this.#state === 'closed') return;
+    this.#isPaused = isPaused;
     if (isPaused) this.#socket.pause();
     else this.#socket.resume();
   }
