@@ -73,6 +73,11 @@ export class Answers implements LinkOwner {
       unit.need = 'primary';
       return false;
     }
+    if (this.#isOfSharing(fields) && this.#renewStatements(link, fields)) {
+      link.pipeline.swallowAll();
+      unit.again();
+      return false;
+    }
     unit.isFailed = true;
     link.hasResult = true;
     prepared.takeBack();
@@ -113,6 +118,30 @@ export class Answers implements LinkOwner {
   get #isRepeatable(): boolean {
     const { unit, transaction } = this.#session;
     return unit.isClosed && !unit.isAnswered && !unit.isStreamed && transaction === undefined;
+  }
+
+  /** Errors that a client may get only because sessions share what servers keep prepared. */
+  #isOfSharing({ code, routine }: ErrorFields): boolean {
+    if (code === SQLSTATE.invalidSqlStatementName) return true;
+    return code === SQLSTATE.featureNotSupported && routine === 'RevalidateCachedQuery';
+  }
+
+  /**
+   * The server's statements are not what they were thought to be: what the unit uses is prepared anew. True: nothing of the
+   * unit was told and it can be run again. Not so if the client counts on columns that it was told of before.
+   */
+  #renewStatements(link: Link, { code }: ErrorFields): boolean {
+    const { unit, prepared } = this.#session;
+    const isLost = code === SQLSTATE.invalidSqlStatementName;
+    link.statements.forgetAll();
+    let isShared = false;
+    for (const statement of unit.statements) {
+      if (statement === undefined || statement.name === '' || !statement.isKept) continue;
+      prepared.renew(statement);
+      isShared = true;
+    }
+    if (!isShared || !this.#isRepeatable || unit.controlsTransaction) return false;
+    return (isLost || unit.describes) && unit.attempts < this.#options.retryReads;
   }
 
   /** A standby refused as a write what was taken for a read, and the client has seen nothing of it. */

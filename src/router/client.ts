@@ -9,6 +9,7 @@ import type { Admitted } from './admission.ts';
 import type { Holdable } from './hold.ts';
 import type { Borrower, Link } from './link.ts';
 import { Outbox } from './outbox.ts';
+import { overdue } from './overdue.ts';
 import { poolSettings } from './pool-settings.ts';
 import { REPLY } from './replies.ts';
 import type { HoldReason } from './route.ts';
@@ -125,6 +126,14 @@ export class ClientConnection implements Holdable, Borrower {
     const link = this.#session.cancel(this.#shared.clock.now());
     this.#shared.flusher.flush();
     return link === undefined ? undefined : this.#shared.servers.upstreamOf(link);
+  }
+
+  /** Disconnects it if it is past one of its limits. */
+  checkTimes(now: number): void {
+    const fields = overdue(this.#session.times, this.#shared.config, now);
+    if (fields === undefined) return;
+    this.#shared.log.info('client-overdue', { client: this.processId, sqlstate: fields.code });
+    this.refuse(fields);
   }
 
   /** Says why, and closes. */

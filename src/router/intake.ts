@@ -26,6 +26,7 @@ import { intentOf, type RouteReason, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Statement } from './statement.ts';
+import { ALL_STATEMENTS } from './unit.ts';
 
 /** A batch of reads is gathered up to this size; a longer one goes to the primary as it comes. */
 const BATCH_BYTES_MAX = 256 * 1024;
@@ -37,7 +38,7 @@ const UNPINNING: ReadonlySet<RouteReason> = new Set([
   'notifies',
   'changes-schema',
   'uses-cursor',
-  'prepares-statement',
+  'forgets-statement',
   'holds-session-lock',
   'discards-state',
   'ends-transaction',
@@ -201,6 +202,7 @@ export class Intake implements FrameSink {
       case FRONTEND.Query:
         unit.begin('query');
         this.#intendQuery(message);
+        if (unit.forgets !== undefined && this.#session.forgetHere(unit.forgets)) return;
         unit.keep(message, undefined);
         this.#session.place();
         return;
@@ -268,6 +270,7 @@ export class Intake implements FrameSink {
       }
       case FRONTEND.Describe: {
         const described = readDescribe(message);
+        unit.describes = true;
         if (described.kind === 'portal') return undefined;
         const statement = prepared.get(described.name);
         if (statement !== undefined) unit.require(statement.intent);
@@ -310,6 +313,7 @@ export class Intake implements FrameSink {
     if (UNPINNING.has(because)) unit.mayUnpin = true;
     if (because === 'changes-schema') unit.changesDefinitions = true;
     if (because === 'transaction-local') unit.setsLocally = true;
+    if (because === 'forgets-statement') unit.forgets = classification.detail ?? ALL_STATEMENTS;
     if (controlsTransaction || kind === 'begin' || kind === 'end') unit.controlsTransaction = true;
     if (settings.length > 0) unit.settings.push(...settings);
     if (unit.settings.length > 0) this.#intendSettings();

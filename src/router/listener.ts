@@ -5,9 +5,11 @@
 import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import { connect, createServer, type Socket } from 'node:net';
 import { type Address, type Clock, listenError, pause } from '../base/index.ts';
-import { CancelRequest, type CancelTarget } from '../wire/index.ts';
+import { CancelRequest, type CancelTarget, type ErrorFields, ErrorResponse } from '../wire/index.ts';
 import { Admission } from './admission.ts';
 import { ClientConnection } from './client.ts';
+import type { Login } from './login.ts';
+import { poolSettings } from './pool-settings.ts';
 import { REPLY } from './replies.ts';
 import type { Shared } from './shared.ts';
 
@@ -51,6 +53,11 @@ export class Listener {
   /** There are more clients than may be served. */
   get isFull(): boolean {
     return this.size > this.#options.clientsMax;
+  }
+
+  /** Disconnects clients that are past their limits. */
+  checkTimes(now: number): void {
+    for (const client of Array.from(this.#clients.values())) client.checkTimes(now);
   }
 
   /** Accepts clients from here on; gives the function that stops it and resolves when the last of them is gone. */
@@ -114,6 +121,12 @@ export class Listener {
     const { clientsMax } = this.#options;
     const admission = new Admission(shared, socket, {
       admitted: (admitted) => {
+        const tooMany = this.#tooMany(shared, admitted.login);
+        if (tooMany !== undefined) {
+          admitted.socket.end(ErrorResponse(tooMany));
+          shared.counters.error(tooMany.code);
+          return;
+        }
         const client = new ClientConnection(shared, admitted, this.#newIdentity());
         this.#clients.set(client.processId, client);
         client.start(admitted.rest);
@@ -123,6 +136,22 @@ export class Listener {
     // Beyond these nobody is even listened to.
     if (this.size >= clientsMax + SPARE_CLIENTS) admission.refuse(REPLY.tooManyClients(clientsMax));
     else this.#admissions.add(admission);
+  }
+
+  /** What a client is told of whose database or role there are as many as may be. */
+  #tooMany({ config }: Shared, { database, user }: Login): ErrorFields | undefined {
+    const { databaseClientsMax, userClientsMax } = poolSettings(config, database, user);
+    if (databaseClientsMax === 0 && userClientsMax === 0) return undefined;
+    let [ofDatabase, ofUser] = [0, 0];
+    for (const { startUp } of this.#clients.values()) {
+      if (startUp.database === database) ofDatabase += 1;
+      if (startUp.user === user) ofUser += 1;
+    }
+    if (databaseClientsMax > 0 && ofDatabase >= databaseClientsMax) {
+      return REPLY.tooManyFor('database', database, databaseClientsMax);
+    }
+    if (userClientsMax > 0 && ofUser >= userClientsMax) return REPLY.tooManyFor('role', user, userClientsMax);
+    return undefined;
   }
 
   /** A process id that no client has, and a key that nobody can guess. */

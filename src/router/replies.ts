@@ -115,6 +115,12 @@ export const REPLY = {
     message: 'sorry, too many clients already',
     detail: `The router serves ${max} clients at most (router.max_client_conn).`,
   }),
+  tooManyFor: (what: 'database' | 'role', name: string, max: number): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.tooManyConnections,
+    message: `too many connections for ${what} "${name}"`,
+    detail: `The router serves ${max} of its clients at most.`,
+  }),
   loginTimeout: (): ErrorFields => ({
     severity: FATAL,
     code: SQLSTATE.cannotConnectNow,

@@ -35,6 +35,8 @@ export interface RouterOptions {
   readonly version?: string;
 }
 
+/** How late a client past its limits is disconnected at the most. */
+const CHECK_TIMES_EVERY_MS = 250;
 /** Proofs of contact with etcd per life of a lease. */
 const CONTACTS_PER_TTL = 5;
 
@@ -71,6 +73,11 @@ export async function startRouter(options: RouterOptions): Promise<void> {
       onContact: (sentAtMs) => world.setContact(sentAtMs),
     });
     background(log, 'following the cluster', following);
+    const checking = setInterval(() => listener.checkTimes(clock.now()), CHECK_TIMES_EVERY_MS);
+    closings.push(async () => {
+      clearInterval(checking);
+      await Promise.resolve();
+    });
     log.info('router-listening', {
       ...config.router.listen,
       http: config.router.http_listen,

@@ -12,9 +12,9 @@
 import type { SettingStatement } from '../sql/index.ts';
 import {
   BackendKeyData,
+  CommandComplete,
   type ErrorFields,
   ErrorResponse,
-  NoticeResponse,
   ReadyForQuery,
   SQLSTATE,
 } from '../wire/index.ts';
@@ -23,7 +23,7 @@ import { ClientEar } from './client-ear.ts';
 import { Intake } from './intake.ts';
 import type { Link } from './link.ts';
 import { Losses } from './losses.ts';
-import { Patience } from './patience.ts';
+import { ClientTimes } from './overdue.ts';
 import { Placement } from './placement.ts';
 import { PREPARED_LIMITS, PreparedStatements } from './prepared.ts';
 import { REPLY } from './replies.ts';
@@ -32,16 +32,18 @@ import type { ServerParameters } from './server-parameters.ts';
 import type { BorrowFailure, SessionEffects, SessionOptions } from './session-types.ts';
 import { SettingsKeeper } from './settings-keeper.ts';
 import { Standing } from './standing.ts';
-import { Unit } from './unit.ts';
+import { ALL_STATEMENTS, Unit } from './unit.ts';
+import { Waiting } from './waiting.ts';
 
 export class Session {
   readonly unit = new Unit();
   readonly standing = new Standing();
+  readonly times = new ClientTimes();
   readonly prepared: PreparedStatements;
   readonly #options: SessionOptions;
   readonly #effects: SessionEffects;
   readonly #placement: Placement;
-  readonly #patience: Patience;
+  readonly #waiting: Waiting;
   readonly #intake: Intake;
   readonly #keeper: SettingsKeeper;
   readonly #ear: ClientEar;
@@ -59,7 +61,7 @@ export class Session {
     this.#answers = new Answers(this, this.#ear, options);
     const { world, effects: lender, settings, isSessionMode } = options;
     this.#placement = new Placement({ world, owner: this.#answers, lender, settings, isSessionMode });
-    this.#patience = new Patience(options.holdTimeoutMs);
+    this.#waiting = new Waiting(this, options);
     this.#keeper = new SettingsKeeper(this.#placement, this.prepared, String(options.processId));
     this.#losses = new Losses(this, this.#placement, options);
     this.#intake = new Intake(this, options.classifier, options.effects);
@@ -71,6 +73,7 @@ export class Session {
    */
   start(now: number, known?: ServerParameters): void {
     this.#now = now;
+    this.times.answered('I', now);
     this.unit.begin('start');
     if (known === undefined) this.place();
     else this.#welcome(known);
@@ -102,7 +105,7 @@ export class Session {
     const { unit } = this;
     if (this.#isEnded || !this.isPlacing || unit.member !== member) return;
     if (failure.kind === 'full') {
-      this.#refuse(REPLY.poolFull(failure.waitedMs));
+      this.refuse(REPLY.poolFull(failure.waitedMs));
       return;
     }
     if (failure.kind === 'refused') this.#noteRefusal(member, failure.fields);
@@ -117,7 +120,7 @@ export class Session {
       }
       unit.excluded.clear();
     }
-    if (unit.refusal !== undefined && !isTransient(unit.refusal.code)) this.#refuse(unit.refusal);
+    if (unit.refusal !== undefined && !isTransient(unit.refusal.code)) this.refuse(unit.refusal);
     else this.hold(isForPrimary ? 'primary-unreachable' : 'no-server-reachable');
   }
 
@@ -138,20 +141,7 @@ export class Session {
   /** Time passes for a held session. */
   tick(now: number): void {
     this.#now = now;
-    switch (this.#patience.due(now)) {
-      case 'nothing':
-        return;
-      case 'retry':
-        this.placeAgain();
-        return;
-      case 'notice':
-        if (this.unit.kind !== 'start') {
-          this.#effects.toClient(NoticeResponse(REPLY.stillHeld(this.#patience.because)));
-        }
-        return;
-      case 'give-up':
-        this.#giveUp();
-    }
+    this.#waiting.tick(now);
   }
 
   /** The client asked to cancel: the link whose server is to be told, if one is at work. */
@@ -159,7 +149,7 @@ export class Session {
     this.#now = now;
     if (this.unit.kind === 'none' || this.unit.kind === 'start') return undefined;
     if (this.unit.phase === 'sent') return this.unit.link;
-    if (this.#patience.isHolding) this.fail(REPLY.canceled());
+    if (this.#waiting.isHolding) this.fail(REPLY.canceled());
     return undefined;
   }
 
@@ -167,7 +157,7 @@ export class Session {
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#endHold('ended');
+    this.#waiting.end('ended');
     this.#placement.releaseAll();
   }
 
@@ -214,6 +204,24 @@ export class Session {
       this.#losses.drop(link, 'given-up');
       if (fields !== undefined) this.fail(REPLY.refusedByServer(fields));
     } else this.hold(trouble);
+  }
+
+  /**
+   * DEALLOCATE of a statement that was prepared by the protocol, which at servers is not the client's alone: it is
+   * forgotten here, and the unit is answered. False: it is the server's affair.
+   */
+  forgetHere(name: string): boolean {
+    const isAll = name === ALL_STATEMENTS;
+    if (this.standing.status === 'E') return false;
+    if (isAll ? this.#placement.pinnedTo !== undefined : this.prepared.get(name) === undefined) return false;
+    if (isAll) this.prepared.forgetAll();
+    else {
+      this.prepared.close(name);
+      this.prepared.confirm();
+    }
+    this.#effects.toClient(CommandComplete(isAll ? 'DEALLOCATE ALL' : 'DEALLOCATE'));
+    this.conclude();
+    return true;
   }
 
   // ── a unit of work: placing, sending, finishing ──────────────────────────────────────────────────────────
@@ -277,7 +285,8 @@ export class Session {
   /** Ends a unit without the help of a server. */
   conclude(): void {
     const { unit } = this;
-    this.#endHold('gave-up');
+    this.#waiting.end('gave-up');
+    this.times.answered(this.standing.status, this.#now);
     this.#placement.stopWaiting();
     this.prepared.takeBack();
     if (unit.isClosed) this.#effects.toClient(ReadyForQuery(this.standing.status));
@@ -289,10 +298,11 @@ export class Session {
 
   #send(link: Link): void {
     const { unit } = this;
-    this.#endHold('went-on');
+    this.#waiting.end('went-on');
     unit.phase = 'sent';
     unit.link = link;
     link.hasResult = false;
+    this.times.sent(this.#now);
     this.#count(link);
     this.#intake.send(link);
   }
@@ -307,6 +317,7 @@ export class Session {
     const { unit } = this;
     const before = this.standing.status;
     this.standing.answered(link.status);
+    this.times.answered(this.standing.status, this.#now);
     if (link.status === 'I') this.#placement.transaction = undefined;
     else if (this.transaction === undefined) {
       this.#placement.transaction = link;
@@ -314,6 +325,10 @@ export class Session {
     }
     if (unit.pins) this.#placement.pin(link, unit.pinBecause ?? 'settings-unknown');
     if (unit.changesDefinitions && unit.executes) this.#options.serverNames.definitionsChanged();
+    if (unit.forgets === ALL_STATEMENTS && !unit.isFailed) {
+      this.prepared.forgetAll();
+      link.statements.forgetAll();
+    }
     this.#keeper.finished(unit, link, before);
     if (unit.mayUnpin && link.status === 'I') this.#placement.audit();
     unit.end();
@@ -337,29 +352,19 @@ export class Session {
   /** Waits for better times. */
   hold(because: HoldReason): void {
     this.#placement.stopWaiting();
-    if (!this.#patience.hold(because, this.#now)) return;
-    if (this.#effects.hold(because)) return;
-    this.#patience.end();
-    this.#refuse(REPLY.holdFull(because));
+    this.#waiting.hold(because, this.#now);
   }
 
-  #endHold(outcome: 'went-on' | 'gave-up' | 'ended'): void {
-    if (!this.#patience.isHolding) return;
-    this.#patience.end();
-    this.#effects.unhold(outcome);
-  }
-
-  #giveUp(): void {
-    const waited = this.#patience.waitedMs(this.#now);
-    const { because } = this.#patience;
+  /** It has waited for too long. */
+  giveUp(because: HoldReason, waitedMs: number): void {
     const link = this.transaction;
-    if (this.unit.kind === 'start') this.#refuse(REPLY.noServer(because, waited));
+    if (this.unit.kind === 'start') this.refuse(REPLY.noServer(because, waitedMs));
     else if (link !== undefined) this.#losses.lose(link, 'held-too-long');
-    else this.fail(REPLY.heldTooLong(because, waited));
+    else this.fail(REPLY.heldTooLong(because, waitedMs));
   }
 
   /** An error that ends the unit; during the start it ends the connection. */
-  #refuse(fields: ErrorFields): void {
+  refuse(fields: ErrorFields): void {
     if (this.unit.kind !== 'start') {
       this.fail(REPLY.refusedByServer(fields));
       return;
@@ -376,7 +381,7 @@ export class Session {
   }
 
   #welcome(parameters: ServerParameters): void {
-    this.#endHold('went-on');
+    this.#waiting.end('went-on');
     this.#ear.tellFirst(this.#options.welcome(parameters));
     this.#effects.toClient(BackendKeyData(this.#options.processId, this.#options.secretKey));
     this.#effects.toClient(ReadyForQuery('I'));

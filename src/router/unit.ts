@@ -10,6 +10,9 @@ import type { Link } from './link.ts';
 import { type Intent, type Need, type PinReason, stricter } from './route.ts';
 import type { Statement } from './statement.ts';
 
+/** In place of a name in DEALLOCATE; no name is empty there. */
+export const ALL_STATEMENTS = '';
+
 export class Unit {
   kind: 'none' | 'start' | 'query' | 'batch' | 'call' = 'none';
   phase: 'collecting' | 'placing' | 'sent' = 'collecting';
@@ -30,7 +33,11 @@ export class Unit {
   mayUnpin = false;
   changesDefinitions = false;
   setsLocally = false;
+  /** The prepared statement that DEALLOCATE names. */
+  forgets: string | undefined = undefined;
   hasSavepoint = false;
+  /** It asks for the columns of its answer. */
+  describes = false;
   /** A BEGIN, COMMIT or ROLLBACK is in it, alone or among others. */
   controlsTransaction = false;
   settings: SettingStatement[] = [];
@@ -91,7 +98,9 @@ export class Unit {
     this.mayUnpin = false;
     this.changesDefinitions = false;
     this.setsLocally = false;
+    this.forgets = undefined;
     this.hasSavepoint = false;
+    this.describes = false;
     this.controlsTransaction = false;
     this.isStreamed = false;
     this.member = undefined;
