@@ -28,7 +28,7 @@ export class Answers implements LinkOwner {
   forward(link: Link, bytes: Buffer): void {
     const { unit } = this.#session;
     if (link !== unit.link) return;
-    if (!link.hasResult && unit.need === 'read' && this.#isRepeatable) {
+    if (!link.hasResult && (unit.need === 'read' || unit.kind === 'batch') && this.#isRepeatable) {
       unit.preamble.push(Buffer.from(bytes));
       return;
     }
@@ -58,6 +58,10 @@ export class Answers implements LinkOwner {
 
   isPreparedBy(link: Link): void {
     this.#session.afterOwnReplies(link);
+  }
+
+  ownAccepted(link: Link): void {
+    this.#session.afterOwnFirst(link);
   }
 
   ownRefused(link: Link): void {
@@ -133,10 +137,10 @@ export class Answers implements LinkOwner {
   #renewStatements(link: Link, { code }: ErrorFields): boolean {
     const { unit, prepared } = this.#session;
     const isLost = code === SQLSTATE.invalidSqlStatementName;
-    link.statements.forgetAll();
     let isShared = false;
     for (const statement of unit.statements) {
       if (statement === undefined || statement.name === '' || !statement.isKept) continue;
+      if (isLost) link.statements.forget(statement);
       prepared.renew(statement);
       isShared = true;
     }

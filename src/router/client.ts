@@ -18,7 +18,6 @@ import { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Shared } from './shared.ts';
 import { type StartUp, startUpOf, welcomeOf } from './start-up.ts';
-import type { Upstream } from './upstream.ts';
 
 /** With so much unsent the servers are not read from. */
 const CLOGGED_BYTES = 256 * 1024;
@@ -121,11 +120,10 @@ export class ClientConnection implements Holdable, Borrower {
     this.#shared.flusher.flush();
   }
 
-  /** Another connection asks to cancel what this one does; where to send that, if a server is at work on it. */
-  cancel(): Upstream | undefined {
-    const link = this.#session.cancel(this.#shared.clock.now());
+  /** Another connection, or a limit, asks to cancel what this one does. */
+  cancel(): void {
+    this.#session.cancel(this.#shared.clock.now());
     this.#shared.flusher.flush();
-    return link === undefined ? undefined : this.#shared.servers.upstreamOf(link);
   }
 
   /** Disconnects it if it is past one of its limits. */
@@ -133,6 +131,8 @@ export class ClientConnection implements Holdable, Borrower {
     const fields = overdue(this.#session.times, this.#shared.config, now);
     if (fields === undefined) return;
     this.#shared.log.info('client-overdue', { client: this.processId, sqlstate: fields.code });
+    // Its server would go on working for nobody.
+    this.cancel();
     this.refuse(fields);
   }
 
@@ -193,6 +193,7 @@ export class ClientConnection implements Holdable, Borrower {
         this.#resume();
         servers.discard(link);
       },
+      cancelAt: (link) => servers.cancel(link),
       endClient: () => this.#end(),
       hold: (because) => this.#hold(because),
       unhold: (outcome) => {

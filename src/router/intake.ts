@@ -1,7 +1,7 @@
 /**
  * The client's side of a session: cuts its bytes into messages, gathers them into the unit of work, decides when
  * the unit is known well enough to be placed, and sends it message by message. A batch is gathered up to its
- * Sync; the first write in it, a Flush or too many bytes decide at once for the primary, and the rest streams.
+ * Sync, since a server answers nothing before; a Flush or too many bytes decide for the primary, and the rest streams.
  */
 import { RingQueue } from '../base/index.ts';
 import type { Classification, Classifier } from '../sql/index.ts';
@@ -28,7 +28,7 @@ import type { SessionEffects } from './session-types.ts';
 import type { Statement } from './statement.ts';
 import { ALL_STATEMENTS } from './unit.ts';
 
-/** A batch of reads is gathered up to this size; a longer one goes to the primary as it comes. */
+/** A batch is gathered up to this size; a longer one goes to the primary as it comes. */
 const BATCH_BYTES_MAX = 256 * 1024;
 /** With so much waiting the client is not read from. */
 const BACKLOG_BYTES_MAX = 256 * 1024;
@@ -246,9 +246,10 @@ export class Intake implements FrameSink {
     }
     unit.keep(message, statement);
     if (unit.phase !== 'collecting') return;
-    if (!unit.isClosed && (tag === FRONTEND.Flush || unit.bytes > BATCH_BYTES_MAX)) unit.need = 'primary';
-    const isDecided = unit.isClosed || unit.need === 'primary' || session.transaction !== undefined;
-    if (isDecided) session.place();
+    if (!unit.isClosed && tag !== FRONTEND.Flush && unit.bytes <= BATCH_BYTES_MAX) return;
+    // What else will be in the batch is not known yet.
+    if (!unit.isClosed) unit.need = 'primary';
+    session.place();
   }
 
   /** What a message adds to the unit; the statement that it makes or uses. */

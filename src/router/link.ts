@@ -53,6 +53,8 @@ export interface LinkOwner {
   readonly ready: (link: Link, message: Buffer) => void;
   /** Replies of our own are complete, and nothing is owed any more. */
   readonly isPreparedBy: (link: Link) => void;
+  /** A statement of our own was accepted; the client's work, which was sent behind it, is next. */
+  readonly ownAccepted: (link: Link) => void;
   /** A statement of our own was refused after the client's work was sent behind it. */
   readonly ownRefused: (link: Link) => void;
   /** An error as the client's answer. False: do not forward it, the session has decided otherwise. */
@@ -299,7 +301,8 @@ export class Link implements FrameSink, Poolable {
     this.status = readReadyForQuery(message);
     if (whose === 'forward') this.owner?.ready(this, message);
     else if (this.pipeline.isEmpty) this.owner?.isPreparedBy(this);
-    else if (this.ownError !== undefined) this.owner?.ownRefused(this);
+    else if (this.ownError === undefined) this.owner?.ownAccepted(this);
+    else this.owner?.ownRefused(this);
   }
 
   #error(message: Buffer): void {

@@ -3,9 +3,9 @@
  * What a connection does is its own affair (client.ts).
  */
 import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
-import { connect, createServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { type Address, type Clock, listenError, pause } from '../base/index.ts';
-import { CancelRequest, type CancelTarget, type ErrorFields, ErrorResponse } from '../wire/index.ts';
+import { type CancelTarget, type ErrorFields, ErrorResponse } from '../wire/index.ts';
 import { Admission } from './admission.ts';
 import { ClientConnection } from './client.ts';
 import type { Login } from './login.ts';
@@ -21,7 +21,6 @@ export interface ListenerOptions {
 /** How long running statements get at the end. */
 const STOP_GRACE_MS = 3000;
 const STOP_LOOK_EVERY_MS = 25;
-const CANCEL_TIMEOUT_MS = 5000;
 /** Connections above the limit that are heard as far as their first packet: cancels and refusals need a place too. */
 const SPARE_CLIENTS = 100;
 const LISTEN_BACKLOG = 1024;
@@ -86,16 +85,7 @@ export class Listener {
     const client = this.#clients.get(target.processId);
     if (client === undefined || client.secretKey.length !== target.secretKey.length) return;
     if (!timingSafeEqual(client.secretKey, target.secretKey)) return;
-    const upstream = client.cancel();
-    if (upstream?.ready === undefined) return;
-    const { processId, secretKey } = upstream.ready;
-    const { host, port } = upstream.address;
-    const socket = connect({ host, port, timeout: CANCEL_TIMEOUT_MS }, () => {
-      socket.end(CancelRequest(processId, secretKey));
-    });
-    socket.on('timeout', () => socket.destroy());
-    socket.on('error', () => socket.destroy());
-    socket.resume();
+    client.cancel();
   }
 
   /** Lets everybody go: who is at work gets a while to finish. */

@@ -61,6 +61,11 @@ export class ServerStatements {
     this.#byName.clear();
   }
 
+  /** The server has lost it: somebody's DEALLOCATE in a function, say. */
+  forget(statement: Statement): void {
+    this.#byName.delete(statement.serverName);
+  }
+
   /** Sends the client's Parse of `statement`. */
   parse(message: Buffer, statement: Statement): void {
     const { name, serverName } = statement;

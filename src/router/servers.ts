@@ -8,6 +8,7 @@ import { type Clock, failure, type Log } from '../base/index.ts';
 import type { RouterConfig } from '../config/index.ts';
 import { Pool, type PoolRequest } from '../pool/index.ts';
 import { ProtocolViolation, Query } from '../wire/index.ts';
+import { cancelAt } from './cancel.ts';
 import type { Flusher } from './flusher.ts';
 import { Link, type LinkOwner } from './link.ts';
 import type { Login } from './login.ts';
@@ -64,6 +65,9 @@ export class Servers {
   readonly #upstreams = new Map<Link, Upstream>();
   /** What is being cleaned, since when. */
   readonly #cleaning = new Map<Link, number>();
+  /** Cancel requests on their way, by the connection they are for; and what came back meanwhile. */
+  readonly #cancelling = new Map<Link, number>();
+  readonly #isParked = new Set<Link>();
   readonly #cleaner: LinkOwner;
   readonly #parameters: LRUCache<string, ServerParameters>;
   readonly #timer: NodeJS.Timeout;
@@ -93,7 +97,8 @@ export class Servers {
   giveBack(link: Link): void {
     const { clock } = this.#options;
     this.#upstreams.get(link)?.pauseReading(false);
-    if (link.isSoiled) {
+    if (this.#cancelling.has(link)) this.#isParked.add(link);
+    else if (link.isSoiled) {
       this.#cleaning.set(link, clock.now());
       link.owner = this.#cleaner;
       link.sendOwn(CLEAN);
@@ -103,6 +108,7 @@ export class Servers {
   /** Of no use to anybody; its socket is closed already or closed now. */
   discard(link: Link): void {
     this.#cleaning.delete(link);
+    this.#isParked.delete(link);
     const pool = this.#poolWith(link);
     this.#homes.delete(link);
     const upstream = this.#upstreams.get(link);
@@ -111,8 +117,26 @@ export class Servers {
     pool?.pool.remove(link, this.#options.clock.now());
   }
 
-  upstreamOf(link: Link): Upstream | undefined {
-    return this.#upstreams.get(link);
+  /**
+   * Asks the server to cancel what it does on the connection. The request goes its own way and could arrive late, when the
+   * connection is at work for somebody else: so it is not lent again until the server has closed the request's
+   * connection, which it does after it has passed it on.
+   */
+  cancel(link: Link): void {
+    const upstream = this.#upstreams.get(link);
+    if (upstream === undefined) return;
+    this.#cancelling.set(link, (this.#cancelling.get(link) ?? 0) + 1);
+    cancelAt(upstream, () => {
+      const left = (this.#cancelling.get(link) ?? 1) - 1;
+      if (left > 0) {
+        this.#cancelling.set(link, left);
+        return;
+      }
+      this.#cancelling.delete(link);
+      if (!this.#isParked.delete(link)) return;
+      this.giveBack(link);
+      this.#options.flusher.flush();
+    });
   }
 
   /** What the servers report to clients that start like this one, if that was seen lately. */
@@ -324,6 +348,7 @@ function cleaner(done: (link: Link, isClean: boolean) => void): LinkOwner {
     arrived: nothing,
     forward: nothing,
     ready: nothing,
+    ownAccepted: nothing,
     isPreparedBy: (link) => done(link, link.ownError === undefined),
     ownRefused: (link) => done(link, false),
     failed: () => false,

@@ -1,6 +1,7 @@
 /** What a session is given and what it tells its shell: the border between the pure part and the sockets. */
 import type { Classification, Classifier } from '../sql/index.ts';
 import type { ErrorFields } from '../wire/index.ts';
+import type { Link } from './link.ts';
 import type { Lender } from './placement.ts';
 import type { PreparedLimits } from './prepared.ts';
 import type { HoldReason, LossReason, RouteReason } from './route.ts';
@@ -13,6 +14,8 @@ import type { World } from './world.ts';
 export interface SessionEffects extends Lender {
   /** May alias the chunk being received: use it before returning. */
   readonly toClient: (bytes: Buffer) => void;
+  /** Tell the server to cancel what it does on this connection; it is not lent to others until that is over. */
+  readonly cancelAt: (link: Link) => void;
   /** Nothing more can be said to this client: close after what was written. */
   readonly endClient: () => void;
   /** The session waits from now on and wants `tick`; false: there is no room to wait. */

@@ -6,8 +6,8 @@
  *   client bytes -> Intake (which unit of work?) -> Placement (where, proven?) -> Link -> server
  *   server bytes -> Link (whose reply?) -> client
  *
- * Units run one after another: what comes while one runs waits in the inbox, since its place depends on how the
- * transaction stands afterwards. This file is what happens to a unit; intake.ts is how messages become one.
+ * Units run one after another: what comes meanwhile waits, since its place depends on how the transaction stands then.
+ * This file is what happens to a unit; intake.ts is how messages become one.
  */
 import type { SettingStatement } from '../sql/index.ts';
 import {
@@ -50,6 +50,7 @@ export class Session {
   readonly #answers: Answers;
   readonly #losses: Losses;
   #now = 0;
+  #isCancelWanted = false;
   #isEnded = false;
 
   constructor(options: SessionOptions) {
@@ -67,10 +68,7 @@ export class Session {
     this.#intake = new Intake(this, options.classifier, options.effects);
   }
 
-  /**
-   * The client is authenticated. It is told the parameters of a server: those that are `known` of an earlier connection
-   * like its own, else it borrows one.
-   */
+  /** Tells a new client the parameters of a server: `known` of a connection like its own, or of one that it borrows. */
   start(now: number, known?: ServerParameters): void {
     this.#now = now;
     this.times.answered('I', now);
@@ -90,7 +88,7 @@ export class Session {
     this.#now = now;
   }
 
-  /** The connection that the session waited for is there. */
+  /** The connection that was waited for is there. */
   lent(link: Link, now: number): void {
     this.#now = now;
     this.#placement.lent(link);
@@ -111,8 +109,7 @@ export class Session {
     if (failure.kind === 'refused') this.#noteRefusal(member, failure.fields);
     const isForPrimary = unit.kind !== 'start' && this.#placement.needsPrimary(unit);
     if (!isForPrimary) {
-      unit.excluded.add(member);
-      unit.member = undefined;
+      unit.exclude(member);
       const next = unit.kind === 'start' ? 'nearest' : 'reader';
       if (this.#options.world[next](unit.excluded) !== undefined) {
         this.place();
@@ -127,14 +124,7 @@ export class Session {
   /** The view of the cluster has changed. */
   worldChanged(now: number): void {
     this.#now = now;
-    const { world } = this.#options;
-    const leader = world.leader();
-    for (const link of Array.from(this.#placement.links.values())) {
-      if (!world.isMember(link.member)) this.#losses.lose(link, 'member-gone');
-      else if (leader !== undefined && leader !== link.member && this.#losses.writesOn(link)) {
-        this.#losses.lose(link, 'leader-changed');
-      }
-    }
+    this.#losses.worldChanged();
     this.placeAgain();
   }
 
@@ -144,13 +134,23 @@ export class Session {
     this.#waiting.tick(now);
   }
 
-  /** The client asked to cancel: the link whose server is to be told, if one is at work. */
-  cancel(now: number): Link | undefined {
+  /**
+   * The client asked to cancel what it does: the server at work is told, and what has no server yet is answered here. A
+   * statement of our own in front of the client's is not to be hit: then the server is told when it has answered that.
+   */
+  cancel(now: number): void {
     this.#now = now;
-    if (this.unit.kind === 'none' || this.unit.kind === 'start') return undefined;
-    if (this.unit.phase === 'sent') return this.unit.link;
-    if (this.#waiting.isHolding) this.fail(REPLY.canceled());
-    return undefined;
+    const { unit } = this;
+    if (unit.kind === 'none' || unit.kind === 'start' || unit.phase === 'collecting') return;
+    if (unit.phase === 'placing') this.fail(REPLY.canceled());
+    else if (unit.link?.pipeline.head === 'forward') this.#effects.cancelAt(unit.link);
+    else this.#isCancelWanted = true;
+  }
+
+  /** The server has answered what we sent in front of the client's statement, and is at that now. */
+  afterOwnFirst(link: Link): void {
+    if (this.#isCancelWanted && link === this.unit.link) this.#effects.cancelAt(link);
+    this.#isCancelWanted = false;
   }
 
   /** The client is gone, or is to go: lets go of everything. */
@@ -303,6 +303,7 @@ export class Session {
     unit.link = link;
     link.hasResult = false;
     this.times.sent(this.#now);
+    this.#isCancelWanted = false;
     this.#count(link);
     this.#intake.send(link);
   }

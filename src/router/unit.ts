@@ -147,6 +147,12 @@ export class Unit {
     if (intent.chains === true) this.mayChain = true;
   }
 
+  /** This member has failed it: another is to be chosen. */
+  exclude(member: string): void {
+    this.excluded.add(member);
+    this.member = undefined;
+  }
+
   /** Back to choosing, with another server. */
   again(): void {
     this.phase = 'placing';

@@ -139,6 +139,9 @@ export class SessionStage {
         discard: (link) => {
           this.servers.delete(link);
         },
+        cancelAt: (link) => {
+          this.log.push(`cancel at ${link.member}`);
+        },
         endClient: () => {
           this.isEnded = true;
           this.log.push('client ended');
