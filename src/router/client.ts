@@ -7,6 +7,7 @@ import { failure } from '../base/index.ts';
 import { type ErrorFields, ErrorResponse, ProtocolViolation } from '../wire/index.ts';
 import type { Admitted } from './admission.ts';
 import type { Holdable } from './hold.ts';
+import type { Identity } from './identity.ts';
 import type { Borrower, Link } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { overdue } from './overdue.ts';
@@ -38,11 +39,7 @@ export class ClientConnection implements Holdable, Borrower {
   #isPaused = false;
   #isHeld = false;
 
-  constructor(
-    shared: Shared,
-    { socket, login }: Admitted,
-    identity: { readonly processId: number; readonly secretKey: Buffer },
-  ) {
+  constructor(shared: Shared, { socket, login }: Admitted, identity: Identity) {
     this.#shared = shared;
     this.#socket = socket;
     this.processId = identity.processId;

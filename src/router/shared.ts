@@ -3,10 +3,10 @@ import type { Clock, Log } from '../base/index.ts';
 import type { RouterConfig } from '../config/index.ts';
 import type { Classifier } from '../sql/index.ts';
 import type { CancelTarget } from '../wire/index.ts';
-import type { ClientConnection } from './client.ts';
 import type { Counters } from './counters.ts';
 import type { Flusher } from './flusher.ts';
 import type { HoldRoom } from './hold.ts';
+import type { Identity } from './identity.ts';
 import type { Servers } from './servers.ts';
 import type { Verifiers } from './verifiers.ts';
 import type { ClusterWorld } from './world.ts';
@@ -26,5 +26,5 @@ export interface Shared {
   readonly passOnCancel: (target: CancelTarget) => void;
   /** There are more clients than may be served: the newest is refused once it has said who it is. */
   readonly isFull: () => boolean;
-  readonly forget: (client: ClientConnection) => void;
+  readonly forget: (client: Identity) => void;
 }
