@@ -18,6 +18,7 @@ import type { BorrowRequest } from './servers.ts';
 import { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Shared } from './shared.ts';
+import { readShared } from './shared-read.ts';
 import { type StartUp, startUpOf, welcomeOf } from './start-up.ts';
 
 /** With so much unsent the servers are not read from. */
@@ -45,7 +46,7 @@ export class ClientConnection implements Holdable, Borrower {
     this.processId = identity.processId;
     this.secretKey = identity.secretKey;
     this.startUp = startUpOf(login);
-    this.#outbox = new Outbox(socket, true, shared.flusher);
+    this.#outbox = new Outbox(socket, shared.flusher);
     const { world, classifier, config, clock } = shared;
     const { startUp } = this;
     this.#session = new Session({
@@ -73,7 +74,7 @@ export class ClientConnection implements Holdable, Borrower {
         this.#session.borrowFailed(this.#waitingFor, { kind: 'full', waitedMs }, clock.now()),
       failed: (member, reason) => this.#session.borrowFailed(member, reason, clock.now()),
     };
-    socket.on('data', (chunk) => this.#received(chunk));
+    readShared(socket, shared.clientBuffer, (chunk) => this.#received(chunk));
     socket.on('error', (cause) => shared.log.debug('client-connection-failed', failure(cause)));
     socket.on('close', () => this.#close());
     socket.on('drain', () => {

@@ -136,6 +136,7 @@ async function makeShared(options: RouterOptions, listener: Listener, signal: Ab
     counters: new Counters(),
     servers,
     flusher,
+    clientBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
     mockSecret: randomBytes(32),
     passOnCancel: (target) => listener.passOnCancel(target),
     isFull: () => listener.isFull,

@@ -22,6 +22,8 @@ export interface Shared {
   readonly counters: Counters;
   readonly servers: Servers;
   readonly flusher: Flusher;
+  /** One read buffer for all clients; overwritten by the next read. */
+  readonly clientBuffer: Buffer;
   readonly mockSecret: Buffer;
   readonly passOnCancel: (target: CancelTarget) => void;
   /** There are more clients than may be served: the newest is refused once it has said who it is. */
