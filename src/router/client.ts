@@ -59,8 +59,12 @@ export class ClientConnection implements Holdable, Borrower {
       welcome: (parameters) => welcomeOf(parameters, startUp),
       processId: this.processId,
       secretKey: this.secretKey,
-      holdTimeoutMs: config.hold_timeout,
-      retryReads: config.retry_reads,
+      get holdTimeoutMs() {
+        return shared.config.hold_timeout;
+      },
+      get retryReads() {
+        return shared.config.retry_reads;
+      },
     });
     this.#request = {
       login,
