@@ -136,6 +136,16 @@ export const REPLY = {
     code: SQLSTATE.protocolViolation,
     message,
   }),
+  unexpectedInCopy: (tag: number): ErrorFields => ({
+    severity: ERROR,
+    code: SQLSTATE.protocolViolation,
+    message: `unexpected message type 0x${tag.toString(16).toUpperCase().padStart(2, '0')} during COPY from stdin`,
+  }),
+  outOfStep: (): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.protocolViolation,
+    message: 'terminating connection because protocol synchronization was lost',
+  }),
   unsupported: (message: string): ErrorFields => ({
     severity: FATAL,
     code: SQLSTATE.featureNotSupported,
