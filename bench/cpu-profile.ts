@@ -12,6 +12,7 @@ const profileSchema = z.object({
     }),
   ),
   samples: z.array(z.number()),
+  startTime: z.number(),
   timeDeltas: z.array(z.number()),
 });
 
@@ -26,7 +27,7 @@ export interface SelfTime {
 /** What V8 calls waiting; everything else is work. */
 const IDLE = '(idle)';
 
-/** A part of a profile, in milliseconds since its start. */
+/** A part of a profile, in microseconds of the machine's monotonic clock, which is V8's. */
 export interface Part {
   readonly from: number;
   readonly to: number;
@@ -34,14 +35,14 @@ export interface Part {
 
 /** Functions by self time within the part, most first. `text` is the file's; `root` is taken off the front of file names. */
 export function selfTimes(text: string, root: string, part: Part): readonly SelfTime[] {
-  const { nodes, samples, timeDeltas } = profileSchema.parse(JSON.parse(text));
+  const { nodes, samples, startTime, timeDeltas } = profileSchema.parse(JSON.parse(text));
   const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame, root)]));
   const spent = new Map<string, number>();
-  let at = 0;
+  let at = startTime;
   for (const [index, id] of samples.entries()) {
     // A delta is the time before its sample, which is what the sample before it stands for.
     at += timeDeltas[index] ?? 0;
-    if (at < part.from * 1000 || at > part.to * 1000) continue;
+    if (at < part.from || at > part.to) continue;
     const name = names.get(id) ?? '(unknown)';
     spent.set(name, (spent.get(name) ?? 0) + (timeDeltas[index + 1] ?? 0));
   }

@@ -34,7 +34,7 @@ export interface Measured {
   readonly kernelShare: number;
 }
 
-/** One run, with its place in time for whoever looked on meanwhile; in milliseconds since 1970. */
+/** One run, with its place in time for whoever looked on meanwhile: microseconds of the machine's monotonic clock. */
 export interface MeasuredRun extends Measured {
   readonly window: { readonly from: number; readonly to: number };
 }
@@ -53,9 +53,19 @@ export async function measure(stage: Stage, peer: Peer, load: Load): Promise<Mea
     await untilLogged(run, folder);
     await pause(WARM_MS);
     const pids = peer.pid === undefined ? [] : processTree(peer.pid);
-    const before = { cpu: cpuMicros(pids), ticks: ticks(pids), at: epochMicros() };
+    const before = {
+      cpu: cpuMicros(pids),
+      ticks: ticks(pids),
+      at: epochMicros(),
+      monotonic: monotonicMicros(),
+    };
     await pause(load.windowMs);
-    const after = { cpu: cpuMicros(pids), ticks: ticks(pids), at: epochMicros() };
+    const after = {
+      cpu: cpuMicros(pids),
+      ticks: ticks(pids),
+      at: epochMicros(),
+      monotonic: monotonicMicros(),
+    };
     run.child.kill('SIGALRM');
     const report = parsePgbench(await run.ended);
     if (report.failed !== 0) throw new Error(`${peer.name}: ${report.failed} failed transactions`);
@@ -72,7 +82,7 @@ export async function measure(stage: Stage, peer: Peer, load: Load): Promise<Mea
       p99Micros: within[Math.floor(within.length * 0.99)] ?? 0,
       cpuMicrosPerTransaction: peer.pid === undefined ? undefined : (after.cpu - before.cpu) / within.length,
       kernelShare: kernelShare(before.ticks, after.ticks),
-      window: { from: before.at / 1000, to: after.at / 1000 },
+      window: { from: before.monotonic, to: after.monotonic },
     };
   } finally {
     run.child.kill('SIGKILL');
@@ -165,4 +175,9 @@ async function readLog(folder: string): Promise<readonly Logged[]> {
 /** By the clock that pgbench's log is written by. */
 function epochMicros(): number {
   return Date.now() * 1000;
+}
+
+/** The same for all processes, unlike `performance.now()`. */
+function monotonicMicros(): number {
+  return Number(process.hrtime.bigint() / 1000n);
 }

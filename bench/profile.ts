@@ -13,8 +13,6 @@ import type { PeerOptions } from './peers.ts';
 import type { Stage } from './stage.ts';
 
 const FUNCTIONS_SHOWN = 25;
-/** Node.js needs so long before the profile begins: at its end the profile is cut by that. */
-const START_MS = 50;
 /** A sample each; V8's default of 1 ms is too coarse for short loads. */
 const INTERVAL_MICROS = 250;
 
@@ -31,12 +29,9 @@ export async function profile(stage: Stage, load: Load, options: PeerOptions): P
   if (name === undefined) throw new Error(`the router left no profile in ${folder}`);
   const file = join(folder, name);
   const { from, to } = measured.window;
-  const { startedAt } = router.program;
-  const functions = selfTimes(await readFile(file, 'utf8'), ROOT, {
-    from: from - startedAt,
-    to: to - startedAt - START_MS,
-  });
-  const transactions = (measured.perSecond * (to - from)) / 1000;
+  const functions = selfTimes(await readFile(file, 'utf8'), ROOT, { from, to });
+  if (functions.length === 0) throw new Error(`${file} has no sample of the load`);
+  const transactions = (measured.perSecond * (to - from)) / 1_000_000;
   const cpu = measured.cpuMicrosPerTransaction ?? 0;
   return [
     `${load.protocol}, ${load.clients} clients: ${Math.round(measured.perSecond)} transactions/s, ${cpu.toFixed(1)} µs CPU each (profiler included), ${(measured.kernelShare * 100).toFixed(0)} % of it in the kernel`,

@@ -14,8 +14,6 @@ const LOG_SHOWN = 2000;
 
 export interface Started {
   readonly pid: number;
-  /** In milliseconds since 1970. */
-  readonly startedAt: number;
   /** Its exit status, once it has ended. */
   readonly hasEnded: () => boolean;
   readonly stop: (signal: NodeJS.Signals) => Promise<void>;
@@ -37,7 +35,6 @@ export async function startProgram(
   const log = openSync(logFile, 'a');
   const script = 'ulimit -n 65536 2>/dev/null || ulimit -n "$(ulimit -Hn)"; exec "$0" "$@"';
   const lowered = asOwner && owner !== undefined ? ['setpriv', ...asUser(owner)] : [];
-  const startedAt = Date.now();
   const child = spawn('sh', ['-c', script, ...lowered, ...command], {
     cwd: folder,
     stdio: ['ignore', log, log],
@@ -48,7 +45,6 @@ export async function startProgram(
   stage.programs.after(() => stop('SIGTERM'));
   return {
     pid: child.pid ?? 0,
-    startedAt,
     hasEnded: () => child.exitCode !== null || child.signalCode !== null,
     stop,
     logged: async () => (await readFile(logFile, 'utf8')).slice(-LOG_SHOWN),

@@ -74,11 +74,12 @@ test('self time is counted per function within the part, without idling', () => 
       node(2, 'send', 'file:///work/dist/src/router/link.js'),
       node(3, 'writeBuffer'),
     ],
-    // At 0, 1, 2, 3 and 4 ms; each stands for the time until the next.
+    // At 5, 6, 7, 8 and 9 ms; each stands for the time until the next.
     samples: [2, 2, 3, 1, 2],
+    startTime: 5000,
     timeDeltas: [0, 1000, 1000, 1000, 1000],
   });
-  assert.deepEqual(selfTimes(text, '/work', { from: 1, to: 3 }), [
+  assert.deepEqual(selfTimes(text, '/work', { from: 6000, to: 8000 }), [
     { what: 'send src/router/link.js:7', micros: 1000, share: 0.5 },
     { what: 'writeBuffer', micros: 1000, share: 0.5 },
   ]);
