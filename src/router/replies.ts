@@ -136,6 +136,13 @@ export const REPLY = {
     code: SQLSTATE.protocolViolation,
     message,
   }),
+  /** The words are PgBouncer's. */
+  notAdmin: (): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.insufficientPrivilege,
+    message: 'not allowed',
+    hint: 'Only roles in router.admin_users and router.stats_users may use the admin console.',
+  }),
   unsupported: (message: string): ErrorFields => ({
     severity: FATAL,
     code: SQLSTATE.featureNotSupported,
