@@ -1,8 +1,8 @@
 /**
  * What servers send: one builder and, where a decision needs it, one reader a message, named and ordered as in
- * the manual's chapter "Message Formats". Rows have a builder for the admin console only: rows of servers are passed on. Readers take the whole
- * message (tag, length, body). Messages without fields are shared Buffers: send them, do not write into them.
- * A new message? Also its tag in tag.ts, its export in index.ts, its round trip in the tests.
+ * the manual's chapter "Message Formats". The builder of rows is for our own console: rows of servers are passed on.
+ * Readers take the whole message (tag, length, body). Messages without fields are shared Buffers: send them, do not
+ * write into them. A new message? Also its tag in tag.ts, its export in index.ts, its round trip in the tests.
  */
 import { type ErrorFields, readFields, writeErrorFields } from './error-fields.ts';
 import { CANCEL_KEY_BYTES_MIN } from './limits.ts';

@@ -173,6 +173,20 @@ const compared = { ...options, skip: hasPgBouncer ? false : 'no pgbouncer on thi
 /** Names that PgBouncer has changed since the release that Debian has. */
 const RENAMED: Readonly<Record<string, string>> = { reserve_pool: 'reserve_pool_size' };
 
+async function columnsAt(client: Client, text: string) {
+  const { fields }: QueryResult = await client.query(text);
+  return fields.map(({ name, dataTypeID, dataTypeSize }) => ({
+    name: RENAMED[name] ?? name,
+    dataTypeID,
+    dataTypeSize,
+  }));
+}
+
+async function firsts(client: Client, text: string): Promise<readonly unknown[]> {
+  const { rows }: QueryResult<Record<string, unknown>> = await client.query(text);
+  return rows.map((row) => Object.values(row)[0]);
+}
+
 test(
   'columns and their types are those of a real PgBouncer, in its order, and newer ones',
   compared,
