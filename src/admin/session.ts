@@ -268,8 +268,11 @@ export class AdminSession implements FrameSink {
     if (portal.run !== undefined) return this.#sendRows(portal, portal.run, maxRows);
     this.#ask(portal.command, (settled) => {
       if (settled.kind === 'failed') this.#fail(settled.failure);
-      else if (settled.kind === 'done') this.#done(settled);
-      else {
+      else if (settled.kind === 'done') {
+        // An order is carried out once, however often its portal is executed.
+        this.#portals.close('portal', name);
+        this.#done(settled);
+      } else {
         portal.run = { answer: settled, sent: 0 };
         this.#sendRows(portal, portal.run, maxRows);
       }

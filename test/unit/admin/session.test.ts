@@ -214,6 +214,18 @@ test('a named statement is run again and again, until it is closed', () => {
   assert.deepEqual(talk.say(Query('DEALLOCATE s')), ['E 26000 prepared statement "s" does not exist', 'Z I']);
 });
 
+test('an order is carried out once, however often its portal is executed', () => {
+  const talk = new AdminTalk({ atOnce: true });
+  assert.deepEqual(talk.say(parse('RELOAD'), bind(), Execute('', 0), Execute('', 0), Sync()), [
+    '1',
+    '2',
+    'C RELOAD',
+    'E 34000 portal "" does not exist',
+    'Z I',
+  ]);
+  assert.equal(talk.given.length, 1);
+});
+
 test('an order in the extended protocol holds up what follows it', () => {
   const talk = new AdminTalk();
   const messages = [parse('PAUSE app'), bind(), Execute('', 0), Sync(), Query('SHOW STATE')];
