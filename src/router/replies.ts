@@ -146,6 +146,13 @@ export const REPLY = {
     code: SQLSTATE.protocolViolation,
     message: 'terminating connection because protocol synchronization was lost',
   }),
+  /** The words are PgBouncer's. */
+  notAdmin: (): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.insufficientPrivilege,
+    message: 'not allowed',
+    hint: 'Only roles in router.admin_users and router.stats_users may use the admin console.',
+  }),
   unsupported: (message: string): ErrorFields => ({
     severity: FATAL,
     code: SQLSTATE.featureNotSupported,
