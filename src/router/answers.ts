@@ -7,10 +7,9 @@ import { type ErrorFields, ErrorResponse, SQLSTATE } from '../wire/index.ts';
 import type { ClientEar } from './client-ear.ts';
 import type { Link, LinkOwner } from './link.ts';
 import type { LossReason } from './route.ts';
+import { APPLICATION_NAME } from './server-parameters.ts';
 import type { Session } from './session.ts';
 import type { SessionOptions } from './session-types.ts';
-
-const APPLICATION_NAME = 'application_name';
 
 export class Answers implements LinkOwner {
   readonly #session: Session;
@@ -75,23 +74,28 @@ export class Answers implements LinkOwner {
     if (link !== unit.link) return undefined;
     if (fields.code === SQLSTATE.readOnlySqlTransaction && this.#canMoveToPrimary()) {
       link.pipeline.swallowAll();
-      unit.again();
+      this.#again();
       unit.need = 'primary';
       return undefined;
     }
     if (this.#isOfSharing(fields) && this.#renewStatements(link, fields)) {
       link.pipeline.swallowAll();
-      unit.again();
+      this.#again();
       return undefined;
     }
     unit.isFailed = true;
     link.hasResult = true;
     prepared.takeBack();
-    const told = prepared.inClientsWords(fields.message);
+    const told = prepared.inClientsWords(fields.message, unit.statements);
     const answer = told === fields.message ? message : ErrorResponse({ ...fields, message: told });
     // A Query inside of a batch that has failed is skipped like the rest: the unit ends at a Sync that is still to come.
     if (unit.kind === 'batch' && unit.isClosed && link.pipeline.skipsToSync) this.#reopen();
     return answer;
+  }
+
+  #again(): void {
+    this.#session.unit.again();
+    this.#session.prepared.restart();
   }
 
   #reopen(): void {
@@ -148,6 +152,15 @@ export class Answers implements LinkOwner {
     return isSet ? '' : this.#options.applicationName;
   }
 
+  outOfStep(link: Link, message: Buffer): void {
+    if (link === this.#session.unit.link) {
+      this.tellPreamble();
+      this.#options.effects.toClient(message);
+    }
+    this.#session.end();
+    this.#options.effects.endClient();
+  }
+
   broken(link: Link, because: LossReason): void {
     this.#session.lose(link, because);
   }
@@ -159,8 +172,8 @@ export class Answers implements LinkOwner {
   }
 
   /** Errors that a client may get only because sessions share what servers keep prepared. */
-  #isOfSharing({ code, routine }: ErrorFields): boolean {
-    if (code === SQLSTATE.invalidSqlStatementName) return true;
+  #isOfSharing({ code, routine, message }: ErrorFields): boolean {
+    if (code === SQLSTATE.invalidSqlStatementName) return this.#session.prepared.speaksOfServers(message);
     return code === SQLSTATE.featureNotSupported && routine === 'RevalidateCachedQuery';
   }
 

@@ -30,6 +30,7 @@ export class Cleaning {
       copyInBegan: nothing,
       asynchronous: nothing,
       parameter: nothing,
+      outOfStep: (link) => this.#end(link, false),
       broken: (link) => this.#end(link, false),
     };
   }

@@ -3,7 +3,7 @@
  * last heard, and notifications, which must not fall into the middle of another server's message. Pure.
  */
 import { ParameterStatus } from '../wire/index.ts';
-import { HOT_STANDBY, type ServerParameters } from './server-parameters.ts';
+import { APPLICATION_NAME, HOT_STANDBY, type ServerParameters } from './server-parameters.ts';
 import type { SessionEffects } from './session-types.ts';
 
 /** Messages kept while another server's answer is on its way; more are dropped. */
@@ -34,7 +34,7 @@ export class ClientEar {
   meet({ values, key }: ServerParameters): void {
     if (key === this.#key) return;
     this.#key = key;
-    for (const [name, value] of values) this.parameter(name, value);
+    for (const [name, value] of values) if (name !== APPLICATION_NAME) this.parameter(name, value);
   }
 
   parameter(name: string, value: string): void {

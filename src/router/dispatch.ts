@@ -27,10 +27,12 @@ export function dispatch(
 
 /** SQL in the unit speaks of a statement that was prepared by the protocol, by the client's name for it. */
 function lendNamed(
-  { unit, prepared }: Session,
+  { unit, prepared, standing }: Session,
   link: Link,
   { isBatch, statement }: { readonly isBatch: boolean; readonly statement: Statement | undefined },
 ): void {
+  // In a failed transaction nothing is run, and a Parse of ours would be refused.
+  if (standing.status === 'E') return;
   const name = statement === undefined ? unit.names : namedIn(statement.classification);
   const named = name === undefined || name === '' ? undefined : prepared.get(name);
   if (named?.isKept === true) link.statements.lend(named, isBatch);

@@ -231,6 +231,8 @@ export class Intake implements FrameSink {
       this.#amongCopyData(tag);
       return;
     }
+    // After an error the server reads over everything up to the Sync.
+    if (unit.phase === 'sent' && unit.link?.pipeline.skipsToSync === true && tag !== FRONTEND.Sync) return;
     const statement = this.#note(tag, message);
     if (tag === FRONTEND.Sync || tag === FRONTEND.Query || tag === FRONTEND.FunctionCall)
       unit.isClosed = true;

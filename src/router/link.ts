@@ -18,6 +18,7 @@ import {
   readErrorFields,
   readParameterStatus,
   readReadyForQuery,
+  SQLSTATE,
   type TransactionStatus,
 } from '../wire/index.ts';
 import type { ConnectionPlace } from './connection-place.ts';
@@ -72,6 +73,8 @@ export interface LinkOwner {
   /** Notifications: outside of the sequence of replies. */
   readonly asynchronous: (link: Link, message: Buffer) => void;
   readonly parameter: (link: Link, name: string, value: string) => void;
+  /** The server has ended the connection because of what the client sent. */
+  readonly outOfStep: (link: Link, message: Buffer) => void;
   /** FATAL, or nonsense: the connection is finished. */
   readonly broken: (link: Link, because: 'server-shut-down' | 'connection-lost') => void;
 }
@@ -335,7 +338,9 @@ export class Link implements FrameSink, Poolable {
   #error(message: Buffer): void {
     const fields = readErrorFields(message);
     if (fields.severity === 'FATAL' || fields.severity === 'PANIC') {
-      this.#broken('server-shut-down');
+      if (fields.code === SQLSTATE.protocolViolation && this.owner !== undefined)
+        this.owner.outOfStep(this, message);
+      else this.#broken('server-shut-down');
       return;
     }
     const whose = this.pipeline.reply(BACKEND.ErrorResponse);

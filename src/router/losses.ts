@@ -101,6 +101,7 @@ export class Losses {
       case 'again':
         if (unit.member !== undefined) unit.excluded.add(unit.member);
         unit.again();
+        session.prepared.restart();
         session.place();
         return;
       case 'over':

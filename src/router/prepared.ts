@@ -32,8 +32,9 @@ export class PreparedStatements {
   readonly #serverNames: ServerNames;
   readonly #byName = new Map<string, Statement>();
   #bytes = 0;
-  /** Changes that the server has not confirmed, oldest first. */
-  readonly #unconfirmed: Change[] = [];
+  /** Changes of the unit at work, oldest first; the server has confirmed the first `#confirmed` of them. */
+  readonly #changes: Change[] = [];
+  #confirmed = 0;
 
   constructor(classifier: Classifier, serverNames: ServerNames, limits: PreparedLimits) {
     this.#classifier = classifier;
@@ -66,7 +67,7 @@ export class PreparedStatements {
       serverName: '',
       namedFor: undefined,
     };
-    this.#unconfirmed.push({ name, previous: replaces });
+    this.#changes.push({ name, previous: replaces });
     if (name === '' || (replaces === undefined && statement.isKept)) this.#set(name, statement);
     return statement;
   }
@@ -80,14 +81,19 @@ export class PreparedStatements {
     statement.namedFor = planningKey;
   }
 
-  /** The same text with the client's own name in place of the server's. */
-  inClientsWords(text: string): string {
+  /** The text speaks of a statement by its name at servers. */
+  speaksOfServers(text: string): boolean {
+    return this.#serverNames.findIn(text) !== undefined;
+  }
+
+  /** The same text with the client's own name in place of the server's; `used` are statements of the unit. */
+  inClientsWords(text: string, used: readonly (Statement | undefined)[]): string {
     const serverName = this.#serverNames.findIn(text);
     if (serverName === undefined) return text;
-    for (const { name, serverName: known } of this.#byName.values()) {
-      if (known === serverName) return text.replaceAll(serverName, name);
-    }
-    return text;
+    const found = [...used, ...this.#byName.values()].find(
+      (statement) => statement?.serverName === serverName,
+    );
+    return found === undefined ? text : text.replaceAll(serverName, found.name);
   }
 
   /** The statement was prepared before a change of definitions that was seen: its own plan is stale at any server. */
@@ -103,7 +109,7 @@ export class PreparedStatements {
   }
 
   close(name: string): void {
-    this.#unconfirmed.push({ name, previous: this.#byName.get(name) });
+    this.#changes.push({ name, previous: this.#byName.get(name) });
     this.#set(name, undefined);
   }
 
@@ -115,19 +121,36 @@ export class PreparedStatements {
   forgetAll(): void {
     this.#byName.clear();
     this.#bytes = 0;
-    this.#unconfirmed.length = 0;
+    this.settle();
   }
 
   /** The oldest unconfirmed change happened. */
   confirm(): void {
-    this.#unconfirmed.shift();
+    this.#confirmed += 1;
   }
 
   /** The unconfirmed changes did not happen. */
   takeBack(): void {
-    for (let change = this.#unconfirmed.pop(); change !== undefined; change = this.#unconfirmed.pop()) {
-      this.#set(change.name, change.previous);
+    while (this.#changes.length > this.#confirmed) {
+      const change = this.#changes.pop();
+      if (change !== undefined) this.#set(change.name, change.previous);
     }
+  }
+
+  /** The unit is to be run again, from its beginning. */
+  restart(): void {
+    this.#confirmed = 0;
+  }
+
+  /** The unit is over: what happened has happened. */
+  settle(): void {
+    this.#changes.length = 0;
+    this.#confirmed = 0;
+  }
+
+  /** SQL has forgotten it. */
+  forget(name: string): void {
+    this.#set(name, undefined);
   }
 
   #hasRoomFor(message: Buffer): boolean {

@@ -12,7 +12,7 @@ export interface ServerParameters {
 /** Reported as `off` always: the session as a whole can write, whichever server answers. */
 export const HOT_STANDBY = 'in_hot_standby';
 /** Follows the client to every connection. */
-const APPLICATION_NAME = 'application_name';
+export const APPLICATION_NAME = 'application_name';
 
 export function serverParameters(values: ReadonlyMap<string, string>): ServerParameters {
   const told = [...values]

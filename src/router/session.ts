@@ -105,7 +105,7 @@ export class Session {
       this.refuse(REPLY.poolFull(failure.waitedMs));
       return;
     }
-    if (failure.kind === 'refused') this.#noteRefusal(member, failure.fields);
+    if (failure.kind === 'refused') unit.refused(failure.fields, member === this.#options.world.leader());
     const isForPrimary = unit.kind !== 'start' && this.#placement.needsPrimary(unit);
     if (!isForPrimary) {
       unit.exclude(member);
@@ -212,14 +212,19 @@ export class Session {
     const isAll = name === ALL_STATEMENTS;
     if (this.standing.status === 'E') return false;
     if (isAll ? this.#placement.pinnedTo !== undefined : this.prepared.get(name) === undefined) return false;
-    if (isAll) this.prepared.forgetAll();
-    else {
-      this.prepared.close(name);
-      this.prepared.confirm();
-    }
+    this.#forget(name, undefined);
     this.#effects.toClient(CommandComplete(isAll ? 'DEALLOCATE ALL' : 'DEALLOCATE'));
     this.conclude();
     return true;
+  }
+
+  #forget(name: string, link: Link | undefined): void {
+    if (name !== ALL_STATEMENTS) {
+      this.prepared.forget(name);
+      return;
+    }
+    this.prepared.forgetAll();
+    link?.statements.forgetAll();
   }
 
   // ── a unit of work: placing, sending, finishing ──────────────────────────────────────────────────────────
@@ -287,6 +292,7 @@ export class Session {
     this.times.answered(this.standing.status, this.#now);
     this.#placement.stopWaiting();
     this.prepared.takeBack();
+    this.prepared.settle();
     if (unit.isClosed) this.#effects.toClient(ReadyForQuery(this.standing.status));
     else this.standing.skipToSync();
     unit.end();
@@ -304,6 +310,8 @@ export class Session {
     this.#isCancelWanted = false;
     this.#count(link);
     this.#intake.send(link);
+    // What waited behind the part of a batch that is on its way can follow it.
+    if (!unit.isClosed) this.#intake.resume();
   }
 
   #count(link: Link): void {
@@ -326,10 +334,8 @@ export class Session {
     }
     if (unit.pins) this.#placement.pin(link, unit.pinBecause ?? 'settings-unknown');
     if (unit.changesDefinitions && unit.executes) this.#options.serverNames.definitionsChanged();
-    if (unit.forgets === ALL_STATEMENTS && !unit.isFailed) {
-      this.prepared.forgetAll();
-      link.statements.forgetAll();
-    }
+    this.prepared.settle();
+    if (unit.forgets !== undefined && unit.executes && !unit.isFailed) this.#forget(unit.forgets, link);
     this.#keeper.finished(unit, link, before);
     if (unit.forgets !== undefined && unit.isSeveral) link.isSoiled = true;
     link.statements.closeStrays();
@@ -375,12 +381,6 @@ export class Session {
     this.say({ ...fields, severity: 'FATAL' });
     this.end();
     this.#effects.endClient();
-  }
-
-  /** What the leader says counts more than what a standby says: it may not know the role or database yet. */
-  #noteRefusal(member: string, fields: ErrorFields): void {
-    if (this.unit.refusal === undefined || member === this.#options.world.leader())
-      this.unit.refusal = fields;
   }
 
   #welcome(parameters: ServerParameters): void {

@@ -5,7 +5,7 @@
  * back to the client's value, as it must, because its connections were started with it. Pure.
  */
 import type { Login } from './login.ts';
-import { type ServerParameters, serverParameters } from './server-parameters.ts';
+import { APPLICATION_NAME, type ServerParameters, serverParameters } from './server-parameters.ts';
 import { type Settings, startSettings } from './settings.ts';
 
 export interface StartUp {
@@ -20,7 +20,6 @@ export interface StartUp {
   readonly applicationName: string;
 }
 
-const APPLICATION_NAME = 'application_name';
 /** Not settings: who, where, and what the router answers itself. */
 const NOT_SETTINGS: ReadonlySet<string> = new Set(['user', 'database', 'replication', APPLICATION_NAME]);
 

@@ -182,6 +182,11 @@ export class Unit {
     if (intent.chains === true) this.mayChain = true;
   }
 
+  /** What the leader says counts more than what a standby says: it may not know the role or database yet. */
+  refused(fields: ErrorFields, isByLeader: boolean): void {
+    if (this.refusal === undefined || isByLeader) this.refusal = fields;
+  }
+
   /** This member has failed it: another is to be chosen. */
   exclude(member: string): void {
     this.excluded.add(member);
