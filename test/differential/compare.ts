@@ -1,0 +1,27 @@
+/** Two transcripts of one conversation: equal, or the place where they part, for people. */
+
+const CONTEXT_LINES = 6;
+
+/** What differs between the documented texts is taken out here, and nowhere else. */
+function normalized(line: string): string {
+  // A standby says so when a session begins there; what the router tells clients is the primary's.
+  return line.startsWith('ParameterStatus in_hot_standby') ? '' : line;
+}
+
+export function difference(
+  expected: readonly string[],
+  seen: readonly string[],
+  name: string,
+): string | undefined {
+  const left = expected.map(normalized).filter((line) => line !== '');
+  const right = seen.map(normalized).filter((line) => line !== '');
+  const at = left.findIndex((line, index) => line !== right[index]);
+  if (at === -1 && left.length === right.length) return undefined;
+  const from = at === -1 ? left.length : at;
+  const common = left.slice(Math.max(0, from - CONTEXT_LINES), from);
+  return [
+    ...common.map((line) => `    ${line}`),
+    `  PostgreSQL: ${left.slice(from, from + 2).join('\n              ') || '(nothing more)'}`,
+    `  ${name}: ${right.slice(from, from + 2).join('\n              ') || '(nothing more)'}`,
+  ].join('\n');
+}
