@@ -19,6 +19,8 @@ const ENDS: ReadonlyMap<Expected, readonly number[]> = new Map<number, readonly 
   [FRONTEND.Execute, [BACKEND.CommandComplete, BACKEND.EmptyQueryResponse, BACKEND.PortalSuspended]],
 ]);
 
+const COPY_ENDS: ReadonlySet<number> = new Set<number>([FRONTEND.CopyDone, FRONTEND.CopyFail]);
+
 const IS_EXTENDED: ReadonlySet<Expected> = new Set<number>([
   FRONTEND.Parse,
   FRONTEND.Bind,
@@ -49,17 +51,27 @@ export class ExpectedReplies {
       return;
     }
     if (tag === FRONTEND.Sync) this.#isSkipping = false;
-    if (!this.#isSkipping && ENDS.has(tag)) this.#queue.push(tag);
+    if (!this.#isSkipping && (ENDS.has(tag) || this.#isAhead(tag))) this.#queue.push(tag);
   }
 
   received(tag: number): void {
-    const [head] = this.#queue;
+    const [head, next] = this.#queue;
     if (head === undefined) return;
-    if (tag === BACKEND.CopyInResponse) this.#isCopyIn = true;
-    else if (tag === BACKEND.ErrorResponse) this.#failed(head);
+    if (tag === BACKEND.CopyInResponse) {
+      if (next !== undefined && COPY_ENDS.has(next)) this.#queue.splice(1, 1);
+      else this.#isCopyIn = true;
+    }
+    if (tag === BACKEND.ErrorResponse) this.#failed(head);
     else if (ENDS.get(head)?.includes(tag) === true) this.#queue.shift();
     if (tag !== BACKEND.CopyInResponse && tag !== BACKEND.NoticeResponse && tag !== BACKEND.ParameterStatus)
       this.#isCopyIn = false;
+    // The end of a COPY that was not begun is ignored.
+    while (this.#queue[0] !== undefined && COPY_ENDS.has(this.#queue[0])) this.#queue.shift();
+  }
+
+  /** The end of a COPY that is not begun yet, behind what may begin it. */
+  #isAhead(tag: number): boolean {
+    return COPY_ENDS.has(tag) && this.#queue.length > 0;
   }
 
   #failed(head: Expected): void {
