@@ -16,15 +16,18 @@ import { asks, type Conversation, messageOf, renderStep } from './steps.ts';
 const WAYS = ['direct', 'transaction', 'session'] as const;
 type Way = (typeof WAYS)[number];
 
-const FRESH = [
-  'DROP SCHEMA IF EXISTS s CASCADE',
-  'CREATE SCHEMA s',
-  'CREATE TABLE s.t (id int PRIMARY KEY, v text)',
-  "INSERT INTO s.t SELECT i, 'row ' || i FROM generate_series(1, 5) i",
-  'CREATE TABLE s.d (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)',
-  'CREATE TABLE s.empty ()',
-  'CREATE SEQUENCE s.q',
-].join('; ');
+/** The statements that make the tables of a conversation, in a schema of its own. */
+export function freshTables(schema: string): string {
+  return [
+    `DROP SCHEMA IF EXISTS ${schema} CASCADE`,
+    `CREATE SCHEMA ${schema}`,
+    `CREATE TABLE ${schema}.t (id int PRIMARY KEY, v text)`,
+    `INSERT INTO ${schema}.t SELECT i, 'row ' || i FROM generate_series(1, 5) i`,
+    `CREATE TABLE ${schema}.d (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)`,
+    `CREATE TABLE ${schema}.empty ()`,
+    `CREATE SEQUENCE ${schema}.q`,
+  ].join('; ');
+}
 
 export interface Arena {
   readonly stage: Stage;
@@ -51,7 +54,7 @@ export async function anArena(t: TestContext): Promise<Arena> {
   return {
     stage,
     compare: async (conversation) => {
-      await Promise.all(tables.map((client) => client.query(FRESH)));
+      await Promise.all(tables.map((client) => client.query(freshTables('s'))));
       const [expected, ...seen] = await Promise.all(WAYS.map((way) => play(conversation, logins[way])));
       if (expected === undefined) throw new Error('no conversation was played');
       const parts = seen.flatMap((lines, index) => {

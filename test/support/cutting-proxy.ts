@@ -28,6 +28,8 @@ export async function startCuttingProxy(
   let hasCut = false;
   const server = createServer((client) => {
     const upstream = connectTcp(to);
+    client.setNoDelay();
+    upstream.setNoDelay();
     sockets.add(client);
     const end = (): void => {
       client.destroy();

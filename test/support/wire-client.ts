@@ -94,6 +94,19 @@ export class WireClient implements FrameSink {
     this.#socket.write(Buffer.concat(messages));
   }
 
+  /** Any bytes; what they are answered with is nobody's guess. */
+  async sendRaw(bytes: Buffer): Promise<void> {
+    if (bytes.length === 0 || this.#isClosed) return;
+    await new Promise<void>((resolve) => {
+      this.#socket.write(bytes, () => resolve());
+    });
+  }
+
+  /** Until the server has closed; false: not in time. */
+  async closedWithin(withinMs: number): Promise<boolean> {
+    return await this.#until(() => this.#isClosed, withinMs);
+  }
+
   /** Until all that was asked is answered; false: not in time. */
   async answered(withinMs = WAIT_MS): Promise<boolean> {
     return await this.#until(() => this.#expected.isQuiet || this.#isClosed, withinMs);
