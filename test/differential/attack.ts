@@ -29,7 +29,11 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
     at: place,
     length: fc.integer({ min: 1, max: 40 }),
   }),
-  fc.record({ kind: fc.constant('insert' as const), at: place, bytes: fc.uint8Array({ minLength: 1, maxLength: 60 }) }),
+  fc.record({
+    kind: fc.constant('insert' as const),
+    at: place,
+    bytes: fc.uint8Array({ minLength: 1, maxLength: 60 }),
+  }),
   fc.record({
     kind: fc.constant('length' as const),
     at: place,
@@ -137,6 +141,10 @@ export async function strike({ phase, bytes, cuts, listensMs }: Attack, login: W
 }
 
 function inPieces(bytes: Buffer, cuts: readonly number[]): Buffer[] {
-  const places = [0, ...cuts.map((at) => Math.floor((at * bytes.length) / 1000)).toSorted((a, b) => a - b), bytes.length];
+  const places = [
+    0,
+    ...cuts.map((at) => Math.floor((at * bytes.length) / 1000)).toSorted((a, b) => a - b),
+    bytes.length,
+  ];
   return places.slice(1).map((end, index) => bytes.subarray(places[index], end));
 }

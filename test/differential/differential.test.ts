@@ -20,7 +20,11 @@ test('a router answers as PostgreSQL does', { timeout: 240_000 }, async (suite) 
   await suite.test(`${CONVERSATIONS} random conversations`, async (t) => {
     const seed = randomInt(2 ** 31);
     t.diagnostic(`seed ${seed}`);
-    const { played, finding } = await campaign(arena, { conversations: CONVERSATIONS, seed, limitMs: LIMIT_MS });
+    const { played, finding } = await campaign(arena, {
+      conversations: CONVERSATIONS,
+      seed,
+      limitMs: LIMIT_MS,
+    });
     if (finding !== undefined) assert.fail(finding);
     assert.equal(played, CONVERSATIONS);
   });

@@ -29,7 +29,9 @@ const AT_ONCE = 8;
 const GROWTH_KB_MAX = 64 * 1024;
 const SANE_MS_MAX = 5000;
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string' } },
+});
 const durationMs = Number(values.minutes) * 60_000;
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);
 
@@ -46,24 +48,31 @@ test(`${values.minutes} minutes of bad bytes, seed ${seed}`, { timeout: duration
   for (; passed() < durationMs; round += 1) {
     const list = fc.sample(attacks, { numRuns: ATTACKS_PER_ROUND, seed: seed + round });
     await inGroups(list, (attack) => strike(attack, login));
-    assert.equal(router.exitCode(), null, `the router ended in round ${round} (seed ${seed + round}):\n${router.log()}`);
+    assert.equal(
+      router.exitCode(),
+      null,
+      `the router ended in round ${round} (seed ${seed + round}):\n${router.log()}`,
+    );
     const askedAt = performance.now();
     const lines = await play({ startup: {}, steps: asks('SELECT 42') }, login);
     if (!lines.includes('DataRow "42"')) {
       const left = JSON.stringify(await busy(stage), undefined, 1);
-      assert.fail(`a sane client in round ${round} (seed ${seed + round}):\n${lines.join('\n')}\nat the servers: ${left}`);
+      assert.fail(
+        `a sane client in round ${round} (seed ${seed + round}):\n${lines.join('\n')}\nat the servers: ${left}`,
+      );
     }
     assert.ok(performance.now() - askedAt < SANE_MS_MAX, `a sane client waited too long in round ${round}`);
     if (base === undefined && passed() > durationMs / 5) base = router.memoryKb();
   }
   const end = router.memoryKb();
-  t.diagnostic(`${round} rounds, ${round * ATTACKS_PER_ROUND} attacks; memory ${base} kB, at the end ${end} kB`);
-  assert.ok(base !== undefined && end - base < GROWTH_KB_MAX, `memory grew from ${base} to ${end} kB`);
-  await eventually(
-    'no server is left working',
-    () => busy(stage),
-    { holds: (left) => left.length === 0, withinMs: 10_000 },
+  t.diagnostic(
+    `${round} rounds, ${round * ATTACKS_PER_ROUND} attacks; memory ${base} kB, at the end ${end} kB`,
   );
+  assert.ok(base !== undefined && end - base < GROWTH_KB_MAX, `memory grew from ${base} to ${end} kB`);
+  await eventually('no server is left working', () => busy(stage), {
+    holds: (left) => left.length === 0,
+    withinMs: 10_000,
+  });
 });
 
 /** What clients' server connections do, on all servers. */
@@ -106,7 +115,11 @@ async function aRouterProcess(t: TestContext, stage: Stage, timeoutMs: number) {
   });
   await eventually(
     'the router is ready',
-    async () => await fetch(`http://${host}:8009/readyz`).then((answer) => answer.status, () => `${log}${out()}`),
+    async () =>
+      await fetch(`http://${host}:8009/readyz`).then(
+        (answer) => answer.status,
+        () => `${log}${out()}`,
+      ),
     { holds: (seen) => seen === 200, withinMs: 10_000 },
   );
   return {

@@ -50,7 +50,12 @@ const STATEMENTS = [
   'SELECT 1/0',
 ];
 
-const PREPARED = ['SELECT 1', "SELECT 'two', 2", 'SELECT count(*) FROM t', "SELECT current_setting('work_mem')"];
+const PREPARED = [
+  'SELECT 1',
+  "SELECT 'two', 2",
+  'SELECT count(*) FROM t',
+  "SELECT current_setting('work_mem')",
+];
 
 const name = fc.constantFrom('', 's1', 's2');
 
@@ -60,10 +65,15 @@ const part: fc.Arbitrary<readonly Step[]> = fc.oneof(
     weight: 2,
     arbitrary: fc
       .tuple(name, fc.constantFrom(...PREPARED))
-      .map(([as, sql]) => [{ kind: 'close', what: 'statement', name: as }, parse(as, sql), sync, waits] as const),
+      .map(
+        ([as, sql]) => [{ kind: 'close', what: 'statement', name: as }, parse(as, sql), sync, waits] as const,
+      ),
   },
   { weight: 2, arbitrary: name.map((as) => [bind('', as), execute(), sync, waits]) },
-  { weight: 1, arbitrary: name.map((as) => [{ kind: 'describe', what: 'statement', name: as }, sync, waits] as const) },
+  {
+    weight: 1,
+    arbitrary: name.map((as) => [{ kind: 'describe', what: 'statement', name: as }, sync, waits] as const),
+  },
 );
 
 export function statefulConversations(): fc.Arbitrary<Conversation> {

@@ -4,7 +4,18 @@
  * depends on time, chance or numbers that a server gives to its objects.
  */
 import fc from 'fast-check';
-import { asks, bind, type Conversation, copyDone, execute, flush, parse, type Step, sync, waits } from './steps.ts';
+import {
+  asks,
+  bind,
+  type Conversation,
+  copyDone,
+  execute,
+  flush,
+  parse,
+  type Step,
+  sync,
+  waits,
+} from './steps.ts';
 
 const READS = [
   'SELECT 1',
@@ -218,7 +229,11 @@ const copyIn: fc.Arbitrary<readonly Step[]> = fc
   });
 
 const copyOut: fc.Arbitrary<readonly Step[]> = fc
-  .constantFrom('COPY t TO STDOUT', 'COPY (SELECT 1/(id - 2) FROM t ORDER BY id) TO STDOUT', 'COPY empty TO STDOUT')
+  .constantFrom(
+    'COPY t TO STDOUT',
+    'COPY (SELECT 1/(id - 2) FROM t ORDER BY id) TO STDOUT',
+    'COPY empty TO STDOUT',
+  )
   .map((sql) => asks(sql));
 
 const call: fc.Arbitrary<readonly Step[]> = fc

@@ -20,7 +20,9 @@ const CLIENTS = 8;
 const CONNECTIONS = 3;
 const ROUNDS = 25;
 
-test(`${CLIENTS} clients on ${CONNECTIONS} connections each see what they see alone`, { timeout: 180_000 }, async (t) => {
+test(`${CLIENTS} clients on ${CONNECTIONS} connections each see what they see alone`, {
+  timeout: 180_000,
+}, async (t) => {
   const stage = await aStage(t);
   await stage.remove('n2');
   await stage.remove('n3');
@@ -41,14 +43,23 @@ test(`${CLIENTS} clients on ${CONNECTIONS} connections each see what they see al
     const own = all.map(asClient);
     const shared = await Promise.all(own.map((each, client) => play(each, login('shared', client))));
     for (const [client, each] of own.entries()) {
-      const found = difference(await play(each, login('alone', client)), shared[client] ?? [], 'among others');
-      if (found !== undefined) assert.fail(`client ${client}:\n${each.steps.map(renderStep).join('\n')}\n${found}`);
+      const found = difference(
+        await play(each, login('alone', client)),
+        shared[client] ?? [],
+        'among others',
+      );
+      if (found !== undefined)
+        assert.fail(`client ${client}:\n${each.steps.map(renderStep).join('\n')}\n${found}`);
     }
   };
   const seed = randomInt(2 ** 31);
   t.diagnostic(`seed ${seed}`);
   const all = fc.array(statefulConversations(), { minLength: CLIENTS, maxLength: CLIENTS });
-  await fc.assert(fc.asyncProperty(all, compare), { numRuns: ROUNDS, seed, interruptAfterTimeLimit: 120_000 });
+  await fc.assert(fc.asyncProperty(all, compare), {
+    numRuns: ROUNDS,
+    seed,
+    interruptAfterTimeLimit: 120_000,
+  });
 });
 
 /** Locks and channels are seen by all clients of a database, and rightly: each client has its own. */

@@ -9,7 +9,11 @@ import { anArena } from './stage.ts';
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const { values } = parseArgs({
-  options: { conversations: { type: 'string', default: '10000' }, seed: { type: 'string' }, path: { type: 'string' } },
+  options: {
+    conversations: { type: 'string', default: '10000' },
+    seed: { type: 'string' },
+    path: { type: 'string' },
+  },
 });
 const count = Number(values.conversations);
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);

@@ -1,5 +1,17 @@
 /** Conversations written by hand, one for each corner of the protocol that an author of a driver would try. */
-import { asks, bind, type Conversation, copyDone, execute, flush, parse, runs, type Step, sync, waits } from './steps.ts';
+import {
+  asks,
+  bind,
+  type Conversation,
+  copyDone,
+  execute,
+  flush,
+  parse,
+  runs,
+  type Step,
+  sync,
+  waits,
+} from './steps.ts';
 
 const data = (text: string): Step => ({ kind: 'copyData', text });
 const close = (what: 'statement' | 'portal', name: string): Step => ({ kind: 'close', what, name });
@@ -8,8 +20,22 @@ const SLOW = `DO $$ BEGIN RAISE NOTICE 'runs'; PERFORM pg_sleep(60); END $$`;
 
 const STEPS: Readonly<Record<string, readonly Step[]>> = {
   'a simple query': asks('SELECT 1 AS one, NULL AS none'),
-  'empty queries': [...asks(''), ...asks(';'), ...asks(' ; ; '), ...asks('-- a comment'), ...runs(''), sync, waits],
-  'rows without columns': [...asks('SELECT'), ...asks('SELECT FROM t'), ...runs('SELECT FROM t'), sync, waits],
+  'empty queries': [
+    ...asks(''),
+    ...asks(';'),
+    ...asks(' ; ; '),
+    ...asks('-- a comment'),
+    ...runs(''),
+    sync,
+    waits,
+  ],
+  'rows without columns': [
+    ...asks('SELECT'),
+    ...asks('SELECT FROM t'),
+    ...runs('SELECT FROM t'),
+    sync,
+    waits,
+  ],
   'several statements in one query': [
     ...asks('SELECT 1; INSERT INTO t VALUES (10); SELECT 2'),
     ...asks('SELECT 1; SELECT 1/0; SELECT 3'),
@@ -239,7 +265,7 @@ const STEPS: Readonly<Record<string, readonly Step[]>> = {
     ...asks('COMMIT'),
     ...asks('SHOW work_mem'),
   ],
-  'client_encoding': [
+  client_encoding: [
     ...asks("SET client_encoding = 'LATIN1'"),
     ...asks("SELECT chr(233), 'a'"),
     ...asks("SET client_encoding = 'nonsense'"),
@@ -460,7 +486,11 @@ const STEPS: Readonly<Record<string, readonly Step[]>> = {
 
 const STARTUPS: Readonly<Record<string, Conversation>> = {
   'settings of the start': {
-    startup: { application_name: 'someone', DateStyle: 'German, DMY', options: '-c work_mem=6MB -c app.x=start' },
+    startup: {
+      application_name: 'someone',
+      DateStyle: 'German, DMY',
+      options: '-c work_mem=6MB -c app.x=start',
+    },
     steps: [
       ...asks("SELECT current_setting('work_mem'), current_setting('app.x'), date '2020-01-02'"),
       ...asks('SHOW application_name'),

@@ -43,7 +43,9 @@ const MESSAGES_MAX = 200;
 const ENOUGH_MESSAGES = 30;
 
 for (const mode of ['transaction', 'session'] as const) {
-  test(`${mode} mode: a server that dies at any message leaves no stuck client and no connection`, { timeout: 180_000 }, async (t) => {
+  test(`${mode} mode: a server that dies at any message leaves no stuck client and no connection`, {
+    timeout: 180_000,
+  }, async (t) => {
     const stage = await aStage(t);
     const proxy = await startCuttingProxy(t, stage.nodes.n1.address);
     await stage.remove('n2');
@@ -52,7 +54,11 @@ for (const mode of ['transaction', 'session'] as const) {
       role: 'primary',
       conn_url: `postgres://${proxy.host}:${proxy.port}/postgres`,
     });
-    const router = await aRouter(t, stage, [`pool_mode: ${mode}`, 'default_pool_size: 2', 'hold_timeout: 5s']);
+    const router = await aRouter(t, stage, [
+      `pool_mode: ${mode}`,
+      'default_pool_size: 2',
+      'hold_timeout: 5s',
+    ]);
     const app = { user: 'app', password: 'app', database: 'app' };
     const login = { host: router.host, port: router.port, ...app };
     await sql(stage.nodes.n1, 'CREATE TABLE t (id int PRIMARY KEY, v text)', app);
@@ -78,7 +84,10 @@ for (const mode of ['transaction', 'session'] as const) {
         `an error without a code:\n${told.join('\n')}`,
       );
       const next = await play({ startup: {}, steps: asks('SELECT 42') }, login);
-      assert.ok(next.includes('DataRow "42"'), `the next client, after ${messages} messages:\n${next.join('\n')}`);
+      assert.ok(
+        next.includes('DataRow "42"'),
+        `the next client, after ${messages} messages:\n${next.join('\n')}`,
+      );
       await eventually(`nothing is left running (cut after ${messages})`, busy, {
         holds: (left) => left.length === 0,
         withinMs: 5000,

@@ -71,7 +71,10 @@ function renderConversation({ startup, steps }: Conversation): string {
   return [`startup ${JSON.stringify(startup)}`, ...steps.map(renderStep)].join('\n');
 }
 
-function loginAt({ host, port }: { readonly host: string; readonly port: number }, database: string): WireLogin {
+function loginAt(
+  { host, port }: { readonly host: string; readonly port: number },
+  database: string,
+): WireLogin {
   return { host, port, user: 'app', password: 'app', database, parameters: { search_path: 's' } };
 }
 

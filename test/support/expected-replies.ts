@@ -47,7 +47,8 @@ export class ExpectedReplies {
   sent(tag: number): void {
     if (this.#isCopyIn) {
       // The copy goes on over Flush and Sync; anything else ends it, and its answer is due.
-      if (tag !== FRONTEND.CopyData && tag !== FRONTEND.Flush && tag !== FRONTEND.Sync) this.#isCopyIn = false;
+      if (tag !== FRONTEND.CopyData && tag !== FRONTEND.Flush && tag !== FRONTEND.Sync)
+        this.#isCopyIn = false;
       return;
     }
     if (tag === FRONTEND.Sync) this.#isSkipping = false;
