@@ -56,15 +56,21 @@ export class ClientConnection implements Holdable, Borrower {
       effects: this.#effects(),
       settings: startUp.settings,
       isSessionMode: poolSettings(config, startUp.database, startUp.user).isSessionMode,
+      auditsCode: config.audit_code,
       welcome: (parameters) => welcomeOf(parameters, startUp),
       processId: this.processId,
       secretKey: this.secretKey,
-      holdTimeoutMs: config.hold_timeout,
-      retryReads: config.retry_reads,
+      get holdTimeoutMs() {
+        return shared.config.hold_timeout;
+      },
+      get retryReads() {
+        return shared.config.retry_reads;
+      },
     });
     this.#request = {
       login,
       startUp,
+      pools: new Map(),
       variant: startUp.variant,
       lent: (link) => {
         link.borrower = this;
@@ -96,7 +102,7 @@ export class ClientConnection implements Holdable, Borrower {
   }
 
   /** Connections it has now, for metrics. */
-  get links(): Iterable<Link> {
+  get links(): readonly Link[] {
     return this.#session.links;
   }
 

@@ -12,11 +12,12 @@ import {
   FrameReader,
   type FrameSink,
   ProtocolViolation,
+  QUERY_TEXT_START,
   ReadyForQuery,
   readBind,
   readClose,
   readDescribe,
-  readQuery,
+  readQueryEnd,
 } from '../wire/index.ts';
 import { dispatch } from './dispatch.ts';
 import type { Limbo, LimboAnswer } from './limbo.ts';
@@ -26,26 +27,12 @@ import { intentOf, type RouteReason, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Statement } from './statement.ts';
-import { ALL_STATEMENTS } from './unit.ts';
+import { noteFacts } from './unit-facts.ts';
 
 /** A batch is gathered up to this size; a longer one goes to the primary as it comes. */
 const BATCH_BYTES_MAX = 256 * 1024;
 /** With so much waiting the client is not read from. */
 const BACKLOG_BYTES_MAX = 256 * 1024;
-
-/** What may take away the last state that a pinned session has on its connection. */
-const UNPINNING: ReadonlySet<RouteReason> = new Set([
-  'notifies',
-  'changes-schema',
-  'uses-cursor',
-  'forgets-statement',
-  'holds-session-lock',
-  'discards-state',
-  'ends-transaction',
-  'function-volatile',
-  'function-not-known',
-  'runs-code',
-]);
 
 interface Waiting {
   readonly bytes: Buffer;
@@ -298,8 +285,12 @@ export class Intake implements FrameSink {
     }
   }
 
+  #classify(query: Buffer): Classification {
+    return this.#classifier.classifyBytes(query, QUERY_TEXT_START, readQueryEnd(query));
+  }
+
   #intendQuery(message: Buffer): void {
-    const classification = this.#classifier.classify(readQuery(message));
+    const classification = this.#classify(message);
     this.#session.prepared.forgetUnnamed();
     this.#intend(classification, undefined);
   }
@@ -308,20 +299,13 @@ export class Intake implements FrameSink {
     const { unit } = this.#session;
     unit.intend(statement?.intent ?? intentOf(classification));
     this.#count(classification.kind, classification.because);
-    const { kind, because, settings, controlsTransaction } = classification;
-    if (kind === 'session') unit.pinBecause ??= because;
-    if (UNPINNING.has(because)) unit.mayUnpin = true;
-    if (because === 'changes-schema') unit.changesDefinitions = true;
-    if (because === 'transaction-local') unit.setsLocally = true;
-    if (because === 'forgets-statement') unit.forgets = classification.detail ?? ALL_STATEMENTS;
-    if (controlsTransaction || kind === 'begin' || kind === 'end') unit.controlsTransaction = true;
-    if (settings.length > 0) unit.settings.push(...settings);
+    noteFacts(unit, classification);
     if (unit.settings.length > 0) this.#intendSettings();
-    if (classification.because === 'savepoint') unit.hasSavepoint = true;
   }
 
   #intendUnknown(because: RouteReason): void {
     this.#session.unit.intend(UNKNOWN_INTENT);
+    this.#session.unit.isSuspect = true;
     this.#count('write', because);
   }
 
@@ -349,7 +333,7 @@ export class Intake implements FrameSink {
     const session = this.#session;
     switch (tag) {
       case FRONTEND.Query: {
-        const classification = this.#classifier.classify(readQuery(message));
+        const classification = this.#classify(message);
         this.#tellLimbo(limbo.query(classification.kind, intentOf(classification)), true);
         return;
       }

@@ -16,7 +16,7 @@ import { isReplication, ReplicationConnection } from './replication.ts';
 import type { Shared } from './shared.ts';
 
 export interface ListenerOptions {
-  readonly clientsMax: number;
+  readonly clientsMax: () => number;
   readonly clock: Clock;
 }
 
@@ -54,7 +54,7 @@ export class Listener {
 
   /** There are more clients than may be served. */
   get isFull(): boolean {
-    return this.size > this.#options.clientsMax;
+    return this.size > this.#options.clientsMax();
   }
 
   /** Disconnects clients that are past their limits. */
@@ -114,7 +114,7 @@ export class Listener {
   }
 
   #accept(shared: Shared, socket: Socket): void {
-    const { clientsMax } = this.#options;
+    const clientsMax = this.#options.clientsMax();
     const admission = new Admission(shared, socket, {
       admitted: (admitted) => {
         const tooMany = this.#tooMany(shared, admitted.login);

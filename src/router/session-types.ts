@@ -42,10 +42,13 @@ export interface SessionOptions {
   /** What the client asked for at its start and a pool's connections do not start with. */
   readonly settings: Settings;
   readonly isSessionMode: boolean;
+  /** After code that nobody looked into (functions, procedures) the server is asked what it has left. */
+  readonly auditsCode: boolean;
   /** What the client is told of the parameters of the connection that it begins on. */
   readonly welcome: (parameters: ServerParameters) => ServerParameters;
   readonly processId: number;
   readonly secretKey: Buffer;
+  /** May change while the session lives, as the configuration does. */
   readonly holdTimeoutMs: number;
   readonly retryReads: number;
   readonly preparedLimits?: PreparedLimits;

@@ -7,12 +7,15 @@ import type { Counters } from './counters.ts';
 import type { Flusher } from './flusher.ts';
 import type { HoldRoom } from './hold.ts';
 import type { Identity } from './identity.ts';
+import type { LiveConfig } from './live-config.ts';
 import type { Servers } from './servers.ts';
 import type { Verifiers } from './verifiers.ts';
 import type { ClusterWorld } from './world.ts';
 
 export interface Shared {
+  /** As it is now: see `live`. */
   readonly config: RouterConfig;
+  readonly live: LiveConfig;
   readonly clock: Clock;
   readonly log: Log;
   readonly world: ClusterWorld;
