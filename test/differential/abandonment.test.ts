@@ -93,6 +93,7 @@ test('a client that vanishes anywhere leaves its server connection as new', {
       const router = await aRouter(t, stage, ['default_pool_size: 1']);
       const login = { ...direct, host: router.host, port: router.port };
       for (let length = 1; length <= steps.length; length += 1) {
+        await sql(n1, `SET client_min_messages = 'error'; ${freshTables('s')}`, app);
         const client = await WireClient.connect(login);
         for (const step of steps.slice(0, length)) {
           const message = messageOf(step);

@@ -64,11 +64,10 @@ function atStart(lines: readonly string[]): readonly string[] {
 
 /** Parameters that are told together have no order of their own either. */
 function inAnyOrder(lines: readonly string[]): readonly string[] {
-  const isParameter = (line: string | undefined): boolean => line?.startsWith('ParameterStatus') === true;
   const ordered: string[] = [];
   for (let index = 0; index < lines.length; ) {
     let end = index;
-    while (isParameter(lines[end])) end += 1;
+    while (lines[end]?.startsWith('ParameterStatus') === true) end += 1;
     if (end === index) end += 1;
     ordered.push(...lines.slice(index, end).toSorted());
     index = end;

@@ -86,8 +86,8 @@ export function messageOf(step: Step): Buffer | undefined {
     case 'await':
     case 'cancelAtNotice':
     case 'cancelIdle':
-      return undefined;
   }
+  return undefined;
 }
 
 /** Arguments and result as text. */
