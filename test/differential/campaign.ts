@@ -1,10 +1,8 @@
-/** Many random conversations, compared one after the other; the first that differs is shrunk and told so that it can be played again. */
+/** Many random values, checked one after the other; the first that fails is shrunk and told so that it can be played again. */
 import fc from 'fast-check';
-import { conversations } from './generate.ts';
-import type { Arena } from './stage.ts';
 
 export interface CampaignOptions {
-  readonly conversations: number;
+  readonly runs: number;
   readonly seed: number;
   /** Of a failure that was told: plays only that one. */
   readonly path?: string;
@@ -14,30 +12,31 @@ export interface CampaignOptions {
 
 export interface CampaignResult {
   readonly played: number;
-  /** Undefined: no difference. */
+  /** Begins with the options that play it again; undefined: nothing was found. */
   readonly finding: string | undefined;
 }
 
-export async function campaign(arena: Arena, options: CampaignOptions): Promise<CampaignResult> {
-  let finding = '';
-  const property = fc.asyncProperty(conversations(), async (conversation) => {
-    const found = await arena.compare(conversation);
+/** `check` says what is wrong with a value, for people; undefined: nothing. */
+export async function checked<T>(
+  values: fc.Arbitrary<T>,
+  check: (value: T) => Promise<string | undefined>,
+  { runs, seed, path, limitMs }: CampaignOptions,
+): Promise<CampaignResult> {
+  let finding: string | undefined;
+  const property = fc.asyncProperty(values, async (value) => {
+    const found = await check(value);
     if (found === undefined) return;
     finding = found;
     throw new Error(found);
   });
   const details = await fc.check(property, {
-    numRuns: options.conversations,
-    seed: options.seed,
-    interruptAfterTimeLimit: options.limitMs,
-    ...(options.path === undefined ? {} : { path: options.path }),
+    numRuns: runs,
+    seed,
+    interruptAfterTimeLimit: limitMs,
+    ...(path === undefined ? {} : { path }),
   });
   const played = details.numRuns;
-  if (!details.failed && !details.interrupted) return { played, finding: undefined };
-  if (finding === '') return { played, finding: `stopped after ${played} conversations for lack of time` };
-  const where = `seed ${details.seed}, path ${details.counterexamplePath ?? ''}`;
-  return {
-    played,
-    finding: `${where}; again: npm run differential -- --seed ${details.seed} --path ${details.counterexamplePath ?? ''}\n${finding}`,
-  };
+  if (finding !== undefined)
+    return { played, finding: `--seed ${seed} --path ${details.counterexamplePath ?? ''}\n${finding}` };
+  return { played, finding: details.interrupted ? `--seed ${seed}\nonly ${played} in the time` : undefined };
 }

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
-import { campaign } from './campaign.ts';
+import { checked } from './campaign.ts';
+import { conversations } from './generate.ts';
 import { SCRIPTS } from './scripts.ts';
 import { anArena } from './stage.ts';
 
@@ -20,12 +21,12 @@ test('a router answers as PostgreSQL does', { timeout: 240_000 }, async (suite) 
   await suite.test(`${CONVERSATIONS} random conversations`, async (t) => {
     const seed = randomInt(2 ** 31);
     t.diagnostic(`seed ${seed}`);
-    const { played, finding } = await campaign(arena, {
-      conversations: CONVERSATIONS,
+    const { played, finding } = await checked(conversations(), arena.compare, {
+      runs: CONVERSATIONS,
       seed,
       limitMs: LIMIT_MS,
     });
-    if (finding !== undefined) assert.fail(finding);
+    if (finding !== undefined) assert.fail(`npm run differential -- ${finding}`);
     assert.equal(played, CONVERSATIONS);
   });
 });

@@ -1,9 +1,15 @@
-/** `npm run differential -- --conversations 10000 --seed N [--path P]`: the random conversations of the suite, as many as wanted. */
+/**
+ * `npm run differential -- --conversations 10000 [--seed N] [--path P] [--isolation]`: the random conversations of the
+ * suite, as many as wanted; with `--isolation` so many rounds of clients that share a pool. Seed and path of a failure
+ * play it again.
+ */
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
 import { parseArgs } from 'node:util';
-import { campaign } from './campaign.ts';
+import { checked } from './campaign.ts';
+import { conversations } from './generate.ts';
+import { isolationCampaign } from './isolation.ts';
 import { anArena } from './stage.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -13,21 +19,22 @@ const { values } = parseArgs({
     conversations: { type: 'string', default: '10000' },
     seed: { type: 'string' },
     path: { type: 'string' },
+    isolation: { type: 'boolean', default: false },
   },
 });
-const count = Number(values.conversations);
-const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);
+const options = {
+  runs: Number(values.conversations),
+  seed: values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed),
+  limitMs: DAY_MS,
+  ...(values.path === undefined ? {} : { path: values.path }),
+};
 
-test(`${count} random conversations, seed ${seed}`, { timeout: DAY_MS }, async (t) => {
-  const arena = await anArena(t);
+test(`${options.runs} random conversations, seed ${options.seed}`, { timeout: DAY_MS }, async (t) => {
   const startedAt = performance.now();
-  const { played, finding } = await campaign(arena, {
-    conversations: count,
-    seed,
-    limitMs: DAY_MS,
-    ...(values.path === undefined ? {} : { path: values.path }),
-  });
-  t.diagnostic(`${played} conversations in ${Math.round((performance.now() - startedAt) / 1000)} s`);
+  const { played, finding } = values.isolation
+    ? await isolationCampaign(t, options)
+    : await checked(conversations(), (await anArena(t)).compare, options);
+  t.diagnostic(`${played} in ${Math.round((performance.now() - startedAt) / 1000)} s`);
   if (finding !== undefined) assert.fail(finding);
   assert.ok(played > 0);
 });
