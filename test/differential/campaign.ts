@@ -16,6 +16,9 @@ export interface CampaignResult {
   readonly finding: string | undefined;
 }
 
+/** A failure may need what others left on the connection that it meets: it is given more than one chance. */
+const REPLAYS = 30;
+
 /** `check` says what is wrong with a value, for people; undefined: nothing. */
 export async function checked<T>(
   values: fc.Arbitrary<T>,
@@ -23,11 +26,14 @@ export async function checked<T>(
   { runs, seed, path, limitMs }: CampaignOptions,
 ): Promise<CampaignResult> {
   let finding: string | undefined;
+  const attempts = path === undefined ? 1 : REPLAYS;
   const property = fc.asyncProperty(values, async (value) => {
-    const found = await check(value);
-    if (found === undefined) return;
-    finding = found;
-    throw new Error(found);
+    for (let attempt = 0; attempt < attempts; attempt += 1) {
+      const found = await check(value);
+      if (found === undefined) continue;
+      finding = found;
+      throw new Error(found);
+    }
   });
   const details = await fc.check(property, {
     numRuns: runs,

@@ -9,7 +9,7 @@ const STATEMENTS = [
   'SHOW work_mem',
   "SET app.x = 'mine'",
   "SELECT set_config('app.x', 'other', false)",
-  "SELECT current_setting('app.x', true)",
+  "SELECT coalesce(current_setting('app.x', true), '')",
   "SET TimeZone = 'Europe/Bucharest'",
   "SELECT timestamptz '2020-01-02 03:04:05+00'",
   "SET DateStyle = 'German'",

@@ -87,7 +87,7 @@ const SETTINGS = [
   "SET DateStyle = 'German'",
   "SELECT timestamptz '2020-01-02 03:04:05+00', current_setting('work_mem')",
   "SET app.x = 'mine'",
-  "SELECT current_setting('app.x', true)",
+  "SELECT coalesce(current_setting('app.x', true), '')",
   "SELECT set_config('work_mem', '9MB', false)",
   "SELECT set_config('work_mem', '10MB', true)",
   "SET application_name = 'me'",

@@ -99,17 +99,21 @@ async function aNeighbourhood(t: TestContext, router: RunningRouter): Promise<vo
       }),
     ),
   );
-  const running = neighbours.map(async (client, number) => {
-    for (let round = 0; !stopping.signal.aborted && !client.isClosed; round += 1) {
-      const steps = NEIGHBOURLY[round % NEIGHBOURLY.length]?.(number) ?? [];
-      client.send(steps.flatMap((step) => messageOf(step) ?? []));
+  const live = async (client: WireClient, number: number): Promise<void> => {
+    for (const doing of NEIGHBOURLY) {
+      client.send(doing(number).flatMap((step) => messageOf(step) ?? []));
       await client.answered();
     }
+  };
+  // Once before anybody comes: the pooled connections have what a conversation is not to see.
+  await Promise.all(neighbours.map(live));
+  const lives = neighbours.map(async (client, number) => {
+    while (!stopping.signal.aborted && !client.isClosed) await live(client, number);
     await client.end();
   });
   t.after(async () => {
     stopping.abort();
-    await Promise.all(running);
+    await Promise.all(lives);
   });
 }
 
@@ -118,6 +122,7 @@ const NEIGHBOURLY: readonly ((number: number) => ReturnType<typeof asks>)[] = [
   () => asks("SET TimeZone = 'Asia/Tokyo'"),
   (number) => asks(`BEGIN; SELECT set_config('app.x', 'neighbour ${number}', false); COMMIT`),
   () => [{ kind: 'parse', name: 's1', sql: 'SELECT 99 AS neighbour', types: [] }, { kind: 'sync' }],
+  () => [{ kind: 'parse', name: '', sql: 'SELECT $1::int AS neighbour', types: [] }, { kind: 'sync' }],
   () => asks('SELECT pg_advisory_xact_lock(1000)'),
   () => asks('SELECT count(*) FROM pg_class'),
   () => [{ kind: 'close', what: 'statement', name: 's1' }, { kind: 'sync' }],
