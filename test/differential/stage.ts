@@ -99,12 +99,6 @@ async function aNeighbourhood(t: TestContext, router: RunningRouter): Promise<vo
       }),
     ),
   );
-  const live = async (client: WireClient, number: number): Promise<void> => {
-    for (const doing of NEIGHBOURLY) {
-      client.send(doing(number).flatMap((step) => messageOf(step) ?? []));
-      await client.answered();
-    }
-  };
   // Once before anybody comes: the pooled connections have what a conversation is not to see.
   await Promise.all(neighbours.map(live));
   const lives = neighbours.map(async (client, number) => {
@@ -115,6 +109,14 @@ async function aNeighbourhood(t: TestContext, router: RunningRouter): Promise<vo
     stopping.abort();
     await Promise.all(lives);
   });
+}
+
+/** What a neighbour does, once. */
+async function live(client: WireClient, number: number): Promise<void> {
+  for (const doing of NEIGHBOURLY) {
+    client.send(doing(number).flatMap((step) => messageOf(step) ?? []));
+    await client.answered();
+  }
 }
 
 const NEIGHBOURLY: readonly ((number: number) => ReturnType<typeof asks>)[] = [
