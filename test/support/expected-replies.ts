@@ -56,18 +56,23 @@ export class ExpectedReplies {
   }
 
   received(tag: number): void {
-    const [head, next] = this.#queue;
+    const [head] = this.#queue;
     if (head === undefined) return;
-    if (tag === BACKEND.CopyInResponse) {
-      if (next !== undefined && COPY_ENDS.has(next)) this.#queue.splice(1, 1);
-      else this.#isCopyIn = true;
-    }
+    if (tag === BACKEND.CopyInResponse) this.#copyBegan();
     if (tag === BACKEND.ErrorResponse) this.#failed(head);
     else if (ENDS.get(head)?.includes(tag) === true) this.#queue.shift();
     if (tag !== BACKEND.CopyInResponse && tag !== BACKEND.NoticeResponse && tag !== BACKEND.ParameterStatus)
       this.#isCopyIn = false;
     // The end of a COPY that was not begun is ignored.
     while (this.#queue[0] !== undefined && COPY_ENDS.has(this.#queue[0])) this.#queue.shift();
+  }
+
+  /** What was sent ahead: Syncs are ignored, the end of the data is the end, and anything else is an error to come. */
+  #copyBegan(): void {
+    while (this.#queue[1] === FRONTEND.Sync) this.#queue.splice(1, 1);
+    const [, next] = this.#queue;
+    if (next === undefined) this.#isCopyIn = true;
+    else if (COPY_ENDS.has(next)) this.#queue.splice(1, 1);
   }
 
   /** The end of a COPY that is not begun yet, behind what may begin it. */
