@@ -1,7 +1,7 @@
 /**
- * `npm run differential -- --conversations 10000 [--seed N] [--path P] [--isolation]`: the random conversations of the
- * suite, as many as wanted; with `--isolation` so many rounds of clients that share a pool. Seed and path of a failure
- * play it again.
+ * `npm run differential -- --conversations 10000 [--seed N] [--path P]`: the random conversations of the suite, as many
+ * as wanted; seed and path of a failure play it again. `--survey` goes on after a difference and tells each kind once;
+ * `--isolation` plays so many rounds of clients that share a pool.
  */
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
@@ -11,6 +11,7 @@ import { checked } from './campaign.ts';
 import { conversations } from './generate.ts';
 import { isolationCampaign } from './isolation.ts';
 import { anArena } from './stage.ts';
+import { survey } from './survey.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     conversations: { type: 'string', default: '10000' },
     seed: { type: 'string' },
     path: { type: 'string' },
+    survey: { type: 'boolean', default: false },
     isolation: { type: 'boolean', default: false },
   },
 });
@@ -30,6 +32,11 @@ const options = {
 };
 
 test(`${options.runs} random conversations, seed ${options.seed}`, { timeout: DAY_MS }, async (t) => {
+  if (values.survey) {
+    const found = await survey(await anArena(t), options);
+    if (found !== '') assert.fail(found);
+    return;
+  }
   const startedAt = performance.now();
   const { played, finding } = values.isolation
     ? await isolationCampaign(t, options)
