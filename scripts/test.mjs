@@ -22,6 +22,7 @@ const RINGS = [
   },
   { name: 'conformance', folders: ['conformance'], concurrency: 2, limitMs: 180_000 },
   { name: 'integration', folders: ['integration'], concurrency: 2, limitMs: 300_000 },
+  { name: 'differential', folders: ['differential'], concurrency: 2, limitMs: 300_000 },
   { name: 'lab', folders: ['lab'], concurrency: 1, limitMs: 480_000 },
 ];
 /** The whole run ends before 15 minutes, whatever hangs. */

@@ -1,0 +1,46 @@
+/** Two transcripts of one conversation: equal, or the place where they part, for people. */
+
+/** A write in a read-only transaction is refused by a standby in its own words, and before it looks at anything else. */
+const STANDBY_REFUSAL = /^ErrorResponse .*"code":"25006".* during recovery"/;
+
+const CONTEXT_LINES = 6;
+
+/**
+ * A statement prepared before its table changed is refused by PostgreSQL, and prepared again by the router. From there
+ * on the two are in other states: nothing more can be compared.
+ */
+const STALE_PLAN = 'cached plan must not change result type';
+
+/** What differs between the documented texts is taken out here, and nowhere else. */
+function normalized(line: string): string {
+  // A standby says so when a session begins there; what the router tells clients is the primary's.
+  if (line.startsWith('ParameterStatus in_hot_standby')) return '';
+  // Where a statement was when it was cancelled is a matter of time; how far a COPY was, the router does not know.
+  return /canceling statement due to user request|unexpected message type/.test(line)
+    ? line.replace(/,"where":".*"/, '')
+    : line;
+}
+
+function isSame(expected: string, seen: string): boolean {
+  return expected === seen || (expected.startsWith('ErrorResponse') && STANDBY_REFUSAL.test(seen));
+}
+
+/** For people; undefined: none. */
+export function difference(
+  expected: readonly string[],
+  seen: readonly string[],
+  name: string,
+): string | undefined {
+  const left = expected.map(normalized).filter((line) => line !== '');
+  const right = seen.map(normalized).filter((line) => line !== '');
+  const at = left.findIndex((line, index) => !isSame(line, right[index] ?? ''));
+  if (at === -1 && left.length === right.length) return undefined;
+  if (left[at]?.includes(STALE_PLAN) === true) return undefined;
+  const from = at === -1 ? left.length : at;
+  const common = left.slice(Math.max(0, from - CONTEXT_LINES), from);
+  return [
+    ...common.map((line) => `    ${line}`),
+    `  PostgreSQL: ${left.slice(from, from + 2).join('\n              ') || '(nothing more)'}`,
+    `  ${name}: ${right.slice(from, from + 2).join('\n              ') || '(nothing more)'}`,
+  ].join('\n');
+}

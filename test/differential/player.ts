@@ -1,0 +1,76 @@
+/**
+ * Plays a conversation on one connection and gives back what was said, as lines. Messages between two waits go out
+ * in one write, as a pipelining client sends them. Ends with a goodbye, whatever state the conversation is left in.
+ */
+import { WireClient, type WireLogin } from '../support/wire-client.ts';
+import { type Conversation, messageOf, renderStep, type Step } from './steps.ts';
+
+/** A step that was not answered in time is this line; nothing after it is played. */
+export const STUCK = '(no answer)';
+
+export async function play(conversation: Conversation, login: WireLogin): Promise<readonly string[]> {
+  const client = await WireClient.connect({
+    ...login,
+    parameters: { ...login.parameters, ...conversation.startup },
+  });
+  const lines = [...atStart(client.lines)];
+  let taken = client.lines.length;
+  const take = (): void => {
+    lines.push(...inAnyOrder(client.lines.slice(taken)));
+    taken = client.lines.length;
+  };
+  try {
+    let batch: Buffer[] = [];
+    for (const step of [...conversation.steps, { kind: 'await' } satisfies Step]) {
+      if (client.isClosed) break;
+      lines.push(`> ${renderStep(step)}`);
+      const message = messageOf(step);
+      if (message !== undefined) {
+        batch.push(message);
+        // What follows a COPY depends on what the server was sent before.
+        if (client.isCopyIn) {
+          client.send(batch);
+          batch = [];
+        }
+        continue;
+      }
+      const from = client.lines.length;
+      client.send(batch);
+      batch = [];
+      if (step.kind === 'cancelAtNotice') {
+        await client.said('NoticeResponse', from);
+        await client.cancel();
+      }
+      const isAnswered = await client.answered();
+      take();
+      if (!isAnswered) {
+        lines.push(STUCK);
+        break;
+      }
+      if (step.kind === 'cancelIdle') await client.cancel();
+    }
+    take();
+  } finally {
+    await client.end();
+  }
+  return lines;
+}
+
+/** The order of parameters at start is the sender's own affair; the number of settings is not. */
+function atStart(lines: readonly string[]): readonly string[] {
+  const parameters = lines.filter((line) => line.startsWith('ParameterStatus')).toSorted();
+  return [...parameters, ...lines.filter((line) => !line.startsWith('ParameterStatus'))];
+}
+
+/** Parameters that are told together have no order of their own either. */
+function inAnyOrder(lines: readonly string[]): readonly string[] {
+  const ordered: string[] = [];
+  for (let index = 0; index < lines.length; ) {
+    let end = index;
+    while (lines[end]?.startsWith('ParameterStatus') === true) end += 1;
+    if (end === index) end += 1;
+    ordered.push(...lines.slice(index, end).toSorted());
+    index = end;
+  }
+  return ordered;
+}
