@@ -11,10 +11,18 @@ export interface Finished {
 export async function runProgram(
   program: string,
   args: readonly string[],
-  { env, timeoutMs }: { readonly env?: Readonly<Record<string, string>>; readonly timeoutMs: number },
+  {
+    env,
+    timeoutMs,
+    cwd,
+  }: {
+    readonly env?: Readonly<Record<string, string>>;
+    readonly timeoutMs: number;
+    readonly cwd?: string;
+  },
 ): Promise<Finished> {
   return await new Promise((resolve) => {
-    const options = { timeout: timeoutMs, maxBuffer: 16 * 1024 * 1024, env: { ...process.env, ...env } };
+    const options = { timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024, env: { ...process.env, ...env }, cwd };
     execFile(program, [...args], options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
       resolve({ code, stdout, stderr });

@@ -1,0 +1,10 @@
+/** JDBC: a program of one source file, which `java` compiles as it starts; that takes a JDK. */
+import { playProgram } from '../support/client-suite.ts';
+
+const DRIVER = '/usr/share/java/postgresql.jar';
+
+playProgram('JDBC', {
+  program: '/usr/bin/java',
+  args: ['-XX:+UseSerialGC', '-cp', DRIVER, 'Jdbc.java'],
+  probe: `test -e ${DRIVER} && /usr/bin/java --list-modules | grep -q jdk.compiler`,
+});
