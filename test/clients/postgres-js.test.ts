@@ -91,7 +91,8 @@ playGuest('postgres.js', {
   prepared: async (place, say) => {
     await connected(place, async (sql) => {
       for (const id of ids) say([...(await sql`SELECT name FROM item WHERE id = ${id}`)]);
-      say(await sql`SELECT id, name FROM item WHERE id = ${1}`.describe());
+      const { types, columns } = await sql`SELECT id, name FROM item WHERE id = ${1}`.describe();
+      say(types, columns);
       await sql`CREATE TEMP TABLE changing AS SELECT 1 AS a`;
       say([...(await sql`SELECT * FROM changing`)]);
       await sql`ALTER TABLE changing ADD b text DEFAULT 'new'`;

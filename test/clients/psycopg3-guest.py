@@ -107,7 +107,6 @@ def prepared():
             print(conn.execute("SELECT * FROM changing WHERE a = %s", (1,)).fetchall())
         except psycopg.Error as cause:
             print(cause.sqlstate, cause)
-        conn.execute("DEALLOCATE ALL")
         print(conn.execute("SELECT * FROM changing WHERE a = %s", (1,), prepare=False).fetchall())
 
 
