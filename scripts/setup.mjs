@@ -8,6 +8,20 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const PACKAGES = ['postgresql', 'etcd-server'];
+/** The clients of test/clients that npm does not carry, with a file that each puts in its place. */
+const CLIENTS = {
+  'python3-psycopg2': '/usr/lib/python3/dist-packages/psycopg2',
+  'python3-psycopg': '/usr/lib/python3/dist-packages/psycopg',
+  'python3-asyncpg': '/usr/lib/python3/dist-packages/asyncpg',
+  'python3-sqlalchemy': '/usr/lib/python3/dist-packages/sqlalchemy',
+  'python3-django': '/usr/lib/python3/dist-packages/django',
+  'libdbd-pg-perl': '/usr/share/doc/libdbd-pg-perl',
+  'php-cli': '/usr/bin/php',
+  'php-pgsql': '/usr/share/doc/php-pgsql',
+  'ruby-pg': '/usr/share/doc/ruby-pg',
+  'libpostgresql-jdbc-java': '/usr/share/java/postgresql.jar',
+  'default-jdk-headless': '/usr/bin/javac',
+};
 /** Exit status when something outside the checkout is missing; as EXIT.unavailable of the command. */
 const UNAVAILABLE = 3;
 
@@ -72,6 +86,23 @@ function installServers() {
   run(program, [...rest, 'install', '-y', '--no-install-recommends', ...missing], hint);
   if (missingServers().length > 0)
     stop(`setup: ${missingServers().join(' and ')} installed, but the programs are not there`);
+}
+
+/**
+ * Installs the clients that are missing, where that may be done without asking. Tests of those that are not there are
+ * skipped, and say so: a machine that has no Debian packages is no failure.
+ */
+export function installClients() {
+  const missing = Object.keys(CLIENTS).filter((name) => !existsSync(CLIENTS[name]));
+  const prefix = isExecutableInPath('apt-get') ? privilege() : undefined;
+  if (missing.length === 0 || prefix === undefined) return;
+  say(`setup: installing Debian packages: ${missing.join(' ')}`);
+  const apt = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq'];
+  const [program, ...rest] = [...prefix, ...apt];
+  const isUpdated = spawnSync(program, [...rest, 'update'], { stdio: ['ignore', 2, 2] }).status === 0;
+  const install = [...rest, 'install', '-y', '--no-install-recommends', ...missing];
+  if (isUpdated && spawnSync(program, install, { stdio: ['ignore', 2, 2] }).status === 0) return;
+  say('setup: could not install them; the tests of these clients will be skipped');
 }
 
 function missingServers() {

@@ -1,4 +1,5 @@
 /** Drizzle: an ORM over node-postgres, with prepared statements of its own naming. */
+import { test } from 'node:test';
 import { asc, eq, inArray, sql } from 'drizzle-orm';
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { integer, numeric, pgTable, text } from 'drizzle-orm/pg-core';
@@ -17,10 +18,14 @@ const note = pgTable('note', { id: integer().primaryKey(), body: text(), itemId:
 async function connected(place: Place, work: (db: NodePgDatabase) => Promise<void>): Promise<void> {
   const { host, port, user, password, database } = place;
   const pool = new pg.Pool({ host, port, user, password, database, max: 5 });
-  await work(drizzle(pool)).finally(async () => await pool.end());
+  try {
+    await work(drizzle(pool));
+  } finally {
+    await pool.end();
+  }
 }
 
-playGuest('drizzle', {
+const tests = playGuest('drizzle', {
   types: async (place, say) => {
     await connected(place, async (db) => say((await db.execute(sql.raw(TYPES))).rows));
   },
@@ -98,3 +103,5 @@ playGuest('drizzle', {
     });
   },
 });
+
+for (const [title, compare] of tests) test(title, compare);

@@ -1,4 +1,5 @@
 /** Knex: a query builder over node-postgres, with the pool tarn. */
+import { test } from 'node:test';
 import knexDefault from 'knex';
 import type { Place } from '../support/client-lab.ts';
 import { playGuest } from '../support/client-suite.ts';
@@ -14,10 +15,14 @@ async function connected(place: Place, work: (db: Knex) => Promise<void>): Promi
     connection: { host, port, user, password, database },
     pool: { min: 0, max: 5 },
   });
-  await work(db).finally(async () => await db.destroy());
+  try {
+    await work(db);
+  } finally {
+    await db.destroy();
+  }
 }
 
-playGuest('knex', {
+const tests = playGuest('knex', {
   types: async (place, say) => {
     await connected(place, async (db) => {
       const { rows }: { rows: unknown } = await db.raw(TYPES.replaceAll('?', '\\?'));
@@ -72,14 +77,18 @@ playGuest('knex', {
   },
   errors: async (place, say) => {
     await connected(place, async (db) => {
-      for (const wrong of WRONG) say(await refused(db.raw(wrong).then()));
+      for (const wrong of WRONG) say(await refused(db.raw(wrong)));
     });
   },
   pool: async (place, say) => {
     await connected(place, async (db) => {
       const ids = Array.from({ length: 200 }, (_, index) => index + 1);
-      const found: unknown[] = await Promise.all(ids.map(async (id) => await db('item').where({ id }).first()));
+      const found: unknown[] = await Promise.all(
+        ids.map(async (id) => await db('item').where({ id }).first()),
+      );
       say(found);
     });
   },
 });
+
+for (const [title, compare] of tests) test(title, compare);

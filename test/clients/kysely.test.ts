@@ -1,4 +1,5 @@
 /** Kysely: a query builder over node-postgres. */
+import { test } from 'node:test';
 import { type Generated, Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import type { Place } from '../support/client-lab.ts';
@@ -18,10 +19,14 @@ async function connected(place: Place, work: (db: Kysely<Tables>) => Promise<voi
   const { host, port, user, password, database } = place;
   const pool = new pg.Pool({ host, port, user, password, database, max: 5 });
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
-  await work(db).finally(async () => await db.destroy());
+  try {
+    await work(db);
+  } finally {
+    await db.destroy();
+  }
 }
 
-playGuest('kysely', {
+const tests = playGuest('kysely', {
   types: async (place, say) => {
     await connected(place, async (db) => say((await sql.raw(TYPES).execute(db)).rows));
   },
@@ -76,3 +81,5 @@ playGuest('kysely', {
     });
   },
 });
+
+for (const [title, compare] of tests) test(title, compare);

@@ -1,4 +1,5 @@
 /** node-postgres: `pg`, alone; what builds on it has files of its own. */
+import { test } from 'node:test';
 import pg from 'pg';
 import type { Place } from '../support/client-lab.ts';
 import { playGuest } from '../support/client-suite.ts';
@@ -30,7 +31,7 @@ async function connected<T>(
 const whoAmI = async (client: pg.Client): Promise<unknown> =>
   (await client.query('SELECT current_user, current_database()')).rows;
 
-playGuest('node-postgres', {
+const tests = playGuest('node-postgres', {
   connect: async (place, say) => {
     say(await connected(place, whoAmI));
     for (const wrong of [{ password: 'wrong' }, { user: 'nobody' }, { database: 'nowhere' }]) {
@@ -54,20 +55,22 @@ playGuest('node-postgres', {
     await connected(place, async (client) => {
       const { rows, fields } = await client.query(TYPES);
       say(rows);
-      say(fields.map(({ name, dataTypeID, dataTypeSize, format }) => [name, dataTypeID, dataTypeSize, format]));
+      say(
+        fields.map(({ name, dataTypeID, dataTypeSize, format }) => [name, dataTypeID, dataTypeSize, format]),
+      );
       say(await client.query({ text: 'SELECT 1 AS a, 2 AS a', rowMode: 'array' }));
     });
   },
   parameters: async (place, say) => {
     await connected(place, async (client) => {
-      const { rows } = await client.query('SELECT $1::int AS a, $2::text AS b, $3::text AS c, $4::int[] AS d', [
-        42,
-        "it's",
-        null,
-        [1, 2],
-      ]);
+      const { rows } = await client.query(
+        'SELECT $1::int AS a, $2::text AS b, $3::text AS c, $4::int[] AS d',
+        [42, "it's", null, [1, 2]],
+      );
       say(rows);
-      say((await client.query('SELECT id, name FROM item WHERE id = ANY($1) ORDER BY id', [[1, 5, 999]])).rows);
+      say(
+        (await client.query('SELECT id, name FROM item WHERE id = ANY($1) ORDER BY id', [[1, 5, 999]])).rows,
+      );
       say(await refused(client.query('SELECT $1::int', ['no number'])));
       say(await refused(client.query('SELECT $1::int', [1, 2])));
     });
@@ -176,3 +179,5 @@ playGuest('node-postgres', {
     await pool.end();
   },
 });
+
+for (const [title, compare] of tests) test(title, compare);

@@ -1,4 +1,5 @@
 /** pg-copy-streams: COPY as streams of Node's, over node-postgres. */
+import { test } from 'node:test';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
@@ -11,7 +12,11 @@ async function connected(place: Place, work: (client: pg.Client) => Promise<void
   const { host, port, user, password, database } = place;
   const client = new pg.Client({ host, port, user, password, database });
   await client.connect();
-  await work(client).finally(async () => await client.end());
+  try {
+    await work(client);
+  } finally {
+    await client.end();
+  }
 }
 
 async function text(stream: Readable): Promise<string> {
@@ -23,7 +28,7 @@ async function text(stream: Readable): Promise<string> {
 const lines = (count: number, width: number): Readable =>
   Readable.from(Array.from({ length: count }, (_, index) => `${index}\t${'n'.repeat(width)}\n`));
 
-playGuest('pg-copy-streams', {
+const tests = playGuest('pg-copy-streams', {
   copy: async (place, say) => {
     await connected(place, async (client) => {
       await client.query('BEGIN');
@@ -54,3 +59,5 @@ playGuest('pg-copy-streams', {
     });
   },
 });
+
+for (const [title, compare] of tests) test(title, compare);

@@ -1,4 +1,5 @@
 /** pg-cursor: portals that are read in portions, over node-postgres. */
+import { test } from 'node:test';
 import pg from 'pg';
 import Cursor from 'pg-cursor';
 import type { Place } from '../support/client-lab.ts';
@@ -9,12 +10,16 @@ async function connected(place: Place, work: (client: pg.Client) => Promise<void
   const { host, port, user, password, database } = place;
   const client = new pg.Client({ host, port, user, password, database });
   await client.connect();
-  await work(client).finally(async () => await client.end());
+  try {
+    await work(client);
+  } finally {
+    await client.end();
+  }
 }
 
 const ITEMS = 'SELECT id FROM item WHERE id > $1 ORDER BY id';
 
-playGuest('pg-cursor', {
+const tests = playGuest('pg-cursor', {
   cursors: async (place, say) => {
     await connected(place, async (client) => {
       const cursor = client.query(new Cursor(ITEMS, [10]));
@@ -51,3 +56,5 @@ playGuest('pg-cursor', {
     });
   },
 });
+
+for (const [title, compare] of tests) test(title, compare);

@@ -1,4 +1,5 @@
 /** pg_dump and pg_restore: a dump through a router is the dump; a schema is dropped and restored through it as well. */
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +8,12 @@ import { clientLab, type Place } from '../support/client-lab.ts';
 import { playGuest } from '../support/client-suite.ts';
 import { runProgram } from '../support/program.ts';
 
-async function run(place: Place, program: string, args: readonly string[], sslmode = 'disable'): Promise<string> {
+async function run(
+  place: Place,
+  program: string,
+  args: readonly string[],
+  sslmode = 'disable',
+): Promise<string> {
   const { host, port, user, password, database } = place;
   const env = {
     PGHOST: host,
@@ -38,23 +44,41 @@ const SCHEMA = `
 const dump = ['-n', 'dumped'];
 
 /** Dumps, drops and restores as `restore` says, and dumps again. */
-async function thereAndBack(place: Place, format: readonly string[], restore: readonly string[]): Promise<string> {
+async function thereAndBack(
+  place: Place,
+  format: readonly string[],
+  restore: readonly string[],
+): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'matriarch-dump-'));
   try {
     await run(place, 'psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-c', SCHEMA]);
     const path = join(folder, 'dump');
     await run(place, 'pg_dump', [...dump, ...format, '-f', path]);
-    await run(place, 'psql', ['-X', '-q', '-c', 'SET client_min_messages TO warning', '-c', 'DROP SCHEMA dumped CASCADE']);
+    await run(place, 'psql', [
+      '-X',
+      '-q',
+      '-c',
+      'SET client_min_messages TO warning',
+      '-c',
+      'DROP SCHEMA dumped CASCADE',
+    ]);
     await run(place, 'pg_restore', ['-d', place.database, '--exit-on-error', ...restore, path]);
     const after = await run(place, 'pg_dump', dump);
-    await run(place, 'psql', ['-X', '-q', '-c', 'SET client_min_messages TO warning', '-c', 'DROP SCHEMA dumped CASCADE']);
+    await run(place, 'psql', [
+      '-X',
+      '-q',
+      '-c',
+      'SET client_min_messages TO warning',
+      '-c',
+      'DROP SCHEMA dumped CASCADE',
+    ]);
     return after;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-playGuest('pg_dump and pg_restore', {
+const tests = playGuest('pg_dump and pg_restore', {
   connect: async (place, say) => say(await run(place, 'pg_dump', ['--schema-only'])),
   tls: async (place, say) => {
     say(await run(place, 'pg_dump', ['-t', 'item'], place.offersTls ? 'require' : 'disable'));
@@ -66,3 +90,5 @@ playGuest('pg_dump and pg_restore', {
     say(await run(place, 'pg_dump', ['--inserts', '-t', 'item']));
   },
 });
+
+for (const [title, compare] of tests) test(title, compare);

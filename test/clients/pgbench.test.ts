@@ -1,4 +1,5 @@
 /** pgbench in its modes: no transaction fails, and the sums of TPC-B agree whichever way the transactions came. */
+import { test } from 'node:test';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +16,9 @@ async function bench(place: Place, args: readonly string[]): Promise<string> {
     timeoutMs: 60_000,
   });
   const kept = /^(query mode|number of|transaction type|SQL script)/;
-  return [`exit ${run.code}`, ...run.stdout.split('\n').filter((line) => kept.test(line)), run.stderr].join('\n');
+  return [`exit ${run.code}`, ...run.stdout.split('\n').filter((line) => kept.test(line)), run.stderr].join(
+    '\n',
+  );
 }
 
 /** Updates of accounts are in the history, and those of tellers in the branches, with simple-update as well. */
@@ -48,7 +51,7 @@ SELECT :id;
 \\endpipeline
 `;
 
-playGuest('pgbench', {
+const tests = playGuest('pgbench', {
   connect: async (place, say) => {
     say(await bench(place, ['-C', '-S', '-c', '4', '-t', '20']));
   },
@@ -73,3 +76,5 @@ playGuest('pgbench', {
     }
   },
 });
+
+for (const [title, compare] of tests) test(title, compare);

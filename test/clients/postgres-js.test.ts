@@ -1,4 +1,6 @@
 /** postgres.js: a protocol implementation of its own; statements are prepared and sent ahead by default. */
+import { test } from 'node:test';
+import { EventEmitter, once } from 'node:events';
 import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import postgres from 'postgres';
@@ -34,16 +36,18 @@ async function connected<T>(
 const whoAmI = async (sql: postgres.Sql): Promise<unknown> => [
   ...(await sql`SELECT current_user, current_database()`),
 ];
+const workMem = async (sql: postgres.Sql): Promise<unknown> => [...(await sql`SHOW work_mem`)];
+const allNames = async (sql: postgres.Sql): Promise<unknown> =>
+  await Promise.all(ids.map(async (id) => [...(await sql`SELECT name FROM item WHERE id = ${id}`)]));
 const ids = Array.from({ length: 200 }, (_, index) => index + 1);
 
-playGuest('postgres.js', {
+const tests = playGuest('postgres.js', {
   connect: async (place, say) => {
     say(await connected(place, whoAmI));
     for (const wrong of [{ password: 'wrong' }, { username: 'nobody' }, { database: 'nowhere' }]) {
       say(await refused(connected(place, whoAmI, wrong)));
     }
-    const work = async (sql: postgres.Sql): Promise<unknown> => [...(await sql`SHOW work_mem`)];
-    say(await connected(place, work, { connection: { work_mem: 5120 } }));
+    say(await connected(place, workMem, { connection: { work_mem: 5120 } }));
   },
   tls: async (place, say) => {
     say(await connected(place, whoAmI, place.offersTls ? { ssl: 'require' } : {}));
@@ -57,9 +61,11 @@ playGuest('postgres.js', {
   },
   parameters: async (place, say) => {
     await connected(place, async (sql) => {
-      say([...(await sql`SELECT ${42}::int AS a, ${"it's"} AS b, ${null}::text AS c, ${[1, 2]}::int[] AS d`)]);
+      say([
+        ...(await sql`SELECT ${42}::int AS a, ${"it's"} AS b, ${null}::text AS c, ${[1, 2]}::int[] AS d`),
+      ]);
       say([...(await sql`SELECT id, name FROM item WHERE id IN ${sql([1, 5, 999])} ORDER BY id`)]);
-      say(await refused(sql`SELECT ${'no number'}::int`.then()));
+      say(await refused(sql`SELECT ${'no number'}::int`));
     });
   },
   transactions: async (place, say) => {
@@ -71,7 +77,12 @@ playGuest('postgres.js', {
         await inside`SELECT 1/0`;
       });
       say(await refused(lost));
-      say([...(await sql.begin('isolation level serializable', async (inside) => await inside`SELECT id FROM note`))]);
+      say([
+        ...(await sql.begin(
+          'isolation level serializable',
+          async (inside) => await inside`SELECT id FROM note`,
+        )),
+      ]);
       say(await refused(sql.begin('read only', async (inside) => await inside`DELETE FROM note`)));
       say((await sql`DELETE FROM note`).count);
     });
@@ -80,7 +91,11 @@ playGuest('postgres.js', {
     await connected(place, async (sql) => {
       const outer = sql.begin(async (inside) => {
         for (const id of [1, 1, 2]) {
-          say(await refused(inside.savepoint(async (within) => await within`INSERT INTO note ${within([{ id }])}`)));
+          say(
+            await refused(
+              inside.savepoint(async (within) => await within`INSERT INTO note ${within([{ id }])}`),
+            ),
+          );
         }
         say([...(await inside`SELECT id FROM note ORDER BY id`)]);
         throw new Error('given up');
@@ -98,18 +113,16 @@ playGuest('postgres.js', {
       await sql`ALTER TABLE changing ADD b text DEFAULT 'new'`;
       say(await refused(sql`SELECT * FROM changing`.then((rows) => [...rows])));
     });
-    await connected(
-      place,
-      async (sql) => say([...(await sql`SELECT ${1}::int AS unnamed`)]),
-      { prepare: false },
-    );
+    await connected(place, async (sql) => say([...(await sql`SELECT ${1}::int AS unnamed`)]), {
+      prepare: false,
+    });
   },
   errors: async (place, say) => {
     await connected(
       place,
       async (sql) => {
-        for (const text of WRONG) say(await refused(sql.unsafe(text).then()));
-        for (const text of WRONG) say(await refused(sql.unsafe(text, [], { prepare: true }).then()));
+        for (const text of WRONG) say(await refused(sql.unsafe(text)));
+        for (const text of WRONG) say(await refused(sql.unsafe(text, [], { prepare: true })));
         await sql`DO $$ BEGIN RAISE NOTICE 'seen'; RAISE WARNING 'warned'; END $$`;
         say([...(await sql`SELECT 'usable' AS it`)]);
       },
@@ -150,15 +163,15 @@ playGuest('postgres.js', {
   listen: async (place, say) => {
     await connected(place, async (sql) => {
       const heard: string[] = [];
-      let done = (): void => undefined;
-      const both = new Promise<void>((resolve) => (done = resolve));
-      const { unlisten } = await sql.listen('news', (payload) => {
-        if (heard.push(payload) === 2) done();
+      const both = new EventEmitter();
+      const isThere = once(both, 'there', { signal: AbortSignal.timeout(20_000) });
+      const listening = await sql.listen('news', (payload) => {
+        if (heard.push(payload) === 2) both.emit('there');
       });
       await sql.notify('news', 'one');
       await sql.notify('news', 'two');
-      await both;
-      await unlisten();
+      await isThere;
+      await listening.unlisten();
       say(heard);
     });
   },
@@ -166,7 +179,7 @@ playGuest('postgres.js', {
     await connected(place, async (sql) => {
       await sql`SELECT 1`;
       const long = sql`SELECT pg_sleep(30)`;
-      const ended = refused(long.then());
+      const ended = refused(long);
       const again = setInterval(() => long.cancel(), 300);
       say(await ended);
       clearInterval(again);
@@ -184,16 +197,16 @@ playGuest('postgres.js', {
     });
   },
   pool: async (place, say) => {
-    const work = async (sql: postgres.Sql): Promise<unknown> =>
-      await Promise.all(ids.map(async (id) => [...(await sql`SELECT name FROM item WHERE id = ${id}`)]));
-    say(await connected(place, work, { max: 8 }));
+    say(await connected(place, allNames, { max: 8 }));
   },
   pipeline: async (place, say) => {
     await connected(place, async (sql) => {
       const asked = ids.map(async (id) =>
-        id % 50 === 0 ? await refused(sql`SELECT 1/${0}::int`.then()) : [...(await sql`SELECT ${id}::int AS n`)],
+        id % 50 === 0 ? await refused(sql`SELECT 1/${0}::int`) : [...(await sql`SELECT ${id}::int AS n`)],
       );
       say(await Promise.all(asked));
     });
   },
 });
+
+for (const [title, compare] of tests) test(title, compare);

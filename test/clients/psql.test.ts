@@ -1,4 +1,5 @@
 /** psql: what it prints, to the letter, on both of its outputs. */
+import { test } from 'node:test';
 import type { Place } from '../support/client-lab.ts';
 import { type Guest, playGuest } from '../support/client-suite.ts';
 import { type Finished, runProgram } from '../support/program.ts';
@@ -54,12 +55,16 @@ const statements =
     }
   };
 
-playGuest('psql', {
+const tests = playGuest('psql', {
   connect: async (place, say) => {
     say(shown(await psql(place, { script: 'SELECT current_user, current_database();' })).join('\n'));
     const wrong = [{ PGPASSWORD: 'wrong' }, { PGUSER: 'nobody' }, { PGDATABASE: 'nowhere' }];
     for (const env of wrong) say(shown(await psql(place, { script: 'SELECT 1', env })).join('\n'));
-    const env = { PGOPTIONS: '-c work_mem=5MB -c statement_timeout=7s', PGAPPNAME: 'guest', PGTZ: 'Asia/Tokyo' };
+    const env = {
+      PGOPTIONS: '-c work_mem=5MB -c statement_timeout=7s',
+      PGAPPNAME: 'guest',
+      PGTZ: 'Asia/Tokyo',
+    };
     const shows = ['work_mem', 'statement_timeout', 'application_name', 'TimeZone', 'search_path'];
     const all = { script: shows.map((name) => `SHOW ${name};`).join('\n'), env };
     say(shown(await psql(place, all)).join('\n'));
@@ -103,7 +108,13 @@ playGuest('psql', {
     "LISTEN news;\nNOTIFY news, 'hello';\nSELECT 1;\nUNLISTEN *;\nNOTIFY news, 'nobody';\nSELECT 2;\nBEGIN;\nLISTEN news;\nNOTIFY news, 'late';\nSELECT 3;\nCOMMIT;\nSELECT 4;",
   ),
   cancel: async (place, say) => {
-    say(shown(await psql(place, { script: "SET statement_timeout TO '200ms';\nSELECT pg_sleep(30);\nSELECT 'usable';" })).join('\n'));
+    say(
+      shown(
+        await psql(place, {
+          script: "SET statement_timeout TO '200ms';\nSELECT pg_sleep(30);\nSELECT 'usable';",
+        }),
+      ).join('\n'),
+    );
     // As with Ctrl-C. SIGINT comes to psql half a second after it started its shell, which is when the statement begins.
     const interrupted = "\\! (sleep 0.5; kill -INT $PPID) &\nSELECT pg_sleep(30);\nSELECT 'usable';";
     say(shown(await psql(place, { script: interrupted })).join('\n'));
@@ -115,9 +126,11 @@ playGuest('psql', {
     ...WRONG,
     "DO $$ BEGIN RAISE NOTICE 'seen'; RAISE WARNING 'warned'; END $$",
     'SELECT 1; SELECT 1/0; SELECT 2',
-    "\\set VERBOSITY verbose\nSELECT 1",
+    '\\set VERBOSITY verbose\nSELECT 1',
   ),
   large: script(
     "SELECT g, repeat('z', 100) FROM generate_series(1, 20000) g;\nSELECT length(repeat('y', 8 * 1024 * 1024));\n\\t\n\\a\nSELECT repeat('y', 4 * 1024 * 1024);",
   ),
 });
+
+for (const [title, compare] of tests) test(title, compare);

@@ -1,4 +1,5 @@
 /** Sequelize over node-postgres, with the pool sequelize-pool. */
+import { test } from 'node:test';
 import { DataTypes, Op, QueryTypes, Sequelize, Transaction } from 'sequelize';
 import type { Place } from '../support/client-lab.ts';
 import { playGuest } from '../support/client-suite.ts';
@@ -24,12 +25,16 @@ async function connected(place: Place, work: (world: World) => Promise<void>): P
   const item = db.define('item', { id, name: DataTypes.TEXT, price: DataTypes.DECIMAL(10, 2) });
   const note = db.define('note', { id, body: DataTypes.TEXT, item_id: DataTypes.INTEGER });
   note.belongsTo(item, { foreignKey: 'item_id' });
-  await work({ db, item, note }).finally(async () => await db.close());
+  try {
+    await work({ db, item, note });
+  } finally {
+    await db.close();
+  }
 }
 
 const plain = (rows: readonly { toJSON: () => unknown }[]): unknown[] => rows.map((row) => row.toJSON());
 
-playGuest('sequelize', {
+const tests = playGuest('sequelize', {
   types: async (place, say) => {
     await connected(place, async ({ db }) => say(await db.query(TYPES, { type: QueryTypes.SELECT })));
   },
@@ -91,3 +96,5 @@ playGuest('sequelize', {
     });
   },
 });
+
+for (const [title, compare] of tests) test(title, compare);

@@ -1,4 +1,5 @@
 /** TypeORM over node-postgres, with schemas instead of decorators. */
+import { test } from 'node:test';
 import pg from 'pg';
 import { DataSource, EntitySchema, In } from 'typeorm';
 import type { Place } from '../support/client-lab.ts';
@@ -47,10 +48,14 @@ async function connected(place: Place, work: (db: DataSource) => Promise<void>):
     extra: { max: 5 },
   });
   await db.initialize();
-  await work(db).finally(async () => await db.destroy());
+  try {
+    await work(db);
+  } finally {
+    await db.destroy();
+  }
 }
 
-playGuest('typeorm', {
+const tests = playGuest('typeorm', {
   types: async (place, say) => {
     await connected(place, async (db) => say(await db.query<unknown>(TYPES)));
   },
@@ -88,7 +93,11 @@ playGuest('typeorm', {
     await connected(place, async (db) => {
       const outer = db.transaction(async (manager) => {
         for (const id of [1, 1, 2]) {
-          say(await refused(manager.transaction(async (inner) => (await inner.insert(note, { id })).identifiers)));
+          say(
+            await refused(
+              manager.transaction(async (inner) => (await inner.insert(note, { id })).identifiers),
+            ),
+          );
         }
         say(await manager.find(note, { order: { id: 'ASC' } }));
         throw new Error('given up');
@@ -108,3 +117,5 @@ playGuest('typeorm', {
     });
   },
 });
+
+for (const [title, compare] of tests) test(title, compare);

@@ -20,7 +20,7 @@ export const TYPES = `SELECT 1::int2 AS i2, 2::int4 AS i4, 9007199254740993::int
   'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid AS u, '1 day 02:03:04'::interval AS iv, NULL::text AS nothing`;
 
 /** Waits for a failure; the fields that PostgreSQL sent, whatever the client wrapped them in. */
-export async function refused(work: Promise<unknown>): Promise<unknown> {
+export async function refused(work: PromiseLike<unknown>): Promise<unknown> {
   try {
     await work;
     return 'not refused';
@@ -33,8 +33,13 @@ const FIELDS = ['severity', 'code', 'message', 'detail', 'hint', 'position', 'co
 
 function fieldsOf(cause: unknown): unknown {
   if (!(cause instanceof Error)) return cause;
-  const inner = 'original' in cause ? cause.original : 'driverError' in cause ? cause.driverError : cause.cause;
+  const inner =
+    'original' in cause ? cause.original : 'driverError' in cause ? cause.driverError : cause.cause;
   if (inner instanceof Error) return [cause.name, fieldsOf(inner)];
   const seen = Object.entries(cause).filter(([name]) => FIELDS.includes(name));
-  return [cause instanceof pg.DatabaseError ? 'database' : cause.name, cause.message, Object.fromEntries(seen)];
+  return [
+    cause instanceof pg.DatabaseError ? 'database' : cause.name,
+    cause.message,
+    Object.fromEntries(seen),
+  ];
 }

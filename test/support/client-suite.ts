@@ -5,14 +5,16 @@
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { inspect } from 'node:util';
-import { CLIENTS, type ClientName, type Scenario } from '../clients/table.ts';
+import { CLIENTS, type Client, type ClientName } from '../clients/table.ts';
 import { clientLab, emptyTables, type Place } from './client-lab.ts';
 import { runProgram } from './program.ts';
 import { ROOT } from './sources.ts';
 
 type Sections = ReadonlyMap<string, readonly string[]>;
+/** A test for each scenario: title and body, which the client's own file declares, so that they count for it. */
+type Tests = readonly (readonly [string, (t: TestContext) => Promise<void>])[];
 type Say = (...seen: readonly unknown[]) => void;
 
 /** The scenarios of a client that runs in this process: each says what it sees. */
@@ -21,9 +23,9 @@ export type Guest<Name extends ClientName> = Readonly<
 >;
 
 /** The same for a client in JavaScript. */
-export function playGuest<Name extends ClientName>(name: Name, guest: Guest<Name>): void {
+export function playGuest<Name extends ClientName>(name: Name, guest: Guest<Name>): Tests {
   const scenarios: readonly [string, (place: Place, say: Say) => Promise<void>][] = Object.entries(guest);
-  compare(name, async (place) => {
+  return testsOf(name, async (place) => {
     const sections = new Map<string, readonly string[]>();
     for (const [scenario, play] of scenarios) {
       const lines: string[] = [];
@@ -49,8 +51,8 @@ export interface GuestProgram {
 }
 
 /** Plays a program that lies beside the tests; it is told by libpq's variables where to go. */
-export function playProgram(name: ClientName, { program, args, probe }: GuestProgram): void {
-  compare(
+export function playProgram(name: ClientName, { program, args, probe }: GuestProgram): Tests {
+  return testsOf(
     name,
     async (place) => {
       const { host, port, user, password, database, offersTls } = place;
@@ -65,7 +67,11 @@ export function playProgram(name: ClientName, { program, args, probe }: GuestPro
         PYTHONIOENCODING: 'utf-8',
         LANG: 'C.UTF-8',
       };
-      const run = await runProgram(program, args, { env, timeoutMs: 60_000, cwd: join(ROOT, 'test', 'clients') });
+      const run = await runProgram(program, args, {
+        env,
+        timeoutMs: 60_000,
+        cwd: join(ROOT, 'test', 'clients'),
+      });
       assert.equal(run.code, 0, `${name} at ${host}: ${run.stderr}\n${run.stdout.slice(-2000)}`);
       return sectionsOf(run.stdout);
     },
@@ -83,31 +89,46 @@ function sectionsOf(text: string): Sections {
   return sections;
 }
 
-function compare(
+/** The client is played at both places before its first test, and each test looks at one scenario. */
+function testsOf(
   name: ClientName,
   play: (place: Place) => Promise<Sections>,
   isInstalled: () => Promise<boolean> = async () => true,
-): void {
-  const scenarios: readonly Scenario[] = CLIENTS[name].scenarios;
-  test(`${name} sees the same through a router as from PostgreSQL`, async (t) => {
-    if (!(await isInstalled())) {
-      t.skip(`not installed (${CLIENTS[name].from})`);
-      return;
-    }
-    // Not beside the primary: reads and writes of one client go to different servers.
+): Tests {
+  const { scenarios, from }: Client = CLIENTS[name];
+  let played: Promise<Played | undefined> | undefined;
+  const playBoth = async (): Promise<Played | undefined> => {
+    if (!(await isInstalled())) return undefined;
     const { direct, routers } = clientLab();
+    // Each router has its turn: beside the primary, and where reads and writes of one client go to different servers.
+    const router = routers[Object.keys(CLIENTS).indexOf(name) % routers.length] ?? routers[0];
     await emptyTables();
     const expected = await play(direct);
     await emptyTables();
-    const got = await play(routers[1]);
-    assert.deepEqual([...expected.keys()].sort(), [...scenarios].sort(), 'the guest plays what the table says');
-    for (const scenario of scenarios) {
-      await t.test(`${name}: ${scenario}`, (inner) => {
-        if (scenario === 'tls' && !routers[1].offersTls) inner.skip('the router offers no TLS');
-        else same(expected.get(scenario) ?? [], got.get(scenario) ?? [], inner);
-      });
-    }
-  });
+    const got = await play(router);
+    assert.deepEqual(
+      [...expected.keys()].sort(),
+      [...scenarios].sort(),
+      'the guest plays what the table says',
+    );
+    return { expected, got, router };
+  };
+  return scenarios.map((scenario) => [
+    `${name}: ${scenario} is the same through a router as at PostgreSQL`,
+    async (t) => {
+      played ??= playBoth();
+      const both = await played;
+      if (both === undefined) t.skip(`not installed: ${from}`);
+      else if (scenario === 'tls' && !both.router.offersTls) t.skip('the router offers no TLS');
+      else same(both.expected.get(scenario) ?? [], both.got.get(scenario) ?? [], t);
+    },
+  ]);
+}
+
+interface Played {
+  readonly expected: Sections;
+  readonly got: Sections;
+  readonly router: Place;
 }
 
 function same(expected: readonly string[], got: readonly string[], t: TestContext): void {
