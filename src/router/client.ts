@@ -70,6 +70,7 @@ export class ClientConnection implements Holdable, Borrower {
     this.#request = {
       login,
       startUp,
+      pools: new Map(),
       variant: startUp.variant,
       lent: (link) => {
         link.borrower = this;
@@ -101,7 +102,7 @@ export class ClientConnection implements Holdable, Borrower {
   }
 
   /** Connections it has now, for metrics. */
-  get links(): Iterable<Link> {
+  get links(): readonly Link[] {
     return this.#session.links;
   }
 

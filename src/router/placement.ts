@@ -58,8 +58,8 @@ export interface PlacementOptions {
 export class Placement {
   /** What the client has set. */
   settings: Settings;
-  /** What the session has borrowed, by member. */
-  readonly links = new Map<string, Link>();
+  /** What the session has borrowed: one a member. */
+  readonly links: Link[] = [];
   /** The link of the open transaction, and what it was begun for. */
   transaction: Link | undefined = undefined;
   transactionNeed: Need = 'anywhere';
@@ -128,7 +128,7 @@ export class Placement {
   /** A connection that was waited for has come. */
   lent(link: Link): void {
     this.#waitingFor = undefined;
-    this.links.set(link.member, link);
+    this.links.push(link);
     link.owner = this.#options.owner;
   }
 
@@ -184,8 +184,10 @@ export class Placement {
   /** Gives back what neither the unit nor a transaction nor the session's state needs. */
   release(unit: Unit): void {
     if (this.#options.isSessionMode) return;
-    for (const link of this.links.values()) {
-      if (link === this.transaction || link === this.#pinnedTo || !link.isQuiet) continue;
+    for (let index = this.links.length - 1; index >= 0; index -= 1) {
+      const link = this.links[index];
+      if (link === undefined || link === this.transaction || link === this.#pinnedTo || !link.isQuiet)
+        continue;
       if (unit.kind !== 'none' && (unit.link === link || unit.member === link.member)) continue;
       this.#giveBack(link);
     }
@@ -194,7 +196,7 @@ export class Placement {
   /** The session ends: everything goes back, what is at work or in a transaction to nobody. */
   releaseAll(): void {
     this.stopWaiting();
-    for (const link of Array.from(this.links.values())) {
+    for (const link of Array.from(this.links)) {
       if (this.#options.isSessionMode) link.isSoiled = true;
       if (link.isQuiet && link.status === 'I' && this.#pinnedBecause !== 'loads-library')
         this.#giveBack(link);
@@ -249,12 +251,11 @@ export class Placement {
     const { world } = this.#options;
     if (unit.kind === 'start') return world.nearest(unit.excluded);
     if (unit.need !== 'anywhere') return world.reader(unit.excluded);
-    for (const link of this.links.values()) return link.member;
-    return world.nearest(unit.excluded);
+    return this.links[0]?.member ?? world.nearest(unit.excluded);
   }
 
   #step(member: string, term: Term | undefined, isStart = false): Place {
-    const link = this.links.get(member) ?? this.#borrow(member);
+    const link = this.links.find((held) => held.member === member) ?? this.#borrow(member);
     if (link === undefined || !link.isQuiet) return WAIT;
     if (term !== undefined && link.proof !== term) return this.#prove(link, term);
     if (isStart) return { kind: 'link', link };
@@ -302,8 +303,9 @@ export class Placement {
   }
 
   #forget(link: Link): boolean {
-    if (this.links.get(link.member) !== link) return false;
-    this.links.delete(link.member);
+    const index = this.links.indexOf(link);
+    if (index < 0) return false;
+    this.links.splice(index, 1);
     if (this.transaction === link) this.transaction = undefined;
     if (this.#pinnedTo === link) this.#clearPin();
     if (this.#auditing === link) this.#auditing = undefined;

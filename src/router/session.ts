@@ -165,8 +165,8 @@ export class Session {
     return this.unit.kind === 'none' && this.standing.status === 'I';
   }
 
-  get links(): Iterable<Link> {
-    return this.#placement.links.values();
+  get links(): readonly Link[] {
+    return this.#placement.links;
   }
 
   /** Where the session has state that cannot be carried, and why. */
