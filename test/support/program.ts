@@ -1,4 +1,4 @@
-/** Programs of others, run to their end: psql, pgbench. */
+/** Programs of others, run to their end: psql, pgbench, guests. */
 import { execFile } from 'node:child_process';
 
 export interface Finished {
