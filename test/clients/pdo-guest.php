@@ -121,7 +121,10 @@ $scenarios = [
         $db->beginTransaction();
         show($db->pgsqlCopyFromArray('note', array_map(fn ($n) => "$n\tn$n\t\\N\n", range(0, 4999))));
         show(ask($db, 'SELECT count(*), sum(id) FROM note'));
-        show(count($db->pgsqlCopyToArray('note')), array_slice($db->pgsqlCopyToArray('note'), 0, 3));
+        // In the order of the table's pages, which is nobody's promise.
+        $lines = $db->pgsqlCopyToArray('note');
+        sort($lines);
+        show(count($lines), array_slice($lines, 0, 3));
         $db->rollBack();
         refused('bad row', fn () => $db->pgsqlCopyFromArray('note', ["x\ty\t\\N\n"]));
         refused('no table', fn () => $db->pgsqlCopyFromArray('no_such_table', ["1\n"]));

@@ -102,7 +102,7 @@ const tests = playGuest('psql', {
     `PREPARE by_id (int) AS SELECT name FROM item WHERE id = $1;\n${Array.from({ length: 30 }, (_, id) => `EXECUTE by_id (${id + 1});`).join('\n')}\nPREPARE by_id AS SELECT 1;\nSELECT name, statement, parameter_types FROM pg_prepared_statements;\nDEALLOCATE by_id;\nEXECUTE by_id (1);\nPREPARE other AS SELECT 1;\nDEALLOCATE ALL;\nEXECUTE other;`,
   ),
   copy: script(
-    'BEGIN;\nCOPY note (id, body) FROM STDIN;\n1\tone\n2\ttwo\n\\.\nSELECT * FROM note ORDER BY id;\nCOPY note TO STDOUT;\n\\copy note to stdout csv header\nROLLBACK;\nCOPY (SELECT id, name FROM item ORDER BY id) TO STDOUT;\nCOPY note (id) FROM STDIN;\nx\n\\.\nCOPY no_such_table FROM STDIN;\nSELECT 1;',
+    'BEGIN;\nCOPY note (id, body) FROM STDIN;\n1\tone\n2\ttwo\n\\.\nSELECT * FROM note ORDER BY id;\nCOPY (SELECT * FROM note ORDER BY id) TO STDOUT;\n\\copy (SELECT * FROM note ORDER BY id) to stdout csv header\nROLLBACK;\nCOPY (SELECT id, name FROM item ORDER BY id) TO STDOUT;\nCOPY note (id) FROM STDIN;\nx\n\\.\nCOPY no_such_table FROM STDIN;\nSELECT 1;',
   ),
   listen: script(
     "LISTEN news;\nNOTIFY news, 'hello';\nSELECT 1;\nUNLISTEN *;\nNOTIFY news, 'nobody';\nSELECT 2;\nBEGIN;\nLISTEN news;\nNOTIFY news, 'late';\nSELECT 3;\nCOMMIT;\nSELECT 4;",

@@ -213,20 +213,15 @@ def pipeline():
         with conn.pipeline():
             cursors = [conn.execute("SELECT %s::int, name FROM item WHERE id = %s", (n, n + 1)) for n in range(100)]
             print([cursor.fetchone() for cursor in cursors])
-        with conn.pipeline() as pipe:
-            ahead = conn.execute("SELECT 'before'")
-            wrong = conn.execute("SELECT 1/%s::int", (0,))
-            skipped = conn.execute("SELECT 'skipped'")
-            for cursor in (ahead, wrong, skipped):
-                try:
-                    print(cursor.fetchone())
-                except psycopg.Error as cause:
-                    print(type(cause).__name__, cause.sqlstate)
-            try:
-                pipe.sync()
-            except psycopg.Error as cause:
-                print(type(cause).__name__)
-            print(conn.execute("SELECT 'after'").fetchone())
+        # Whether a statement or the end of the block raises it depends on how soon the answer comes.
+        try:
+            with conn.pipeline():
+                conn.execute("SELECT 'before'")
+                conn.execute("SELECT 1/%s::int", (0,))
+                conn.execute("SELECT 'skipped'")
+        except psycopg.Error as cause:
+            print(type(cause).__name__, cause.sqlstate, conn.info.transaction_status)
+        print(conn.execute("SELECT 'after'").fetchone())
         with conn.pipeline():
             with conn.transaction():
                 conn.execute("INSERT INTO note (id) VALUES (1)")
