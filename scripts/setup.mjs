@@ -7,21 +7,15 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const PACKAGES = ['postgresql', 'etcd-server'];
-/** The clients of test/clients that npm does not carry, with a file that each puts in its place. */
-const CLIENTS = {
-  'python3-psycopg2': '/usr/lib/python3/dist-packages/psycopg2',
-  'python3-psycopg': '/usr/lib/python3/dist-packages/psycopg',
-  'python3-asyncpg': '/usr/lib/python3/dist-packages/asyncpg',
-  'python3-sqlalchemy': '/usr/lib/python3/dist-packages/sqlalchemy',
-  'python3-django': '/usr/lib/python3/dist-packages/django',
-  'libdbd-pg-perl': '/usr/share/doc/libdbd-pg-perl',
-  'php-cli': '/usr/bin/php',
-  'php-pgsql': '/usr/share/doc/php-pgsql',
-  'ruby-pg': '/usr/share/doc/ruby-pg',
-  'libpostgresql-jdbc-java': '/usr/share/java/postgresql.jar',
-  'default-jdk-headless': '/usr/bin/javac',
-};
+/** Debian's packages, how to see that their programs are there, and what these are for systems without apt-get. */
+const SERVERS = [
+  {
+    name: 'postgresql',
+    isPresent: hasPostgres,
+    what: "PostgreSQL's server programs in /usr/lib/postgresql/*/bin",
+  },
+  { name: 'etcd-server', isPresent: hasEtcd, what: 'etcd' },
+];
 /** Exit status when something outside the checkout is missing; as EXIT.unavailable of the command. */
 const UNAVAILABLE = 3;
 
@@ -29,7 +23,7 @@ const UNAVAILABLE = 3;
 export function setup() {
   checkNode();
   installNpmPackages();
-  installServers();
+  installPackages(SERVERS);
   build();
 }
 
@@ -63,51 +57,51 @@ function isInstalled() {
   });
 }
 
-function installServers() {
-  const missing = missingServers();
+/** Installs Debian's packages whose programs are missing; ends the process with what to do when it may not. */
+export function installPackages(packages) {
+  const missing = packages.filter(({ isPresent }) => !isPresent());
   if (missing.length === 0) return;
-  const install = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  const names = missing.map(({ name }) => name);
+  const install = `apt-get install -y --no-install-recommends ${names.join(' ')}`;
   if (!isExecutableInPath('apt-get')) {
-    const needs = missing.map((name) =>
-      name === 'postgresql' ? "PostgreSQL's server programs in /usr/lib/postgresql/*/bin" : 'etcd',
-    );
+    const needs = missing.map(({ what }) => what);
     stop(`setup: missing: ${needs.join(' and ')}. This system has no apt-get; install them its own way.`);
   }
   const prefix = privilege();
   if (prefix === undefined) {
     stop(
-      `setup: ${missing.join(' and ')} must be installed, and that needs root. Run this, then try again:\n\n  sudo apt-get update && sudo ${install}\n`,
+      `setup: ${names.join(' and ')} must be installed, and that needs root. Run this, then try again:\n\n  sudo apt-get update && sudo ${install}\n`,
     );
   }
-  say(`setup: installing Debian packages: ${missing.join(' ')}`);
-  const [program, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq'];
-  const hint = `could not install; try by hand: ${install}`;
-  run(program, [...rest, 'update'], hint);
-  run(program, [...rest, 'install', '-y', '--no-install-recommends', ...missing], hint);
-  if (missingServers().length > 0)
-    stop(`setup: ${missingServers().join(' and ')} installed, but the programs are not there`);
+  say(`setup: installing Debian packages: ${names.join(' ')}`);
+  const [program, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'sh', '-ec', INSTALL];
+  run(program, [...rest, 'setup', ...names], `could not install; try by hand: ${install}`);
+  const absent = missing.filter(({ isPresent }) => !isPresent()).map(({ name }) => name);
+  if (absent.length > 0) stop(`setup: ${absent.join(' and ')} installed, but the programs are not there`);
 }
 
-/**
- * Installs the clients that are missing, where that may be done without asking. Tests of those that are not there are
- * skipped, and say so: a machine that has no Debian packages is no failure.
- */
-export function installClients() {
-  const missing = Object.keys(CLIENTS).filter((name) => !existsSync(CLIENTS[name]));
+/** The same where it may be done without asking; elsewhere, and if it fails, what needs them has to do without. */
+export function installIfAllowed(packages) {
+  const names = packages.filter(({ isPresent }) => !isPresent()).map(({ name }) => name);
   const prefix = isExecutableInPath('apt-get') ? privilege() : undefined;
-  if (missing.length === 0 || prefix === undefined) return;
-  say(`setup: installing Debian packages: ${missing.join(' ')}`);
-  const apt = ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq'];
-  const [program, ...rest] = [...prefix, ...apt];
-  const isUpdated = spawnSync(program, [...rest, 'update'], { stdio: ['ignore', 2, 2] }).status === 0;
-  const install = [...rest, 'install', '-y', '--no-install-recommends', ...missing];
-  if (isUpdated && spawnSync(program, install, { stdio: ['ignore', 2, 2] }).status === 0) return;
-  say('setup: could not install them; the tests of these clients will be skipped');
+  if (names.length === 0 || prefix === undefined) return;
+  say(`setup: installing Debian packages: ${names.join(' ')}`);
+  const [program, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'sh', '-ec', INSTALL];
+  const { status } = spawnSync(program, [...rest, 'setup', ...names], { stdio: ['ignore', 2, 2] });
+  if (status !== 0) say('setup: could not install them');
 }
 
-function missingServers() {
-  return PACKAGES.filter((name) => (name === 'postgresql' ? !hasPostgres() : !hasEtcd()));
-}
+/** While it installs, a policy forbids to start the packages' services, unless the machine has a policy of its own. */
+const INSTALL = `
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\\nexit 101\\n' > "$policy"
+  chmod 755 "$policy"
+fi
+apt-get -qq update
+apt-get -qq install -y --no-install-recommends "$@"
+`;
 
 /** What to put before a command to run it as root; undefined when that is not allowed without asking. */
 function privilege() {
@@ -134,7 +128,7 @@ function isExecutableInPath(program) {
   return folders.some((folder) => isExecutable(join(folder, program)));
 }
 
-function isExecutable(path) {
+export function isExecutable(path) {
   try {
     accessSync(path, constants.X_OK);
     return true;

@@ -7,7 +7,8 @@ import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
-import { installClients, ROOT, say, setup } from './setup.mjs';
+import { installClients } from './client-packages.mjs';
+import { ROOT, say, setup } from './setup.mjs';
 
 /** `budgetMs` is what a ring should take, `limitMs` how long one file may run before it is ended. */
 const RINGS = [

@@ -224,6 +224,21 @@ export const routerSchema = z.strictObject({
     '5s',
   ),
   ...poolingKeys,
+  admin_users: z
+    .array(z.string().min(1))
+    .default([])
+    .meta({
+      description:
+        'Roles that may give every command in the admin console (database matriarch or pgbouncer).',
+      examples: [['postgres']],
+    }),
+  stats_users: z
+    .array(z.string().min(1))
+    .default([])
+    .meta({
+      description: 'Roles that may only look in the admin console (SHOW).',
+      examples: [['monitoring']],
+    }),
   hold_timeout: duration('How long work that needs a primary waits while there is none.').prefault('30s'),
   hold_max_clients: z
     .int()

@@ -55,6 +55,7 @@ export class ClientConnection implements Holdable, Borrower {
       serverNames: shared.servers.names,
       effects: this.#effects(),
       settings: startUp.settings,
+      applicationName: startUp.applicationName,
       isSessionMode: poolSettings(config, startUp.database, startUp.user).isSessionMode,
       auditsCode: config.audit_code,
       welcome: (parameters) => welcomeOf(parameters, startUp),

@@ -34,6 +34,8 @@ const BATCH_BYTES_MAX = 256 * 1024;
 /** With so much waiting the client is not read from. */
 const BACKLOG_BYTES_MAX = 256 * 1024;
 
+const ENDS_COPY: ReadonlySet<number> = new Set([FRONTEND.CopyDone, FRONTEND.CopyFail]);
+
 interface Waiting {
   readonly bytes: Buffer;
   /** Raw COPY data, not a whole message. */
@@ -88,7 +90,7 @@ export class Intake implements FrameSink {
     const { messages, statements } = unit;
     for (let index = 0; index < messages.length; index += 1) {
       const message = messages[index];
-      if (message !== undefined) this.#sendOne(link, message, statements[index]);
+      if (message !== undefined) dispatch(this.#session, link, message, statements[index]);
     }
     if (!unit.isClosed && unit.need === 'primary') {
       unit.stream();
@@ -122,8 +124,7 @@ export class Intake implements FrameSink {
   /** Whether a message can be taken up now, or must wait until the running unit is answered. */
   #accepts(tag: number): boolean {
     const { unit } = this.#session;
-    if (unit.kind === 'none' || !unit.isClosed) return true;
-    return unit.isCopyOpen && (tag === FRONTEND.CopyDone || tag === FRONTEND.CopyFail);
+    return unit.kind === 'none' || !unit.isClosed || (unit.isCopyOpen && tag !== FRONTEND.Terminate);
   }
 
   #enqueue(bytes: Buffer, isRaw: boolean): void {
@@ -145,6 +146,7 @@ export class Intake implements FrameSink {
     const { unit } = this.#session;
     const isWanted = unit.isCopyOpen || (unit.kind === 'batch' && !unit.isClosed);
     const link = this.#copyLink ?? (isWanted ? unit.link : undefined);
+    unit.isCopyFed = true;
     link?.write(bytes);
     // A COPY that failed in the middle of a message: its server still gets the rest of the message.
     this.#copyLink = this.#copyOwed > 0 ? link : undefined;
@@ -188,7 +190,7 @@ export class Intake implements FrameSink {
       case FRONTEND.Query:
         unit.begin('query');
         this.#intendQuery(message);
-        if (unit.forgets !== undefined && this.#session.forgetHere(unit.forgets)) return;
+        if (unit.forgets !== undefined && !unit.isSeveral && this.#session.forgetHere(unit.forgets)) return;
         unit.keep(message, undefined);
         this.#session.place();
         return;
@@ -218,15 +220,19 @@ export class Intake implements FrameSink {
     }
   }
 
-  /** One more message of an open batch, or the end of a COPY. */
+  /** One more message of an open batch, or of a COPY. */
   #extend(tag: number, message: Buffer): void {
     const session = this.#session;
     const { unit } = session;
+    if (unit.isCopyOpen && unit.isClosed && !ENDS_COPY.has(tag)) {
+      this.#amongCopyData(tag);
+      return;
+    }
     const statement = this.#note(tag, message);
     if (tag === FRONTEND.Sync || tag === FRONTEND.Query || tag === FRONTEND.FunctionCall)
       unit.isClosed = true;
     if (unit.phase === 'sent' && unit.link !== undefined) {
-      this.#sendOne(unit.link, message, statement);
+      dispatch(this.#session, unit.link, message, statement);
       unit.isStreamed = true;
       return;
     }
@@ -236,6 +242,15 @@ export class Intake implements FrameSink {
     // What else will be in the batch is not known yet.
     if (!unit.isClosed) unit.need = 'primary';
     session.place();
+  }
+
+  /** PostgreSQL reads over Flush and Sync among COPY data, and takes everything else for the end of all sense. */
+  #amongCopyData(tag: number): void {
+    if (tag === FRONTEND.Flush || tag === FRONTEND.Sync) return;
+    this.#session.say(REPLY.unexpectedInCopy(tag));
+    this.#session.say(REPLY.outOfStep());
+    this.#session.end();
+    this.#effects.endClient();
   }
 
   /** What a message adds to the unit; the statement that it makes or uses. */
@@ -318,14 +333,6 @@ export class Intake implements FrameSink {
   #intendSettings(): void {
     const { unit } = this.#session;
     if (unit.controlsTransaction || !this.#session.canRecord(unit.settings)) unit.need = 'primary';
-  }
-
-  #sendOne(link: Link, message: Buffer, statement: Statement | undefined): void {
-    const { unit, prepared, planningKey } = this.#session;
-    if (statement !== undefined) prepared.nameFor(statement, planningKey);
-    // From here on the COPY may have been carried out.
-    if (message[0] === FRONTEND.CopyDone) unit.isCopyDone = true;
-    dispatch(link, message, statement);
   }
 
   /** The client is in a transaction whose server is gone: everything is answered here. */

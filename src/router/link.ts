@@ -57,12 +57,16 @@ export interface LinkOwner {
   readonly ownAccepted: (link: Link) => void;
   /** A statement of our own was refused after the client's work was sent behind it. */
   readonly ownRefused: (link: Link) => void;
-  /** An error as the client's answer. False: do not forward it, the session has decided otherwise. */
-  readonly failed: (link: Link, fields: ErrorFields) => boolean;
+  /** An error as the client's answer; what to forward of it. Undefined: nothing, the session has decided otherwise. */
+  readonly failed: (link: Link, fields: ErrorFields, message: Buffer) => Buffer | undefined;
   /** A Parse or Close of the client was carried out. */
   readonly confirmed: (link: Link) => void;
   readonly copyInBegan: (link: Link) => void;
-  /** Notices, notifications: outside of the sequence of replies. */
+  /** A statement of the client has ended without an error. */
+  readonly completed: (link: Link) => void;
+  /** A notice: it belongs to the statement at work, if there is one. */
+  readonly notice: (link: Link, message: Buffer) => void;
+  /** Notifications: outside of the sequence of replies. */
   readonly asynchronous: (link: Link, message: Buffer) => void;
   readonly parameter: (link: Link, name: string, value: string) => void;
   /** FATAL, or nonsense: the connection is finished. */
@@ -152,7 +156,7 @@ export class Link implements FrameSink, Poolable {
 
   /** Nothing is owed: a new unit may be sent. */
   get isQuiet(): boolean {
-    return this.pipeline.isEmpty;
+    return this.pipeline.isEmpty && !this.pipeline.skipsToSync;
   }
 
   /** The client has got a part of a message whose rest did not arrive: its stream cannot be mended. */
@@ -259,8 +263,7 @@ export class Link implements FrameSink, Poolable {
         return;
       }
       case BACKEND.NoticeResponse:
-        if (this.pipeline.isEmpty || this.pipeline.head === 'forward')
-          this.owner?.asynchronous(this, message);
+        if (this.pipeline.isEmpty || this.pipeline.head === 'forward') this.owner?.notice(this, message);
         return;
       case BACKEND.NotificationResponse:
         this.owner?.asynchronous(this, Buffer.from(message));
@@ -300,6 +303,7 @@ export class Link implements FrameSink, Poolable {
       if (this.statements.confirm()) this.owner?.confirmed(this);
     }
     if (tag === BACKEND.CopyInResponse && whose === 'forward') this.owner?.copyInBegan(this);
+    if (tag === BACKEND.CommandComplete && whose === 'forward') this.owner?.completed(this);
     return whose === 'swallow';
   }
 
@@ -325,7 +329,10 @@ export class Link implements FrameSink, Poolable {
     const whose = this.pipeline.reply(BACKEND.ErrorResponse);
     this.statements.takeBack();
     if (whose === 'swallow') this.ownError = fields;
-    else if (this.owner?.failed(this, fields) === true) this.owner?.forward(this, message);
+    else {
+      const told = this.owner?.failed(this, fields, message);
+      if (told !== undefined) this.owner?.forward(this, told);
+    }
   }
 
   #broken(because: 'server-shut-down' | 'connection-lost'): void {

@@ -194,12 +194,13 @@ export class Placement {
   }
 
   /** The session ends: everything goes back, what is at work or in a transaction to nobody. */
-  releaseAll(): void {
+  releaseAll(unit: Unit): void {
     this.stopWaiting();
     for (const link of Array.from(this.links)) {
       if (this.#options.isSessionMode) link.isSoiled = true;
-      if (link.isQuiet && link.status === 'I' && this.#pinnedBecause !== 'loads-library')
-        this.#giveBack(link);
+      const isAtWork = unit.kind !== 'none' && unit.link === link;
+      const isFit = !isAtWork && link.isQuiet && link.status === 'I';
+      if (isFit && this.#pinnedBecause !== 'loads-library') this.#giveBack(link);
       else this.drop(link);
     }
   }

@@ -80,6 +80,21 @@ export class PreparedStatements {
     statement.namedFor = planningKey;
   }
 
+  /** The same text with the client's own name in place of the server's. */
+  inClientsWords(text: string): string {
+    const serverName = this.#serverNames.findIn(text);
+    if (serverName === undefined) return text;
+    for (const { name, serverName: known } of this.#byName.values()) {
+      if (known === serverName) return text.replaceAll(serverName, name);
+    }
+    return text;
+  }
+
+  /** The statement was prepared before a change of definitions that was seen: its own plan is stale at any server. */
+  isOfEarlier(statement: Statement): boolean {
+    return statement.epoch < this.#serverNames.epoch;
+  }
+
   /** The server's copy no longer fits the definitions: it gets another. */
   renew(statement: Statement): void {
     this.#serverNames.definitionsChanged();

@@ -157,7 +157,7 @@ export class Session {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#waiting.end('ended');
-    this.#placement.releaseAll();
+    this.#placement.releaseAll(this.unit);
   }
 
   /** Neither a unit nor a transaction is open. */
@@ -330,6 +330,8 @@ export class Session {
       link.statements.forgetAll();
     }
     this.#keeper.finished(unit, link, before);
+    if (unit.forgets !== undefined && unit.isSeveral) link.isSoiled = true;
+    link.statements.closeStrays();
     this.#placement.auditAfter(unit, link);
     unit.end();
     this.#placement.release(unit);

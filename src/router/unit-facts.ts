@@ -42,5 +42,14 @@ export function noteFacts(unit: Unit, classification: Classification): void {
   if (because === 'savepoint') unit.hasSavepoint = true;
   const setsConfig = because === 'function-volatile' && detail?.endsWith('set_config') === true;
   if (setsConfig || because === 'transaction-local') unit.setsLocally = true;
-  if (because === 'forgets-statement') unit.forgets = detail ?? ALL_STATEMENTS;
+  unit.names ??= namedIn(classification);
+  if (because !== 'forgets-statement' && because !== 'several-with-forgetting') return;
+  unit.forgets = detail ?? ALL_STATEMENTS;
+  unit.isSeveral = because === 'several-with-forgetting';
+}
+
+/** The prepared statement that SQL speaks of by the client's name for it; empty for all of them. */
+export function namedIn({ because, detail }: Classification): string | undefined {
+  if (because === 'executes-prepared') return detail;
+  return because === 'forgets-statement' ? (detail ?? ALL_STATEMENTS) : undefined;
 }

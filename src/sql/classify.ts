@@ -52,6 +52,11 @@ function asAnswer(part: Part): Answer {
 
 function strictest(parts: readonly Part[], first: Part): Part {
   const strict = parts.find((part) => part.kind === 'session') ?? parts.find((part) => part.kind === 'write');
+  // Whatever else they do: what the session knows of its prepared statements is not right any more afterwards.
+  const forgetting = parts.find((part) => part.because === 'forgets-statement');
+  if (forgetting !== undefined && strict?.kind !== 'session') {
+    return { ...forgetting, kind: 'write', because: 'several-with-forgetting' };
+  }
   if (strict !== undefined) return strict;
   if (parts.some(isControl)) return { kind: 'write', because: 'several-with-transaction' };
   if (parts.every((part) => part.kind === 'set')) return first;

@@ -50,6 +50,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['ListenStmt', (fields) => bindsSession('listens', textAt(fields, 'conditionname'))],
   ['PrepareStmt', (fields) => bindsSession('prepares-statement', textAt(fields, 'name'))],
   ['DeallocateStmt', classifyDeallocate],
+  ['ExecuteStmt', classifyExecute],
   ['LoadStmt', (fields) => bindsSession('loads-library', textAt(fields, 'filename'))],
 ]);
 
@@ -66,7 +67,6 @@ const WRITES: ReadonlyMap<string, SqlReason> = new Map<string, SqlReason>([
   ['UnlistenStmt', 'notifies'],
   ['CallStmt', 'runs-code'],
   ['DoStmt', 'runs-code'],
-  ['ExecuteStmt', 'executes-prepared'],
   ['FetchStmt', 'uses-cursor'],
   ['ClosePortalStmt', 'uses-cursor'],
   ['VacuumStmt', 'maintains'],
@@ -169,6 +169,13 @@ function ends(outcome: EndPart['outcome'], chain: boolean): EndPart {
 function classifyDeallocate(deallocate: Tree): Part {
   const name = textAt(deallocate, 'name');
   return { kind: 'read', because: 'forgets-statement', ...(name === undefined ? {} : { detail: name }) };
+}
+
+/** What it runs is known to the session alone, by this name. */
+function classifyExecute(execute: Tree, attention: Attention): Part {
+  const name = textAt(execute, 'name');
+  const part = asWrite('executes-prepared', execute, attention);
+  return part.kind === 'write' && name !== undefined ? { ...part, detail: name } : part;
 }
 
 /** Without HOLD a cursor ends with its transaction. */

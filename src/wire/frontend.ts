@@ -66,6 +66,27 @@ export function readBind(message: Buffer): { readonly portal: string; readonly s
   return { portal, statement };
 }
 
+/** How many values a Bind has, and the formats that it wants results in (none: text; one: for all columns). */
+export function readBindFormats(message: Buffer): {
+  readonly parameters: number;
+  readonly resultFormats: readonly number[];
+} {
+  const reader = new BodyReader(message, 'Bind');
+  reader.skipCstring('portal');
+  reader.skipCstring('statement');
+  reader.skip(reader.count('number of parameter formats') * 2, 'parameter formats');
+  const parameters = reader.count('number of parameters');
+  for (let index = 0; index < parameters; index += 1) {
+    const length = reader.int32('length of parameter');
+    if (length !== -1) reader.skip(length, 'parameter');
+  }
+  const count = reader.count('number of result formats');
+  const resultFormats: number[] = [];
+  for (let index = 0; index < count; index += 1) resultFormats.push(reader.int16('result format'));
+  reader.expectEnd();
+  return { parameters, resultFormats };
+}
+
 /** The same Bind for another statement; a new Buffer. */
 export function withBindStatement(message: Buffer, statement: string): Buffer {
   const reader = new BodyReader(message, 'Bind');

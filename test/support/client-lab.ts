@@ -4,10 +4,13 @@
  * three servers before a client comes: a read outside a transaction may go to any of them.
  */
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 import pg from 'pg';
+import { parseDocument } from 'yaml';
+import { allSettings } from '../../src/config/index.ts';
 import { ACCOUNTS, inspectMachine } from '../../src/lab/index.ts';
 import { eventually } from './eventually.ts';
 import { placeForLab, type TestLab } from './lab.ts';
@@ -46,10 +49,32 @@ let made: TestLab | undefined;
 before(async () => {
   made = await placeForLab();
   await made.verb('up', '--base-octet', String(made.baseOctet));
+  await offerTls(made);
   shared = await inspect(made);
   await makeTables(shared);
 });
 after(async () => await made?.end());
+
+/** Routers that know of TLS get a certificate and take it over as they run; of others the scenarios of TLS are skipped. */
+async function offerTls(lab: TestLab): Promise<void> {
+  if (!allSettings().some(({ key }) => key === 'router.client_tls_sslmode')) return;
+  const [cert, key] = [join(lab.folder, 'router.crt'), join(lab.folder, 'router.key')];
+  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=router', '-days', '2'];
+  const made = await runProgram('openssl', [...request, '-keyout', key, '-out', cert], { timeoutMs: 30_000 });
+  assert.equal(made.code, 0, made.stderr);
+  for (const host of lab.layout.appHosts) {
+    const path = join(lab.folder, 'hosts', host.name, 'matriarch.yaml');
+    const document = parseDocument(await readFile(path, 'utf8'));
+    document.setIn(['router', 'client_tls_sslmode'], 'allow');
+    document.setIn(['router', 'client_tls_cert_file'], cert);
+    document.setIn(['router', 'client_tls_key_file'], key);
+    await writeFile(path, document.toString());
+  }
+  for (const { name, router } of lab.layout.appHosts) {
+    const offered = async (): Promise<boolean> => await offersTls(router);
+    await eventually(`${name} offers TLS`, offered, { holds: (is) => is, withinMs: 20_000 });
+  }
+}
 
 async function inspect(lab: TestLab): Promise<ClientLab> {
   const { username: user, password, database } = ACCOUNTS.application;

@@ -114,6 +114,7 @@ export class SessionStage {
       classifier,
       serverNames: new ServerNames('m'),
       settings: NO_SETTINGS,
+      applicationName: '',
       isSessionMode,
       auditsCode: false,
       welcome: (parameters) => parameters,

@@ -161,6 +161,8 @@ test('defaults are those of the reference page', () => {
         max_prepared_statements: 200,
         databases: {},
         users: {},
+        admin_users: [],
+        stats_users: [],
         hold_timeout: 30_000,
         hold_max_clients: 1000,
         retry_reads: 3,
@@ -242,6 +244,13 @@ test('a lease that a healthy leader could not keep is refused', () => {
       'm.yaml:6:65: lease.loop_wait: must be at least 50ms',
     ],
   );
+});
+
+test('nobody may use the admin console unless the file says who', () => {
+  const unnamed = config(MINIMAL).router;
+  assert.deepEqual([unnamed.admin_users, unnamed.stats_users], [[], []]);
+  const { router } = config(`${MINIMAL}router: { admin_users: [ops], stats_users: [monitoring] }\n`);
+  assert.deepEqual([router.admin_users, router.stats_users], [['ops'], ['monitoring']]);
 });
 
 test('settings that do not fit together are told at their place', () => {
