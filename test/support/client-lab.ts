@@ -60,8 +60,10 @@ async function offerTls(lab: TestLab): Promise<void> {
   if (!allSettings().some(({ key }) => key === 'router.client_tls_sslmode')) return;
   const [cert, key] = [join(lab.folder, 'router.crt'), join(lab.folder, 'router.key')];
   const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=router', '-days', '2'];
-  const made = await runProgram('openssl', [...request, '-keyout', key, '-out', cert], { timeoutMs: 30_000 });
-  assert.equal(made.code, 0, made.stderr);
+  const signed = await runProgram('openssl', [...request, '-keyout', key, '-out', cert], {
+    timeoutMs: 30_000,
+  });
+  assert.equal(signed.code, 0, signed.stderr);
   for (const host of lab.layout.appHosts) {
     const path = join(lab.folder, 'hosts', host.name, 'matriarch.yaml');
     const document = parseDocument(await readFile(path, 'utf8'));
