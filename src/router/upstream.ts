@@ -10,6 +10,7 @@ import type { Flusher } from './flusher.ts';
 import type { Wire } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { ServerLogin, type ServerReady } from './server-login.ts';
+import { type ConnectionPlace, placeOf } from './connection-place.ts';
 import type { OpenFailure } from './session-types.ts';
 
 export interface UpstreamOptions {
@@ -92,6 +93,11 @@ export class Upstream implements Wire {
 
   get address(): Address {
     return this.#options.address;
+  }
+
+  /** Both ends of the connection, and how it is encrypted, for the console. */
+  get place(): ConnectionPlace {
+    return placeOf(this.#socket, this.#ready?.processId ?? 0);
   }
 
   get isClogged(): boolean {
