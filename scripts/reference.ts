@@ -1,13 +1,15 @@
-/** Every page under docs/reference that is rendered from a table, as text: what render-docs.ts writes and a test compares. */
+/** Every page of docs that is rendered from a table, as text: what render-docs.ts writes and a test compares. */
 
 import { ERROR_TABLE, type ErrorRow, systemClock } from '../src/base/index.ts';
 import { buildProgram } from '../src/cli/program.ts';
 import { configJsonSchema, renderReference, renderSample } from '../src/config/index.ts';
+import { clientsPage } from '../test/clients/table.ts';
 import { METRICS, type MetricRow } from '../src/metrics/index.ts';
 
 /** Path from the repository's root -> text. */
 export function referencePages(): ReadonlyMap<string, string> {
   return new Map([
+    ['docs/clients.md', clientsPage()],
     ['docs/reference/cli.md', commandPage()],
     ['docs/reference/config.md', renderReference()],
     ['docs/reference/errors.md', errorPage()],

@@ -80,6 +80,17 @@ export function installPackages(packages) {
   if (absent.length > 0) stop(`setup: ${absent.join(' and ')} installed, but the programs are not there`);
 }
 
+/** The same where it may be done without asking; elsewhere, and if it fails, what needs them has to do without. */
+export function installIfAllowed(packages) {
+  const names = packages.filter(({ isPresent }) => !isPresent()).map(({ name }) => name);
+  const prefix = isExecutableInPath('apt-get') ? privilege() : undefined;
+  if (names.length === 0 || prefix === undefined) return;
+  say(`setup: installing Debian packages: ${names.join(' ')}`);
+  const [program, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'sh', '-ec', INSTALL];
+  const { status } = spawnSync(program, [...rest, 'setup', ...names], { stdio: ['ignore', 2, 2] });
+  if (status !== 0) say('setup: could not install them');
+}
+
 /** While it installs, a policy forbids to start the packages' services, unless the machine has a policy of its own. */
 const INSTALL = `
 policy=/usr/sbin/policy-rc.d

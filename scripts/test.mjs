@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { installClients } from './client-packages.mjs';
 import { ROOT, say, setup } from './setup.mjs';
 
 /** `budgetMs` is what a ring should take, `limitMs` how long one file may run before it is ended. */
@@ -23,6 +24,15 @@ const RINGS = [
   { name: 'conformance', folders: ['conformance'], concurrency: 2, limitMs: 180_000 },
   { name: 'integration', folders: ['integration'], concurrency: 2, limitMs: 300_000 },
   { name: 'differential', folders: ['differential'], concurrency: 2, limitMs: 300_000 },
+  // In one process, because they share one lab.
+  {
+    name: 'clients',
+    folders: ['clients'],
+    concurrency: 1,
+    processes: 1,
+    limitMs: 300_000,
+    budgetMs: 150_000,
+  },
   { name: 'lab', folders: ['lab'], concurrency: 1, limitMs: 480_000 },
 ];
 /** The whole run ends before 15 minutes, whatever hangs. */
@@ -35,6 +45,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 setup();
+if (wanted.length === 0 || wanted.includes('clients')) installClients();
 const summaries = [];
 const whole = AbortSignal.timeout(WHOLE_LIMIT_MS);
 // Every test process listens to it.
