@@ -322,6 +322,7 @@ export class Intake implements FrameSink {
     unit.intend(statement?.intent ?? intentOf(classification));
     this.#count(classification.kind, classification.because);
     noteFacts(unit, classification);
+    if (classification.because === 'discards-all') unit.discardsAt = this.#session.prepared.mark;
     if (unit.settings.length > 0) this.#intendSettings();
   }
 

@@ -148,6 +148,17 @@ export class PreparedStatements {
     this.#confirmed = 0;
   }
 
+  /** Where the changes of the unit stand now: for `forgetBefore`. */
+  get mark(): number {
+    return this.#changes.length;
+  }
+
+  /** DISCARD ALL was in the unit, at that mark: what was prepared behind it is still there. */
+  forgetBefore(mark: number): void {
+    const later = new Set(this.#changes.slice(mark).map(({ name }) => name));
+    for (const name of Array.from(this.#byName.keys())) if (!later.has(name)) this.#set(name, undefined);
+  }
+
   /** SQL has forgotten it. */
   forget(name: string): void {
     this.#set(name, undefined);

@@ -334,9 +334,9 @@ export class Session {
     }
     if (unit.pins) this.#placement.pin(link, unit.pinBecause ?? 'settings-unknown');
     if (unit.changesDefinitions && unit.executes) this.#options.serverNames.definitionsChanged();
-    this.prepared.settle();
     if (unit.forgets !== undefined && unit.executes && !unit.isFailed) this.#forget(unit.forgets, link);
     this.#keeper.finished(unit, link, before);
+    this.prepared.settle();
     if (unit.forgets !== undefined && unit.isSeveral) link.isSoiled = true;
     link.statements.closeStrays();
     this.#placement.auditAfter(unit, link);

@@ -57,7 +57,7 @@ export class SettingsKeeper {
     // Before or behind the COMMIT or ROLLBACK in the same unit? It may hold even if the unit failed.
     if (unit.controlsTransaction) this.#placement.pin(link, 'settings-unknown');
     else if (unit.isFailed || before === 'E') return;
-    else if (before === 'I' && link.status === 'I') this.#record(unit.settings, link);
+    else if (before === 'I' && link.status === 'I') this.#record(unit.settings, link, unit.discardsAt);
     else this.#pending.push(...unit.settings);
   }
 
@@ -73,7 +73,7 @@ export class SettingsKeeper {
     else this.#record(settings, link);
   }
 
-  #record(settings: readonly SettingStatement[], link: Link): void {
+  #record(settings: readonly SettingStatement[], link: Link, discardsAt = 0): void {
     const placement = this.#placement;
     for (const statement of settings) {
       const isKeepable = placement.hasRoomFor([statement]);
@@ -81,9 +81,12 @@ export class SettingsKeeper {
       link.settings = settingsAfter(link.settings, statement, NO_SETTINGS);
       if (!isKeepable) placement.pin(link, 'settings-unknown');
       if (statement.clears !== 'everything') continue;
-      this.#prepared.forgetAll();
+      const before = this.#prepared.mark;
+      this.#prepared.forgetBefore(discardsAt);
       for (const held of placement.links) held.statements.forgetAll();
       placement.unpin();
+      // Something was prepared behind it, which the server has and the connection does not know any more.
+      if (before > discardsAt) link.isSoiled = true;
     }
   }
 }
