@@ -9,6 +9,7 @@
  */
 import { z } from 'zod';
 import { DURATION_PATTERN, parseDuration } from '../base/index.ts';
+import { accessKeys } from './access-keys.ts';
 
 const DURATION_EXPECTED = 'expected a duration such as 250ms, 5s, 1min or a number of seconds';
 
@@ -218,6 +219,7 @@ export const routerSchema = z.strictObject({
     '5s',
   ),
   ...poolingKeys,
+  ...accessKeys,
   hold_timeout: duration('How long work that needs a primary waits while there is none.').prefault('30s'),
   hold_max_clients: z
     .int()

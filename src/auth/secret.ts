@@ -1,0 +1,60 @@
+/**
+ * What is stored of a password, in each form that PostgreSQL and PgBouncer know, and how a client's answer is checked
+ * against it. The md5 form is `md5` and md5(password + user name); over the wire goes md5(that + salt). Manual:
+ * "Password Authentication", "AuthenticationMD5Password".
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { deriveKeys, parseVerifier, type Verifier } from '../wire/index.ts';
+
+export type Secret =
+  | { readonly kind: 'scram'; readonly verifier: Verifier }
+  /** `hash`: 32 hexadecimal digits. */
+  | { readonly kind: 'md5'; readonly hash: string }
+  | { readonly kind: 'plain'; readonly password: string };
+
+/** Anything that is neither a verifier nor an md5 is the password itself; empty: nobody can log in with it. */
+export function parseSecret(text: string): Secret | undefined {
+  const verifier = parseVerifier(text);
+  if (verifier !== undefined) return { kind: 'scram', verifier };
+  const md5 = /^md5([0-9a-f]{32})$/.exec(text)?.[1];
+  if (md5 !== undefined) return { kind: 'md5', hash: md5 };
+  return text === '' ? undefined : { kind: 'plain', password: text };
+}
+
+/** The stored form of a password. */
+export function md5Secret(password: string, user: string): string {
+  return md5(Buffer.from(password + user));
+}
+
+/** What a client sends that knows the stored form. */
+export function md5Answer(hash: string, salt: Buffer): string {
+  return `md5${md5(Buffer.concat([Buffer.from(hash), salt]))}`;
+}
+
+export function isMd5Answer(answer: string, hash: string, salt: Buffer): boolean {
+  return isEqual(answer, md5Answer(hash, salt));
+}
+
+/** Whether a password is the one that is stored. Takes about a millisecond for a verifier of 4096 iterations. */
+export function isPassword(password: string, secret: Secret, user: string): boolean {
+  switch (secret.kind) {
+    case 'plain':
+      return isEqual(password, secret.password);
+    case 'md5':
+      return isEqual(md5Secret(password, user), secret.hash);
+    case 'scram': {
+      const { salt, iterations, serverKey } = secret.verifier;
+      return timingSafeEqual(deriveKeys(password, salt, iterations).serverKey, serverKey);
+    }
+  }
+}
+
+function md5(bytes: Buffer): string {
+  return createHash('md5').update(bytes).digest('hex');
+}
+
+/** Of texts of any length: their hashes are compared, so that the time says nothing of where they differ. */
+function isEqual(left: string, right: string): boolean {
+  const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(hash(left), hash(right));
+}
