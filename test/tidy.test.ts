@@ -27,7 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ha: ['base'],
   agent: ['base', 'config', 'ha', 'dcs', 'topology', 'postgres', 'metrics'],
   lab: ['base', 'dcs', 'topology'],
-  cli: ['base', 'config', 'dcs', 'topology', 'router', 'agent', 'lab'],
+  cli: ['base', 'config', 'dcs', 'topology', 'router', 'postgres', 'agent', 'lab'],
 };
 
 /** The command may import everything; its row of the map says so in a word. */

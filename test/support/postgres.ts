@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
+import { Client, type ClientConfig } from 'pg';
 import { silentLog, systemClock } from '../../src/base/index.ts';
 import {
   openPostgres,
@@ -108,7 +108,12 @@ export async function startAs(member: TestMember, as: Role, from?: TestMember): 
 export async function sql(
   member: TestMember,
   text: string,
-  as: { readonly user: string; readonly password: string; readonly database?: string } = {
+  as: {
+    readonly user: string;
+    readonly password: string;
+    readonly database?: string;
+    readonly ssl?: ClientConfig['ssl'];
+  } = {
     user: 'postgres',
     password: member.settings.authentication.superuser.password,
   },

@@ -1,0 +1,403 @@
+/** TLS on both sides of a router, with libpq's own client, openssl's certificates and a real server. */
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { copyFile, readFile, rename, writeFile } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { connect as connectTls, createSecureContext } from 'node:tls';
+import { endPointBinding } from '../../src/auth/index.ts';
+import { ServerLogin } from '../../src/router/server-login.ts';
+import { openServerSocket } from '../../src/router/server-tls.ts';
+import {
+  AuthenticationOk,
+  BACKEND,
+  CancelRequest,
+  deriveKeys,
+  parseVerifier,
+  readErrorFields,
+  type ScramBinding,
+  SSLRequest,
+  StartupMessage,
+} from '../../src/wire/index.ts';
+import { aCa, aLeaf, aSelfSigned, type Certificate, giveTo } from '../support/certificates.ts';
+import { eventually } from '../support/eventually.ts';
+import { freshLoopback } from '../support/loopback.ts';
+import { aServer } from '../support/one-server.ts';
+import { sql } from '../support/postgres.ts';
+import { runProgram } from '../support/program.ts';
+import { psql } from '../support/psql.ts';
+import { aClient, aRouter } from '../support/router.ts';
+import { scratchFolder } from '../support/scratch.ts';
+
+const HOW_ENCRYPTED = 'SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()';
+
+/** A server that speaks TLS, with rules that let nobody in without. */
+async function aTlsServer(t: TestContext, rules = ['hostssl all all all scram-sha-256']) {
+  const folder = await scratchFolder(t);
+  const ca = await aCa(folder, 'ca');
+  const host = freshLoopback();
+  const certificate = await aLeaf(folder, ca, { name: 'server', san: `IP:${host}`, digest: 'sha384' });
+  await giveTo('postgres', certificate.key);
+  const stage = await aServer(t, {
+    listen: { host, port: 5432 },
+    parameters: {
+      shared_buffers: '16MB',
+      fsync: false,
+      ssl: true,
+      ssl_cert_file: certificate.cert,
+      ssl_key_file: certificate.key,
+      ssl_ca_file: ca.cert,
+    },
+    pg_hba: rules,
+  });
+  return { stage, folder, ca };
+}
+
+/** Lines of `router:` for a router with this certificate. */
+function clientTls(mode: string, { cert, key }: Certificate, more: readonly string[] = []): string[] {
+  return [
+    `client_tls_sslmode: ${mode}`,
+    `client_tls_cert_file: ${cert}`,
+    `client_tls_key_file: ${key}`,
+    ...more,
+  ];
+}
+
+/** What a raw connection is told until it is closed, or until `enough` bytes came. */
+async function told(socket: Socket, enough = Number.POSITIVE_INFINITY): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) {
+    assert(Buffer.isBuffer(chunk));
+    chunks.push(chunk);
+    if (Buffer.concat(chunks).length >= enough) break;
+  }
+  return Buffer.concat(chunks);
+}
+
+test('clients: encrypted, bound to the certificate, or refused, as they and the router want', async (t) => {
+  const folder = await scratchFolder(t);
+  const ca = await aCa(folder, 'ca');
+  const stage = await aServer(t);
+  const certificate = await aLeaf(folder, ca, { name: 'router', san: 'IP:127.0.0.1', digest: 'sha512' });
+  const router = await aRouter(t, stage, clientTls('prefer', certificate));
+  const at = `host=${router.host} user=app dbname=app sslrootcert=${ca.cert}`;
+
+  await t.test('sslmode=require and channel_binding=require work together', async () => {
+    const { stdout, stderr } = await psql(`${at} sslmode=verify-ca channel_binding=require`, 'SELECT 1');
+    assert.deepEqual([stdout, stderr], ['1\n', '']);
+  });
+
+  await t.test('a client that wants no encryption needs none, but gets no channel binding then', async () => {
+    assert.equal((await psql(`${at} sslmode=disable`, 'SELECT 1')).stdout, '1\n');
+    assert.match(
+      (await psql(`${at} sslmode=disable channel_binding=require`, 'SELECT 1')).stderr,
+      /channel binding/,
+    );
+  });
+
+  await t.test('a wrong password is refused over TLS as without', async () => {
+    assert.match(
+      (await psql(`${at} sslmode=require`, 'SELECT 1', 'wrong')).stderr,
+      /password authentication failed/,
+    );
+  });
+
+  await t.test('bytes that were sent in the clear ahead of the handshake end the connection', async () => {
+    const socket = connect(5432, router.host);
+    socket.write(Buffer.concat([SSLRequest(), StartupMessage([['user', 'app']])]));
+    const answer = await told(socket);
+    assert.equal(answer[0], BACKEND.ErrorResponse);
+    const fields = readErrorFields(answer);
+    assert.deepEqual([fields.code, fields.message], ['08P01', 'received unencrypted data after SSL request']);
+  });
+
+  await t.test('a handshake that is nonsense ends its connection alone', async () => {
+    const socket = connect(5432, router.host);
+    socket.on('error', () => undefined);
+    socket.write(SSLRequest());
+    socket.once('data', () => socket.write('this is no handshake at all'));
+    await new Promise<void>((resolve) => {
+      socket.once('close', () => resolve());
+    });
+    assert.equal((await psql(`${at} sslmode=require`, 'SELECT 1')).stdout, '1\n');
+  });
+
+  await t.test('TLS without asking first works if the client says that it speaks PostgreSQL', async () => {
+    const direct = connectTls({
+      host: router.host,
+      port: 5432,
+      ALPNProtocols: ['postgresql'],
+      rejectUnauthorized: false,
+    });
+    direct.write(StartupMessage([['user', 'app']]));
+    assert.equal((await told(direct, 9))[0], BACKEND.Authentication);
+    direct.destroy();
+    const silent = connectTls({ host: router.host, port: 5432, rejectUnauthorized: false });
+    assert.match(readErrorFields(await told(silent)).message, /ALPN/);
+  });
+
+  await t.test('a query that runs over TLS is cancelled over TLS', async () => {
+    const client = await aClient(t, { ...router.as(), ssl: { rejectUnauthorized: false } });
+    const [pid, secret]: unknown[] = [Reflect.get(client, 'processID'), Reflect.get(client, 'secretKey')];
+    assert(typeof secret === 'number' && typeof pid === 'number');
+    const key = Buffer.alloc(4);
+    key.writeInt32BE(secret);
+    const sleeping = assert.rejects(client.query('SELECT pg_sleep(20)'), { code: '57014' });
+    const other = await aClient(t, router.as());
+    await eventually(
+      'it sleeps',
+      async () =>
+        (
+          await other.query(
+            "SELECT FROM pg_stat_activity WHERE query LIKE '%pg_sleep(20)' AND wait_event = 'PgSleep'",
+          )
+        ).rowCount,
+      { holds: (count) => count === 1, withinMs: 5000 },
+    );
+    const socket = connectTls({
+      host: router.host,
+      port: 5432,
+      ALPNProtocols: ['postgresql'],
+      rejectUnauthorized: false,
+    });
+    socket.end(CancelRequest(pid, key));
+    await sleeping;
+  });
+
+  await t.test('megabytes go through as they are', async () => {
+    const client = await aClient(t, { ...router.as(), ssl: { rejectUnauthorized: false } });
+    const text = 'x'.repeat(5_000_000);
+    const { rows } = await client.query<{ length: number }>('SELECT length($1), $1 AS text', [text]);
+    assert.equal(rows[0]?.length, 5_000_000);
+  });
+});
+
+test('a renewed certificate is shown to new clients, and nobody is disconnected', async (t) => {
+  const folder = await scratchFolder(t);
+  const ca = await aCa(folder, 'ca');
+  const other = await aCa(folder, 'other');
+  const stage = await aServer(t);
+  const certificate = await aLeaf(folder, ca, { name: 'router', file: 'used' });
+  const router = await aRouter(t, stage, clientTls('require', certificate));
+  const before = await aClient(t, { ...router.as(), ssl: { rejectUnauthorized: false } });
+  const renewed = await aLeaf(folder, other, { name: 'router', file: 'new' });
+  await copyFile(renewed.cert, join(folder, 'half'));
+  await rename(join(folder, 'half'), certificate.cert);
+  await eventually(
+    'a certificate without its key is refused',
+    () => router.lines.some(({ event }) => event === 'access-reload-refused'),
+    { holds: (isSo) => isSo, withinMs: 5000 },
+  );
+  const at = `host=${router.host} user=app dbname=app sslmode=verify-ca`;
+  assert.equal((await psql(`${at} sslrootcert=${ca.cert}`, 'SELECT 1')).stdout, '1\n');
+  await rename(renewed.key, certificate.key);
+  await eventually(
+    'it is shown',
+    async () => (await psql(`${at} sslrootcert=${other.cert}`, 'SELECT 1')).stdout,
+    {
+      holds: (out) => out === '1\n',
+      withinMs: 5000,
+    },
+  );
+  assert.match((await psql(`${at} sslrootcert=${ca.cert}`, 'SELECT 1')).stderr, /certificate verify failed/);
+  assert.equal((await before.query('SELECT 1')).rowCount, 1);
+});
+
+test('client certificates: by name or by map, of the right authority only', async (t) => {
+  const folder = await scratchFolder(t);
+  const ca = await aCa(folder, 'ca');
+  const strangers = await aCa(folder, 'strangers');
+  const stage = await aServer(t, { pg_hba: ['host all all all trust'] });
+  const [certificate, app, robot, forged] = await Promise.all([
+    aLeaf(folder, ca, { name: 'router' }),
+    aLeaf(folder, ca, { name: 'app' }),
+    aLeaf(folder, ca, { name: 'robot@example.com', file: 'robot' }),
+    aLeaf(folder, strangers, { name: 'app', file: 'forged' }),
+  ]);
+  await writeFile(join(folder, 'ident.conf'), 'robots /^robot@(.*)$ app\n');
+  const router = await aRouter(
+    t,
+    stage,
+    clientTls('require', certificate, [
+      `client_tls_ca_file: ${ca.cert}`,
+      `auth_ident_file: ${join(folder, 'ident.conf')}`,
+      'auth_type: hba',
+      'hba: ["hostssl postgres all all cert map=robots", "hostssl all all all cert"]',
+    ]),
+  );
+  const as = (who: Certificate | undefined, database: string): string =>
+    `host=${router.host} user=app dbname=${database} sslmode=require` +
+    (who === undefined ? ' sslcert=/nonexistent' : ` sslcert=${who.cert} sslkey=${who.key}`);
+  assert.equal((await psql(as(app, 'app'), 'SELECT current_user')).stdout, 'app\n');
+  assert.equal((await psql(as(robot, 'postgres'), 'SELECT current_user')).stdout, 'app\n');
+  const refusals: [string, Certificate | undefined, string, RegExp][] = [
+    ['of another name', robot, 'app', /certificate authentication failed for user "app"/],
+    ['that no map names', app, 'postgres', /certificate authentication failed for user "app"/],
+    ['of a stranger', forged, 'app', /requires a valid client certificate/],
+    ['that is not there', undefined, 'app', /requires a valid client certificate/],
+  ];
+  for (const [what, who, database, words] of refusals) {
+    await t.test(`a certificate ${what} lets nobody in`, async () => {
+      assert.match((await psql(as(who, database), 'SELECT 1')).stderr, words);
+    });
+  }
+  const strict = await aRouter(t, stage, [
+    ...clientTls('verify-full', certificate, [`client_tls_ca_file: ${ca.cert}`, 'auth_type: trust']),
+  ]);
+  const at = `host=${strict.host} user=app dbname=app sslmode=require`;
+  assert.match((await psql(`${at} sslcert=/nonexistent`, 'SELECT 1')).stderr, /valid client certificate/);
+  assert.match(
+    (await psql(at.replace('require', 'disable'), 'SELECT 1')).stderr,
+    /encrypted connections only/,
+  );
+  assert.equal((await psql(`${at} sslcert=${app.cert} sslkey=${app.key}`, 'SELECT 1')).stdout, '1\n');
+});
+
+test('servers: each mode asks for what it says, and -PLUS is spoken with a carried ClientKey', async (t) => {
+  const { stage, folder, ca } = await aTlsServer(t);
+  const wrong = await aCa(folder, 'wrong');
+  const cases: [string, string[], RegExp | undefined][] = [
+    ['prefer', [], undefined],
+    ['require', [], undefined],
+    ['verify-ca', [`server_tls_ca_file: ${ca.cert}`], undefined],
+    ['verify-full', [`server_tls_ca_file: ${ca.cert}`], undefined],
+    ['verify-ca', [`server_tls_ca_file: ${wrong.cert}`], /no server/],
+    ['disable', [], /no pg_hba.conf entry|no server/],
+  ];
+  for (const [mode, more, refusal] of cases) {
+    await t.test(
+      `${mode} ${refusal === undefined ? 'lets in' : 'refuses'} (${more.length} authorities)`,
+      async () => {
+        const router = await aRouter(t, stage, [
+          `server_tls_sslmode: ${mode}`,
+          'hold_timeout: 500ms',
+          ...more,
+        ]);
+        const { stdout, stderr } = await psql(`host=${router.host} user=app dbname=app`, HOW_ENCRYPTED);
+        if (refusal === undefined) assert.deepEqual([stdout, stderr], ['t|TLSv1.3\n', '']);
+        else assert.match(stderr, refusal);
+      },
+    );
+  }
+  await t.test('verify-full refuses a certificate of another host; verify-ca does not', async () => {
+    const { host } = stage.server.address;
+    const named = await aLeaf(folder, ca, { name: 'server', san: 'IP:192.0.2.1', digest: 'sha384' });
+    await giveTo('postgres', named.key);
+    await stage.server.control.reload();
+    assert.notEqual(host, '192.0.2.1');
+    const full = await aRouter(t, stage, [
+      'server_tls_sslmode: verify-full',
+      `server_tls_ca_file: ${ca.cert}`,
+      'hold_timeout: 500ms',
+    ]);
+    assert.match((await psql(`host=${full.host} user=app dbname=app`, 'SELECT 1')).stderr, /no server/);
+    const some = await aRouter(t, stage, ['server_tls_sslmode: verify-ca', `server_tls_ca_file: ${ca.cert}`]);
+    assert.equal((await psql(`host=${some.host} user=app dbname=app`, 'SELECT 1')).stdout, '1\n');
+  });
+});
+
+test('the router binds its login to the certificate of a real server, with a ClientKey that a client showed elsewhere', async (t) => {
+  const { stage, ca } = await aTlsServer(t);
+  const [row] = await sql(stage.server, "SELECT rolpassword FROM pg_authid WHERE rolname = 'app'", {
+    user: 'postgres',
+    password: stage.server.settings.authentication.superuser.password,
+    ssl: { rejectUnauthorized: false },
+  });
+  const verifier = parseVerifier(String(row?.['rolpassword']));
+  assert(verifier !== undefined);
+  const { clientKey } = deriveKeys('app', verifier.salt, verifier.iterations);
+  const context = createSecureContext({ ca: await readFile(ca.cert) });
+  const login = async (bind: (binding: ScramBinding) => ScramBinding): Promise<string> =>
+    await new Promise((resolve, reject) => {
+      openServerSocket(
+        { address: stage.server.address, tls: { mode: 'verify-full', context } },
+        {
+          failed: (because) => reject(new Error(because)),
+          ready: (socket, binding) => {
+            const machine = new ServerLogin({
+              credential: { clientKey, verifier },
+              user: 'app',
+              binding: bind(binding),
+              isEncrypted: true,
+              nonce: 'a-nonce-of-a-test',
+              reply: (bytes) => socket.write(bytes),
+            });
+            socket.on('data', (chunk) => {
+              const outcome = machine.receive(chunk);
+              if (outcome.kind === 'going-on') return;
+              socket.destroy();
+              resolve(outcome.kind === 'ready' ? 'ready' : outcome.fields.message);
+            });
+            socket.write(StartupMessage([['user', 'app']]));
+          },
+        },
+      );
+    });
+  assert.equal(await login((binding) => binding), 'ready');
+  assert.equal(await login(() => ({ endPoint: Buffer.alloc(48) })), 'SCRAM channel binding check failed');
+  // Says under the proof that it would have bound: the server knows then that its offer was changed on the way.
+  assert.equal(await login(() => 'none'), 'ready');
+});
+
+test('a server that answers SSLRequest with more than its yes or no is not believed', async (t) => {
+  const host = freshLoopback();
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.write(Buffer.concat([Buffer.from('S'), AuthenticationOk()])));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(5432, host, resolve);
+  });
+  t.after(() => server.close());
+  const because = await new Promise<string>((resolve, reject) => {
+    openServerSocket(
+      { address: { host, port: 5432 }, tls: { mode: 'prefer', context: undefined } },
+      { failed: resolve, ready: () => reject(new Error('it was believed')) },
+    );
+  });
+  assert.equal(because, 'the server sent bytes ahead of the TLS handshake');
+});
+
+test('the hash of a certificate is that of its signature, as openssl computes it', async (t) => {
+  const folder = await scratchFolder(t);
+  const ca = await aCa(folder, 'ca');
+  const rsa = ['-newkey', 'rsa:2048'];
+  const pss = [...rsa, '-sigopt', 'rsa_padding_mode:pss', '-sha384'];
+  const made: [string, string, Certificate][] = [
+    ['sha1 becomes sha256', 'sha256', await aLeaf(folder, ca, { name: 'a', digest: 'sha1' })],
+    ['sha256', 'sha256', await aLeaf(folder, ca, { name: 'b', digest: 'sha256' })],
+    ['sha384', 'sha384', await aLeaf(folder, ca, { name: 'c', digest: 'sha384' })],
+    ['sha512', 'sha512', await aLeaf(folder, ca, { name: 'd', digest: 'sha512' })],
+    ['RSA with sha512', 'sha512', await aSelfSigned(folder, 'e', [...rsa, '-sha512'])],
+    ['RSA-PSS with sha384', 'sha384', await aSelfSigned(folder, 'f', pss)],
+  ];
+  for (const [what, hash, { cert }] of made) {
+    const der = new X509Certificate(await readFile(cert)).raw;
+    const file = join(folder, 'der');
+    await writeFile(file, der);
+    const { stdout } = await runProgram('openssl', ['dgst', `-${hash}`, '-r', file], { timeoutMs: 5000 });
+    assert.equal(endPointBinding(der)?.toString('hex'), stdout.split(' ')[0], what);
+  }
+  const ed = await aSelfSigned(folder, 'g', ['-newkey', 'ed25519']);
+  assert.equal(endPointBinding(new X509Certificate(await readFile(ed.cert)).raw), undefined);
+  assert.equal(endPointBinding(Buffer.from('3082ffff30', 'hex')), undefined);
+});
+
+test('require refuses a server without TLS, where prefer goes on', async (t) => {
+  const stage = await aServer(t);
+  const required = await aRouter(t, stage, ['server_tls_sslmode: require', 'hold_timeout: 500ms']);
+  assert.match((await psql(`host=${required.host} user=app dbname=app`, 'SELECT 1')).stderr, /no server/);
+  const preferred = await aRouter(t, stage, ['server_tls_sslmode: prefer']);
+  assert.equal((await psql(`host=${preferred.host} user=app dbname=app`, HOW_ENCRYPTED)).stdout, 'f|\n');
+});
+
+test('a certificate whose signature has no hash of its own is used without channel binding', async (t) => {
+  const folder = await scratchFolder(t);
+  const stage = await aServer(t);
+  const certificate = await aSelfSigned(folder, 'ed', ['-newkey', 'ed25519']);
+  const router = await aRouter(t, stage, clientTls('require', certificate));
+  const at = `host=${router.host} user=app dbname=app sslmode=require`;
+  assert.equal((await psql(at, 'SELECT 1')).stdout, '1\n');
+  assert.match((await psql(`${at} channel_binding=require`, 'SELECT 1')).stderr, /channel binding/);
+});
