@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   config: ['base', 'ha', 'auth'],
   wire: ['base'],
-  auth: ['wire'],
+  auth: ['base', 'wire'],
   sql: ['base'],
   dcs: ['base'],
   topology: ['base', 'dcs'],

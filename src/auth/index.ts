@@ -10,6 +10,6 @@ export {
   type RuleProblem,
 } from './hba.ts';
 export { identAllows, type IdentRule, parseIdent } from './ident.ts';
-export { failureKey, isInRange, parseIp, parseRange } from './ip.ts';
+export { failureKey } from './ip.ts';
 export { isMd5Answer, isPassword, md5Answer, md5Secret, parseSecret, type Secret } from './secret.ts';
 export { parseUserFile, type UserFile } from './user-file.ts';

@@ -4,6 +4,7 @@
  * "Password Authentication", "AuthenticationMD5Password".
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { unreachable } from '../base/index.ts';
 import { deriveKeys, parseVerifier, type Verifier } from '../wire/index.ts';
 
 export type Secret =
@@ -23,12 +24,12 @@ export function parseSecret(text: string): Secret | undefined {
 
 /** The stored form of a password. */
 export function md5Secret(password: string, user: string): string {
-  return md5(Buffer.from(password + user));
+  return hashed('md5', Buffer.from(password + user)).toString('hex');
 }
 
 /** What a client sends that knows the stored form. */
 export function md5Answer(hash: string, salt: Buffer): string {
-  return `md5${md5(Buffer.concat([Buffer.from(hash), salt]))}`;
+  return `md5${hashed('md5', Buffer.concat([Buffer.from(hash), salt])).toString('hex')}`;
 }
 
 export function isMd5Answer(answer: string, hash: string, salt: Buffer): boolean {
@@ -47,14 +48,14 @@ export function isPassword(password: string, secret: Secret, user: string): bool
       return timingSafeEqual(deriveKeys(password, salt, iterations).serverKey, serverKey);
     }
   }
+  return unreachable(secret);
 }
 
-function md5(bytes: Buffer): string {
-  return createHash('md5').update(bytes).digest('hex');
+function hashed(algorithm: 'md5' | 'sha256', bytes: Buffer): Buffer {
+  return createHash(algorithm).update(bytes).digest();
 }
 
 /** Of texts of any length: their hashes are compared, so that the time says nothing of where they differ. */
 function isEqual(left: string, right: string): boolean {
-  const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(hash(left), hash(right));
+  return timingSafeEqual(hashed('sha256', Buffer.from(left)), hashed('sha256', Buffer.from(right)));
 }

@@ -5,13 +5,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { failureKey, md5Secret, type Secret } from '../auth/index.ts';
+import { failureKey, type Secret } from '../auth/index.ts';
 import { background, failure, pause, unreachable } from '../base/index.ts';
-import { type ErrorFields, ErrorResponse, mockVerifier, ProtocolViolation } from '../wire/index.ts';
+import { type ErrorFields, ErrorResponse, ProtocolViolation } from '../wire/index.ts';
 import type { TlsPeer } from './client-tls.ts';
-import { askedFor, type Demand, demandOf } from './gate.ts';
-import { ClientLogin, type Identified, type Login, type LoginStep, type Question } from './login.ts';
+import { demandOf, type ProofMethod } from './gate.ts';
+import { ClientLogin, type Identified, type Login, type LoginStep } from './login.ts';
 import { Outbox } from './outbox.ts';
+import { questionFor } from './question.ts';
 import { REPLY } from './replies.ts';
 import type { ServerCredential } from './server-login.ts';
 import type { Shared } from './shared.ts';
@@ -39,7 +40,6 @@ export interface AdmissionEvents {
 }
 
 const NONCE_BYTES = 18;
-const SALT_BYTES = 4;
 const LOOKUP_RETRY_MS = 200;
 /** Of a name, for the table of failures; PostgreSQL looks at 63 bytes of it. */
 const NAME_MAX = 64;
@@ -215,13 +215,13 @@ export class Admission {
     }
   }
 
-  async #ask(user: string, method: (Demand & { readonly kind: 'prove' })['method']): Promise<void> {
+  async #ask(user: string, method: ProofMethod): Promise<void> {
     const { clock, failures } = this.#shared;
     const delayMs = failures.delayMs(this.#from, user.slice(0, NAME_MAX), clock.now());
     if (delayMs > 0) await pause(delayMs);
     const found = await this.#lookup(user);
     if (this.#isOver || found === 'gave-up') return;
-    this.#login.ask(this.#questionFor(user, method, found));
+    this.#login.ask(questionFor(this.#shared, { user, method, secret: found }));
     this.#outbox.flush();
   }
 
@@ -244,39 +244,6 @@ export class Admission {
       }
     }
     return 'gave-up';
-  }
-
-  /** What is asked of a user who does not exist, or whose secret cannot be used, looks as for everybody else. */
-  #questionFor(
-    user: string,
-    method: (Demand & { readonly kind: 'prove' })['method'],
-    found: Secret | undefined,
-  ): Question {
-    const { verifiers, mockSecret } = this.#shared;
-    const mock = mockVerifier(user, mockSecret);
-    switch (askedFor(method, found, verifiers.usualKind)) {
-      case 'md5': {
-        const hash = found?.kind === 'md5' ? found.hash : undefined;
-        const salt = randomBytes(SALT_BYTES);
-        return {
-          kind: 'md5',
-          salt,
-          hash: hash ?? md5Secret(salt.toString('hex'), user),
-          isMock: hash === undefined,
-        };
-      }
-      case 'password':
-        return {
-          kind: 'password',
-          secret: found ?? { kind: 'scram', verifier: mock },
-          isMock: found === undefined,
-        };
-      case 'scram': {
-        const verifier = found === undefined ? undefined : verifiers.verifierOf(found);
-        const password = found?.kind === 'plain' ? found.password : undefined;
-        return { kind: 'scram', verifier: verifier ?? mock, password, isMock: verifier === undefined };
-      }
-    }
   }
 
   #admit(login: Login, rest: readonly Buffer[]): void {

@@ -7,12 +7,14 @@ import type { ErrorFields } from '../wire/index.ts';
 import type { AccessTable } from './access.ts';
 import { REPLY } from './replies.ts';
 
+export type ProofMethod = 'scram-sha-256' | 'md5' | 'password';
+
 /** What a client has to do. */
 export type Demand =
   | { readonly kind: 'refuse'; readonly fields: ErrorFields }
   /** Nothing more: a rule trusts it, or its certificate. */
   | { readonly kind: 'admit' }
-  | { readonly kind: 'prove'; readonly method: 'scram-sha-256' | 'md5' | 'password' };
+  | { readonly kind: 'prove'; readonly method: ProofMethod };
 
 /** `names`: of its certificate, if it has shown one that counts. */
 export interface Shown extends Attempt {
@@ -46,7 +48,7 @@ function isMapped(
  * it is weaker); of strangers, as of most users, so that the question does not tell who exists.
  */
 export function askedFor(
-  method: 'scram-sha-256' | 'md5' | 'password',
+  method: ProofMethod,
   secret: Secret | undefined,
   usualKind: 'scram' | 'md5',
 ): 'scram' | 'md5' | 'password' {
