@@ -55,7 +55,7 @@ export const accessKeys = {
     .enum(['scram-sha-256', 'md5', 'plain', 'cert', 'trust', 'hba'])
     .default('scram-sha-256')
     .describe(
-      'How clients prove who they are. md5: with md5 where that is what is stored, else with SCRAM; plain: the password itself; cert: by the name in their certificate; trust: not at all; hba: as auth_hba_file or hba say.',
+      'How clients prove who they are. md5: with md5 where that is what is stored, else with SCRAM; plain: the password itself; cert: by the name in their certificate; trust: not at all. Host rules (hba, auth_hba_file) decide instead where there are any; hba: there must be some.',
     ),
   auth_hba_file: path(
     'Host rules in the format of pg_hba.conf; read again when it changes.',
@@ -65,7 +65,8 @@ export const accessKeys = {
     .array(z.string())
     .default([])
     .meta({
-      description: 'Host rules, in place of auth_hba_file. The first that fits decides.',
+      description:
+        'Host rules, ahead of those of auth_hba_file. The first that fits decides, without one a client is refused.',
       examples: [['hostssl all all 10.0.0.0/8 scram-sha-256', 'local all all trust']],
     }),
   auth_ident_file: path(
@@ -140,13 +141,8 @@ function hbaFindings({
   auth_hba_file,
   hba,
 }: AccessSettings): readonly { readonly path: Path; readonly message: string }[] {
-  const isGiven = auth_hba_file !== undefined || hba.length > 0;
-  if (auth_type === 'hba' && !isGiven)
+  if (auth_type === 'hba' && auth_hba_file === undefined && hba.length === 0)
     return [{ path: ['auth_type'], message: 'hba needs auth_hba_file, or rules in hba' }];
-  if (auth_type !== 'hba' && isGiven)
-    return [{ path: ['auth_type'], message: 'must be hba, or the host rules would have no effect' }];
-  if (auth_hba_file !== undefined && hba.length > 0)
-    return [{ path: ['hba'], message: 'and auth_hba_file are both given: use one of them' }];
   return hba.flatMap((line, index) =>
     parseHba(line).problems.map(({ message }) => ({ path: ['hba', index], message })),
   );

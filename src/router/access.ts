@@ -90,12 +90,15 @@ export function readAccess(config: RouterConfig): AccessTable {
   const users = auth_file === undefined ? undefined : parseUserFile(read(auth_file));
   const idents =
     auth_ident_file === undefined ? { rules: [], problems: [] } : parseIdent(read(auth_ident_file));
-  const hba = parseHba(auth_hba_file === undefined ? hbaText(config) : read(auth_hba_file));
+  const inline = parseHba(config.hba.join('\n'));
+  const hba = parseHba(auth_hba_file === undefined ? '' : read(auth_hba_file));
+  const isByRules = config.hba.length > 0 || auth_hba_file !== undefined;
   refuseProblems(auth_file, users?.problems);
   refuseProblems(auth_ident_file, idents.problems);
-  refuseProblems(auth_hba_file ?? 'router.hba', hba.problems);
+  refuseProblems('router.hba', inline.problems);
+  refuseProblems(auth_hba_file, hba.problems);
   return {
-    rules: hba.rules,
+    rules: isByRules ? [...inline.rules, ...hba.rules] : parseHba(rulesOfType(config)).rules,
     idents: idents.rules,
     users: users?.file,
     clientTls: readClientTls(config),
@@ -105,13 +108,11 @@ export function readAccess(config: RouterConfig): AccessTable {
 }
 
 /** The rules that `auth_type` alone means. */
-function hbaText({ auth_type, hba }: RouterConfig): string {
-  if (auth_type === 'hba') return hba.join('\n');
+function rulesOfType({ auth_type }: RouterConfig): string {
   if (auth_type === 'cert') return 'hostssl all all all cert\nhostssl replication all all cert';
   const method = auth_type === 'plain' ? 'password' : auth_type;
-  return ['all', 'replication']
-    .map((name) => `local ${name} all ${method}\nhost ${name} all all ${method}`)
-    .join('\n');
+  const forBoth = (name: string): string => `local ${name} all ${method}\nhost ${name} all all ${method}`;
+  return ['all', 'replication'].map(forBoth).join('\n');
 }
 
 function readClientTls(config: RouterConfig): ClientTls | undefined {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { MatriarchError, silentLog, systemClock } from '../../src/base/index.ts';
 import { startRouter } from '../../src/router/index.ts';
-import { buildVerifier, renderVerifier, StartupMessage } from '../../src/wire/index.ts';
+import { BACKEND, buildVerifier, renderVerifier, StartupMessage } from '../../src/wire/index.ts';
 import { matriarch } from '../support/command.ts';
 import { eventually } from '../support/eventually.ts';
 import { freshLoopback } from '../support/loopback.ts';
@@ -358,4 +358,25 @@ test('a verifier in a user file is as good as its password', async (t) => {
   await writeFile(file, `"filed" "${verifier}"\n`);
   const router = await aRouter(t, stage, [`auth_file: ${file}`]);
   assert.equal((await psql(`host=${router.host} dbname=app user=filed`, 'SELECT 1', 's3cret')).stdout, '1\n');
+});
+
+test('a client of protocol 3.2 gets a long cancel key, older ones a short one', async (t) => {
+  const stage = await aServer(t, { pg_hba: ['host all all all trust'] });
+  const router = await aRouter(t, stage, ['auth_type: trust']);
+  const keyBytes = async (minor: number): Promise<number> => {
+    const socket = connect(5432, router.host);
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.write(StartupMessage([['user', 'app']], minor));
+    const answer = await eventually('it is ready', () => Buffer.concat(chunks), {
+      holds: (bytes) => bytes.subarray(-6, -5).toString() === 'Z',
+      withinMs: 5000,
+    });
+    socket.destroy();
+    for (let at = 0; at < answer.length; at += 1 + answer.readInt32BE(at + 1)) {
+      if (answer[at] === BACKEND.BackendKeyData) return answer.readInt32BE(at + 1) - 8;
+    }
+    return 0;
+  };
+  assert.deepEqual([await keyBytes(0), await keyBytes(2), await keyBytes(9)], [4, 32, 32]);
 });

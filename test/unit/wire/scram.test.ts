@@ -309,17 +309,18 @@ test('a nonce that the protocol cannot carry is a bug of the caller', () => {
   });
 });
 
+const binding = Buffer.from('hash of a certificate');
+const first = (clientFirst: string, options: { binding?: Buffer; isPlus?: boolean }): string => {
+  const answer = scramServerFirst(clientFirst, {
+    verifier: PENCIL,
+    serverNonce: NONCES.server,
+    ...options,
+  });
+  return answer.outcome === 'failed' ? answer.because : answer.exchange.channelBinding;
+};
+const b64 = (text: string): string => Buffer.from(text).toString('base64');
+
 describe('channel binding', () => {
-  const binding = Buffer.from('hash of a certificate');
-  const first = (clientFirst: string, options: { binding?: Buffer; isPlus?: boolean }): string => {
-    const answer = scramServerFirst(clientFirst, {
-      verifier: PENCIL,
-      serverNonce: NONCES.server,
-      ...options,
-    });
-    return answer.outcome === 'failed' ? answer.because : answer.exchange.channelBinding;
-  };
-  const b64 = (text: string): string => Buffer.from(text).toString('base64');
   const table: [string, string, { binding?: Buffer; isPlus?: boolean }, string][] = [
     ['none, and none offered', 'n,,n=,r=x', {}, b64('n,,')],
     ['none, though offered', 'n,,n=,r=x', { binding }, b64('n,,')],
@@ -329,7 +330,7 @@ describe('channel binding', () => {
       'with -PLUS',
       'p=tls-server-end-point,,n=,r=x',
       { binding, isPlus: true },
-      b64(`p=tls-server-end-point,,${binding}`),
+      b64(`p=tls-server-end-point,,hash of a certificate`),
     ],
     ['without -PLUS', 'p=tls-server-end-point,,n=,r=x', { binding }, 'channel-binding-not-offered'],
     ['of another kind', 'p=tls-unique,,n=,r=x', { binding, isPlus: true }, 'channel-binding-missing'],
