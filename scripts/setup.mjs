@@ -7,7 +7,15 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const PACKAGES = ['postgresql', 'etcd-server'];
+/** Debian's packages, how to see that their programs are there, and what these are for systems without apt-get. */
+const SERVERS = [
+  {
+    name: 'postgresql',
+    isPresent: hasPostgres,
+    what: "PostgreSQL's server programs in /usr/lib/postgresql/*/bin",
+  },
+  { name: 'etcd-server', isPresent: hasEtcd, what: 'etcd' },
+];
 /** Exit status when something outside the checkout is missing; as EXIT.unavailable of the command. */
 const UNAVAILABLE = 3;
 
@@ -15,7 +23,7 @@ const UNAVAILABLE = 3;
 export function setup() {
   checkNode();
   installNpmPackages();
-  installServers();
+  installPackages(SERVERS);
   build();
 }
 
@@ -49,34 +57,40 @@ function isInstalled() {
   });
 }
 
-function installServers() {
-  const missing = missingServers();
+/** Installs Debian's packages whose programs are missing; ends the process with what to do when it may not. */
+export function installPackages(packages) {
+  const missing = packages.filter(({ isPresent }) => !isPresent());
   if (missing.length === 0) return;
-  const install = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  const names = missing.map(({ name }) => name);
+  const install = `apt-get install -y --no-install-recommends ${names.join(' ')}`;
   if (!isExecutableInPath('apt-get')) {
-    const needs = missing.map((name) =>
-      name === 'postgresql' ? "PostgreSQL's server programs in /usr/lib/postgresql/*/bin" : 'etcd',
-    );
+    const needs = missing.map(({ what }) => what);
     stop(`setup: missing: ${needs.join(' and ')}. This system has no apt-get; install them its own way.`);
   }
   const prefix = privilege();
   if (prefix === undefined) {
     stop(
-      `setup: ${missing.join(' and ')} must be installed, and that needs root. Run this, then try again:\n\n  sudo apt-get update && sudo ${install}\n`,
+      `setup: ${names.join(' and ')} must be installed, and that needs root. Run this, then try again:\n\n  sudo apt-get update && sudo ${install}\n`,
     );
   }
-  say(`setup: installing Debian packages: ${missing.join(' ')}`);
-  const [program, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq'];
-  const hint = `could not install; try by hand: ${install}`;
-  run(program, [...rest, 'update'], hint);
-  run(program, [...rest, 'install', '-y', '--no-install-recommends', ...missing], hint);
-  if (missingServers().length > 0)
-    stop(`setup: ${missingServers().join(' and ')} installed, but the programs are not there`);
+  say(`setup: installing Debian packages: ${names.join(' ')}`);
+  const [program, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'sh', '-ec', INSTALL];
+  run(program, [...rest, 'setup', ...names], `could not install; try by hand: ${install}`);
+  const absent = missing.filter(({ isPresent }) => !isPresent()).map(({ name }) => name);
+  if (absent.length > 0) stop(`setup: ${absent.join(' and ')} installed, but the programs are not there`);
 }
 
-function missingServers() {
-  return PACKAGES.filter((name) => (name === 'postgresql' ? !hasPostgres() : !hasEtcd()));
-}
+/** While it installs, a policy forbids to start the packages' services, unless the machine has a policy of its own. */
+const INSTALL = `
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\\nexit 101\\n' > "$policy"
+  chmod 755 "$policy"
+fi
+apt-get -qq update
+apt-get -qq install -y --no-install-recommends "$@"
+`;
 
 /** What to put before a command to run it as root; undefined when that is not allowed without asking. */
 function privilege() {
@@ -103,7 +117,7 @@ function isExecutableInPath(program) {
   return folders.some((folder) => isExecutable(join(folder, program)));
 }
 
-function isExecutable(path) {
+export function isExecutable(path) {
   try {
     accessSync(path, constants.X_OK);
     return true;

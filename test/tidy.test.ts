@@ -22,7 +22,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   topology: ['base', 'dcs'],
   metrics: ['base'],
   pool: ['base'],
-  router: ['base', 'config', 'wire', 'auth', 'sql', 'dcs', 'topology', 'pool', 'metrics'],
+  admin: ['base', 'wire'],
+  router: ['base', 'config', 'wire', 'auth', 'sql', 'dcs', 'topology', 'pool', 'admin', 'metrics'],
   postgres: ['base', 'wire'],
   ha: ['base'],
   agent: ['base', 'config', 'ha', 'dcs', 'topology', 'postgres', 'metrics'],
@@ -33,7 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** The command may import everything; its row of the map says so in a word. */
 const isNotCli = (row: string): boolean => !row.startsWith('cli:');
 
-const PURE = ['wire', 'auth', 'sql', 'ha', 'topology', 'pool'];
+const PURE = ['wire', 'auth', 'sql', 'ha', 'topology', 'pool', 'admin'];
 /** The shells among the pure folders: the watch, and the loading of the grammar with its declarations. */
 const SHELLS = ['src/topology/watch.ts', 'src/sql/grammar.ts', 'src/sql/libpg-query-wasm.d.ts'];
 /** `loadClassifier` waits for the grammar; everything behind it is synchronous. */

@@ -5,15 +5,18 @@
  * A new metric? Add a row in its component's section; units last in the name, `_total` for counters, and labels
  * only from small closed sets (never SQL, user names or addresses of clients).
  */
+import type { HistogramCounts } from './histogram.ts';
 
 export interface MetricRow {
-  readonly type: 'counter' | 'gauge';
+  readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
   readonly labels: readonly string[];
 }
 
 const counter = (help: string, ...labels: string[]): MetricRow => ({ type: 'counter', help, labels });
 const gauge = (help: string, ...labels: string[]): MetricRow => ({ type: 'gauge', help, labels });
+/** Its samples are those of a `Histogram`. */
+const histogram = (help: string, ...labels: string[]): MetricRow => ({ type: 'histogram', help, labels });
 
 /** All metrics by name, in the order in which they are rendered. */
 export const METRICS = {
@@ -61,6 +64,35 @@ export const METRICS = {
     'member',
     'state',
   ),
+  matriarch_router_pool_servers: gauge(
+    'Server connections now, of all roles of a database, by state (active, idle, login).',
+    'database',
+    'member',
+    'datacenter',
+    'role',
+    'state',
+  ),
+  matriarch_router_pool_waiting: gauge(
+    'Clients that wait for a server connection now.',
+    'database',
+    'member',
+    'datacenter',
+    'role',
+  ),
+  matriarch_router_pool_oldest_wait_seconds: gauge(
+    'How long the first of them has waited.',
+    'database',
+    'member',
+    'datacenter',
+    'role',
+  ),
+  matriarch_router_phase_seconds: histogram(
+    'Time of work in each phase: queue (for a server connection), connect (a new one), route (deciding), server (sent until answered).',
+    'phase',
+    'member',
+    'datacenter',
+    'role',
+  ),
   matriarch_router_statements_total: counter(
     'Statements sent, by member and kind (read, write).',
     'member',
@@ -105,5 +137,6 @@ export type MetricName = keyof typeof METRICS;
 export interface Sample {
   readonly name: MetricName;
   readonly labels?: Readonly<Record<string, string>>;
-  readonly value: number;
+  /** Counts of a histogram for a row of that type, else a number. */
+  readonly value: number | HistogramCounts;
 }

@@ -3,12 +3,14 @@
  * read's answer is kept back until there is a result, so that the read can still be run elsewhere; a standby's
  * refusal to write moves the unit to the primary; messages of links that are not at work go nowhere. Pure.
  */
-import { type ErrorFields, SQLSTATE } from '../wire/index.ts';
+import { type ErrorFields, ErrorResponse, SQLSTATE } from '../wire/index.ts';
 import type { ClientEar } from './client-ear.ts';
 import type { Link, LinkOwner } from './link.ts';
 import type { LossReason } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionOptions } from './session-types.ts';
+
+const APPLICATION_NAME = 'application_name';
 
 export class Answers implements LinkOwner {
   readonly #session: Session;
@@ -68,24 +70,33 @@ export class Answers implements LinkOwner {
     this.#session.lose(link, 'settings-refused');
   }
 
-  failed(link: Link, fields: ErrorFields): boolean {
+  failed(link: Link, fields: ErrorFields, message: Buffer): Buffer | undefined {
     const { unit, prepared } = this.#session;
-    if (link !== unit.link) return false;
+    if (link !== unit.link) return undefined;
     if (fields.code === SQLSTATE.readOnlySqlTransaction && this.#canMoveToPrimary()) {
       link.pipeline.swallowAll();
       unit.again();
       unit.need = 'primary';
-      return false;
+      return undefined;
     }
     if (this.#isOfSharing(fields) && this.#renewStatements(link, fields)) {
       link.pipeline.swallowAll();
       unit.again();
-      return false;
+      return undefined;
     }
     unit.isFailed = true;
     link.hasResult = true;
     prepared.takeBack();
-    return true;
+    const told = prepared.inClientsWords(fields.message);
+    const answer = told === fields.message ? message : ErrorResponse({ ...fields, message: told });
+    // A Query inside of a batch that has failed is skipped like the rest: the unit ends at a Sync that is still to come.
+    if (unit.kind === 'batch' && unit.isClosed && link.pipeline.skipsToSync) this.#reopen();
+    return answer;
+  }
+
+  #reopen(): void {
+    this.#session.unit.isClosed = false;
+    this.#session.resume();
   }
 
   confirmed(): void {
@@ -97,11 +108,25 @@ export class Answers implements LinkOwner {
     if (link !== unit.link) return;
     unit.isCopyIn = true;
     unit.mayWrite = true;
-    // The Sync behind the Execute is eaten by the COPY; the client sends another after its CopyDone.
-    if (unit.kind === 'batch' && unit.isClosed && !unit.isCopyDone && link.pipeline.forgetSync()) {
+    // A Sync right behind the Execute is eaten by the COPY; the client sends another after its CopyDone.
+    if (unit.kind === 'batch' && unit.isClosed && !unit.isCopyFed && link.pipeline.forgetSync()) {
       unit.isClosed = false;
     }
     this.#session.resume();
+  }
+
+  completed(link: Link): void {
+    const { unit } = this.#session;
+    if (!unit.isCopyIn || link !== unit.link) return;
+    unit.isCopyIn = false;
+    // A Sync among the data was eaten too, since nothing failed before it.
+    if (unit.kind === 'batch' && unit.isSyncInCopy && link.pipeline.forgetSync()) this.#reopen();
+  }
+
+  notice(link: Link, message: Buffer): void {
+    const { unit } = this.#session;
+    if (unit.kind !== 'none' && link === unit.link) this.forward(link, message);
+    else this.asynchronous(link, message);
   }
 
   asynchronous(link: Link, message: Buffer): void {
@@ -111,7 +136,16 @@ export class Answers implements LinkOwner {
 
   parameter(link: Link, name: string, value: string): void {
     const { unit } = this.#session;
-    if (unit.kind === 'none' || unit.link === link) this.#ear.parameter(name, value);
+    if (unit.kind !== 'none' && unit.link !== link) return;
+    this.#ear.parameter(name, name === APPLICATION_NAME && value === '' ? this.#nameAfterReset : value);
+  }
+
+  /** A reset leaves the connection without a name; the client's is what it began with, and comes with its next statement. */
+  get #nameAfterReset(): string {
+    const isSet = this.#session.unit.settings.some(({ changes }) =>
+      changes.some(({ name, value }) => name === APPLICATION_NAME && value === ''),
+    );
+    return isSet ? '' : this.#options.applicationName;
   }
 
   broken(link: Link, because: LossReason): void {
@@ -132,19 +166,22 @@ export class Answers implements LinkOwner {
 
   /**
    * The server's statements are not what they were thought to be: what the unit uses is prepared anew. True: nothing of the
-   * unit was told and it can be run again. Not so if the client counts on columns that it was told of before.
+   * unit was told and it can be run again. Not so if the client counts on columns that it was told of before, or has
+   * prepared it before the change itself: then it gets the error as from PostgreSQL.
    */
   #renewStatements(link: Link, { code }: ErrorFields): boolean {
     const { unit, prepared } = this.#session;
     const isLost = code === SQLSTATE.invalidSqlStatementName;
+    let isOwnFault = false;
     let isShared = false;
     for (const statement of unit.statements) {
       if (statement === undefined || statement.name === '' || !statement.isKept) continue;
       if (isLost) link.statements.forget(statement);
-      prepared.renew(statement);
+      if (!isLost && prepared.isOfEarlier(statement)) isOwnFault = true;
+      else prepared.renew(statement);
       isShared = true;
     }
-    if (!isShared || !this.#isRepeatable || unit.controlsTransaction) return false;
+    if (!isShared || isOwnFault || !this.#isRepeatable || unit.controlsTransaction) return false;
     return (isLost || unit.describes) && unit.attempts < this.#options.retryReads;
   }
 

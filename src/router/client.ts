@@ -55,7 +55,9 @@ export class ClientConnection implements Holdable, Borrower {
       serverNames: shared.servers.names,
       effects: this.#effects(),
       settings: startUp.settings,
+      applicationName: startUp.applicationName,
       isSessionMode: poolSettings(config, startUp.database, startUp.user).isSessionMode,
+      auditsCode: config.audit_code,
       welcome: (parameters) => welcomeOf(parameters, startUp),
       processId: this.processId,
       secretKey: this.secretKey,
@@ -69,6 +71,7 @@ export class ClientConnection implements Holdable, Borrower {
     this.#request = {
       login,
       startUp,
+      pools: new Map(),
       variant: startUp.variant,
       lent: (link) => {
         link.borrower = this;
@@ -100,7 +103,7 @@ export class ClientConnection implements Holdable, Borrower {
   }
 
   /** Connections it has now, for metrics. */
-  get links(): Iterable<Link> {
+  get links(): readonly Link[] {
     return this.#session.links;
   }
 

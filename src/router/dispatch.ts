@@ -1,11 +1,50 @@
-/** How each message of a client is sent on a server connection, and which reply is expected for it: a table. Pure. */
+/**
+ * How each message of a client is sent on a server connection, which reply is expected for it, and what that makes of the
+ * unit of work that it is of. Pure.
+ */
 import { FRONTEND, readClose, readDescribe } from '../wire/index.ts';
 import type { Link } from './link.ts';
 import { REQUEST } from './pipeline.ts';
+import type { Session } from './session.ts';
 import type { Statement } from './statement.ts';
+import type { Unit } from './unit.ts';
+import { namedIn } from './unit-facts.ts';
 
 /** `statement` is the prepared statement that the message makes, uses or closes, if the session knows it. */
-export function dispatch(link: Link, message: Buffer, statement: Statement | undefined): void {
+export function dispatch(
+  session: Session,
+  link: Link,
+  message: Buffer,
+  statement: Statement | undefined,
+): void {
+  const tag = message[0];
+  if (statement !== undefined) session.prepared.nameFor(statement, session.planningKey);
+  if (tag === FRONTEND.Query || tag === FRONTEND.Parse || tag === FRONTEND.Bind) {
+    lendNamed(session, link, { isBatch: tag !== FRONTEND.Query, statement });
+  } else noteCopy(session.unit, tag);
+  send(link, message, statement);
+}
+
+/** SQL in the unit speaks of a statement that was prepared by the protocol, by the client's name for it. */
+function lendNamed(
+  { unit, prepared }: Session,
+  link: Link,
+  { isBatch, statement }: { readonly isBatch: boolean; readonly statement: Statement | undefined },
+): void {
+  const name = statement === undefined ? unit.names : namedIn(statement.classification);
+  const named = name === undefined || name === '' ? undefined : prepared.get(name);
+  if (named?.isKept === true) link.statements.lend(named, isBatch);
+}
+
+/** How far a COPY from the client has come. */
+function noteCopy(unit: Unit, tag: number | undefined): void {
+  if (tag === FRONTEND.Sync && unit.isCopyFed && !unit.isCopyDone) unit.isSyncInCopy = true;
+  // From here on the COPY may have been carried out.
+  if (tag === FRONTEND.CopyDone) unit.isCopyDone = true;
+  if (tag === FRONTEND.CopyDone || tag === FRONTEND.CopyFail) unit.isCopyFed = true;
+}
+
+function send(link: Link, message: Buffer, statement: Statement | undefined): void {
   switch (message[0]) {
     case FRONTEND.Query:
       link.send(message, REQUEST.query);

@@ -5,17 +5,19 @@
 import type { Outbox } from './outbox.ts';
 
 export class Flusher {
+  /** The first `#count` of these; an array that shrinks and grows costs more than what is flushed. */
   readonly #full: Outbox[] = [];
+  #count = 0;
 
   /** `outbox` has its first bytes since it was flushed. */
   note(outbox: Outbox): void {
-    this.#full.push(outbox);
+    this.#full[this.#count] = outbox;
+    this.#count += 1;
   }
 
   /** Writes everything: one system call a socket. Called at the end of each event. */
   flush(): void {
-    if (this.#full.length === 0) return;
-    for (const outbox of this.#full) outbox.flush();
-    this.#full.length = 0;
+    for (let index = 0; index < this.#count; index += 1) this.#full[index]?.flush();
+    this.#count = 0;
   }
 }

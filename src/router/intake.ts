@@ -12,11 +12,12 @@ import {
   FrameReader,
   type FrameSink,
   ProtocolViolation,
+  QUERY_TEXT_START,
   ReadyForQuery,
   readBind,
   readClose,
   readDescribe,
-  readQuery,
+  readQueryEnd,
 } from '../wire/index.ts';
 import { dispatch } from './dispatch.ts';
 import type { Limbo, LimboAnswer } from './limbo.ts';
@@ -26,26 +27,14 @@ import { intentOf, type RouteReason, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Statement } from './statement.ts';
-import { ALL_STATEMENTS } from './unit.ts';
+import { noteFacts } from './unit-facts.ts';
 
 /** A batch is gathered up to this size; a longer one goes to the primary as it comes. */
 const BATCH_BYTES_MAX = 256 * 1024;
 /** With so much waiting the client is not read from. */
 const BACKLOG_BYTES_MAX = 256 * 1024;
 
-/** What may take away the last state that a pinned session has on its connection. */
-const UNPINNING: ReadonlySet<RouteReason> = new Set([
-  'notifies',
-  'changes-schema',
-  'uses-cursor',
-  'forgets-statement',
-  'holds-session-lock',
-  'discards-state',
-  'ends-transaction',
-  'function-volatile',
-  'function-not-known',
-  'runs-code',
-]);
+const ENDS_COPY: ReadonlySet<number> = new Set([FRONTEND.CopyDone, FRONTEND.CopyFail]);
 
 interface Waiting {
   readonly bytes: Buffer;
@@ -101,7 +90,7 @@ export class Intake implements FrameSink {
     const { messages, statements } = unit;
     for (let index = 0; index < messages.length; index += 1) {
       const message = messages[index];
-      if (message !== undefined) this.#sendOne(link, message, statements[index]);
+      if (message !== undefined) dispatch(this.#session, link, message, statements[index]);
     }
     if (!unit.isClosed && unit.need === 'primary') {
       unit.stream();
@@ -135,8 +124,7 @@ export class Intake implements FrameSink {
   /** Whether a message can be taken up now, or must wait until the running unit is answered. */
   #accepts(tag: number): boolean {
     const { unit } = this.#session;
-    if (unit.kind === 'none' || !unit.isClosed) return true;
-    return unit.isCopyOpen && (tag === FRONTEND.CopyDone || tag === FRONTEND.CopyFail);
+    return unit.kind === 'none' || !unit.isClosed || (unit.isCopyOpen && tag !== FRONTEND.Terminate);
   }
 
   #enqueue(bytes: Buffer, isRaw: boolean): void {
@@ -158,6 +146,7 @@ export class Intake implements FrameSink {
     const { unit } = this.#session;
     const isWanted = unit.isCopyOpen || (unit.kind === 'batch' && !unit.isClosed);
     const link = this.#copyLink ?? (isWanted ? unit.link : undefined);
+    unit.isCopyFed = true;
     link?.write(bytes);
     // A COPY that failed in the middle of a message: its server still gets the rest of the message.
     this.#copyLink = this.#copyOwed > 0 ? link : undefined;
@@ -201,7 +190,7 @@ export class Intake implements FrameSink {
       case FRONTEND.Query:
         unit.begin('query');
         this.#intendQuery(message);
-        if (unit.forgets !== undefined && this.#session.forgetHere(unit.forgets)) return;
+        if (unit.forgets !== undefined && !unit.isSeveral && this.#session.forgetHere(unit.forgets)) return;
         unit.keep(message, undefined);
         this.#session.place();
         return;
@@ -231,15 +220,19 @@ export class Intake implements FrameSink {
     }
   }
 
-  /** One more message of an open batch, or the end of a COPY. */
+  /** One more message of an open batch, or of a COPY. */
   #extend(tag: number, message: Buffer): void {
     const session = this.#session;
     const { unit } = session;
+    if (unit.isCopyOpen && unit.isClosed && !ENDS_COPY.has(tag)) {
+      this.#amongCopyData(tag);
+      return;
+    }
     const statement = this.#note(tag, message);
     if (tag === FRONTEND.Sync || tag === FRONTEND.Query || tag === FRONTEND.FunctionCall)
       unit.isClosed = true;
     if (unit.phase === 'sent' && unit.link !== undefined) {
-      this.#sendOne(unit.link, message, statement);
+      dispatch(this.#session, unit.link, message, statement);
       unit.isStreamed = true;
       return;
     }
@@ -249,6 +242,15 @@ export class Intake implements FrameSink {
     // What else will be in the batch is not known yet.
     if (!unit.isClosed) unit.need = 'primary';
     session.place();
+  }
+
+  /** PostgreSQL reads over Flush and Sync among COPY data, and takes everything else for the end of all sense. */
+  #amongCopyData(tag: number): void {
+    if (tag === FRONTEND.Flush || tag === FRONTEND.Sync) return;
+    this.#session.say(REPLY.unexpectedInCopy(tag));
+    this.#session.say(REPLY.outOfStep());
+    this.#session.end();
+    this.#effects.endClient();
   }
 
   /** What a message adds to the unit; the statement that it makes or uses. */
@@ -298,8 +300,12 @@ export class Intake implements FrameSink {
     }
   }
 
+  #classify(query: Buffer): Classification {
+    return this.#classifier.classifyBytes(query, QUERY_TEXT_START, readQueryEnd(query));
+  }
+
   #intendQuery(message: Buffer): void {
-    const classification = this.#classifier.classify(readQuery(message));
+    const classification = this.#classify(message);
     this.#session.prepared.forgetUnnamed();
     this.#intend(classification, undefined);
   }
@@ -308,20 +314,13 @@ export class Intake implements FrameSink {
     const { unit } = this.#session;
     unit.intend(statement?.intent ?? intentOf(classification));
     this.#count(classification.kind, classification.because);
-    const { kind, because, settings, controlsTransaction } = classification;
-    if (kind === 'session') unit.pinBecause ??= because;
-    if (UNPINNING.has(because)) unit.mayUnpin = true;
-    if (because === 'changes-schema') unit.changesDefinitions = true;
-    if (because === 'transaction-local') unit.setsLocally = true;
-    if (because === 'forgets-statement') unit.forgets = classification.detail ?? ALL_STATEMENTS;
-    if (controlsTransaction || kind === 'begin' || kind === 'end') unit.controlsTransaction = true;
-    if (settings.length > 0) unit.settings.push(...settings);
+    noteFacts(unit, classification);
     if (unit.settings.length > 0) this.#intendSettings();
-    if (classification.because === 'savepoint') unit.hasSavepoint = true;
   }
 
   #intendUnknown(because: RouteReason): void {
     this.#session.unit.intend(UNKNOWN_INTENT);
+    this.#session.unit.isSuspect = true;
     this.#count('write', because);
   }
 
@@ -336,20 +335,12 @@ export class Intake implements FrameSink {
     if (unit.controlsTransaction || !this.#session.canRecord(unit.settings)) unit.need = 'primary';
   }
 
-  #sendOne(link: Link, message: Buffer, statement: Statement | undefined): void {
-    const { unit, prepared, planningKey } = this.#session;
-    if (statement !== undefined) prepared.nameFor(statement, planningKey);
-    // From here on the COPY may have been carried out.
-    if (message[0] === FRONTEND.CopyDone) unit.isCopyDone = true;
-    dispatch(link, message, statement);
-  }
-
   /** The client is in a transaction whose server is gone: everything is answered here. */
   #inLimbo(limbo: Limbo, tag: number, message: Buffer): void {
     const session = this.#session;
     switch (tag) {
       case FRONTEND.Query: {
-        const classification = this.#classifier.classify(readQuery(message));
+        const classification = this.#classify(message);
         this.#tellLimbo(limbo.query(classification.kind, intentOf(classification)), true);
         return;
       }

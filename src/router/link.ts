@@ -57,12 +57,16 @@ export interface LinkOwner {
   readonly ownAccepted: (link: Link) => void;
   /** A statement of our own was refused after the client's work was sent behind it. */
   readonly ownRefused: (link: Link) => void;
-  /** An error as the client's answer. False: do not forward it, the session has decided otherwise. */
-  readonly failed: (link: Link, fields: ErrorFields) => boolean;
+  /** An error as the client's answer; what to forward of it. Undefined: nothing, the session has decided otherwise. */
+  readonly failed: (link: Link, fields: ErrorFields, message: Buffer) => Buffer | undefined;
   /** A Parse or Close of the client was carried out. */
   readonly confirmed: (link: Link) => void;
   readonly copyInBegan: (link: Link) => void;
-  /** Notices, notifications: outside of the sequence of replies. */
+  /** A statement of the client has ended without an error. */
+  readonly completed: (link: Link) => void;
+  /** A notice: it belongs to the statement at work, if there is one. */
+  readonly notice: (link: Link, message: Buffer) => void;
+  /** Notifications: outside of the sequence of replies. */
   readonly asynchronous: (link: Link, message: Buffer) => void;
   readonly parameter: (link: Link, name: string, value: string) => void;
   /** FATAL, or nonsense: the connection is finished. */
@@ -107,6 +111,10 @@ export class Link implements FrameSink, Poolable {
   proof: Term | undefined = undefined;
   /** What it has been brought to. */
   settings: Settings = NO_SETTINGS;
+  /** Code that nobody looked into has run on it: for all but this owner its settings are not known. */
+  doubtedSince: LinkOwner | undefined = undefined;
+  /** Such code has run, and the server was not asked yet what it has left. */
+  isSuspect = false;
   /** It has, or may have, state of its session that the next one must not see: it is cleaned before it is lent again. */
   isSoiled = false;
   /** A row, a completion or COPY data of the present unit has come; before it, an answer can still be taken back. */
@@ -148,12 +156,19 @@ export class Link implements FrameSink, Poolable {
 
   /** Nothing is owed: a new unit may be sent. */
   get isQuiet(): boolean {
-    return this.pipeline.isEmpty;
+    return this.pipeline.isEmpty && !this.pipeline.skipsToSync;
   }
 
   /** The client has got a part of a message whose rest did not arrive: its stream cannot be mended. */
   get isCutInMessage(): boolean {
     return this.#owedBytes > 0 && this.#heldBack === undefined;
+  }
+
+  /** Its settings may be others than they are thought to be, made by somebody else; once. */
+  isDoubtfulFor(owner: LinkOwner): boolean {
+    if (this.doubtedSince === undefined || this.doubtedSince === owner) return false;
+    this.doubtedSince = undefined;
+    return true;
   }
 
   /** Nothing that arrives from here on counts. */
@@ -248,8 +263,7 @@ export class Link implements FrameSink, Poolable {
         return;
       }
       case BACKEND.NoticeResponse:
-        if (this.pipeline.isEmpty || this.pipeline.head === 'forward')
-          this.owner?.asynchronous(this, message);
+        if (this.pipeline.isEmpty || this.pipeline.head === 'forward') this.owner?.notice(this, message);
         return;
       case BACKEND.NotificationResponse:
         this.owner?.asynchronous(this, Buffer.from(message));
@@ -289,6 +303,7 @@ export class Link implements FrameSink, Poolable {
       if (this.statements.confirm()) this.owner?.confirmed(this);
     }
     if (tag === BACKEND.CopyInResponse && whose === 'forward') this.owner?.copyInBegan(this);
+    if (tag === BACKEND.CommandComplete && whose === 'forward') this.owner?.completed(this);
     return whose === 'swallow';
   }
 
@@ -314,7 +329,10 @@ export class Link implements FrameSink, Poolable {
     const whose = this.pipeline.reply(BACKEND.ErrorResponse);
     this.statements.takeBack();
     if (whose === 'swallow') this.ownError = fields;
-    else if (this.owner?.failed(this, fields) === true) this.owner?.forward(this, message);
+    else {
+      const told = this.owner?.failed(this, fields, message);
+      if (told !== undefined) this.owner?.forward(this, told);
+    }
   }
 
   #broken(because: 'server-shut-down' | 'connection-lost'): void {

@@ -35,7 +35,7 @@ export class Losses {
   worldChanged(): void {
     const { world } = this.#options;
     const leader = world.leader();
-    for (const link of Array.from(this.#placement.links.values())) {
+    for (const link of Array.from(this.#placement.links)) {
       if (!world.isMember(link.member)) this.lose(link, 'member-gone');
       else if (leader !== undefined && leader !== link.member && this.#writesOn(link)) {
         this.lose(link, 'leader-changed');
@@ -52,7 +52,7 @@ export class Losses {
   }
 
   lose(link: Link, because: LossReason): void {
-    if (this.#placement.links.get(link.member) !== link) return;
+    if (!this.#placement.links.includes(link)) return;
     const session = this.#session;
     const { unit } = session;
     const isTransaction = link === session.transaction;

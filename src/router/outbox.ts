@@ -9,9 +9,10 @@ import type { Flusher } from './flusher.ts';
 export class Outbox {
   readonly #socket: Socket;
   readonly #flusher: Flusher | undefined;
-  readonly #pieces: Buffer[] = [];
+  /** Finished pieces before the newest. */
+  #pieces: Buffer[] | undefined = undefined;
   #bytes = 0;
-  /** The newest piece, still growing: `#buffer[#start .. #end)`. */
+  /** The newest piece, still growing: `#source[#start .. #end)`. */
   #source: ArrayBufferLike | undefined = undefined;
   #start = 0;
   #end = 0;
@@ -30,7 +31,10 @@ export class Outbox {
       this.#end += bytes.length;
       return;
     }
-    this.#close();
+    if (this.#source !== undefined) {
+      this.#pieces ??= [];
+      this.#pieces.push(Buffer.from(this.#source, this.#start, this.#end - this.#start));
+    }
     this.#source = bytes.buffer;
     this.#start = bytes.byteOffset;
     this.#end = bytes.byteOffset + bytes.length;
@@ -38,25 +42,14 @@ export class Outbox {
 
   /** Writes what was gathered; the bytes given to `add` may be overwritten afterwards. */
   flush(): void {
-    if (this.#bytes === 0) return;
-    this.#close();
-    const pieces = this.#pieces;
-    const [first] = pieces;
-    if (first !== undefined && pieces.length === 1) this.#socket.write(copyOf(first));
-    else this.#socket.write(Buffer.concat(pieces, this.#bytes));
-    pieces.length = 0;
-    this.#bytes = 0;
-  }
-
-  #close(): void {
     if (this.#source === undefined) return;
-    this.#pieces.push(Buffer.from(this.#source, this.#start, this.#end - this.#start));
+    const copy = Buffer.allocUnsafe(this.#bytes);
+    let at = 0;
+    for (const piece of this.#pieces ?? []) at += piece.copy(copy, at);
+    Buffer.from(this.#source, this.#start, this.#end - this.#start).copy(copy, at);
+    this.#pieces = undefined;
     this.#source = undefined;
+    this.#bytes = 0;
+    this.#socket.write(copy);
   }
-}
-
-function copyOf(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafe(bytes.length);
-  bytes.copy(copy);
-  return copy;
 }

@@ -40,6 +40,11 @@ export class Pipeline {
     return this.#owed.size === 0;
   }
 
+  /** An error was answered, and the server skips everything up to a Sync that was not sent yet. */
+  get skipsToSync(): boolean {
+    return this.#skipsToSync;
+  }
+
   /** Notes a request that is being sent. What the server will skip is not noted, it gets no reply. */
   expect(request: Request, whose: 'forward' | 'swallow'): void {
     if (this.#skipsToSync) {
@@ -83,14 +88,17 @@ export class Pipeline {
 
   /**
    * A Sync that arrived at the server during COPY FROM STDIN is read and ignored there: it gets no reply, and the
-   * client sends another after its CopyDone. Says whether there was one.
+   * client sends another after its CopyDone. Says whether there was one, behind the `execute` of the COPY or alone.
    */
   forgetSync(): boolean {
-    if (this.#owed.size !== 2) return false;
-    const execute = this.#owed.shift();
-    this.#owed.clear();
-    if (execute !== undefined) this.#owed.push(execute);
-    return true;
+    const { size } = this.#owed;
+    if (size === 0 || size > 2) return false;
+    const first = this.#owed.shift();
+    const last = size === 2 ? this.#owed.shift() : first;
+    const isThere = last !== undefined && (last & REQUEST_MASK) === REQUEST.sync;
+    if (size === 2 && first !== undefined) this.#owed.push(first);
+    if (!isThere && last !== undefined) this.#owed.push(last);
+    return isThere;
   }
 
   /** From here on everything owed is ours: the client gets its answer from elsewhere. */
@@ -115,15 +123,20 @@ export class Pipeline {
     return this.#take(request);
   }
 
-  /** An error: the rest of the batch gets no reply. It is the client's, unless all that it answers is ours. */
+  /**
+   * An error. After one of the extended protocol the server reads over everything up to the Sync, queries too, so these get
+   * no reply; a query or a call has its own end. The error is the client's, unless all that it answers is ours.
+   */
   #strike(): Disposition {
+    const failed = this.#owed.peek();
+    if (failed !== undefined && isOwnUnit(failed)) return failed >= SWALLOW ? 'swallow' : 'forward';
     for (;;) {
       const owed = this.#owed.peek();
       if (owed === undefined) {
         this.#skipsToSync = true;
         return 'forward';
       }
-      if (endsWithReady(owed)) return owed >= SWALLOW ? 'swallow' : 'forward';
+      if ((owed & REQUEST_MASK) === REQUEST.sync) return owed >= SWALLOW ? 'swallow' : 'forward';
       this.#owed.shift();
     }
   }
@@ -137,7 +150,12 @@ export class Pipeline {
   }
 }
 
-function endsWithReady(owed: number): boolean {
+/** A query or a call: it ends with a ReadyForQuery of its own, also after an error. */
+function isOwnUnit(owed: number): boolean {
   const request = owed & REQUEST_MASK;
-  return request === REQUEST.query || request === REQUEST.sync || request === REQUEST.call;
+  return request === REQUEST.query || request === REQUEST.call;
+}
+
+function endsWithReady(owed: number): boolean {
+  return isOwnUnit(owed) || (owed & REQUEST_MASK) === REQUEST.sync;
 }

@@ -7,9 +7,9 @@
  */
 import { Query } from '../wire/index.ts';
 import type { Link, LinkOwner } from './link.ts';
-import { AUDIT_SQL, isAuditFree, isAuditable, PROBE_SQL, readProbe } from './probe.ts';
+import { AUDIT_SQL, isAuditable, PROBE_SQL, readAudit, readProbe } from './probe.ts';
 import type { HoldReason, Need, PinReason } from './route.ts';
-import { differenceOf, haveRoom, type Settings, type SettingsLimits } from './settings.ts';
+import { differenceOf, haveRoom, type Settings, type SettingsLimits, UNKNOWN_SETTINGS } from './settings.ts';
 import type { Unit } from './unit.ts';
 import type { Term, World } from './world.ts';
 import type { SettingStatement } from '../sql/index.ts';
@@ -51,13 +51,15 @@ export interface PlacementOptions {
   readonly settings: Settings;
   /** Connections are kept until the session ends. */
   readonly isSessionMode: boolean;
+  /** After code that nobody looked into the server is asked what it has left. */
+  readonly auditsCode: boolean;
 }
 
 export class Placement {
   /** What the client has set. */
   settings: Settings;
-  /** What the session has borrowed, by member. */
-  readonly links = new Map<string, Link>();
+  /** What the session has borrowed: one a member. */
+  readonly links: Link[] = [];
   /** The link of the open transaction, and what it was begun for. */
   transaction: Link | undefined = undefined;
   transactionNeed: Need = 'anywhere';
@@ -126,7 +128,7 @@ export class Placement {
   /** A connection that was waited for has come. */
   lent(link: Link): void {
     this.#waitingFor = undefined;
-    this.links.set(link.member, link);
+    this.links.push(link);
     link.owner = this.#options.owner;
   }
 
@@ -155,10 +157,21 @@ export class Placement {
     this.#clearPin();
   }
 
-  /** Something may have ended the state that pins the session: its server is asked, and the session is freed if so. */
-  audit(): void {
-    const link = this.#pinnedTo;
-    if (link === undefined || this.#isPinnedForGood || !link.isQuiet || this.#options.isSessionMode) return;
+  /**
+   * Where the unit may have made state on the connection, or ended that which pins the session, the server is asked,
+   * while the client has its answer already; then the session is pinned or freed.
+   */
+  auditAfter(unit: Unit, link: Link): void {
+    if (this.#options.isSessionMode) return;
+    if (unit.isSuspect && unit.executes && this.#options.auditsCode) {
+      link.isSuspect = true;
+      link.doubtedSince = this.#options.owner;
+    }
+    if (link.status !== 'I') return;
+    const mayBeFree = unit.mayUnpin && this.#pinnedTo === link;
+    const isWanted = (mayBeFree || link.isSuspect) && !this.#isPinnedForGood;
+    link.isSuspect = false;
+    if (!isWanted || !link.isQuiet) return;
     this.#auditing = link;
     link.sendOwn(AUDIT);
   }
@@ -171,20 +184,23 @@ export class Placement {
   /** Gives back what neither the unit nor a transaction nor the session's state needs. */
   release(unit: Unit): void {
     if (this.#options.isSessionMode) return;
-    for (const link of this.links.values()) {
-      if (link === this.transaction || link === this.#pinnedTo || !link.isQuiet) continue;
+    for (let index = this.links.length - 1; index >= 0; index -= 1) {
+      const link = this.links[index];
+      if (link === undefined || link === this.transaction || link === this.#pinnedTo || !link.isQuiet)
+        continue;
       if (unit.kind !== 'none' && (unit.link === link || unit.member === link.member)) continue;
       this.#giveBack(link);
     }
   }
 
   /** The session ends: everything goes back, what is at work or in a transaction to nobody. */
-  releaseAll(): void {
+  releaseAll(unit: Unit): void {
     this.stopWaiting();
-    for (const link of Array.from(this.links.values())) {
+    for (const link of Array.from(this.links)) {
       if (this.#options.isSessionMode) link.isSoiled = true;
-      if (link.isQuiet && link.status === 'I' && this.#pinnedBecause !== 'loads-library')
-        this.#giveBack(link);
+      const isAtWork = unit.kind !== 'none' && unit.link === link;
+      const isFit = !isAtWork && link.isQuiet && link.status === 'I';
+      if (isFit && this.#pinnedBecause !== 'loads-library') this.#giveBack(link);
       else this.drop(link);
     }
   }
@@ -206,7 +222,10 @@ export class Placement {
     }
     if (this.#auditing === link) {
       this.#auditing = undefined;
-      if (!refused && isAuditFree(link.probedRow)) this.unpin();
+      const found = refused ? undefined : readAudit(link.probedRow);
+      if (found === 'free') this.unpin();
+      // What could not be asked is taken for the worst.
+      else this.pin(link, found ?? 'settings-unknown');
       return undefined;
     }
     if (this.#probing?.link !== link) return undefined;
@@ -233,15 +252,16 @@ export class Placement {
     const { world } = this.#options;
     if (unit.kind === 'start') return world.nearest(unit.excluded);
     if (unit.need !== 'anywhere') return world.reader(unit.excluded);
-    for (const link of this.links.values()) return link.member;
-    return world.nearest(unit.excluded);
+    return this.links[0]?.member ?? world.nearest(unit.excluded);
   }
 
   #step(member: string, term: Term | undefined, isStart = false): Place {
-    const link = this.links.get(member) ?? this.#borrow(member);
+    const link = this.links.find((held) => held.member === member) ?? this.#borrow(member);
     if (link === undefined || !link.isQuiet) return WAIT;
     if (term !== undefined && link.proof !== term) return this.#prove(link, term);
-    if (isStart || link.settings.key === this.settings.key) return { kind: 'link', link };
+    if (isStart) return { kind: 'link', link };
+    if (link.isDoubtfulFor(this.#options.owner)) link.settings = UNKNOWN_SETTINGS;
+    if (link.settings.key === this.settings.key) return { kind: 'link', link };
     return this.#bring(link);
   }
 
@@ -284,8 +304,9 @@ export class Placement {
   }
 
   #forget(link: Link): boolean {
-    if (this.links.get(link.member) !== link) return false;
-    this.links.delete(link.member);
+    const index = this.links.indexOf(link);
+    if (index < 0) return false;
+    this.links.splice(index, 1);
     if (this.transaction === link) this.transaction = undefined;
     if (this.#pinnedTo === link) this.#clearPin();
     if (this.#auditing === link) this.#auditing = undefined;

@@ -4,7 +4,7 @@
  * it after an error, since then it never happened. Pure.
  */
 import type { Classifier } from '../sql/index.ts';
-import { readParse } from '../wire/index.ts';
+import { readParseText } from '../wire/index.ts';
 import { intentOf } from './route.ts';
 import type { ServerNames } from './server-names.ts';
 import type { Statement } from './statement.ts';
@@ -51,8 +51,8 @@ export class PreparedStatements {
   }
 
   parse(message: Buffer): Statement {
-    const { name, sql } = readParse(message);
-    const classification = this.#classifier.classify(sql);
+    const { name, start, end } = readParseText(message);
+    const classification = this.#classifier.classifyBytes(message, start, end);
     const replaces = this.#byName.get(name);
     const statement: Statement = {
       name,
@@ -78,6 +78,21 @@ export class PreparedStatements {
     const body = message.toString('latin1', message.indexOf(0, HEADER_BYTES) + 1);
     statement.serverName = this.#serverNames.nameOf(body, planningKey, epoch);
     statement.namedFor = planningKey;
+  }
+
+  /** The same text with the client's own name in place of the server's. */
+  inClientsWords(text: string): string {
+    const serverName = this.#serverNames.findIn(text);
+    if (serverName === undefined) return text;
+    for (const { name, serverName: known } of this.#byName.values()) {
+      if (known === serverName) return text.replaceAll(serverName, name);
+    }
+    return text;
+  }
+
+  /** The statement was prepared before a change of definitions that was seen: its own plan is stale at any server. */
+  isOfEarlier(statement: Statement): boolean {
+    return statement.epoch < this.#serverNames.epoch;
   }
 
   /** The server's copy no longer fits the definitions: it gets another. */

@@ -137,6 +137,23 @@ export const REPLY = {
     code: SQLSTATE.protocolViolation,
     message,
   }),
+  unexpectedInCopy: (tag: number): ErrorFields => ({
+    severity: ERROR,
+    code: SQLSTATE.protocolViolation,
+    message: `unexpected message type 0x${tag.toString(16).toUpperCase().padStart(2, '0')} during COPY from stdin`,
+  }),
+  outOfStep: (): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.protocolViolation,
+    message: 'terminating connection because protocol synchronization was lost',
+  }),
+  /** The words are PgBouncer's. */
+  notAdmin: (): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.insufficientPrivilege,
+    message: 'not allowed',
+    hint: 'Only roles in router.admin_users and router.stats_users may use the admin console.',
+  }),
   unsupported: (message: string): ErrorFields => ({
     severity: FATAL,
     code: SQLSTATE.featureNotSupported,

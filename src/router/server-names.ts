@@ -25,6 +25,15 @@ export class ServerNames {
     this.#prefix = prefix;
   }
 
+  /** The server's name for a statement that stands in `text`, if there is one. */
+  findIn(text: string): string | undefined {
+    const start = text.indexOf(this.#prefix);
+    if (start < 0) return undefined;
+    let end = start + this.#prefix.length;
+    while (end < text.length && text.charCodeAt(end) >= 0x30 && text.charCodeAt(end) <= 0x39) end += 1;
+    return text.slice(start, end);
+  }
+
   /** Grows with each change of a definition that was seen. */
   get epoch(): number {
     return this.#epoch;

@@ -11,6 +11,7 @@ import {
   Parse,
   readBind,
   readDescribe,
+  Sync,
   withBindStatement,
   withParseName,
 } from '../wire/index.ts';
@@ -18,11 +19,11 @@ import { type Pipeline, REQUEST, type Request } from './pipeline.ts';
 import type { Statement } from './statement.ts';
 
 /** What is under a name at the server; of the unnamed statement, whose it is. Compared by identity. */
-type Kept = Statement | typeof SHARED | typeof TAKEN;
+type Kept = Statement | typeof SHARED | typeof STRAY;
 /** A statement that sessions share. */
 const SHARED = Symbol('shared');
-/** A name that is in use so that a second Parse of it is refused. */
-const TAKEN = Symbol('taken');
+/** A statement that is nobody's, or under a client's own name for one unit of its work: to be closed. */
+const STRAY = Symbol('stray');
 
 interface Undo {
   readonly name: string;
@@ -42,6 +43,7 @@ export class ServerStatements {
   readonly #byName = new Map<string, Kept>();
   /** What was sent and not confirmed, oldest first. */
   readonly #unconfirmed: Undo[] = [];
+  #hasStrays = false;
 
   constructor(options: ServerStatementsOptions) {
     this.#options = options;
@@ -79,7 +81,7 @@ export class ServerStatements {
     } else if (statement.replaces !== undefined) this.#parseAgain(message, name);
     else if (this.#byName.has(serverName)) {
       // Another session has prepared it: the server judges this Parse all the same, but need not keep it.
-      this.#note('', undefined, true);
+      this.#note('', STRAY, true);
       this.#forward(withParseName(message, ''), REQUEST.parse);
     } else {
       this.#makeRoom();
@@ -109,6 +111,28 @@ export class ServerStatements {
     this.#forward(isShared && name !== '' ? Close('statement', '') : message, REQUEST.close);
   }
 
+  /**
+   * Makes a statement known under the client's own name too, for one unit of work: SQL's EXECUTE and DEALLOCATE name it
+   * so. `isBatch`: more of the extended protocol follows; else a Sync ends what is sent here.
+   */
+  lend(statement: Statement, isBatch: boolean): void {
+    const { name, message } = statement;
+    if (this.#byName.has(name)) return;
+    this.#note(name, STRAY, false);
+    this.#hasStrays = true;
+    this.#swallow(message, REQUEST.parse);
+    if (!isBatch) this.#swallow(Sync(), REQUEST.sync);
+  }
+
+  /** Closes what stands under clients' names; true: replies of our own are owed now. */
+  closeStrays(): boolean {
+    if (!this.#hasStrays) return false;
+    this.#hasStrays = false;
+    for (const [name, kept] of this.#byName) if (kept === STRAY && name !== '') this.#closeStale(name);
+    this.#swallow(Sync(), REQUEST.sync);
+    return true;
+  }
+
   /** The oldest change that is not confirmed has happened; true: it was the client's. */
   confirm(): boolean {
     return this.#unconfirmed.shift()?.isClients === true;
@@ -134,11 +158,12 @@ export class ServerStatements {
 
   /** The client prepares a name that it has prepared: the server is to say so itself, and in its words. */
   #parseAgain(message: Buffer, name: string): void {
-    if (this.#byName.get(name) !== TAKEN) {
-      this.#note(name, TAKEN, false);
+    if (this.#byName.get(name) !== STRAY) {
+      this.#note(name, STRAY, false);
       this.#swallow(Parse({ name, sql: '', parameterTypes: [] }), REQUEST.parse);
+      this.#hasStrays = true;
     }
-    this.#note(name, TAKEN, true);
+    this.#note(name, STRAY, true);
     this.#forward(message, REQUEST.parse);
   }
 

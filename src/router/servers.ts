@@ -27,6 +27,8 @@ import type { ClusterWorld } from './world.ts';
 export interface BorrowRequest extends PoolRequest<Link> {
   readonly login: Login;
   readonly startUp: StartUp;
+  /** The pools that it has borrowed of, by member. */
+  readonly pools: Map<string, ServerPool>;
   /** None could be opened. */
   readonly failed: (member: string, failure: OpenFailure) => void;
 }
@@ -52,6 +54,8 @@ export interface ServerPool {
   readonly pool: Pool<Link, BorrowRequest>;
   /** What the configuration says about it now. */
   settings: PoolSettings;
+  /** Its member has left, and nothing of it is left. */
+  isGone: boolean;
 }
 
 const TICK_MS = 100;
@@ -90,11 +94,11 @@ export class Servers {
 
   /** A free connection to `member` now, or later through `request`. */
   borrow(member: string, request: BorrowRequest): Link | undefined {
-    return this.#poolOf(member, request.startUp).pool.take(request, this.#options.clock.now());
+    return this.#poolFor(member, request).pool.take(request, this.#options.clock.now());
   }
 
   stopWaiting(member: string, request: BorrowRequest): void {
-    this.#poolOf(member, request.startUp).pool.withdraw(request);
+    this.#poolFor(member, request).pool.withdraw(request);
   }
 
   /** Nothing is owed on it, and no transaction is open. */
@@ -150,11 +154,14 @@ export class Servers {
 
   /** The cluster's view has changed: pools of members that are gone are closed. */
   worldChanged(): void {
-    for (const [key, { member, pool }] of this.#pools) {
+    for (const [key, home] of this.#pools) {
+      const { member, pool } = home;
       if (this.#options.world.isMember(member)) continue;
       this.#failWaiting(member, pool, { kind: 'unreachable', because: 'it has left the cluster' });
       pool.reconnect();
-      if (pool.size === 0) this.#pools.delete(key);
+      if (pool.size > 0) continue;
+      this.#pools.delete(key);
+      home.isGone = true;
     }
   }
 
@@ -180,6 +187,14 @@ export class Servers {
     return this.#homes.get(link);
   }
 
+  #poolFor(member: string, { pools, startUp }: BorrowRequest): ServerPool {
+    const known = pools.get(member);
+    if (known !== undefined && !known.isGone) return known;
+    const pool = this.#poolOf(member, startUp);
+    pools.set(member, pool);
+    return pool;
+  }
+
   #poolOf(member: string, { database, user }: StartUp): ServerPool {
     const key = `${member}\0${database}\0${user}`;
     const known = this.#pools.get(key);
@@ -196,7 +211,7 @@ export class Servers {
       random: this.#options.random,
     });
     const settings = poolSettings(this.#options.config(), database, user);
-    const made: ServerPool = { member, database, user, pool, settings };
+    const made: ServerPool = { member, database, user, pool, settings, isGone: false };
     this.#pools.set(key, made);
     return made;
   }
@@ -367,7 +382,9 @@ function cleaner(done: (link: Link, isClean: boolean) => void): LinkOwner {
     ownAccepted: nothing,
     isPreparedBy: (link) => done(link, link.ownError === undefined),
     ownRefused: (link) => done(link, false),
-    failed: () => false,
+    failed: () => undefined,
+    completed: nothing,
+    notice: nothing,
     confirmed: nothing,
     copyInBegan: nothing,
     asynchronous: nothing,

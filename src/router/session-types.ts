@@ -41,7 +41,11 @@ export interface SessionOptions {
   readonly effects: SessionEffects;
   /** What the client asked for at its start and a pool's connections do not start with. */
   readonly settings: Settings;
+  /** As PostgreSQL shows the name that the client began with. */
+  readonly applicationName: string;
   readonly isSessionMode: boolean;
+  /** After code that nobody looked into (functions, procedures) the server is asked what it has left. */
+  readonly auditsCode: boolean;
   /** What the client is told of the parameters of the connection that it begins on. */
   readonly welcome: (parameters: ServerParameters) => ServerParameters;
   readonly processId: number;

@@ -60,8 +60,7 @@ export class Session {
     this.prepared = new PreparedStatements(classifier, serverNames, preparedLimits ?? PREPARED_LIMITS);
     this.#ear = new ClientEar(options.effects);
     this.#answers = new Answers(this, this.#ear, options);
-    const { world, effects: lender, settings, isSessionMode } = options;
-    this.#placement = new Placement({ world, owner: this.#answers, lender, settings, isSessionMode });
+    this.#placement = new Placement({ ...options, owner: this.#answers, lender: options.effects });
     this.#waiting = new Waiting(this, options);
     this.#keeper = new SettingsKeeper(this.#placement, this.prepared, String(options.processId));
     this.#losses = new Losses(this, this.#placement, options);
@@ -158,7 +157,7 @@ export class Session {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#waiting.end('ended');
-    this.#placement.releaseAll();
+    this.#placement.releaseAll(this.unit);
   }
 
   /** Neither a unit nor a transaction is open. */
@@ -166,8 +165,8 @@ export class Session {
     return this.unit.kind === 'none' && this.standing.status === 'I';
   }
 
-  get links(): Iterable<Link> {
-    return this.#placement.links.values();
+  get links(): readonly Link[] {
+    return this.#placement.links;
   }
 
   /** Where the session has state that cannot be carried, and why. */
@@ -331,7 +330,9 @@ export class Session {
       link.statements.forgetAll();
     }
     this.#keeper.finished(unit, link, before);
-    if (unit.mayUnpin && link.status === 'I') this.#placement.audit();
+    if (unit.forgets !== undefined && unit.isSeveral) link.isSoiled = true;
+    link.statements.closeStrays();
+    this.#placement.auditAfter(unit, link);
     unit.end();
     this.#placement.release(unit);
     this.#ear.tellLater();

@@ -82,7 +82,7 @@ export class SettingsKeeper {
       if (!isKeepable) placement.pin(link, 'settings-unknown');
       if (statement.clears !== 'everything') continue;
       this.#prepared.forgetAll();
-      for (const held of placement.links.values()) held.statements.forgetAll();
+      for (const held of placement.links) held.statements.forgetAll();
       placement.unpin();
     }
   }

@@ -16,6 +16,7 @@ export interface StartUp {
   /** Beside user and database. */
   readonly parameters: readonly (readonly [string, string])[];
   readonly settings: Settings;
+  /** As PostgreSQL shows it. */
   readonly applicationName: string;
 }
 
@@ -33,14 +34,14 @@ export function startUpOf({ user, database, parameters }: Login): StartUp {
     variant: own.map((pair) => pair.join('=')).join('\0'),
     parameters: own,
     settings: startSettings(applicationName),
-    applicationName,
+    applicationName: asShown(applicationName),
   };
 }
 
 /** What a client is told that begins on a connection with these parameters. */
 export function welcomeOf({ values }: ServerParameters, { applicationName }: StartUp): ServerParameters {
   if (!values.has(APPLICATION_NAME)) return serverParameters(values);
-  return serverParameters(new Map([...values, [APPLICATION_NAME, asShown(applicationName)]]));
+  return serverParameters(new Map([...values, [APPLICATION_NAME, applicationName]]));
 }
 
 /** PostgreSQL shows only printable ASCII of it, and at most 63 bytes. */

@@ -31,10 +31,16 @@ export class Unit {
   pinBecause: PinReason | undefined = undefined;
   /** It may free a pinned session of its state; it changes definitions, or those of settings until the transaction ends. */
   mayUnpin = false;
+  /** It runs code that was not looked into. */
+  isSuspect = false;
   changesDefinitions = false;
   setsLocally = false;
   /** The prepared statement that DEALLOCATE names. */
   forgets: string | undefined = undefined;
+  /** The prepared statement that SQL in it speaks of. */
+  names: string | undefined = undefined;
+  /** The text has other statements too. */
+  isSeveral = false;
   hasSavepoint = false;
   /** It asks for the columns of its answer. */
   describes = false;
@@ -65,6 +71,9 @@ export class Unit {
   /** The server has asked for COPY data; the client has sent the end of it. */
   isCopyIn = false;
   isCopyDone = false;
+  /** COPY data or its end was sent; a Sync was sent behind that. */
+  isCopyFed = false;
+  isSyncInCopy = false;
 
   get isCopyOpen(): boolean {
     return this.isCopyIn && !this.isCopyDone;
@@ -96,9 +105,12 @@ export class Unit {
     this.mayLeaveState = false;
     this.pinBecause = undefined;
     this.mayUnpin = false;
+    this.isSuspect = false;
     this.changesDefinitions = false;
     this.setsLocally = false;
     this.forgets = undefined;
+    this.isSeveral = false;
+    this.names = undefined;
     this.hasSavepoint = false;
     this.describes = false;
     this.controlsTransaction = false;
@@ -111,6 +123,8 @@ export class Unit {
     this.isFailed = false;
     this.isCopyIn = false;
     this.isCopyDone = false;
+    this.isCopyFed = false;
+    this.isSyncInCopy = false;
     this.#empty();
   }
 

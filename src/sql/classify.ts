@@ -4,15 +4,15 @@
  * whole a write, because the server runs them as one and the primary is right for any of it.
  */
 import type { Classification, SettingStatement } from './classification.ts';
-import type { Part } from './part.ts';
+import type { Attention, Part } from './part.ts';
 import type { SqlReason } from './reasons.ts';
 import { classifyStatement } from './statements.ts';
 import { listAt, numberAt, type Tree, treeAt } from './tree.ts';
 
-/** Classifies the tree of `sql` (libpg-query's object with `stmts`). */
-export function classifyTree(tree: Tree, sql: string): Classification {
+/** Classifies the tree of `sql` (libpg-query's object with `stmts`), and notes in `attention` what was looked at. */
+export function classifyTree(tree: Tree, sql: string, attention: Attention): Classification {
   const statements = listAt(tree, 'stmts');
-  const parts = statements.map((statement) => classifyStatement(treeAt(statement, 'stmt')));
+  const parts = statements.map((statement) => classifyStatement(treeAt(statement, 'stmt'), attention));
   const [first, second] = parts;
   if (first === undefined) return EMPTY;
   const settings = settingStatements(parts, statements, sql);
@@ -52,6 +52,11 @@ function asAnswer(part: Part): Answer {
 
 function strictest(parts: readonly Part[], first: Part): Part {
   const strict = parts.find((part) => part.kind === 'session') ?? parts.find((part) => part.kind === 'write');
+  // Whatever else they do: what the session knows of its prepared statements is not right any more afterwards.
+  const forgetting = parts.find((part) => part.because === 'forgets-statement');
+  if (forgetting !== undefined && strict?.kind !== 'session') {
+    return { ...forgetting, kind: 'write', because: 'several-with-forgetting' };
+  }
   if (strict !== undefined) return strict;
   if (parts.some(isControl)) return { kind: 'write', because: 'several-with-transaction' };
   if (parts.every((part) => part.kind === 'set')) return first;

@@ -55,6 +55,7 @@ export const SQL_REASONS = {
   'function-not-known': 'it calls a function that is not known to be harmless',
   'relation-of-server': 'it reads a view of which each server has its own contents',
   'several-with-transaction': 'several statements in one text, one of which begins or ends a transaction',
+  'several-with-forgetting': 'several statements in one text, one of which forgets a prepared statement',
   'several-with-setting': 'several statements in one text, one of which changes a setting',
   'statement-not-known': 'it is a statement of a kind not known to be harmless',
   'node-not-known': 'a part of it is of a kind not known to be harmless',

@@ -1,8 +1,8 @@
 /**
  * What servers send: one builder and, where a decision needs it, one reader a message, named and ordered as in
- * the manual's chapter "Message Formats". Rows have no builder: their bytes are passed on. Readers take the whole
- * message (tag, length, body). Messages without fields are shared Buffers: send them, do not write into them.
- * A new message? Also its tag in tag.ts, its export in index.ts, its round trip in the tests.
+ * the manual's chapter "Message Formats". The builder of rows is for our own console: rows of servers are passed on.
+ * Readers take the whole message (tag, length, body). Messages without fields are shared Buffers: send them, do not
+ * write into them. A new message? Also its tag in tag.ts, its export in index.ts, its round trip in the tests.
  */
 import { type ErrorFields, readFields, writeErrorFields } from './error-fields.ts';
 import { CANCEL_KEY_BYTES_MIN } from './limits.ts';
@@ -41,6 +41,7 @@ const BIND_COMPLETE = emptyMessage(BACKEND.BindComplete);
 const CLOSE_COMPLETE = emptyMessage(BACKEND.CloseComplete);
 const EMPTY_QUERY_RESPONSE = emptyMessage(BACKEND.EmptyQueryResponse);
 const NO_DATA = emptyMessage(BACKEND.NoData);
+const PORTAL_SUSPENDED = emptyMessage(BACKEND.PortalSuspended);
 const PARSE_COMPLETE = emptyMessage(BACKEND.ParseComplete);
 const READY_FOR_QUERY: Readonly<Record<TransactionStatus, Buffer>> = {
   I: readyForQuery('I'),
@@ -130,6 +131,16 @@ export function readCommandComplete(message: Buffer): string {
   return tag;
 }
 
+/** One row; `undefined` is NULL. The formats are those that the RowDescription, or the Bind, has named. */
+export function DataRow(values: readonly (Buffer | undefined)[]): Buffer {
+  const writer = new MessageWriter(BACKEND.DataRow).count(values.length);
+  for (const value of values) {
+    if (value === undefined) writer.int32(-1);
+    else writer.int32(value.length).bytes(value);
+  }
+  return writer.end();
+}
+
 /** The first column of a row of text; undefined is NULL, or no column. */
 export function readFirstColumn(message: Buffer): string | undefined {
   return readTextColumns(message)[0];
@@ -196,6 +207,13 @@ export function NoticeResponse(fields: ErrorFields): Buffer {
   return writeErrorFields(new MessageWriter(BACKEND.NoticeResponse), fields).end();
 }
 
+/** The types of a prepared statement's parameters. */
+export function ParameterDescription(types: readonly number[]): Buffer {
+  const writer = new MessageWriter(BACKEND.ParameterDescription).count(types.length);
+  for (const oid of types) writer.int32(oid | 0);
+  return writer.end();
+}
+
 /** Reports the value of a setting that clients follow; may come at any time. */
 export function ParameterStatus(name: string, value: string): Buffer {
   return new MessageWriter(BACKEND.ParameterStatus).cstring(name).cstring(value).end();
@@ -215,6 +233,11 @@ export function ParseComplete(): Buffer {
   return PARSE_COMPLETE;
 }
 
+/** Ends the answer to an Execute whose limit of rows was reached: the portal has more. */
+export function PortalSuspended(): Buffer {
+  return PORTAL_SUSPENDED;
+}
+
 /** Ends the answer to a Query or Sync, and the start of a connection. */
 export function ReadyForQuery(status: TransactionStatus): Buffer {
   return READY_FOR_QUERY[status];
@@ -229,6 +252,30 @@ export function readReadyForQuery(message: Buffer): TransactionStatus {
   }
   reader.expectEnd();
   return status;
+}
+
+/** A column as RowDescription tells it. */
+export interface ColumnFields {
+  readonly name: string;
+  readonly typeOid: number;
+  /** Bytes of a value of the type; -1: they vary. */
+  readonly typeSize: number;
+  /** 0 text, 1 binary. */
+  readonly format: number;
+}
+
+/** The columns of the rows that follow; none of them belongs to a table. */
+export function RowDescription(columns: readonly ColumnFields[]): Buffer {
+  const writer = new MessageWriter(BACKEND.RowDescription).count(columns.length);
+  for (const { name, typeOid, typeSize, format } of columns) {
+    writer.cstring(name).int32(0).int16(0);
+    writer
+      .int32(typeOid | 0)
+      .int16(typeSize)
+      .int32(-1)
+      .int16(format);
+  }
+  return writer.end();
 }
 
 function readyForQuery(status: TransactionStatus): Buffer {

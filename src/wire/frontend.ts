@@ -66,6 +66,27 @@ export function readBind(message: Buffer): { readonly portal: string; readonly s
   return { portal, statement };
 }
 
+/** How many values a Bind has, and the formats that it wants results in (none: text; one: for all columns). */
+export function readBindFormats(message: Buffer): {
+  readonly parameters: number;
+  readonly resultFormats: readonly number[];
+} {
+  const reader = new BodyReader(message, 'Bind');
+  reader.skipCstring('portal');
+  reader.skipCstring('statement');
+  reader.skip(reader.count('number of parameter formats') * 2, 'parameter formats');
+  const parameters = reader.count('number of parameters');
+  for (let index = 0; index < parameters; index += 1) {
+    const length = reader.int32('length of parameter');
+    if (length !== -1) reader.skip(length, 'parameter');
+  }
+  const count = reader.count('number of result formats');
+  const resultFormats: number[] = [];
+  for (let index = 0; index < count; index += 1) resultFormats.push(reader.int16('result format'));
+  reader.expectEnd();
+  return { parameters, resultFormats };
+}
+
 /** The same Bind for another statement; a new Buffer. */
 export function withBindStatement(message: Buffer, statement: string): Buffer {
   const reader = new BodyReader(message, 'Bind');
@@ -153,6 +174,22 @@ export function readParse(message: Buffer): ParseFields {
   return { name, sql, parameterTypes };
 }
 
+/** The name of a Parse, and where its SQL begins and ends in the message, for one who need not decode it. */
+export function readParseText(message: Buffer): {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+} {
+  const reader = new BodyReader(message, 'Parse');
+  const name = reader.cstring('name');
+  const start = reader.offset;
+  reader.skipCstring('query');
+  const end = reader.offset - 1;
+  reader.skip(reader.count('number of parameter types') * 4, 'parameter types');
+  reader.expectEnd();
+  return { name, start, end };
+}
+
 /** The same Parse under another name; a new Buffer, the SQL's bytes untouched. */
 export function withParseName(message: Buffer, name: string): Buffer {
   const reader = new BodyReader(message, 'Parse');
@@ -188,6 +225,17 @@ export function readQuery(message: Buffer): string {
   reader.expectEnd();
   return sql;
 }
+
+/** Where the SQL of a Query ends in the message; it begins at `QUERY_TEXT_START`. */
+export function readQueryEnd(message: Buffer): number {
+  const reader = new BodyReader(message, 'Query');
+  reader.skipCstring('query');
+  reader.expectEnd();
+  return message.length - 1;
+}
+
+/** Behind tag and length. */
+export const QUERY_TEXT_START = 5;
 
 /** `data` is the client-first message of the mechanism. */
 export function SASLInitialResponse(mechanism: string, data: string): Buffer {

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { pause } from '../../src/base/index.ts';
 import { eventually } from './eventually.ts';
 import { freshLoopback } from './loopback.ts';
+import type { Scope } from './scratch.ts';
 
 export const ETCD_BINARY = '/usr/bin/etcd';
 
@@ -32,11 +33,6 @@ export interface EtcdMember {
 export interface EtcdCluster {
   readonly members: readonly EtcdMember[];
   readonly urls: readonly string[];
-}
-
-/** What a `TestContext` or a suite gives: a place to register the end. */
-interface Scope {
-  readonly after: (end: () => Promise<void>) => void;
 }
 
 export interface EtcdSettings {

@@ -1,6 +1,5 @@
 /** Real PostgreSQL servers for tests: one member in a scratch folder on a fresh loopback address, gone when the test ends. */
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type ClientConfig } from 'pg';
 import { silentLog, systemClock } from '../../src/base/index.ts';
@@ -12,7 +11,7 @@ import {
   type Upstream,
 } from '../../src/postgres/index.ts';
 import { freshLoopback } from './loopback.ts';
-import { scratchFolder } from './scratch.ts';
+import { type Scope, scratchFolder } from './scratch.ts';
 
 export const BIN_DIR = '/usr/lib/postgresql/15/bin';
 
@@ -46,7 +45,7 @@ export function someSettings(folder: string, changes: Partial<PostgresSettings> 
 
 /** A member without data; its server and connections end with the test. */
 export async function aMember(
-  t: TestContext,
+  t: Scope,
   name: string,
   changes: Partial<PostgresSettings> = {},
 ): Promise<TestMember> {
@@ -75,7 +74,7 @@ export async function aMember(
 
 /** A running primary with the agent's roles. */
 export async function aPrimary(
-  t: TestContext,
+  t: Scope,
   name: string,
   changes: Partial<PostgresSettings> = {},
 ): Promise<TestMember> {
@@ -87,7 +86,7 @@ export async function aPrimary(
 }
 
 /** A running standby, cloned from `from` and streaming from it. */
-export async function aStandby(t: TestContext, name: string, from: TestMember): Promise<TestMember> {
+export async function aStandby(t: Scope, name: string, from: TestMember): Promise<TestMember> {
   const member = await aMember(t, name);
   await member.control.basebackup(from.address, { slot: name });
   await startAs(member, 'standby', from);

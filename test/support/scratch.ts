@@ -2,10 +2,14 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+
+/** A place to register the end: a `TestContext`, a suite, or a run of the bench. */
+export interface Scope {
+  readonly after: (end: () => Promise<void>) => void;
+}
 
 /** A new folder, gone when `t` ends. */
-export async function scratchFolder(t: TestContext): Promise<string> {
+export async function scratchFolder(t: Scope): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'matriarch-test-'));
   await chmod(folder, 0o755);
   t.after(() => rm(folder, { recursive: true, force: true }));

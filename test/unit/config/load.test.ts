@@ -157,6 +157,7 @@ test('defaults are those of the reference page', () => {
         query_timeout: 0,
         server_lifetime: 3_600_000,
         server_idle_timeout: 600_000,
+        audit_code: true,
         max_prepared_statements: 200,
         databases: {},
         users: {},
@@ -168,6 +169,8 @@ test('defaults are those of the reference page', () => {
         auth_query: 'SELECT verifier FROM matriarch.router_lookup($1)',
         auth_dbname: 'postgres',
         unix_socket_mode: '0777',
+        admin_users: [],
+        stats_users: [],
         hold_timeout: 30_000,
         hold_max_clients: 1000,
         retry_reads: 3,
@@ -249,6 +252,13 @@ test('a lease that a healthy leader could not keep is refused', () => {
       'm.yaml:6:65: lease.loop_wait: must be at least 50ms',
     ],
   );
+});
+
+test('nobody may use the admin console unless the file says who', () => {
+  const unnamed = config(MINIMAL).router;
+  assert.deepEqual([unnamed.admin_users, unnamed.stats_users], [[], []]);
+  const { router } = config(`${MINIMAL}router: { admin_users: [ops], stats_users: [monitoring] }\n`);
+  assert.deepEqual([router.admin_users, router.stats_users], [['ops'], ['monitoring']]);
 });
 
 test('settings that do not fit together are told at their place', () => {

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { Hono } from 'hono';
 import { deferred, withDeadline } from '../../../src/base/index.ts';
 import {
+  Histogram,
   listenHttp,
   METRICS,
   METRICS_CONTENT_TYPE,
@@ -35,6 +36,42 @@ matriarch_router_errors_total{sqlstate="08006"} 0
 
 test('a label that the table does not know is refused', async () => {
   await assert.rejects(renderMetrics([{ name: 'matriarch_agent_leader', labels: { user: 'x' }, value: 1 }]));
+});
+
+test('a histogram is rendered with cumulative buckets, sum and count', async () => {
+  const histogram = new Histogram();
+  for (const ms of [0.05, 0.2, 3, 3, 60_000]) histogram.observe(ms);
+  const labels = { phase: 'queue', member: 'db"1\\', datacenter: 'dc1', role: 'read' };
+  const text = await renderMetrics([
+    { name: 'matriarch_router_phase_seconds', labels, value: histogram.counts() },
+    { name: 'matriarch_agent_leader', value: 1 },
+  ]);
+  const written = 'phase="queue",member="db\\"1\\\\",datacenter="dc1",role="read"';
+  const lines = text.split('\n');
+  assert.ok(lines.includes('matriarch_agent_leader 1'));
+  assert.ok(lines.includes('# TYPE matriarch_router_phase_seconds histogram'));
+  const buckets = lines.filter((line) => line.startsWith('matriarch_router_phase_seconds_bucket'));
+  assert.equal(buckets.length, 19);
+  for (const [bound, count] of [
+    ['0.00005', 1],
+    ['0.00025', 2],
+    ['0.0025', 2],
+    ['0.005', 4],
+    ['30', 4],
+    ['+Inf', 5],
+  ]) {
+    const bucket = `matriarch_router_phase_seconds_bucket{le="${bound}",${written}} ${count}`;
+    assert.ok(buckets.includes(bucket), bucket);
+  }
+  assert.ok(lines.includes(`matriarch_router_phase_seconds_sum{${written}} 60.00625`));
+  assert.ok(lines.includes(`matriarch_router_phase_seconds_count{${written}} 5`));
+});
+
+test('a histogram without the labels of its row, or where a number belongs, is refused', async () => {
+  const value = new Histogram().counts();
+  await assert.rejects(renderMetrics([{ name: 'matriarch_router_phase_seconds', value }]), /has the labels/);
+  await assert.rejects(renderMetrics([{ name: 'matriarch_agent_leader', value }]), /its row says gauge/);
+  await assert.rejects(renderMetrics([{ name: 'matriarch_router_phase_seconds', value: 1 }]), /has a number/);
 });
 
 test('nothing sampled is an empty page', async () => {

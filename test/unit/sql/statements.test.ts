@@ -276,6 +276,7 @@ facts('what leaves state on one connection binds the session', [
   ['PREPARE p (int) AS UPDATE t SET i = $1', 'session', 'prepares-statement'],
   ['DEALLOCATE p', 'read', 'forgets-statement'],
   ['DEALLOCATE ALL', 'read', 'forgets-statement'],
+  ['DEALLOCATE ALL; SELECT 1', 'write', 'several-with-forgetting'],
   ['DECLARE c CURSOR WITH HOLD FOR SELECT 1', 'session', 'holds-cursor'],
   ["LOAD 'auto_explain'", 'session', 'loads-library'],
   ['SELECT pg_advisory_lock(1)', 'session', 'holds-session-lock'],

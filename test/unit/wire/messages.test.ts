@@ -73,6 +73,52 @@ test('a Bind is read for its names, whatever its values', () => {
   );
 });
 
+test('a Bind is read for the number of its values and the formats of its results', () => {
+  fc.assert(
+    fc.property(bind, (fields) => {
+      const { parameters, resultFormats } = wire.readBindFormats(wire.Bind(fields));
+      assert.equal(parameters, fields.parameters?.length ?? 0);
+      assert.deepEqual(resultFormats, fields.resultFormats ?? []);
+    }),
+  );
+});
+
+test('rows and their columns are read by other people’s code as they were built', async () => {
+  const columns = [
+    { name: 'key', typeOid: 25, typeSize: -1, format: 0 },
+    { name: 'größe', typeOid: 4_294_967_295, typeSize: 4, format: 1 },
+  ];
+  const stream = new PassThrough();
+  const seen: unknown[] = [];
+  const parsed = oracle.parse(stream, (message) => seen.push(JSON.parse(JSON.stringify(message))));
+  stream.end(
+    Buffer.concat([
+      wire.RowDescription(columns),
+      wire.DataRow([Buffer.from('a'), undefined]),
+      wire.DataRow([]),
+      wire.ParameterDescription([23, 4_294_967_295]),
+      wire.PortalSuspended(),
+    ]),
+  );
+  await parsed;
+  const table = { tableID: 0, columnID: 0, dataTypeModifier: -1 };
+  assert.deepEqual(seen, [
+    {
+      length: 54,
+      name: 'rowDescription',
+      fieldCount: 2,
+      fields: [
+        { ...table, name: 'key', dataTypeID: 25, dataTypeSize: -1, format: 'text' },
+        { ...table, name: 'größe', dataTypeID: 4_294_967_295, dataTypeSize: 4, format: 'binary' },
+      ],
+    },
+    { length: 15, name: 'dataRow', fields: ['a', null], fieldCount: 2 },
+    { length: 6, name: 'dataRow', fields: [], fieldCount: 0 },
+    { length: 14, name: 'parameterDescription', parameterCount: 2, dataTypeIDs: [23, 4_294_967_295] },
+    { name: 'portalSuspended', length: 4 },
+  ]);
+});
+
 test('a Bind may have more parameters than an Int16 with a sign can count', () => {
   const parameters = Array.from({ length: 65_535 }, () => undefined);
   const message = wire.Bind({ portal: 'p', statement: 's', parameters });

@@ -1,0 +1,195 @@
+/**
+ * What the admin console knows: values that the router gathers at the moment of a question, and nothing that lives.
+ * Counters only grow; times of the wall are ms since 1970, durations carry their unit. Nothing here is a secret.
+ */
+import type { StatsWindow } from './stats-window.ts';
+
+export interface AdminFacts {
+  /** Of Matriarch, such as `0.1.0`. */
+  readonly version: string;
+  readonly nowMs: number;
+  /** Of the whole router: PAUSE and SUSPEND without a database change it, RESUME changes it back. */
+  readonly state: 'active' | 'paused' | 'suspended';
+  /** Those configured and those in use. */
+  readonly databases: readonly DatabaseFacts[];
+  /** Those configured and those in use. */
+  readonly users: readonly UserFacts[];
+  /** Authenticated ones, of the console too; then those that log in. */
+  readonly clients: readonly ClientFacts[];
+  readonly servers: readonly ServerFacts[];
+  readonly pools: readonly PoolFacts[];
+  readonly nodes: readonly NodeFacts[];
+  /** By database. */
+  readonly stats: ReadonlyMap<string, StatsCounters>;
+  /** Earlier values of `stats`, for the averages. */
+  readonly window: StatsWindow;
+  readonly config: readonly ConfigFacts[];
+  readonly memory: readonly MemoryFacts[];
+}
+
+export interface DatabaseFacts {
+  /** As clients name it. */
+  readonly name: string;
+  /** As the servers name it. */
+  readonly serverName: string;
+  readonly poolSize: number;
+  readonly minPoolSize: number;
+  readonly reservePoolSize: number;
+  readonly serverLifetimeMs: number;
+  /** Its own; undefined: as for all. */
+  readonly poolMode: PoolMode | undefined;
+  /** 0: no limit. */
+  readonly maxConnections: number;
+  /** 0: no limit. */
+  readonly maxClientConnections: number;
+  readonly isPaused: boolean;
+  readonly isDisabled: boolean;
+}
+
+export type PoolMode = 'transaction' | 'session';
+
+export interface UserFacts {
+  readonly name: string;
+  /** Its own; undefined: as for all. */
+  readonly poolSize: number | undefined;
+  readonly reservePoolSize: number | undefined;
+  readonly poolMode: PoolMode | undefined;
+  /** 0: no limit. */
+  readonly maxConnections: number;
+  /** 0: no limit. */
+  readonly maxClientConnections: number;
+}
+
+/** What clients and servers have in common: a connection. */
+interface ConnectionFacts {
+  /** Unique among its kind, and never used again. */
+  readonly id: number;
+  readonly user: string;
+  readonly database: string;
+  readonly replication: 'none' | 'logical' | 'physical';
+  /** The other side; `unix` for a Unix socket. */
+  readonly address: string;
+  readonly port: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly connectedAtMs: number;
+  /** The newest request. */
+  readonly requestedAtMs: number;
+  readonly applicationName: string;
+  /** Such as `TLSv1.3/TLS_AES_256_GCM_SHA384`; empty without TLS. */
+  readonly tls: string;
+  readonly preparedStatements: number;
+  /** Received and not yet handled. */
+  readonly unreadBytes: number;
+  /** Given to the socket and not yet taken by the kernel. */
+  readonly unsentBytes: number;
+}
+
+export interface ClientFacts extends ConnectionFacts {
+  /**
+   * active: linked to a server; idle: nothing is asked for; waiting: asked, and no server connection yet (held work
+   * too); the other two while a cancel request of it is passed on; login: not authenticated yet.
+   */
+  readonly state: 'active' | 'idle' | 'waiting' | 'active_cancel_req' | 'waiting_cancel_req' | 'login';
+  /** 0 unless it waits. */
+  readonly waitMs: number;
+  readonly serverId: number | undefined;
+  /** Why only one server connection can serve it, and since when. */
+  readonly pin: PinFacts | undefined;
+}
+
+export interface PinFacts {
+  /** A reason code, such as `temp-table`. */
+  readonly because: string;
+  readonly sinceMs: number;
+}
+
+export interface ServerFacts extends ConnectionFacts {
+  readonly node: string;
+  /** new: logs in; tested: is cleaned or asked for its state; being_canceled: a cancel for it is on its way. */
+  readonly state: 'active' | 'idle' | 'new' | 'tested' | 'active_cancel' | 'being_canceled';
+  /** It is closed as soon as it is free. */
+  readonly isCloseNeeded: boolean;
+  readonly processId: number;
+  readonly clientId: number | undefined;
+}
+
+/** A pool: the server connections of one node, database and role. */
+export interface PoolFacts {
+  readonly node: string;
+  readonly database: string;
+  readonly user: string;
+  readonly poolMode: PoolMode;
+  /** 0: no limit. */
+  readonly size: number;
+  readonly active: number;
+  readonly idle: number;
+  readonly tested: number;
+  readonly opening: number;
+  readonly activeCancel: number;
+  readonly beingCanceled: number;
+  readonly waiting: number;
+  /** How long the first in its queue has waited. */
+  readonly oldestWaitMs: number;
+}
+
+export interface NodeFacts {
+  readonly name: string;
+  readonly datacenter: string;
+  readonly host: string;
+  readonly port: number;
+  /** As proven on a connection; unknown while none has shown it. */
+  readonly role: 'primary' | 'standby' | 'unknown';
+  readonly isLeader: boolean;
+  readonly isReachable: boolean;
+  /** Relative to the other nodes; 0 takes no reads. */
+  readonly weight: number;
+  /** A reason code of the weight, such as `local`. */
+  readonly because: string;
+  /** Reads sent to it. */
+  readonly reads: number;
+  /** Writes sent to it. */
+  readonly writes: number;
+  /** Behind the primary; undefined: not known. */
+  readonly lagBytes: number | undefined;
+  /** As the cluster publishes it, such as `streaming`. */
+  readonly replicationState: string | undefined;
+  readonly syncState: string | undefined;
+  /** When it was last found to be reachable or not, or its role changed. */
+  readonly changedAtMs: number;
+}
+
+/** Counters of one database; times are µs. */
+export interface StatsCounters {
+  readonly serverAssignments: number;
+  readonly transactions: number;
+  readonly queries: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  readonly transactionUs: number;
+  readonly queryUs: number;
+  readonly waitUs: number;
+  /** Prepared statements made by clients. */
+  readonly clientParses: number;
+  /** Prepared statements made at servers. */
+  readonly serverParses: number;
+  readonly binds: number;
+}
+
+export interface ConfigFacts {
+  /** As in `matriarch.yaml`, without `router.`. */
+  readonly key: string;
+  readonly value: string;
+  readonly default: string | undefined;
+  /** SET changes it while the router runs. */
+  readonly isChangeable: boolean;
+}
+
+/** One kind of thing that takes memory. */
+export interface MemoryFacts {
+  readonly name: string;
+  /** Bytes of one. */
+  readonly size: number;
+  readonly used: number;
+  readonly free: number;
+}
