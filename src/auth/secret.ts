@@ -5,7 +5,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { unreachable } from '../base/index.ts';
-import { deriveKeys, parseVerifier, type Verifier } from '../wire/index.ts';
+import { deriveKeys, parseVerifier, SCRAM_ITERATIONS_MAX, type Verifier } from '../wire/index.ts';
 
 export type Secret =
   | { readonly kind: 'scram'; readonly verifier: Verifier }
@@ -45,6 +45,8 @@ export function isPassword(password: string, secret: Secret, user: string): bool
       return isEqual(md5Secret(password, user), secret.hash);
     case 'scram': {
       const { salt, iterations, serverKey } = secret.verifier;
+      // Any role may store a verifier of its own making: one with more would stop the event loop for hours.
+      if (iterations > SCRAM_ITERATIONS_MAX) return false;
       return timingSafeEqual(deriveKeys(password, salt, iterations).serverKey, serverKey);
     }
   }

@@ -11,15 +11,14 @@ export const ROUTER_ROLE_ATTRIBUTES = 'LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE
 
 /**
  * Verifiers of the roles that may log in through a router. Superusers are among them: administrators and migrations
- * come through routers too, and a verifier lets nobody log in. Not among them: pure replication roles, and those of
- * `hidden`, which have no business there and can read files or WAL of the whole cluster.
+ * come through routers too, and a verifier lets nobody log in. Not among them: those of `hidden`, the cluster's own roles
+ * for replication, rewind and routers, which have no business there and can read files or WAL of the whole cluster.
  */
 export function lookupFunctionSql(hidden: readonly string[]): readonly string[] {
   const body = `
     SELECT a.rolpassword FROM pg_catalog.pg_authid AS a
     WHERE a.rolname = $1 AND a.rolcanlogin
       AND (a.rolvaliduntil IS NULL OR a.rolvaliduntil > pg_catalog.now())
-      AND (a.rolsuper OR NOT a.rolreplication)
       AND a.rolname <> ALL (ARRAY[${hidden.map(quoteLiteral).join(', ')}]::text[])
       AND a.rolpassword LIKE 'SCRAM-SHA-256$%'`;
   return [

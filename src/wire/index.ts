@@ -3,7 +3,12 @@ export * from './backend.ts';
 export type { ErrorFields } from './error-fields.ts';
 export { type Delivery, FrameReader, type FrameSink } from './frame.ts';
 export * from './frontend.ts';
-export { FRAME_BYTES_MAX, type FrameLimits, LIMITS_BEFORE_AUTHENTICATION } from './limits.ts';
+export {
+  FRAME_BYTES_MAX,
+  type FrameLimits,
+  LIMITS_BEFORE_AUTHENTICATION,
+  SCRAM_ITERATIONS_MAX,
+} from './limits.ts';
 export { saslprep } from './saslprep.ts';
 export {
   type ScramBinding,

@@ -37,6 +37,10 @@ describe('a password', () => {
         assert.equal(isPassword(wrong, secret, 'app'), false, wrong);
     });
   }
+  test('is not computed for a verifier that would take for hours', () => {
+    const secret = { kind: 'scram', verifier: { ...VERIFIER, iterations: 4_000_000_000 } } as const;
+    assert.equal(isPassword('secret', secret, 'app'), false);
+  });
   test('that is empty is none', () => assert.equal(parseSecret(''), undefined));
 });
 
