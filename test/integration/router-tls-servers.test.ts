@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createSecureContext } from 'node:tls';
@@ -11,18 +11,20 @@ import { ServerLogin } from '../../src/router/server-login.ts';
 import { openServerSocket } from '../../src/router/server-tls.ts';
 import {
   AuthenticationOk,
+  CancelRequest,
   deriveKeys,
   parseVerifier,
   type ScramBinding,
   StartupMessage,
 } from '../../src/wire/index.ts';
 import { aCa, aLeaf, aSelfSigned, type Certificate, giveTo } from '../support/certificates.ts';
+import { eventually } from '../support/eventually.ts';
 import { freshLoopback } from '../support/loopback.ts';
 import { aServer } from '../support/one-server.ts';
 import { sql } from '../support/postgres.ts';
 import { runProgram } from '../support/program.ts';
 import { psql } from '../support/psql.ts';
-import { aRouter } from '../support/router.ts';
+import { aClient, aRouter } from '../support/router.ts';
 import { scratchFolder } from '../support/scratch.ts';
 
 const HOW_ENCRYPTED = 'SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()';
@@ -75,6 +77,26 @@ test('servers: each mode asks for what it says, and -PLUS is spoken with a carri
       },
     );
   }
+  await t.test('a cancel reaches a server over TLS', async () => {
+    const router = await aRouter(t, stage, [
+      'server_tls_sslmode: verify-full',
+      `server_tls_ca_file: ${ca.cert}`,
+    ]);
+    const client = await aClient(t, router.as());
+    const [pid, secret]: unknown[] = [Reflect.get(client, 'processID'), Reflect.get(client, 'secretKey')];
+    assert(typeof secret === 'number' && typeof pid === 'number');
+    const key = Buffer.alloc(4);
+    key.writeInt32BE(secret);
+    const sleeping = assert.rejects(client.query('SELECT pg_sleep(20)'), { code: '57014' });
+    const other = await aClient(t, router.as());
+    await eventually(
+      'it sleeps',
+      async () => (await other.query("SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'")).rowCount,
+      { holds: (count) => count === 1, withinMs: 5000 },
+    );
+    connect(5432, router.host).end(CancelRequest(pid, key));
+    await sleeping;
+  });
   await t.test('verify-full refuses a certificate of another host; verify-ca does not', async () => {
     const { host } = stage.server.address;
     const named = await aLeaf(folder, ca, { name: 'server', san: 'IP:192.0.2.1', digest: 'sha384' });

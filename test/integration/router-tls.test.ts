@@ -132,6 +132,20 @@ test('clients: encrypted, bound to the certificate, or refused, as they and the 
   });
 });
 
+test('a handshake that is begun and left is ended by client_login_timeout', async (t) => {
+  const folder = await scratchFolder(t);
+  const certificate = await aSelfSigned(folder, 'router', ['-newkey', 'rsa:2048']);
+  const stage = await aServer(t);
+  const router = await aRouter(t, stage, clientTls('require', certificate, ['client_login_timeout: 500ms']));
+  const socket = connect(5432, router.host);
+  socket.on('error', () => undefined);
+  socket.write(SSLRequest());
+  const startedAt = performance.now();
+  assert.equal((await told(socket))[0], 'S'.charCodeAt(0));
+  const tookMs = performance.now() - startedAt;
+  assert.ok(tookMs > 400 && tookMs < 5000, `closed after ${tookMs} ms`);
+});
+
 test('a renewed certificate is shown to new clients, and nobody is disconnected', async (t) => {
   const folder = await scratchFolder(t);
   const ca = await aCa(folder, 'ca');
