@@ -176,6 +176,13 @@ test('a rule, a user or a key that cannot be used stops the start, with file and
     `router-access-invalid: ${file}:2: peer is not supported: Node.js does not tell who is on the other side of a Unix socket\n` +
       `${file}:3: unknown method "ldap": expected trust, reject, scram-sha-256, md5, password, cert`,
   );
+  const yaml = join(folder, 'matriarch.yaml');
+  await writeFile(
+    yaml,
+    `scope: a\nname: b\ndatacenter: c\netcd: { endpoints: ['http://127.0.0.1:1'] }\nrouter: { auth_hba_file: ${file} }\n`,
+  );
+  const checked = await matriarch(['config', 'check', yaml, '--for', 'router'], { cwd: folder });
+  assert.deepEqual([checked.status, /file:2: peer is not supported/.test(checked.err)], [2, true]);
   assert.match(
     await refusalOf(t, [`auth_file: ${file}`]),
     /router-access-invalid: .*file:2: expected "user" "secret"/,
