@@ -3,6 +3,7 @@ export type { Address } from '../base/index.ts';
 export type { Purpose } from './cross-checks.ts';
 export { allSettings, configJsonSchema, type SchemaNode, type Setting } from './json-schema.ts';
 export { type ConfigEnvironment, checkConfig, formatProblems, type Loaded, loadConfig } from './load.ts';
+export { readRouterSetting } from './one-setting.ts';
 export { renderReference } from './reference.ts';
 export { renderSample } from './sample.ts';
 export type { Config, LeaseConfig, PostgresqlConfig, RestapiConfig, RouterConfig } from './schema.ts';

@@ -15,6 +15,8 @@ export interface Seat {
   readonly openedAt: number;
   readonly wornOutAt: number;
   readonly generation: number;
+  /** When it was lent last. */
+  usedAt: number;
   freeSince: number;
   isLent: boolean;
 }
@@ -94,6 +96,17 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
     return this.#all;
   }
 
+  /** It is closed as soon as it is free. */
+  isOld({ seat }: S): boolean {
+    return seat !== undefined && seat.generation !== this.#generation;
+  }
+
+  /** Some of its connections are still to be closed. */
+  get hasOld(): boolean {
+    for (const connection of this.#all) if (this.isOld(connection)) return true;
+    return false;
+  }
+
   /** How long the first in the queue has waited, in ms. */
   oldestWaitMs(now: number): number {
     for (const since of this.#waiting.values()) return now - since;
@@ -104,7 +117,7 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
   take(request: R, now: number): S | undefined {
     this.#pattern = request;
     if (this.#waiting.size === 0 && !this.#isPaused) {
-      const connection = this.#takeFree(request.variant);
+      const connection = this.#takeFree(request.variant, now);
       if (connection !== undefined) return connection;
     }
     this.#waiting.set(request, now);
@@ -140,6 +153,7 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
       openedAt: now,
       wornOutAt: wornOutAt(this.#options.limits(), now, this.#options.random()),
       generation: this.#generation,
+      usedAt: now,
       freeSince: now,
       isLent: false,
     };
@@ -204,7 +218,7 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
   #serve(now: number): void {
     if (this.#isPaused) return;
     for (const request of this.#waiting.keys()) {
-      const connection = this.#takeFree(request.variant);
+      const connection = this.#takeFree(request.variant, now);
       if (connection === undefined) break;
       this.#waiting.delete(request);
       request.lent(connection);
@@ -259,13 +273,17 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
     return [...chosen, ...Array.from({ length: count - chosen.length }, () => pattern)];
   }
 
-  #takeFree(variant: string): S | undefined {
+  #takeFree(variant: string, now: number): S | undefined {
     for (let index = this.#free.length - 1; index >= 0; index -= 1) {
       const connection = this.#free[index];
       if (connection?.variant !== variant) continue;
       if (index === this.#free.length - 1) this.#free.pop();
       else this.#free.splice(index, 1);
-      if (connection.seat !== undefined) connection.seat.isLent = true;
+      const { seat } = connection;
+      if (seat !== undefined) {
+        seat.isLent = true;
+        seat.usedAt = now;
+      }
       return connection;
     }
     return undefined;

@@ -4,8 +4,10 @@
  */
 import type { Socket } from 'node:net';
 import { failure } from '../base/index.ts';
+import type { Histogram } from '../metrics/index.ts';
 import { type ErrorFields, ErrorResponse, ProtocolViolation } from '../wire/index.ts';
 import type { Admitted } from './admission.ts';
+import { type ConnectionPlace, placeOf } from './connection-place.ts';
 import type { Holdable } from './hold.ts';
 import type { Identity } from './identity.ts';
 import type { Borrower, Link } from './link.ts';
@@ -20,6 +22,7 @@ import type { SessionEffects } from './session-types.ts';
 import type { Shared } from './shared.ts';
 import { readShared } from './shared-read.ts';
 import { type StartUp, startUpOf, welcomeOf } from './start-up.ts';
+import type { Tally } from './tally.ts';
 
 /** With so much unsent the servers are not read from. */
 const CLOGGED_BYTES = 256 * 1024;
@@ -33,10 +36,16 @@ export class ClientConnection implements Holdable, Borrower {
   readonly #outbox: Outbox;
   readonly #session: Session;
   readonly #request: BorrowRequest;
-  /** The member whose connection is awaited. */
+  readonly #tally: Tally;
+  readonly connectedAt: number;
+  /** The member whose connection is awaited, and since when. */
   #waitingFor = '';
+  #waitingSince: number | undefined = undefined;
+  #requestedAt: number;
+  #routedTo: Histogram | undefined = undefined;
   #isClosed = false;
   #isBacklogged = false;
+  #isSuspended = false;
   #isPaused = false;
   #isHeld = false;
 
@@ -49,10 +58,14 @@ export class ClientConnection implements Holdable, Borrower {
     this.#outbox = new Outbox(socket, shared.flusher);
     const { world, classifier, config, clock } = shared;
     const { startUp } = this;
+    this.#tally = shared.servers.tallyOf(startUp.database);
+    this.connectedAt = clock.now();
+    this.#requestedAt = this.connectedAt;
     this.#session = new Session({
       world,
       classifier,
       serverNames: shared.servers.names,
+      tally: this.#tally,
       effects: this.#effects(),
       settings: startUp.settings,
       applicationName: startUp.applicationName,
@@ -75,11 +88,17 @@ export class ClientConnection implements Holdable, Borrower {
       variant: startUp.variant,
       lent: (link) => {
         link.borrower = this;
+        this.#assigned(link.member, clock.now());
         this.#session.lent(link, clock.now());
       },
-      waitedTooLong: (waitedMs) =>
-        this.#session.borrowFailed(this.#waitingFor, { kind: 'full', waitedMs }, clock.now()),
-      failed: (member, reason) => this.#session.borrowFailed(member, reason, clock.now()),
+      waitedTooLong: (waitedMs) => {
+        this.#waitingSince = undefined;
+        this.#session.borrowFailed(this.#waitingFor, { kind: 'full', waitedMs }, clock.now());
+      },
+      failed: (member, reason) => {
+        this.#waitingSince = undefined;
+        this.#session.borrowFailed(member, reason, clock.now());
+      },
     };
     readShared(socket, shared.clientBuffer, (chunk) => this.#received(chunk));
     socket.on('error', (cause) => shared.log.debug('client-connection-failed', failure(cause)));
@@ -105,6 +124,47 @@ export class ClientConnection implements Holdable, Borrower {
   /** Connections it has now, for metrics. */
   get links(): readonly Link[] {
     return this.#session.links;
+  }
+
+  /** For the console: since when it waits for a connection, if it does, and the like. */
+  get waitingSince(): number | undefined {
+    return this.#waitingSince;
+  }
+
+  get requestedAt(): number {
+    return this.#requestedAt;
+  }
+
+  get peer(): ConnectionPlace {
+    return placeOf(this.#socket);
+  }
+
+  get pin(): Session['pin'] {
+    return this.#session.pin;
+  }
+
+  get preparedCount(): number {
+    return this.#session.prepared.size;
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Reads nothing more from it for now. */
+  suspend(isSuspended: boolean): void {
+    this.#isSuspended = isSuspended;
+    if (isSuspended) this.#pause();
+    else this.#resume();
+  }
+
+  #assigned(member: string, now: number): void {
+    const waitMs = now - (this.#waitingSince ?? now);
+    this.#waitingSince = undefined;
+    this.#tally.serverAssignments += 1;
+    this.#tally.waitMs += waitMs;
+    const isPrimary = this.#shared.world.leader() === member;
+    this.#shared.latencies.of('queue', member, isPrimary ? 'write' : 'read').observe(waitMs);
   }
 
   get isClogged(): boolean {
@@ -156,8 +216,13 @@ export class ClientConnection implements Holdable, Borrower {
 
   #received(chunk: Buffer): void {
     if (this.#isClosed) return;
+    const { clock } = this.#shared;
+    const now = clock.now();
+    this.#requestedAt = now;
+    this.#tally.receivedBytes += chunk.length;
     try {
-      this.#session.receive(chunk, this.#shared.clock.now());
+      this.#session.receive(chunk, now);
+      this.#noteRouted(clock.now() - now);
     } catch (cause) {
       if (!(cause instanceof ProtocolViolation)) throw cause;
       this.refuse(REPLY.protocolViolation(cause.message));
@@ -166,28 +231,46 @@ export class ClientConnection implements Holdable, Borrower {
     for (const link of this.#session.links) if (link.isClogged) this.#pause();
   }
 
+  /** If something was sent on meanwhile: how long it took from its arrival. */
+  #noteRouted(ms: number): void {
+    this.#routedTo?.observe(ms);
+    this.#routedTo = undefined;
+  }
+
   #pause(): void {
     this.#isPaused = true;
     this.#socket.pause();
   }
 
   #resume(): void {
-    if (!this.#isPaused || this.#isBacklogged || this.#isClosed) return;
+    if (!this.#isPaused || this.#isBacklogged || this.#isSuspended || this.#isClosed) return;
     this.#isPaused = false;
     this.#socket.resume();
   }
 
   #effects(): SessionEffects {
-    const { counters, hold, log, servers } = this.#shared;
+    const { clock, counters, hold, latencies, log, servers } = this.#shared;
     return {
-      toClient: (bytes) => this.#outbox.add(bytes),
+      toClient: (bytes) => {
+        this.#tally.sentBytes += bytes.length;
+        this.#outbox.add(bytes);
+      },
       borrow: (member) => {
         const link = servers.borrow(member, this.#request);
-        if (link === undefined) this.#waitingFor = member;
-        else link.borrower = this;
+        const now = clock.now();
+        if (link === undefined) {
+          this.#waitingFor = member;
+          this.#waitingSince = now;
+        } else {
+          link.borrower = this;
+          this.#assigned(member, now);
+        }
         return link;
       },
-      stopWaiting: () => servers.stopWaiting(this.#waitingFor, this.#request),
+      stopWaiting: () => {
+        this.#waitingSince = undefined;
+        servers.stopWaiting(this.#waitingFor, this.#request);
+      },
       giveBack: (link) => {
         link.borrower = undefined;
         // It may have been paused for the sake of a server that is not the session's any more.
@@ -212,7 +295,11 @@ export class ClientConnection implements Holdable, Borrower {
         if (isFull) this.#pause();
         else this.#resume();
       },
-      counted: (member, kind) => counters.statement(member, kind),
+      counted: (member, kind) => {
+        counters.statement(member, kind);
+        this.#routedTo = latencies.of('route', member, kind);
+      },
+      served: (member, kind, ms) => latencies.of('server', member, kind).observe(ms),
       routed: (kind, because) => counters.routed(kind, because),
       serverLost: (because) => counters.serverLost(because),
       replied: (sqlstate) => counters.error(sqlstate),

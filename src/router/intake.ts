@@ -25,8 +25,9 @@ import type { Link } from './link.ts';
 import { REPLY } from './replies.ts';
 import { intentOf, type RouteReason, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
-import type { SessionEffects } from './session-types.ts';
+import type { SessionEffects, SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
+import type { Tally } from './tally.ts';
 import { noteFacts } from './unit-facts.ts';
 
 /** A batch is gathered up to this size; a longer one goes to the primary as it comes. */
@@ -46,6 +47,7 @@ export class Intake implements FrameSink {
   readonly #session: Session;
   readonly #classifier: Classifier;
   readonly #effects: SessionEffects;
+  readonly #tally: Tally;
   readonly #reader = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
   readonly #inbox = new RingQueue<Waiting>();
   #inboxBytes = 0;
@@ -55,8 +57,9 @@ export class Intake implements FrameSink {
   #copyOwed = 0;
   #copyLink: Link | undefined = undefined;
 
-  constructor(session: Session, classifier: Classifier, effects: SessionEffects) {
+  constructor(session: Session, { classifier, effects, tally }: SessionOptions) {
     this.#session = session;
+    this.#tally = tally;
     this.#classifier = classifier;
     this.#effects = effects;
   }
@@ -258,12 +261,14 @@ export class Intake implements FrameSink {
     const { unit, prepared } = this.#session;
     switch (tag) {
       case FRONTEND.Parse: {
+        this.#tally.clientParses += 1;
         const statement = prepared.parse(message);
         unit.require(statement.intent);
         if (!statement.isKept) unit.leavesState();
         return statement;
       }
       case FRONTEND.Bind: {
+        this.#tally.binds += 1;
         const statement = prepared.get(readBind(message).statement);
         // Made by PREPARE in SQL, or not at all: who knows what it does.
         if (statement === undefined) this.#intendUnknown('statement-unknown');

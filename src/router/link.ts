@@ -20,10 +20,12 @@ import {
   readReadyForQuery,
   type TransactionStatus,
 } from '../wire/index.ts';
+import type { ConnectionPlace } from './connection-place.ts';
 import { Pipeline, REQUEST, type Request } from './pipeline.ts';
 import { type ServerParameters, serverParameters } from './server-parameters.ts';
 import { ServerStatements } from './server-statements.ts';
 import { NO_SETTINGS, type Settings } from './settings.ts';
+import type { Tally } from './tally.ts';
 import type { Term } from './world.ts';
 
 /** The socket's side, made by the shell. */
@@ -37,6 +39,7 @@ export interface Wire {
 
 /** Whose socket a connection's answers go to. */
 export interface Borrower {
+  readonly processId: number;
   /** It does not take what it is sent: the server is not read from for now. */
   readonly isClogged: boolean;
   /** The server takes bytes again. */
@@ -87,6 +90,11 @@ const PREAMBLE: ReadonlySet<number> = new Set([
 ]);
 
 export interface LinkOptions {
+  /** Unique in the router, and never used again. */
+  readonly id: number;
+  readonly place: ConnectionPlace;
+  /** What is done for its database is counted there. */
+  readonly tally: Tally;
   readonly member: string;
   readonly variant: string;
   readonly wire: Wire;
@@ -99,6 +107,8 @@ export interface LinkOptions {
 }
 
 export class Link implements FrameSink, Poolable {
+  readonly id: number;
+  readonly place: ConnectionPlace;
   readonly member: string;
   readonly variant: string;
   readonly pipeline = new Pipeline();
@@ -137,13 +147,15 @@ export class Link implements FrameSink, Poolable {
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.id = options.id;
+    this.place = options.place;
     this.member = options.member;
     this.variant = options.variant;
     this.#wire = options.wire;
-    const { pipeline, statementsMax } = { pipeline: this.pipeline, ...options };
     this.statements = new ServerStatements({
-      pipeline,
-      statementsMax,
+      pipeline: this.pipeline,
+      statementsMax: options.statementsMax,
+      tally: options.tally,
       write: (bytes) => this.#wire.write(bytes),
     });
     this.#parameters = serverParameters(options.parameters);

@@ -6,6 +6,8 @@ import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
 import { type Address, type Clock, listenError, pause } from '../base/index.ts';
 import { type CancelTarget, type ErrorFields, ErrorResponse } from '../wire/index.ts';
+import { isAdminDatabase } from '../admin/index.ts';
+import { AdminConnection } from './admin-client.ts';
 import { type Accepted, Admission, type Admitted } from './admission.ts';
 import { ClientConnection } from './client.ts';
 import type { Identity } from './identity.ts';
@@ -38,6 +40,9 @@ export class Listener {
   readonly #admissions = new Set<Admission>();
   readonly #clients = new Map<number, ClientConnection>();
   readonly #replications = new Map<number, ReplicationConnection>();
+  readonly #admins = new Map<number, AdminConnection>();
+  readonly #disabled = new Set<string>();
+  readonly #closings: (() => void)[] = [];
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -49,7 +54,7 @@ export class Listener {
 
   /** Connections, authenticated or not. */
   get size(): number {
-    return this.#clients.size + this.#replications.size + this.#admissions.size;
+    return this.#clients.size + this.#replications.size + this.#admins.size + this.#admissions.size;
   }
 
   /** Connections that are not authenticated yet. */
@@ -60,6 +65,40 @@ export class Listener {
   /** There are more clients than may be served. */
   get isFull(): boolean {
     return this.size > this.#options.clientsMax();
+  }
+
+  /** Authenticated clients, the console's and those that replicate left out. */
+  get clientCount(): number {
+    return this.#clients.size;
+  }
+
+  isDisabled(database: string): boolean {
+    return this.#disabled.has(database);
+  }
+
+  /** New clients of the database are refused, or served again. */
+  disable(database: string, isDisabled: boolean): void {
+    if (isDisabled) this.#disabled.add(database);
+    else this.#disabled.delete(database);
+  }
+
+  /** Tells those clients why, and disconnects them. */
+  endClients(fields: ErrorFields, isMeant: (client: ClientConnection) => boolean): void {
+    for (const client of Array.from(this.#clients.values())) {
+      if (!isMeant(client)) continue;
+      client.cancel();
+      client.refuse(fields);
+    }
+  }
+
+  /** No client is read from, or all are again. */
+  suspend(isSuspended: boolean): void {
+    for (const client of this.#clients.values()) client.suspend(isSuspended);
+  }
+
+  /** Accepts nobody any more. */
+  close(): void {
+    for (const close of this.#closings) close();
   }
 
   /** Disconnects clients that are past their limits. */
@@ -80,6 +119,7 @@ export class Listener {
         resolve();
       });
     });
+    this.#closings.push(() => void server.close());
     return async () => await closed(server);
   }
 
@@ -87,6 +127,7 @@ export class Listener {
   async listenLocal(place: UnixSocketPlace, shared: Shared): Promise<() => Promise<void>> {
     const server = createServer((socket) => this.#accept(shared, { socket, isLocal: true }));
     const unlock = await listenUnix(server, place);
+    this.#closings.push(() => void server.close());
     return async () => {
       await closed(server);
       unlock();
@@ -96,11 +137,14 @@ export class Listener {
   forget({ processId }: Identity): void {
     this.#clients.delete(processId);
     this.#replications.delete(processId);
+    this.#admins.delete(processId);
   }
 
   /** A cancel is one-way: whoever sends it gets no answer, so nobody learns which keys exist. */
   passOnCancel(target: CancelTarget): void {
-    const client = this.#clients.get(target.processId) ?? this.#replications.get(target.processId);
+    const { processId } = target;
+    const client =
+      this.#clients.get(processId) ?? this.#replications.get(processId) ?? this.#admins.get(processId);
     if (client === undefined || client.secretKey.length !== target.secretKey.length) return;
     if (!timingSafeEqual(client.secretKey, target.secretKey)) return;
     client.cancel();
@@ -112,6 +156,7 @@ export class Listener {
     const deadline = clock.now() + STOP_GRACE_MS;
     for (const admission of Array.from(this.#admissions)) admission.refuse(REPLY.shutdown());
     for (const replication of Array.from(this.#replications.values())) replication.destroy();
+    for (const admin of Array.from(this.#admins.values())) admin.refuse(REPLY.shutdown());
     while (this.#clients.size > 0 && clock.now() < deadline) {
       for (const client of Array.from(this.#clients.values()))
         if (client.state !== 'active') client.refuse(REPLY.shutdown());
@@ -124,6 +169,7 @@ export class Listener {
   destroy(): void {
     for (const admission of Array.from(this.#admissions)) admission.destroy();
     for (const replication of Array.from(this.#replications.values())) replication.destroy();
+    for (const admin of Array.from(this.#admins.values())) admin.destroy();
     for (const client of Array.from(this.#clients.values())) client.destroy();
   }
 
@@ -148,6 +194,12 @@ export class Listener {
 
   #begin(shared: Shared, admitted: Admitted): void {
     const identity = this.#newIdentity(admitted.login);
+    if (isAdminDatabase(admitted.login.database)) {
+      const admin = new AdminConnection(shared.admin, admitted, identity);
+      this.#admins.set(identity.processId, admin);
+      admin.start(admitted.rest);
+      return;
+    }
     if (isReplication(admitted.login)) {
       const replication = new ReplicationConnection(shared, admitted, identity);
       this.#replications.set(identity.processId, replication);
@@ -161,6 +213,8 @@ export class Listener {
 
   /** What a client is told of whose database or role there are as many as may be. */
   #tooMany({ config }: Shared, { database, user }: Login): ErrorFields | undefined {
+    if (isAdminDatabase(database)) return undefined;
+    if (this.#disabled.has(database)) return REPLY.disabled(database);
     const { databaseClientsMax, userClientsMax } = poolSettings(config, database, user);
     if (databaseClientsMax === 0 && userClientsMax === 0) return undefined;
     let [ofDatabase, ofUser] = [0, 0];
@@ -175,17 +229,22 @@ export class Listener {
     return undefined;
   }
 
+  #isTaken(processId: number): boolean {
+    return this.#clients.has(processId) || this.#replications.has(processId) || this.#admins.has(processId);
+  }
+
   /** A process id that no client has, and a key that nobody can guess. */
   #newIdentity({ minor }: Login): Identity {
     let processId = randomInt(1, 2 ** 31 - 1);
-    while (this.#clients.has(processId) || this.#replications.has(processId))
-      processId = randomInt(1, 2 ** 31 - 1);
+    while (this.#isTaken(processId)) processId = randomInt(1, 2 ** 31 - 1);
     const keyBytes = minor >= LONG_KEYS_SINCE_MINOR ? LONG_KEY_BYTES : SHORT_KEY_BYTES;
     return { processId, secretKey: randomBytes(keyBytes) };
   }
 }
 
+/** Not an error if the console has closed it already. */
 async function closed(server: Server): Promise<void> {
+  if (!server.listening) return;
   await new Promise<void>((resolve) => {
     server.close(() => resolve());
   });

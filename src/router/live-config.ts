@@ -1,6 +1,6 @@
 /** The configuration that a router runs by, and how it is exchanged for another while it runs: see reload.ts. */
 import { failure, type Log, MatriarchError, unreachable } from '../base/index.ts';
-import type { Config, RouterConfig } from '../config/index.ts';
+import { type Config, type RouterConfig, readRouterSetting } from '../config/index.ts';
 import { planReload } from './reload.ts';
 
 /** Where a changed configuration comes from. */
@@ -17,9 +17,12 @@ export class LiveConfig {
   readonly #listeners = new Set<() => void>();
   #prepare: (next: Config) => () => void = () => () => undefined;
   #whole: Config;
+  /** What the file said last. */
+  #file: Config;
 
   constructor(config: Config, source: ConfigSource | undefined, log: Log) {
     this.#whole = config;
+    this.#file = config;
     this.#read = source?.read;
     this.#log = log;
   }
@@ -50,11 +53,25 @@ export class LiveConfig {
     if (this.#read === undefined)
       throw new MatriarchError('reload-needs-restart', 'there is no file to read again');
     try {
-      return this.#exchange(await this.#read());
+      const next = await this.#read();
+      const changed = this.#exchange(next);
+      this.#file = next;
+      return changed;
     } catch (cause) {
       this.#log.error('reload-refused', failure(cause));
       throw cause;
     }
+  }
+
+  /**
+   * Sets one key of `router` until the next reload; undefined: to what the file says. Throws `config-invalid` and
+   * `reload-needs-restart`: then nothing has changed.
+   */
+  override(key: string, text: string | undefined): void {
+    const found =
+      text === undefined ? { value: fieldOf(this.#file.router, key) } : readRouterSetting(key, text);
+    if (found === undefined) throw new MatriarchError('config-invalid', `${key} cannot be ${text ?? ''}`);
+    this.#exchange({ ...this.#whole, router: { ...this.#whole.router, [key]: found.value } });
   }
 
   #exchange(next: Config): readonly string[] {
@@ -79,4 +96,8 @@ export class LiveConfig {
     }
     return unreachable(plan);
   }
+}
+
+function fieldOf(router: RouterConfig, key: string): unknown {
+  return new Map<string, unknown>(Object.entries(router)).get(key);
 }

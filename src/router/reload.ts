@@ -12,7 +12,7 @@ export type ReloadPlan =
   | { readonly kind: 'refused'; readonly needRestart: readonly string[] };
 
 /** Where the router listens, and which cluster it is of: all else follows the file. */
-const FIXED: ReadonlySet<string> = new Set([
+export const FIXED_KEYS: ReadonlySet<string> = new Set([
   'scope',
   'namespace',
   'name',
@@ -33,7 +33,7 @@ export function planReload(present: Config, next: Config): ReloadPlan {
     ...changedKeys(present, next, '').filter((key) => key !== 'router' && !OF_OTHERS.has(key)),
     ...changedKeys(present.router, next.router, 'router.'),
   ];
-  const needRestart = changed.filter((key) => FIXED.has(key));
+  const needRestart = changed.filter((key) => FIXED_KEYS.has(key));
   if (needRestart.length > 0) return { kind: 'refused', needRestart };
   return changed.length === 0 ? { kind: 'unchanged' } : { kind: 'apply', changed };
 }

@@ -127,6 +127,17 @@ export const REPLY = {
     code: SQLSTATE.cannotConnectNow,
     message: 'canceling authentication due to timeout',
   }),
+  killed: (): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.adminShutdown,
+    message: 'terminating connection due to administrator command',
+  }),
+  disabled: (database: string): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.objectNotInPrerequisiteState,
+    message: `database "${database}" does not allow connections`,
+    hint: 'It was disabled in the admin console: ENABLE allows them again.',
+  }),
   shutdown: (): ErrorFields => ({
     severity: FATAL,
     code: SQLSTATE.adminShutdown,

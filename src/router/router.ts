@@ -13,9 +13,12 @@ import { type ClusterView, keyLayout, type ReadPolicy, watchCluster } from '../t
 import { Access, type AccessTable } from './access.ts';
 import { Counters } from './counters.ts';
 import { Flusher } from './flusher.ts';
+import { openAdmin } from './admin.ts';
 import { HoldRoom } from './hold.ts';
+import { Latencies } from './latencies.ts';
 import { type ConfigSource, LiveConfig } from './live-config.ts';
 import { Listener } from './listener.ts';
+import { poolSamples } from './pool-samples.ts';
 import { Reachability } from './reachability.ts';
 import { samplesOf } from './samples.ts';
 import { Servers } from './servers.ts';
@@ -55,9 +58,9 @@ export async function startRouter(options: RouterOptions): Promise<void> {
   const stopping = new AbortController();
   const live = new LiveConfig(config, options.source, log);
   const listener = new Listener({ clientsMax: () => live.router.max_client_conn, clock });
-  const shared = await makeShared({ ...options, live, listener, signal: stopping.signal });
-  const { world, verifiers } = shared;
   const stop = (): void => stopping.abort();
+  const shared = await makeShared({ ...options, live, listener, stop, signal: stopping.signal });
+  const { world, verifiers } = shared;
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
   const closings: (() => Promise<void>)[] = [];
@@ -120,18 +123,22 @@ export async function startRouter(options: RouterOptions): Promise<void> {
 interface Parts extends RouterOptions {
   readonly live: LiveConfig;
   readonly listener: Listener;
+  /** Ends the router in order. */
+  readonly stop: () => void;
 }
 
 async function makeShared(options: Parts): Promise<Shared> {
-  const { config, clock, log, dcs, live, listener, signal } = options;
+  const { config, clock, log, dcs, live, listener, signal, stop } = options;
   const world = new ClusterWorld({ policy: readPolicy(config), ttlMs: config.lease.ttl });
   const access = new Access(config.router, log);
   const flusher = new Flusher();
+  const latencies = new Latencies();
   const servers = new Servers({
     config: () => live.router,
     world,
     reachability: new Reachability(world, log, signal),
     flusher,
+    latencies,
     clock,
     log,
     random: options.random ?? unspread,
@@ -152,9 +159,12 @@ async function makeShared(options: Parts): Promise<Shared> {
     world.setPolicy(readPolicy(live.whole));
     servers.configChanged();
   });
-  return {
+  const shared: Shared = {
     get config() {
       return live.router;
+    },
+    get admin() {
+      return admin;
     },
     live,
     clock,
@@ -167,6 +177,7 @@ async function makeShared(options: Parts): Promise<Shared> {
     hold: new HoldRoom(clock, () => live.router.hold_max_clients),
     counters: new Counters(),
     servers,
+    latencies,
     flusher,
     clientBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
     mockSecret: randomBytes(32),
@@ -174,6 +185,8 @@ async function makeShared(options: Parts): Promise<Shared> {
     isFull: () => listener.isFull,
     forget: (client) => listener.forget(client),
   };
+  const admin = openAdmin({ shared, listener, stop, signal, version: options.version ?? '' });
+  return shared;
 }
 
 function readPolicy({ datacenter, addresses, router }: Config): ReadPolicy {
@@ -217,6 +230,8 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
         admissions: listener.admissions,
         now: clock.now(),
       }),
+      ...shared.latencies.samples((member) => world.candidate(member)?.datacenter ?? ''),
+      ...poolSamples(shared.admin.facts()),
     ],
   });
 }
@@ -224,7 +239,7 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
 function viewChanged(shared: Shared, listener: Listener, view: ClusterView, changedAt: number): void {
   const { world, hold, clock, log } = shared;
   const before = world.primary(clock.now());
-  world.setView(view);
+  world.setView(view, clock.now());
   shared.servers.worldChanged();
   const now = clock.now();
   hold.worldChanged(listener.clients, now);

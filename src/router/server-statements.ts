@@ -17,6 +17,7 @@ import {
 } from '../wire/index.ts';
 import { type Pipeline, REQUEST, type Request } from './pipeline.ts';
 import type { Statement } from './statement.ts';
+import type { Tally } from './tally.ts';
 
 /** What is under a name at the server; of the unnamed statement, whose it is. Compared by identity. */
 type Kept = Statement | typeof SHARED | typeof STRAY;
@@ -35,6 +36,7 @@ export interface ServerStatementsOptions {
   readonly pipeline: Pipeline;
   readonly write: (bytes: Buffer) => void;
   readonly statementsMax: number;
+  readonly tally: Tally;
 }
 
 export class ServerStatements {
@@ -85,6 +87,7 @@ export class ServerStatements {
       this.#forward(withParseName(message, ''), REQUEST.parse);
     } else {
       this.#makeRoom();
+      this.#options.tally.serverParses += 1;
       this.#note(serverName, SHARED, true);
       this.#forward(withParseName(message, serverName), REQUEST.parse);
     }
@@ -185,6 +188,7 @@ export class ServerStatements {
     }
     this.#makeRoom();
     this.#note(serverName, SHARED, false);
+    this.#options.tally.serverParses += 1;
     this.#swallow(withParseName(message, serverName), REQUEST.parse);
   }
 

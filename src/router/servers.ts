@@ -7,19 +7,22 @@ import { LRUCache } from 'lru-cache';
 import { type Clock, failure, type Log } from '../base/index.ts';
 import type { RouterConfig } from '../config/index.ts';
 import { Pool, type PoolRequest } from '../pool/index.ts';
-import { ProtocolViolation, Query } from '../wire/index.ts';
+import { ProtocolViolation } from '../wire/index.ts';
 import { cancelAt } from './cancel.ts';
+import { Cleaning } from './cleaning.ts';
 import type { Flusher } from './flusher.ts';
-import { Link, type LinkOwner } from './link.ts';
+import type { Latencies } from './latencies.ts';
+import { Link } from './link.ts';
 import type { Login } from './login.ts';
+import { makeRoomFor, roomFor } from './pool-room.ts';
 import { type PoolSettings, poolSettings } from './pool-settings.ts';
 import type { Reachability } from './reachability.ts';
 import { ServerNames } from './server-names.ts';
 import type { ServerParameters } from './server-parameters.ts';
 import type { ServerTls } from './server-tls.ts';
 import type { OpenFailure } from './session-types.ts';
-import { NO_SETTINGS } from './settings.ts';
 import type { StartUp } from './start-up.ts';
+import { Tally } from './tally.ts';
 import { Upstream } from './upstream.ts';
 import type { ClusterWorld } from './world.ts';
 
@@ -38,6 +41,7 @@ export interface ServersOptions {
   readonly world: ClusterWorld;
   readonly reachability: Reachability;
   readonly flusher: Flusher;
+  readonly latencies: Latencies;
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
@@ -63,26 +67,25 @@ const TICK_MS = 100;
 const PARAMETERS_TTL_MS = 60_000;
 const PARAMETERS_MAX = 1000;
 const PREFIX_BYTES = 4;
-/** PostgreSQL's own word for a session without state; not allowed in a transaction, and none is open. */
-const CLEAN = Query('DISCARD ALL');
 
 export class Servers {
   readonly names = new ServerNames(`m_${randomBytes(PREFIX_BYTES).toString('hex')}_`);
   readonly #options: ServersOptions;
   readonly #pools = new Map<string, ServerPool>();
   readonly #upstreams = new Map<Link, Upstream>();
-  /** What is being cleaned, since when. */
-  readonly #cleaning = new Map<Link, number>();
+  readonly #cleaning = new Cleaning((link, isClean) => this.#cleaned(link, isClean));
   /** Cancel requests on their way, by the connection they are for; and what came back meanwhile. */
   readonly #cancelling = new Map<Link, number>();
   readonly #isParked = new Set<Link>();
-  readonly #cleaner: LinkOwner;
   readonly #parameters: LRUCache<string, ServerParameters>;
+  readonly #tallies = new Map<string, Tally>();
+  readonly #paused = new Set<string>();
+  #areAllPaused = false;
+  #linkCount = 0;
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: ServersOptions) {
     this.#options = options;
-    this.#cleaner = cleaner((link, isClean) => this.#cleaned(link, isClean));
     const perf = { now: options.clock.now };
     this.#parameters = new LRUCache({ max: PARAMETERS_MAX, ttl: PARAMETERS_TTL_MS, perf });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
@@ -90,6 +93,49 @@ export class Servers {
 
   get pools(): Iterable<ServerPool> {
     return this.#pools.values();
+  }
+
+  /** What was done for each database, by the name that clients use. */
+  get tallies(): Iterable<readonly [string, Tally]> {
+    return this.#tallies;
+  }
+
+  tallyOf(database: string): Tally {
+    let tally = this.#tallies.get(database);
+    if (tally === undefined) {
+      tally = new Tally();
+      this.#tallies.set(database, tally);
+    }
+    return tally;
+  }
+
+  isPaused(database: string): boolean {
+    return this.#areAllPaused || this.#paused.has(database);
+  }
+
+  /** Nothing of the database (undefined: of any) is lent until `resume`. */
+  pause(database: string | undefined): void {
+    if (database === undefined) this.#areAllPaused = true;
+    else this.#paused.add(database);
+    for (const home of this.#pools.values()) if (this.isPaused(home.database)) home.pool.pause();
+  }
+
+  /** Without a database, all that was paused goes on. */
+  resume(database: string | undefined): void {
+    if (database === undefined) {
+      this.#areAllPaused = false;
+      this.#paused.clear();
+    } else this.#paused.delete(database);
+    const now = this.#options.clock.now();
+    for (const home of this.#pools.values()) if (!this.isPaused(home.database)) home.pool.resume(now);
+    this.#options.flusher.flush();
+  }
+
+  /** Every connection that is open now is closed once it is free. */
+  reconnect(database: string | undefined): void {
+    for (const home of this.#pools.values()) {
+      if (database === undefined || home.database === database) home.pool.reconnect();
+    }
   }
 
   /** A free connection to `member` now, or later through `request`. */
@@ -107,15 +153,13 @@ export class Servers {
     this.#upstreams.get(link)?.pauseReading(false);
     if (this.#cancelling.has(link)) this.#isParked.add(link);
     else if (link.isSoiled) {
-      this.#cleaning.set(link, clock.now());
-      link.owner = this.#cleaner;
-      link.sendOwn(CLEAN);
+      this.#cleaning.begin(link, clock.now());
     } else this.#poolWith(link)?.pool.giveBack(link, clock.now());
   }
 
   /** Of no use to anybody; its socket is closed already or closed now. */
   discard(link: Link): void {
-    this.#cleaning.delete(link);
+    this.#cleaning.forget(link);
     this.#isParked.delete(link);
     const pool = this.#poolWith(link);
     this.#homes.delete(link);
@@ -201,8 +245,8 @@ export class Servers {
     if (known !== undefined) return known;
     const pool = new Pool<Link, BorrowRequest>({
       limits: () => made.settings.limits,
-      roomElsewhere: () => this.#roomFor(made),
-      makeRoom: () => this.#makeRoomFor(made),
+      roomElsewhere: () => roomFor(made, this.#pools.values()),
+      makeRoom: () => makeRoomFor(made, this.#pools.values()),
       open: (request) => this.#open(made, request),
       close: (link) => {
         link.abandon();
@@ -213,11 +257,12 @@ export class Servers {
     const settings = poolSettings(this.#options.config(), database, user);
     const made: ServerPool = { member, database, user, pool, settings, isGone: false };
     this.#pools.set(key, made);
+    if (this.isPaused(database)) pool.pause();
     return made;
   }
 
   #open(home: ServerPool, request: BorrowRequest): void {
-    const { world, config, clock, readBuffer, reachability, flusher } = this.#options;
+    const { world, config, clock, readBuffer, reachability, flusher, latencies } = this.#options;
     const candidate = world.candidate(home.member);
     if (candidate === undefined || candidate.host === '') {
       // Not from within the session's own call: it would find itself half changed.
@@ -227,6 +272,7 @@ export class Servers {
       return;
     }
     const { login, startUp } = request;
+    const startedAt = clock.now();
     let link: Link | undefined;
     const upstream = new Upstream(
       {
@@ -245,12 +291,17 @@ export class Servers {
       {
         opened: ({ parameters }) => {
           reachability.reached(home.member);
+          latencies.of('connect', home.member, 'read').observe(clock.now() - startedAt);
+          this.#linkCount += 1;
           link = new Link({
+            id: this.#linkCount,
+            place: upstream.place,
             member: home.member,
             variant: startUp.variant,
             wire: upstream,
             parameters,
             statementsMax: config().max_prepared_statements,
+            tally: this.tallyOf(home.database),
             brokeAlone: (broken) => this.#brokeAlone(broken),
           });
           this.#upstreams.set(link, upstream);
@@ -312,83 +363,19 @@ export class Servers {
   }
 
   #cleaned(link: Link, isClean: boolean): void {
-    const { clock } = this.#options;
-    this.#cleaning.delete(link);
-    link.owner = undefined;
-    if (!isClean) {
-      this.#brokeAlone(link);
-      return;
-    }
-    link.isSoiled = false;
-    link.settings = NO_SETTINGS;
-    link.statements.forgetAll();
-    this.#poolWith(link)?.pool.giveBack(link, clock.now());
+    if (isClean) this.#poolWith(link)?.pool.giveBack(link, this.#options.clock.now());
+    else this.#brokeAlone(link);
   }
 
   #tick(): void {
     const { clock, config, flusher } = this.#options;
     const now = clock.now();
-    for (const [link, since] of this.#cleaning) {
-      if (now - since > config().server_connect_timeout) this.#cleaned(link, false);
-    }
+    this.#cleaning.tick(now, config().server_connect_timeout);
     for (const { pool } of this.#pools.values()) pool.tick(now);
     flusher.flush();
-  }
-
-  /** Connections that the limits of the database and of the role still allow on the member. */
-  #roomFor({ member, database, user, settings }: ServerPool): number {
-    const { databaseConnectionsMax, userConnectionsMax } = settings;
-    let room = Number.POSITIVE_INFINITY;
-    if (databaseConnectionsMax > 0) {
-      const used = this.#count((pool) => pool.member === member && pool.database === database);
-      room = databaseConnectionsMax - used;
-    }
-    if (userConnectionsMax > 0) {
-      const used = this.#count((pool) => pool.member === member && pool.user === user);
-      room = Math.min(room, userConnectionsMax - used);
-    }
-    return room;
-  }
-
-  #count(isCounted: (pool: ServerPool) => boolean): number {
-    let count = 0;
-    for (const pool of this.#pools.values()) if (isCounted(pool)) count += pool.pool.size;
-    return count;
-  }
-
-  /** Closes a free connection of another pool under the same limits. */
-  #makeRoomFor(home: ServerPool): boolean {
-    for (const other of this.#pools.values()) {
-      if (other === home || other.member !== home.member) continue;
-      if (other.database !== home.database && other.user !== home.user) continue;
-      if (other.pool.closeOneFree()) return true;
-    }
-    return false;
   }
 }
 
 function parametersKey({ database, user, variant }: StartUp): string {
   return `${database}\0${user}\0${variant}`;
-}
-
-function nothing(): void {}
-
-/** Whom a connection belongs to while it is cleaned. */
-function cleaner(done: (link: Link, isClean: boolean) => void): LinkOwner {
-  return {
-    arrived: nothing,
-    forward: nothing,
-    ready: nothing,
-    ownAccepted: nothing,
-    isPreparedBy: (link) => done(link, link.ownError === undefined),
-    ownRefused: (link) => done(link, false),
-    failed: () => undefined,
-    completed: nothing,
-    notice: nothing,
-    confirmed: nothing,
-    copyInBegan: nothing,
-    asynchronous: nothing,
-    parameter: nothing,
-    broken: (link) => done(link, false),
-  };
 }

@@ -8,6 +8,7 @@ import type { HoldReason, LossReason, RouteReason } from './route.ts';
 import type { ServerNames } from './server-names.ts';
 import type { ServerParameters } from './server-parameters.ts';
 import type { Settings } from './settings.ts';
+import type { Tally } from './tally.ts';
 import type { World } from './world.ts';
 
 /** Effects. `toClient` and `Wire.write` gather; the shell flushes at the end of each event. */
@@ -25,6 +26,8 @@ export interface SessionEffects extends Lender {
   readonly backlog: (isFull: boolean) => void;
   /** A statement was sent to a member. */
   readonly counted: (member: string, kind: 'read' | 'write') => void;
+  /** A unit of work was answered by a member `ms` after it was sent. */
+  readonly served: (member: string, kind: 'read' | 'write', ms: number) => void;
   /** A statement was understood: what it is, and why. */
   readonly routed: (kind: Classification['kind'], because: RouteReason) => void;
   /** A server connection is gone. */
@@ -38,6 +41,8 @@ export interface SessionOptions {
   readonly world: World;
   readonly classifier: Classifier;
   readonly serverNames: ServerNames;
+  /** What is done is counted there. */
+  readonly tally: Tally;
   readonly effects: SessionEffects;
   /** What the client asked for at its start and a pool's connections do not start with. */
   readonly settings: Settings;

@@ -32,6 +32,7 @@ import type { ServerParameters } from './server-parameters.ts';
 import type { BorrowFailure, SessionEffects, SessionOptions } from './session-types.ts';
 import { SettingsKeeper } from './settings-keeper.ts';
 import { Standing } from './standing.ts';
+import { countUnit } from './tally.ts';
 import { ALL_STATEMENTS, Unit } from './unit.ts';
 import { Waiting } from './waiting.ts';
 
@@ -64,7 +65,7 @@ export class Session {
     this.#waiting = new Waiting(this, options);
     this.#keeper = new SettingsKeeper(this.#placement, this.prepared, String(options.processId));
     this.#losses = new Losses(this, this.#placement, options);
-    this.#intake = new Intake(this, options.classifier, options.effects);
+    this.#intake = new Intake(this, options);
   }
 
   /** Tells a new client the parameters of a server: `known` of a connection like its own, or of one that it borrows. */
@@ -82,7 +83,6 @@ export class Session {
     if (!this.#isEnded) this.#intake.receive(chunk);
   }
 
-  /** A server is about to be heard. */
   at(now: number): void {
     this.#now = now;
   }
@@ -181,7 +181,6 @@ export class Session {
     return this.#keeper.planningKey;
   }
 
-  /** Takes up what the client has sent meanwhile. */
   resume(): void {
     this.#intake.resume();
   }
@@ -316,6 +315,8 @@ export class Session {
   finish(link: Link): void {
     const { unit } = this;
     const before = this.standing.status;
+    const ms = countUnit(this.#options.tally, this.times, { now: this.#now, isOver: link.status === 'I' });
+    this.#effects.served(link.member, unit.need === 'primary' ? 'write' : 'read', ms);
     this.standing.answered(link.status);
     this.times.answered(this.standing.status, this.#now);
     if (link.status === 'I') this.#placement.transaction = undefined;

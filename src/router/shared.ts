@@ -5,10 +5,12 @@ import type { RouterConfig } from '../config/index.ts';
 import type { Classifier } from '../sql/index.ts';
 import type { CancelTarget } from '../wire/index.ts';
 import type { Access } from './access.ts';
+import type { AdminShared } from './admin-client.ts';
 import type { Counters } from './counters.ts';
 import type { Flusher } from './flusher.ts';
 import type { HoldRoom } from './hold.ts';
 import type { Identity } from './identity.ts';
+import type { Latencies } from './latencies.ts';
 import type { LiveConfig } from './live-config.ts';
 import type { Servers } from './servers.ts';
 import type { Verifiers } from './verifiers.ts';
@@ -29,6 +31,8 @@ export interface Shared {
   readonly hold: HoldRoom;
   readonly counters: Counters;
   readonly servers: Servers;
+  readonly admin: AdminShared;
+  readonly latencies: Latencies;
   readonly flusher: Flusher;
   /** One read buffer for all clients; overwritten by the next read. */
   readonly clientBuffer: Buffer;

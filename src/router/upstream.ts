@@ -11,6 +11,7 @@ import { ProtocolViolation, type ScramBinding, StartupMessage, Terminate } from 
 import type { Flusher } from './flusher.ts';
 import type { Wire } from './link.ts';
 import { Outbox } from './outbox.ts';
+import { type ConnectionPlace, placeOf } from './connection-place.ts';
 import { type ServerCredential, ServerLogin, type ServerReady } from './server-login.ts';
 import { NO_TLS, openServerSocket, type ServerTls } from './server-tls.ts';
 import type { OpenFailure } from './session-types.ts';
@@ -92,6 +93,11 @@ export class Upstream implements Wire {
 
   get tls(): ServerTls {
     return this.#options.tls ?? NO_TLS;
+  }
+
+  /** Both ends of the connection, and how it is encrypted, for the console. */
+  get place(): ConnectionPlace {
+    return placeOf(this.#socket, this.#ready?.processId ?? 0);
   }
 
   get isClogged(): boolean {

@@ -57,6 +57,7 @@ export interface ClusterWorldOptions {
 export class ClusterWorld implements World {
   readonly #options: ClusterWorldOptions;
   #policy: ReadPolicy;
+  #changedAt = 0;
   #view: ClusterView = emptyView;
   #candidates: readonly Candidate[] = [];
   #byName: ReadonlyMap<string, Candidate> = new Map();
@@ -92,7 +93,13 @@ export class ClusterWorld implements World {
     return this.#byName.get(name);
   }
 
-  setView(view: ClusterView): void {
+  /** When the view was exchanged last (monotonic ms). */
+  get changedAt(): number {
+    return this.#changedAt;
+  }
+
+  setView(view: ClusterView, now = this.#changedAt): void {
+    this.#changedAt = now;
     this.#view = view;
     this.#candidates = readCandidates(view, this.#policy);
     this.#byName = new Map(this.#candidates.map((candidate) => [candidate.name, candidate]));

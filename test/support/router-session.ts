@@ -9,6 +9,7 @@ import type { HoldReason } from '../../src/router/route.ts';
 import { ServerNames } from '../../src/router/server-names.ts';
 import { Session } from '../../src/router/session.ts';
 import { NO_SETTINGS } from '../../src/router/settings.ts';
+import { Tally } from '../../src/router/tally.ts';
 import type { PrimaryAnswer, Term, World } from '../../src/router/world.ts';
 import { type Classifier, loadClassifier } from '../../src/sql/index.ts';
 import {
@@ -92,6 +93,7 @@ interface StageOptions {
 /** Everything a session did, line by line, and hands to make things happen. */
 export class SessionStage {
   readonly world = new TestWorld();
+  readonly tally = new Tally();
   readonly log: string[] = [];
   /** Kind and reason of each statement. */
   readonly routed: string[] = [];
@@ -113,6 +115,7 @@ export class SessionStage {
       world: this.world,
       classifier,
       serverNames: new ServerNames('m'),
+      tally: this.tally,
       settings: NO_SETTINGS,
       applicationName: '',
       isSessionMode,
@@ -159,6 +162,7 @@ export class SessionStage {
         counted: (member, kind) => {
           this.log.push(`counted ${kind} at ${member}`);
         },
+        served: () => undefined,
         routed: (kind, because) => {
           this.routed.push(`${kind} ${because}`);
         },
@@ -199,6 +203,9 @@ export class SessionStage {
     if (member === undefined) return false;
     const server = new TestServer(member, this.log, this.timelines[member]);
     const link = new Link({
+      id: this.servers.size + 1,
+      place: { address: member, port: 1, localAddress: '', localPort: 0, tls: '', processId: 0 },
+      tally: this.tally,
       member,
       variant: '',
       wire: {

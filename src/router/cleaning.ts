@@ -1,0 +1,64 @@
+/**
+ * Connections that come back with state of their session: that is discarded, by the server itself, before the next
+ * session has them. One that is not clean in time is of no use to anybody.
+ */
+import { Query } from '../wire/index.ts';
+import type { Link, LinkOwner } from './link.ts';
+import { NO_SETTINGS } from './settings.ts';
+
+/** PostgreSQL's own word for a session without state; not allowed in a transaction, and none is open. */
+const CLEAN = Query('DISCARD ALL');
+
+export class Cleaning {
+  readonly #since = new Map<Link, number>();
+  readonly #done: (link: Link, isClean: boolean) => void;
+  readonly #owner: LinkOwner;
+
+  constructor(done: (link: Link, isClean: boolean) => void) {
+    this.#done = done;
+    this.#owner = {
+      arrived: nothing,
+      forward: nothing,
+      ready: nothing,
+      ownAccepted: nothing,
+      isPreparedBy: (link) => this.#end(link, link.ownError === undefined),
+      ownRefused: (link) => this.#end(link, false),
+      failed: () => undefined,
+      completed: nothing,
+      notice: nothing,
+      confirmed: nothing,
+      copyInBegan: nothing,
+      asynchronous: nothing,
+      parameter: nothing,
+      broken: (link) => this.#end(link, false),
+    };
+  }
+
+  begin(link: Link, now: number): void {
+    this.#since.set(link, now);
+    link.owner = this.#owner;
+    link.sendOwn(CLEAN);
+  }
+
+  /** It is gone. */
+  forget(link: Link): void {
+    this.#since.delete(link);
+  }
+
+  tick(now: number, timeoutMs: number): void {
+    for (const [link, since] of this.#since) if (now - since > timeoutMs) this.#end(link, false);
+  }
+
+  #end(link: Link, isClean: boolean): void {
+    if (!this.#since.delete(link)) return;
+    link.owner = undefined;
+    if (isClean) {
+      link.isSoiled = false;
+      link.settings = NO_SETTINGS;
+      link.statements.forgetAll();
+    }
+    this.#done(link, isClean);
+  }
+}
+
+function nothing(): void {}
