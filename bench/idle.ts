@@ -86,6 +86,9 @@ async function logIn(address: Address, source: string, credential: ScramCredenti
     const socket = connect({ ...address, localAddress: source, timeout: LOGIN_MS });
     const login = new ServerLogin({
       credential,
+      user: APP.user,
+      binding: 'none',
+      isEncrypted: false,
       nonce: randomBytes(18).toString('base64'),
       reply: (bytes) => socket.write(bytes),
     });

@@ -83,6 +83,14 @@ export const ERROR_TABLE = {
     EXIT.unavailable,
     'See `matriarch status`, and whether the database hosts run and can be reached.',
   ),
+  'router-access-invalid': row(
+    EXIT.usage,
+    'Correct the file that is named: certificates, users, host rules. A router that runs goes on with what it had.',
+  ),
+  'router-socket-unusable': row(
+    EXIT.unavailable,
+    'Choose another router.unix_socket_dir or port, or stop the program that listens there.',
+  ),
   'router-no-credential': row(
     EXIT.unavailable,
     'The leader’s agent writes it once the cluster runs: start the agents, and see `matriarch status`.',

@@ -46,7 +46,12 @@ function checkCommand(shell: Shell): Command {
 
 async function check(shell: Shell, file: string | undefined, options: CheckOptions): Promise<void> {
   const chosen = { config: file ?? findConfigFile(shell, options) };
-  const { scope, name, datacenter } = await readConfig(shell, chosen, options.for);
+  const { scope, name, datacenter, router } = await readConfig(shell, chosen, options.for);
+  if (options.for === 'router') {
+    const { readAccess } = await import('../router/index.ts');
+    // Certificates, users and host rules: what a router would refuse to start with.
+    readAccess(router);
+  }
   const origin = (shell.env['LOCAL_DATACENTER'] ?? '') === '' ? '' : ' (from LOCAL_DATACENTER)';
   shell.out(
     `${chosen.config}: nothing is wrong; cluster ${scope}, host ${name}, datacenter ${datacenter}${origin}\n`,

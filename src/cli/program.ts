@@ -1,6 +1,7 @@
 /** The command line as a whole: its commands, its help, and how it ends. */
 import { Command } from 'commander';
 import { agentCommand } from './agent.ts';
+import { authCommand } from './auth.ts';
 import { configCommand } from './config-command.ts';
 import { labCommand } from './lab.ts';
 import { routerCommand } from './router.ts';
@@ -40,7 +41,15 @@ export function buildProgram(shell: Shell): Command {
     .showHelpAfterError('(matriarch --help lists the commands)')
     .addHelpText('after', HELP);
   const lab: (shell: Shell) => Command = labCommand;
-  for (const command of [statusCommand, switchoverCommand, lab, agentCommand, routerCommand, configCommand]) {
+  for (const command of [
+    statusCommand,
+    switchoverCommand,
+    lab,
+    agentCommand,
+    routerCommand,
+    authCommand,
+    configCommand,
+  ]) {
     program.addCommand(command(shell));
   }
   program

@@ -1,6 +1,7 @@
 /** Checks between settings, which no single key's type can express. They run when every key by itself is right. */
 import { type Address, formatAddress } from '../base/index.ts';
 import { stepDownMs } from '../ha/index.ts';
+import { accessFindings } from './access-keys.ts';
 import type { Config } from './schema.ts';
 import type { Path } from './source.ts';
 
@@ -16,6 +17,7 @@ const SHORTEST_TTL_MS = 2000;
 const SHORTEST_PERIOD_MS = 50;
 /** sockaddr_un holds 108 bytes with the final zero; the longest name in it is `/.s.PGSQL.65535`. */
 const SOCKET_DIR_BYTES_MAX = 107 - '/.s.PGSQL.65535'.length;
+const TOO_LONG_FOR_A_SOCKET = `is longer than ${SOCKET_DIR_BYTES_MAX} bytes, which no Unix socket's path may be`;
 
 /** All that does not fit together in `config`. */
 export function crossCheck(config: Config): Finding[] {
@@ -45,8 +47,15 @@ function lease({ lease: settings }: Config): Finding[] {
   return findings;
 }
 
-function router({ router: { weights, listen, http_listen } }: Config): Finding[] {
-  const findings: Finding[] = [];
+function router({ router: settings }: Config): Finding[] {
+  const { weights, listen, http_listen, unix_socket_dir } = settings;
+  const findings: Finding[] = accessFindings(settings).map(({ path, message }) => ({
+    path: ['router', ...path],
+    message,
+  }));
+  if (Buffer.byteLength(unix_socket_dir ?? '') > SOCKET_DIR_BYTES_MAX) {
+    findings.push({ path: ['router', 'unix_socket_dir'], message: TOO_LONG_FOR_A_SOCKET });
+  }
   if (weights.local === 0 && weights.remote === 0) {
     findings.push({
       path: ['router', 'weights'],
@@ -86,10 +95,7 @@ function agent(config: Config): Finding[] {
     add(['postgresql', 'authentication'], 'superuser, replication and rewind must be three different roles');
   }
   if (Buffer.byteLength(postgresql.socket_dir) > SOCKET_DIR_BYTES_MAX) {
-    add(
-      ['postgresql', 'socket_dir'],
-      `is longer than ${SOCKET_DIR_BYTES_MAX} bytes, which no Unix socket's path may be`,
-    );
+    add(['postgresql', 'socket_dir'], TOO_LONG_FOR_A_SOCKET);
   }
   return findings;
 }

@@ -9,6 +9,7 @@
  */
 import { z } from 'zod';
 import { DURATION_PATTERN, parseDuration } from '../base/index.ts';
+import { accessKeys } from './access-keys.ts';
 
 const DURATION_EXPECTED = 'expected a duration such as 250ms, 5s, 1min or a number of seconds';
 
@@ -224,6 +225,7 @@ export const routerSchema = z.strictObject({
     '5s',
   ),
   ...poolingKeys,
+  ...accessKeys,
   admin_users: z
     .array(z.string().min(1))
     .default([])

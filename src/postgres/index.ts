@@ -3,7 +3,9 @@
 export { ROUTER_ROLE } from './conf.ts';
 export { openPostgres } from './control.ts';
 export type { ClusterState, ControlData } from './control-data.ts';
+export { installLookup } from './install-lookup.ts';
 export { type LocalPosition, needsRewind, positionOf, type RewindNeed } from './needs-rewind.ts';
+export { lookupInstallSql } from './router-lookup.ts';
 export type { TimelineSwitch } from './timeline-history.ts';
 export type {
   BootstrapUser,

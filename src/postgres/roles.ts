@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { buildVerifier, parseVerifier, renderVerifier } from '../wire/index.ts';
 import { ROUTER_ROLE } from './conf.ts';
+import { grantLookupSql, lookupFunctionSql, ROUTER_ROLE_ATTRIBUTES } from './router-lookup.ts';
 import type { Ask } from './session.ts';
 import { quoteIdentifier, quoteLiteral } from './sql-text.ts';
 import type { BootstrapUser, Credential, PostgresSettings } from './types.ts';
@@ -34,7 +35,8 @@ export async function makeRoles(
     await makeRole(ask, user, 'LOGIN');
     if (user.database !== undefined) await makeDatabase(ask, user.database, user.username);
   }
-  await makeRouterLookup(ask, [replication.username, rewind.username, ROUTER_ROLE]);
+  const hidden = [replication.username, rewind.username, ROUTER_ROLE];
+  for (const statement of lookupFunctionSql(hidden)) await ask(statement);
 }
 
 /**
@@ -81,32 +83,9 @@ async function grantRewind(ask: Ask, username: string): Promise<void> {
   if (checkpoint.length > 0) await ask(`GRANT pg_checkpoint TO ${role}`);
 }
 
-/**
- * Verifiers of the roles that may log in through a router. Superusers are among them: administrators and migrations
- * come through routers too, and a verifier lets nobody log in. Not among them: the cluster's own roles for replication,
- * rewind and routers, which have no business there and can read files or WAL of the whole cluster.
- */
-async function makeRouterLookup(ask: Ask, hidden: readonly string[]): Promise<void> {
-  const body = `
-    SELECT a.rolpassword FROM pg_catalog.pg_authid AS a
-    WHERE a.rolname = $1 AND a.rolcanlogin
-      AND (a.rolvaliduntil IS NULL OR a.rolvaliduntil > pg_catalog.now())
-      AND a.rolname <> ALL (ARRAY[${hidden.map(quoteLiteral).join(', ')}]::text[])
-      AND a.rolpassword LIKE 'SCRAM-SHA-256$%'`;
-  await ask('CREATE SCHEMA IF NOT EXISTS matriarch');
-  await ask('REVOKE ALL ON SCHEMA matriarch FROM PUBLIC');
-  await ask(
-    `CREATE OR REPLACE FUNCTION matriarch.router_lookup(name text) RETURNS TABLE (verifier text)
-     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS ${quoteLiteral(body)}`,
-  );
-  await ask('REVOKE ALL ON FUNCTION matriarch.router_lookup(text) FROM PUBLIC');
-}
-
 /** The routers' role with this password, allowed nothing but the lookup. */
 export async function makeRouterRole(ask: Ask, password: string): Promise<void> {
   for (const statement of QUIET_SESSION) await ask(statement);
-  const attributes = 'LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION';
-  await makeRole(ask, { username: ROUTER_ROLE, password }, attributes);
-  await ask(`GRANT USAGE ON SCHEMA matriarch TO ${ROUTER_ROLE}`);
-  await ask(`GRANT EXECUTE ON FUNCTION matriarch.router_lookup(text) TO ${ROUTER_ROLE}`);
+  await makeRole(ask, { username: ROUTER_ROLE, password }, ROUTER_ROLE_ATTRIBUTES);
+  for (const statement of grantLookupSql(ROUTER_ROLE)) await ask(statement);
 }

@@ -1,15 +1,28 @@
 /**
- * A connection that is not authenticated yet: its socket, its login, the look-up of its verifier, its time limit. It
- * ends as a client (`admitted`), as a cancel that is passed on, or closed. What a client does then is client.ts.
+ * A connection that is not authenticated yet: its socket, its encryption, its login, the look-up of its secret, its time
+ * limit, and its delay after failures. It ends as a client (`admitted`), as a cancel that is passed on, or closed. What a
+ * client does then is client.ts.
  */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { failureKey, type Secret } from '../auth/index.ts';
 import { background, failure, pause, unreachable } from '../base/index.ts';
-import { type ErrorFields, ErrorResponse, ProtocolViolation, type Verifier } from '../wire/index.ts';
-import { ClientLogin, type Login, type LoginStep } from './login.ts';
+import { type ErrorFields, ErrorResponse, ProtocolViolation } from '../wire/index.ts';
+import type { TlsPeer } from './client-tls.ts';
+import { demandOf, type ProofMethod } from './gate.ts';
+import { ClientLogin, type Identified, type Login, type LoginStep } from './login.ts';
 import { Outbox } from './outbox.ts';
+import { questionFor } from './question.ts';
 import { REPLY } from './replies.ts';
+import type { ServerCredential } from './server-login.ts';
 import type { Shared } from './shared.ts';
+
+/** Who has connected. */
+export interface Accepted {
+  readonly socket: Socket;
+  /** By the Unix socket. */
+  readonly isLocal: boolean;
+}
 
 /** Who has been let in. */
 export interface Admitted {
@@ -28,31 +41,39 @@ export interface AdmissionEvents {
 
 const NONCE_BYTES = 18;
 const LOOKUP_RETRY_MS = 200;
+/** Of a name, for the table of failures; PostgreSQL looks at 63 bytes of it. */
+const NAME_MAX = 64;
 
 export class Admission {
   readonly #shared: Shared;
-  readonly #socket: Socket;
   readonly #events: AdmissionEvents;
-  readonly #outbox: Outbox;
   readonly #login: ClientLogin;
   readonly #timer: NodeJS.Timeout;
-  #lookedUpUser: string | undefined = undefined;
+  /** Undefined: a Unix socket. */
+  readonly #address: string | undefined;
+  /** Of the certificates of now: they may change before the handshake. */
+  readonly #tls: Shared['access']['now']['clientTls'];
+  /** Another one once it is encrypted. */
+  #socket: Socket;
+  #outbox: Outbox;
+  #peer: TlsPeer | undefined = undefined;
+  #user = '';
   #isOver = false;
 
-  constructor(shared: Shared, socket: Socket, events: AdmissionEvents) {
+  constructor(shared: Shared, { socket, isLocal }: Accepted, events: AdmissionEvents) {
     this.#shared = shared;
     this.#socket = socket;
     this.#events = events;
+    this.#address = isLocal ? undefined : (socket.remoteAddress ?? '');
+    this.#tls = isLocal ? undefined : shared.access.now.clientTls;
     this.#outbox = new Outbox(socket);
     this.#login = new ClientLogin({
       serverNonce: randomBytes(NONCE_BYTES).toString('base64'),
-      mockSecret: shared.mockSecret,
+      tls: this.#tls === undefined ? 'none' : this.#tls.isRequired ? 'required' : 'offered',
       reply: (bytes) => this.#outbox.add(bytes),
     });
     this.#timer = setTimeout(() => this.refuse(REPLY.loginTimeout()), shared.config.client_login_timeout);
-    socket.on('data', this.#received);
-    socket.on('error', this.#failed);
-    socket.on('close', this.#closed);
+    this.#listen(socket);
   }
 
   /** Says why, and closes. */
@@ -66,6 +87,18 @@ export class Admission {
   destroy(): void {
     this.#socket.destroy();
     this.#closed();
+  }
+
+  #listen(socket: Socket): void {
+    socket.on('data', this.#received);
+    socket.on('error', this.#failed);
+    socket.on('close', this.#closed);
+  }
+
+  #unlisten(socket: Socket): void {
+    socket.off('data', this.#received);
+    socket.off('error', this.#failed);
+    socket.off('close', this.#closed);
   }
 
   readonly #received = (chunk: Buffer): void => {
@@ -90,21 +123,27 @@ export class Admission {
   };
 
   #step(step: LoginStep): void {
-    const { counters, verifiers } = this.#shared;
+    const { counters, verifiers, failures, clock } = this.#shared;
     switch (step.kind) {
       case 'wait':
+        return;
+      case 'secure':
+        this.#secure(step.isDirect, step.hello);
         return;
       case 'cancel':
         this.#shared.passOnCancel(step.target);
         this.#end('gone');
         return;
-      case 'lookup':
+      case 'identified':
         if (this.#shared.isFull()) this.refuse(REPLY.tooManyClients(this.#shared.config.max_client_conn));
-        else background(this.#shared.log, 'verifier lookup', this.#lookup(step.user));
+        else this.#identified(step.who);
         return;
       case 'refused':
         counters.error(step.code);
-        if (step.isProof && this.#lookedUpUser !== undefined) verifiers.forget(this.#lookedUpUser);
+        if (step.isProof) {
+          verifiers.forget(this.#user);
+          failures.failed(this.#from, this.#user.slice(0, NAME_MAX), clock.now());
+        }
         this.#end('refused');
         return;
       case 'authenticated':
@@ -114,15 +153,85 @@ export class Admission {
     unreachable(step);
   }
 
+  /** What failures are counted by. */
+  get #from(): string {
+    return this.#address === undefined ? '' : failureKey(this.#address);
+  }
+
+  #secure(isDirect: boolean, hello: Buffer): void {
+    const tls = this.#tls;
+    if (tls === undefined) return;
+    this.#outbox.flush();
+    const raw = this.#socket;
+    raw.off('data', this.#received);
+    raw.pause();
+    if (hello.length > 0) raw.unshift(hello);
+    tls.upgrade(raw, {
+      failed: (because) => {
+        this.#shared.log.debug('client-tls-failed', { because });
+        this.destroy();
+      },
+      secured: (peer) => {
+        if (this.#isOver) {
+          peer.socket.destroy();
+          return;
+        }
+        raw.off('error', this.#failed);
+        raw.off('close', this.#closed);
+        // Node closes it together with the other.
+        raw.on('error', this.#failed);
+        this.#peer = peer;
+        this.#socket = peer.socket;
+        this.#outbox = new Outbox(peer.socket);
+        this.#listen(peer.socket);
+        this.#login.secured(tls.binding);
+        // Without it another protocol's server could be taken for this one (ALPACA); libpq sends it.
+        if (isDirect && peer.alpn === undefined)
+          this.refuse(
+            REPLY.protocolViolation(
+              'received direct SSL connection request without ALPN protocol negotiation extension',
+            ),
+          );
+        else if (peer.isForged || (tls.isCertificateRequired && peer.names === undefined))
+          this.refuse(REPLY.noCertificate());
+      },
+    });
+  }
+
+  #identified(who: Identified): void {
+    this.#user = who.user;
+    const { access } = this.#shared;
+    const isTls = this.#peer !== undefined;
+    const demand = demandOf(access.now, { ...who, address: this.#address, isTls, names: this.#peer?.names });
+    switch (demand.kind) {
+      case 'refuse':
+        this.#step(this.#login.refuse(demand.fields));
+        return;
+      case 'admit':
+        this.#step(this.#login.admit(credentialOf(this.#shared.verifiers.known(who.user))));
+        return;
+      case 'prove':
+        background(this.#shared.log, 'asking a client for its proof', this.#ask(who.user, demand.method));
+    }
+  }
+
+  async #ask(user: string, method: ProofMethod): Promise<void> {
+    const { clock, failures } = this.#shared;
+    const delayMs = failures.delayMs(this.#from, user.slice(0, NAME_MAX), clock.now());
+    if (delayMs > 0) await pause(delayMs);
+    const found = await this.#lookup(user);
+    if (this.#isOver || found === 'gave-up') return;
+    this.#login.ask(questionFor(this.#shared, { user, method, secret: found }));
+    this.#outbox.flush();
+  }
+
   /** While no server can be asked, the client waits as long as other work waits for a primary. */
-  async #lookup(user: string): Promise<void> {
-    this.#lookedUpUser = user;
+  async #lookup(user: string): Promise<Secret | undefined | 'gave-up'> {
     const { clock, config, verifiers, world } = this.#shared;
     const startedAt = clock.now();
     while (!this.#isOver) {
-      let found: Verifier | undefined;
       try {
-        found = await verifiers.lookup(user);
+        return await verifiers.lookup(user);
       } catch (cause) {
         const waited = clock.now() - startedAt;
         if (waited < config.hold_timeout) {
@@ -131,22 +240,18 @@ export class Admission {
         }
         this.#shared.log.warn('verifier-lookup-gave-up', failure(cause));
         this.refuse(REPLY.noServer(world.isKnown ? 'no-server-reachable' : 'dcs-never-reached', waited));
-        return;
+        return 'gave-up';
       }
-      if (this.#isOver) return;
-      this.#login.lookedUp(found);
-      this.#outbox.flush();
-      return;
     }
+    return 'gave-up';
   }
 
   #admit(login: Login, rest: readonly Buffer[]): void {
     this.#shared.counters.login('authenticated');
     this.#outbox.flush();
     this.#over();
-    this.#socket.off('data', this.#received);
-    this.#socket.off('error', this.#failed);
-    this.#socket.off('close', this.#closed);
+    this.#unlisten(this.#socket);
+    this.#shared.failures.succeeded(this.#from, this.#user.slice(0, NAME_MAX));
     this.#events.admitted({ socket: this.#socket, login, rest });
   }
 
@@ -163,4 +268,10 @@ export class Admission {
     clearTimeout(this.#timer);
     this.#events.ended(this);
   }
+}
+
+/** With what a role logs in to servers that has proved nothing to us but its name. */
+function credentialOf(secret: Secret | undefined): ServerCredential {
+  if (secret?.kind === 'plain') return { password: secret.password };
+  return secret?.kind === 'md5' ? { md5Hash: secret.hash } : 'none';
 }

@@ -3,12 +3,12 @@
  * What a connection does is its own affair (client.ts).
  */
 import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
-import { createServer, type Socket } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { type Address, type Clock, listenError, pause } from '../base/index.ts';
 import { type CancelTarget, type ErrorFields, ErrorResponse } from '../wire/index.ts';
 import { isAdminDatabase } from '../admin/index.ts';
 import { AdminConnection } from './admin-client.ts';
-import { Admission, type Admitted } from './admission.ts';
+import { type Accepted, Admission, type Admitted } from './admission.ts';
 import { ClientConnection } from './client.ts';
 import type { Identity } from './identity.ts';
 import type { Login } from './login.ts';
@@ -16,6 +16,7 @@ import { poolSettings } from './pool-settings.ts';
 import { REPLY } from './replies.ts';
 import { isReplication, ReplicationConnection } from './replication.ts';
 import type { Shared } from './shared.ts';
+import { listenUnix, type UnixSocketPlace } from './unix-socket.ts';
 
 export interface ListenerOptions {
   readonly clientsMax: () => number;
@@ -27,6 +28,10 @@ const STOP_GRACE_MS = 3000;
 const STOP_LOOK_EVERY_MS = 25;
 /** Connections above the limit that are heard as far as their first packet: cancels and refusals need a place too. */
 const SPARE_CLIENTS = 100;
+/** Cancel keys: protocol 3.2 has longer ones. */
+const LONG_KEYS_SINCE_MINOR = 2;
+const LONG_KEY_BYTES = 32;
+const SHORT_KEY_BYTES = 4;
 const LISTEN_BACKLOG = 1024;
 
 export class Listener {
@@ -103,7 +108,9 @@ export class Listener {
 
   /** Accepts clients from here on; gives the function that stops it and resolves when the last of them is gone. */
   async listen(address: Address, shared: Shared): Promise<() => Promise<void>> {
-    const server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(shared, socket));
+    const server = createServer({ noDelay: true, keepAlive: true }, (socket) =>
+      this.#accept(shared, { socket, isLocal: false }),
+    );
     await new Promise<void>((resolve, reject) => {
       const failed = (cause: Error): void => reject(listenError(cause, address, 'The router'));
       server.once('error', failed);
@@ -113,11 +120,17 @@ export class Listener {
       });
     });
     this.#closings.push(() => void server.close());
+    return async () => await closed(server);
+  }
+
+  /** The same, on a Unix socket. */
+  async listenLocal(place: UnixSocketPlace, shared: Shared): Promise<() => Promise<void>> {
+    const server = createServer((socket) => this.#accept(shared, { socket, isLocal: true }));
+    const unlock = await listenUnix(server, place);
+    this.#closings.push(() => void server.close());
     return async () => {
-      if (!server.listening) return;
-      await new Promise<void>((resolve) => {
-        server.close(() => resolve());
-      });
+      await closed(server);
+      unlock();
     };
   }
 
@@ -160,9 +173,9 @@ export class Listener {
     for (const client of Array.from(this.#clients.values())) client.destroy();
   }
 
-  #accept(shared: Shared, socket: Socket): void {
+  #accept(shared: Shared, accepted: Accepted): void {
     const clientsMax = this.#options.clientsMax();
-    const admission = new Admission(shared, socket, {
+    const admission = new Admission(shared, accepted, {
       admitted: (admitted) => {
         const tooMany = this.#tooMany(shared, admitted.login);
         if (tooMany !== undefined) {
@@ -180,7 +193,7 @@ export class Listener {
   }
 
   #begin(shared: Shared, admitted: Admitted): void {
-    const identity = this.#newIdentity();
+    const identity = this.#newIdentity(admitted.login);
     if (isAdminDatabase(admitted.login.database)) {
       const admin = new AdminConnection(shared.admin, admitted, identity);
       this.#admins.set(identity.processId, admin);
@@ -221,9 +234,18 @@ export class Listener {
   }
 
   /** A process id that no client has, and a key that nobody can guess. */
-  #newIdentity(): Identity {
+  #newIdentity({ minor }: Login): Identity {
     let processId = randomInt(1, 2 ** 31 - 1);
     while (this.#isTaken(processId)) processId = randomInt(1, 2 ** 31 - 1);
-    return { processId, secretKey: randomBytes(4) };
+    const keyBytes = minor >= LONG_KEYS_SINCE_MINOR ? LONG_KEY_BYTES : SHORT_KEY_BYTES;
+    return { processId, secretKey: randomBytes(keyBytes) };
   }
+}
+
+/** Not an error if the console has closed it already. */
+async function closed(server: Server): Promise<void> {
+  if (!server.listening) return;
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
 }

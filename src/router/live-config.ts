@@ -15,6 +15,7 @@ export class LiveConfig {
   readonly #log: Log;
   readonly #read: (() => Promise<Config>) | undefined;
   readonly #listeners = new Set<() => void>();
+  #prepare: (next: Config) => () => void = () => () => undefined;
   #whole: Config;
   /** What the file said last. */
   #file: Config;
@@ -37,6 +38,11 @@ export class LiveConfig {
   /** Calls `listener` after each exchange. */
   onChange(listener: () => void): void {
     this.#listeners.add(listener);
+  }
+
+  /** `prepare` reads what the next configuration names, refuses by throwing, and gives what takes it over. */
+  onPrepare(prepare: (next: Config) => () => void): void {
+    this.#prepare = prepare;
   }
 
   /**
@@ -72,16 +78,21 @@ export class LiveConfig {
     const plan = planReload(this.#whole, next);
     switch (plan.kind) {
       case 'unchanged':
+        // The files that it names may have changed all the same.
+        this.#prepare(next)();
         return [];
       case 'refused': {
         const keys = plan.needRestart.join(', ');
         throw new MatriarchError('reload-needs-restart', `the router must be restarted for: ${keys}`);
       }
-      case 'apply':
+      case 'apply': {
+        const takeOver = this.#prepare(next);
         this.#whole = next;
+        takeOver();
         for (const listener of this.#listeners) listener();
         this.#log.info('reload-applied', { changed: plan.changed });
         return plan.changed;
+      }
     }
     return unreachable(plan);
   }

@@ -1,16 +1,17 @@
 /**
- * A client's way from its first byte to being authenticated, as a machine: bytes in, replies and one next step
- * out. Encryption is declined, SCRAM-SHA-256 is spoken against a verifier that the shell looks up. An unknown user
- * goes through the same exchange as a known one with a wrong password. No socket, clock or randomness. RFC 5802;
- * manual: "Start-up", "SASL Authentication".
+ * A client's way from its first byte to being authenticated, as a machine: bytes in, replies and one next step out. The
+ * shell encrypts, finds the host rule and looks up the secret; then the client is asked, with SCRAM-SHA-256 (bound to the
+ * router's certificate if the client wants), md5 or for its password. An unknown user goes through the same exchange as a
+ * known one with a wrong password. No socket, clock or randomness. RFC 5802; manual: "Start-up", "SASL Authentication".
  *
- *   startup -> (SSLRequest, GSSENCRequest: 'N') -> lookup -> first -> final -> authenticated
+ *   startup -> (SSLRequest: 'S', secure; or 'N') -> identified -> exchange -> authenticated
  */
+import { isMd5Answer, isPassword, type Secret } from '../auth/index.ts';
 import {
+  AuthenticationCleartextPassword,
+  AuthenticationMD5Password,
   AuthenticationOk,
   AuthenticationSASL,
-  AuthenticationSASLContinue,
-  AuthenticationSASLFinal,
   type CancelTarget,
   type Delivery,
   type ErrorFields,
@@ -19,19 +20,17 @@ import {
   FrameReader,
   type FrameSink,
   LIMITS_BEFORE_AUTHENTICATION,
-  mockVerifier,
   NegotiateProtocolVersion,
-  readSASLInitialResponse,
-  readSASLResponse,
+  readPasswordMessage,
   SCRAM_SHA_256,
-  type ScramServerExchange,
+  SCRAM_SHA_256_PLUS,
   type Startup,
   StartupReader,
-  scramServerFinal,
-  scramServerFirst,
   type Verifier,
 } from '../wire/index.ts';
 import { REPLY } from './replies.ts';
+import { SaslExchange } from './sasl-exchange.ts';
+import type { ServerCredential } from './server-login.ts';
 
 /** Who has logged in, and with what the router logs in to servers for it. */
 export interface Login {
@@ -39,39 +38,67 @@ export interface Login {
   readonly database: string;
   /** All startup parameters, for every server connection of the session. */
   readonly parameters: ReadonlyMap<string, string>;
-  readonly clientKey: Buffer;
-  readonly verifier: Verifier;
+  readonly credential: ServerCredential;
+  /** Minor version of the protocol that is spoken with the client. */
+  readonly minor: number;
+}
+
+/** Who says that it comes. */
+export interface Identified {
+  readonly user: string;
+  readonly database: string;
+  /** Physical replication, for which host rules have a word of their own. */
+  readonly isReplication: boolean;
 }
 
 /** What the shell is to do next. `rest`: bytes the client sent ahead. */
 export type LoginStep =
   | { readonly kind: 'wait' }
-  | { readonly kind: 'lookup'; readonly user: string }
+  /** Encrypt, beginning with `hello` if that came already; then `secured`. `isDirect`: the client did not ask. */
+  | { readonly kind: 'secure'; readonly isDirect: boolean; readonly hello: Buffer }
+  /** Find what it has to do; then `admit`, `ask` or `refuse`. */
+  | { readonly kind: 'identified'; readonly who: Identified }
   | { readonly kind: 'cancel'; readonly target: CancelTarget }
   | { readonly kind: 'authenticated'; readonly login: Login; readonly rest: readonly Buffer[] }
-  /** The reply says why; close. `isProof`: the password was wrong for the verifier that was used. */
+  /** The reply says why; close. `isProof`: the password was wrong, or there is no such user. */
   | { readonly kind: 'refused'; readonly code: string; readonly isProof: boolean };
 
 export interface LoginOptions {
   /** Printable, fresh for each login. */
   readonly serverNonce: string;
-  /** Of the process: makes verifiers for users who do not exist. */
-  readonly mockSecret: Buffer;
+  /** TLS is there for those who ask; `required`: nothing else. */
+  readonly tls: 'none' | 'offered' | 'required';
   readonly reply: (bytes: Buffer) => void;
 }
 
+/** How the client is to prove who it is, and what must fit. `isMock`: there is no such user, so nothing fits. */
+export type Question = { readonly isMock: boolean } & (
+  | { readonly kind: 'scram'; readonly verifier: Verifier; readonly password?: string | undefined }
+  | { readonly kind: 'md5'; readonly hash: string; readonly salt: Buffer }
+  | { readonly kind: 'password'; readonly secret: Secret }
+);
+
 const WAIT: LoginStep = { kind: 'wait' };
 const DECLINED = Buffer.from('N');
-const MINOR_SPOKEN = 0;
+const ACCEPTED = Buffer.from('S');
+/** 3.2 differs in the length of cancel keys only. */
+const MINOR_SPOKEN = 2;
+/** First byte of a TLS handshake; a start-up packet of this length would be far too long. */
+const TLS_HANDSHAKE = 0x16;
+const YES: ReadonlySet<string> = new Set(['true', 'on', 'yes', '1']);
 
 export class ClientLogin implements FrameSink {
   readonly #options: LoginOptions;
-  readonly #startupReader = new StartupReader();
+  #startupReader = new StartupReader();
   readonly #frames = new FrameReader(LIMITS_BEFORE_AUTHENTICATION);
+  #isFirst = true;
+  #isSecured = false;
+  #hasAskedForTls = false;
+  #hasAskedForGss = false;
+  #binding: Buffer | undefined = undefined;
   #startup: Startup | undefined = undefined;
-  #verifier: Verifier | undefined = undefined;
-  #isMock = false;
-  #exchange: ScramServerExchange | undefined = undefined;
+  #question: Question | undefined = undefined;
+  #sasl: SaslExchange | undefined = undefined;
   #step: LoginStep = WAIT;
   readonly #rest: Buffer[] = [];
 
@@ -82,6 +109,11 @@ export class ClientLogin implements FrameSink {
   /** Bytes of the client. Throws `ProtocolViolation`. */
   receive(chunk: Buffer): LoginStep {
     if (this.#startup !== undefined) return this.#framed(chunk);
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
+    if (isFirst && chunk[0] === TLS_HANDSHAKE && this.#options.tls !== 'none') {
+      return { kind: 'secure', isDirect: true, hello: chunk };
+    }
     let bytes = chunk;
     for (;;) {
       const read = this.#startupReader.push(bytes);
@@ -90,15 +122,20 @@ export class ClientLogin implements FrameSink {
       const { packet } = read;
       switch (packet.kind) {
         case 'ssl-request':
+          if (this.#isSecured || this.#hasAskedForTls) return this.#unsupported(1234, 5679);
+          this.#hasAskedForTls = true;
+          if (this.#options.tls !== 'none') return this.#acceptTls(bytes);
+          this.#options.reply(DECLINED);
+          continue;
         case 'gssenc-request':
+          if (this.#isSecured || this.#hasAskedForGss) return this.#unsupported(1234, 5680);
+          this.#hasAskedForGss = true;
           this.#options.reply(DECLINED);
           continue;
         case 'cancel-request':
           return { kind: 'cancel', target: packet };
-        case 'unsupported-protocol': {
-          const { major, minor } = packet.protocol;
-          return this.#refuse(REPLY.unsupported(`unsupported frontend protocol ${major}.${minor}`));
-        }
+        case 'unsupported-protocol':
+          return this.#unsupported(packet.protocol.major, packet.protocol.minor);
         case 'startup':
           this.#startup = packet;
           return this.#begin(packet, bytes);
@@ -106,12 +143,58 @@ export class ClientLogin implements FrameSink {
     }
   }
 
-  /** The verifier of the user; undefined: there is no such user, or none that can log in with SCRAM. */
-  lookedUp(verifier: Verifier | undefined): void {
-    const user = this.#startup?.parameters.get('user') ?? '';
-    this.#isMock = verifier === undefined;
-    this.#verifier = verifier ?? mockVerifier(user, this.#options.mockSecret);
-    this.#options.reply(AuthenticationSASL([SCRAM_SHA_256]));
+  /** The connection is encrypted from here on; `binding`: tls-server-end-point, if the certificate has one. */
+  secured(binding: Buffer | undefined): void {
+    this.#isSecured = true;
+    this.#binding = binding;
+    this.#startupReader = new StartupReader();
+  }
+
+  /** Asks the client to prove who it is. */
+  ask(question: Question): void {
+    this.#question = question;
+    const { reply, serverNonce } = this.#options;
+    switch (question.kind) {
+      case 'scram':
+        this.#sasl = new SaslExchange({
+          verifier: question.verifier,
+          serverNonce,
+          binding: this.#binding,
+          reply,
+        });
+        reply(
+          AuthenticationSASL(
+            this.#binding === undefined ? [SCRAM_SHA_256] : [SCRAM_SHA_256_PLUS, SCRAM_SHA_256],
+          ),
+        );
+        return;
+      case 'md5':
+        reply(AuthenticationMD5Password(question.salt));
+        return;
+      case 'password':
+        reply(AuthenticationCleartextPassword());
+    }
+  }
+
+  /** Lets the client in without asking; `credential`: what is known of it. */
+  admit(credential: ServerCredential): LoginStep {
+    this.#options.reply(AuthenticationOk());
+    const { user, database } = this.#who();
+    const parameters = this.#startup?.parameters ?? new Map<string, string>();
+    const minor = Math.min(this.#startup?.protocol.minor ?? 0, MINOR_SPOKEN);
+    this.#step = {
+      kind: 'authenticated',
+      login: { user, database, parameters, credential, minor },
+      rest: this.#rest,
+    };
+    return this.#step;
+  }
+
+  /** Says why it may not come in. */
+  refuse(fields: ErrorFields, isProof = false): LoginStep {
+    this.#options.reply(ErrorResponse(fields));
+    this.#step = { kind: 'refused', code: fields.code, isProof };
+    return this.#step;
   }
 
   delivery(): Delivery {
@@ -120,9 +203,11 @@ export class ClientLogin implements FrameSink {
 
   whole(tag: number, message: Buffer): void {
     if (this.#step.kind === 'refused') return;
-    if (tag !== FRONTEND.Password) {
-      this.#step = this.#refuse(REPLY.protocolViolation('expected SASL response'));
-    } else this.#step = this.#exchange === undefined ? this.#first(message) : this.#final(message);
+    if (this.#question === undefined) this.#spokeTooEarly();
+    else if (tag !== FRONTEND.Password) {
+      const what = this.#question.kind === 'scram' ? 'SASL' : 'password';
+      this.refuse(REPLY.protocolViolation(`expected ${what} response`));
+    } else this.#answered(this.#question, message);
   }
 
   /** What the client sent behind its proof is the session's, cut or whole. */
@@ -133,65 +218,89 @@ export class ClientLogin implements FrameSink {
   #framed(chunk: Buffer): LoginStep {
     if (this.#step.kind === 'refused') return this.#step;
     // A client speaks next when it is asked to prove who it is: nothing of a stranger is kept until then.
-    if (this.#verifier === undefined) return this.#spokeTooEarly();
+    if (this.#question === undefined) return this.#spokeTooEarly();
     this.#frames.push(chunk, this);
     if (this.#step.kind === 'authenticated') this.#rest.push(this.#frames.unfinished);
     return this.#step;
   }
 
   #spokeTooEarly(): LoginStep {
-    this.#step = this.#refuse(REPLY.protocolViolation('expected nothing before the authentication request'));
-    return this.#step;
+    return this.refuse(REPLY.protocolViolation('expected nothing before the authentication request'));
+  }
+
+  #unsupported(major: number, minor: number): LoginStep {
+    return this.refuse(REPLY.unsupported(`unsupported frontend protocol ${major}.${minor}`));
+  }
+
+  /** What came behind the request was not encrypted: anybody on the way may have put it there (CVE-2021-23222). */
+  #acceptTls(rest: Buffer): LoginStep {
+    if (rest.length > 0) return this.refuse(REPLY.sentAheadOfTls());
+    this.#options.reply(ACCEPTED);
+    return { kind: 'secure', isDirect: false, hello: rest };
   }
 
   #begin(startup: Startup, rest: Buffer): LoginStep {
     if (startup.protocol.minor > MINOR_SPOKEN || startup.protocolOptions.length > 0) {
-      this.#options.reply(NegotiateProtocolVersion(MINOR_SPOKEN, startup.protocolOptions));
+      const minor = Math.min(startup.protocol.minor, MINOR_SPOKEN);
+      this.#options.reply(NegotiateProtocolVersion(minor, startup.protocolOptions));
     }
-    const user = startup.parameters.get('user') ?? '';
-    if (user === '') return this.#refuse(REPLY.noUser());
+    const who = this.#who();
+    if (who.user === '') return this.refuse(REPLY.noUser());
+    if (this.#options.tls === 'required' && !this.#isSecured) return this.refuse(REPLY.tlsRequired());
     if (rest.length > 0) return this.#spokeTooEarly();
-    return { kind: 'lookup', user };
+    return { kind: 'identified', who };
   }
 
-  #first(message: Buffer): LoginStep {
-    const { mechanism, data } = readSASLInitialResponse(message);
-    if (mechanism !== SCRAM_SHA_256 || data === undefined || this.#verifier === undefined) {
-      return this.#refuse(
-        REPLY.protocolViolation('client selected an invalid SASL authentication mechanism'),
-      );
-    }
-    const { serverNonce } = this.#options;
-    const first = scramServerFirst(data, { verifier: this.#verifier, serverNonce });
-    if (first.outcome === 'failed') return this.#refuse(REPLY.protocolViolation('malformed SCRAM message'));
-    this.#exchange = first.exchange;
-    this.#options.reply(AuthenticationSASLContinue(first.serverFirst));
-    return WAIT;
-  }
-
-  #final(message: Buffer): LoginStep {
-    const startup = this.#startup;
-    if (this.#exchange === undefined || startup === undefined) return WAIT;
-    const user = startup.parameters.get('user') ?? '';
-    const final = scramServerFinal(this.#exchange, readSASLResponse(message));
-    if (final.outcome === 'failed' || this.#isMock) {
-      const isProof = final.outcome === 'failed' && final.because === 'wrong-proof' && !this.#isMock;
-      return this.#refuse(REPLY.wrongPassword(user), isProof);
-    }
-    this.#options.reply(AuthenticationSASLFinal(final.serverFinal));
-    this.#options.reply(AuthenticationOk());
-    const login: Login = {
+  #who(): Identified {
+    const parameters = this.#startup?.parameters;
+    const user = parameters?.get('user') ?? '';
+    const replication = parameters?.get('replication')?.toLowerCase() ?? '';
+    return {
       user,
-      database: startup.parameters.get('database') ?? user,
-      parameters: startup.parameters,
-      clientKey: final.clientKey,
-      verifier: this.#exchange.verifier,
+      database: parameters?.get('database') ?? user,
+      isReplication: YES.has(replication),
     };
-    return { kind: 'authenticated', login, rest: this.#rest };
   }
 
-  #refuse(fields: ErrorFields, isProof = false): LoginStep {
-    this.#options.reply(ErrorResponse(fields));
-    return { kind: 'refused', code: fields.code, isProof };
+  #answered(question: Question, message: Buffer): void {
+    switch (question.kind) {
+      case 'scram':
+        this.#saslAnswered(question, message);
+        return;
+      case 'md5': {
+        const isRight = isMd5Answer(readPasswordMessage(message), question.hash, question.salt);
+        this.#judge(question, isRight, { md5Hash: question.hash });
+        return;
+      }
+      case 'password': {
+        const password = readPasswordMessage(message);
+        this.#judge(question, isPassword(password, question.secret, this.#who().user), { password });
+      }
+    }
+  }
+
+  #saslAnswered(question: Question & { readonly kind: 'scram' }, message: Buffer): void {
+    const outcome = this.#sasl?.receive(message) ?? { kind: 'going-on' };
+    switch (outcome.kind) {
+      case 'going-on':
+        return;
+      case 'refused':
+        this.refuse(outcome.fields);
+        return;
+      case 'wrong':
+        this.#judge(question, false, 'none');
+        return;
+      case 'right': {
+        const { clientKey, serverFinal } = outcome;
+        if (!question.isMock) this.#options.reply(serverFinal);
+        const { password, verifier } = question;
+        this.#judge(question, true, password === undefined ? { clientKey, verifier } : { password });
+      }
+    }
+  }
+
+  #judge({ isMock }: Question, isRight: boolean, credential: ServerCredential): void {
+    if (isRight && !isMock) this.admit(credential);
+    else this.refuse(REPLY.wrongPassword(this.#who().user), true);
   }
 }

@@ -1,4 +1,4 @@
-/** The router's own connection to one server, for one question: which verifier has this role? One at a time, in order. */
+/** The router's own connection to one server, for one question: what is stored of this role's password? One at a time, in order. */
 import { type Address, type Deferred, deferred, MatriarchError } from '../base/index.ts';
 import {
   BACKEND,
@@ -11,19 +11,21 @@ import {
   Parse,
   ProtocolViolation,
   readErrorFields,
-  readFirstColumn,
+  readTextColumns,
   Sync,
 } from '../wire/index.ts';
+import type { ServerTls } from './server-tls.ts';
 import { READ_BUFFER_BYTES, Upstream } from './upstream.ts';
-
-const LOOKUP_SQL = 'SELECT verifier FROM matriarch.router_lookup($1)';
-const DATABASE = 'postgres';
 
 export interface LookupOptions {
   readonly address: Address;
   readonly username: string;
   readonly password: string;
   readonly connectTimeoutMs: number;
+  readonly database: string;
+  /** With one parameter, the role. */
+  readonly query: string;
+  readonly tls: ServerTls;
 }
 
 interface Question {
@@ -37,19 +39,22 @@ export class LookupConnection implements FrameSink {
   readonly #questions: Question[] = [];
   readonly #opened = deferred<LookupConnection>();
   readonly #upstream: Upstream;
+  readonly #query: string;
   #isOpen = false;
 
   private constructor(options: LookupOptions) {
-    const { username, password, address, connectTimeoutMs } = options;
+    const { username, password, address, connectTimeoutMs, database, tls } = options;
+    this.#query = options.query;
     this.#upstream = new Upstream(
       {
         address,
         parameters: [
           ['user', username],
-          ['database', DATABASE],
+          ['database', database],
           ['application_name', 'matriarch router'],
         ],
         credential: { password },
+        tls,
         connectTimeoutMs,
         readBuffer: Buffer.allocUnsafe(READ_BUFFER_BYTES / 4),
       },
@@ -78,15 +83,15 @@ export class LookupConnection implements FrameSink {
     return this.#isOpen;
   }
 
-  /** The verifier's text; undefined: no such role. */
-  async verifierOf(role: string): Promise<string | undefined> {
+  /** What is stored of the role's password: the only column, or the second; undefined: no such role, or no password. */
+  async secretOf(role: string): Promise<string | undefined> {
     const question: Question = {
       answer: deferred<string | undefined>(),
       value: undefined,
       failure: undefined,
     };
     this.#questions.push(question);
-    this.#upstream.write(Parse({ name: '', sql: LOOKUP_SQL, parameterTypes: [] }));
+    this.#upstream.write(Parse({ name: '', sql: this.#query, parameterTypes: [] }));
     this.#upstream.write(Bind({ portal: '', statement: '', parameters: [Buffer.from(role)] }));
     this.#upstream.write(Execute('', 0));
     this.#upstream.write(Sync());
@@ -106,8 +111,10 @@ export class LookupConnection implements FrameSink {
   whole(tag: number, message: Buffer): void {
     const question = this.#questions[0];
     if (question === undefined) return;
-    if (tag === BACKEND.DataRow) question.value = readFirstColumn(message);
-    else if (tag === BACKEND.ErrorResponse) {
+    if (tag === BACKEND.DataRow) {
+      const columns = readTextColumns(message);
+      question.value = columns.length === 1 ? columns[0] : columns[1];
+    } else if (tag === BACKEND.ErrorResponse) {
       const { code, message: text } = readErrorFields(message);
       question.failure = new MatriarchError('router-no-server', `verifier lookup: ${code} ${text}`);
     } else if (tag === BACKEND.ReadyForQuery) {

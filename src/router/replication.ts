@@ -59,7 +59,7 @@ export class ReplicationConnection {
       this.refuse(REPLY.noServer(primary.kind === 'none' ? primary.because : 'primary-unreachable', 0));
       return;
     }
-    const { user, database, parameters, clientKey, verifier } = this.#login;
+    const { user, database, parameters, credential } = this.#login;
     const { serverDatabase } = poolSettings(config, database, user);
     const upstream = new Upstream(
       {
@@ -68,7 +68,8 @@ export class ReplicationConnection {
           name,
           name === 'database' ? serverDatabase : value,
         ]),
-        credential: { clientKey, verifier },
+        credential,
+        tls: this.#shared.access.now.serverTls,
         connectTimeoutMs: config.server_connect_timeout,
         // Its bytes are read at the pace of one client, so the buffer is its own.
         readBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),

@@ -2,6 +2,7 @@
  * Everything the router itself says to a client: severity, SQLSTATE, message, detail, hint, in one place. Never
  * internals, never SQL. Pure. A new reply? Its SQLSTATE is counted in matriarch_router_errors_total by itself.
  */
+import type { Attempt } from '../auth/index.ts';
 import { type ErrorFields, SQLSTATE } from '../wire/index.ts';
 import { HOLD_REASONS, type HoldReason, type LossReason } from './route.ts';
 
@@ -174,4 +175,59 @@ export const REPLY = {
     code: SQLSTATE.invalidAuthorizationSpecification,
     message: 'no PostgreSQL user name specified in startup packet',
   }),
+  /** PostgreSQL's own words, as tools look for them. */
+  noHbaEntry: (attempt: Attempt): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.invalidAuthorizationSpecification,
+    message: `no pg_hba.conf entry for ${placeOf(attempt)}`,
+    detail: 'The router has host rules of its own (router.hba, router.auth_hba_file).',
+  }),
+  hbaRejects: (attempt: Attempt): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.invalidAuthorizationSpecification,
+    message: `pg_hba.conf rejects ${attempt.isReplication ? '' : 'connection for '}${placeOf(attempt)}`,
+    detail: 'The router has host rules of its own (router.hba, router.auth_hba_file).',
+  }),
+  noCertificate: (): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.invalidAuthorizationSpecification,
+    message: 'connection requires a valid client certificate',
+  }),
+  wrongCertificate: (user: string): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.invalidAuthorizationSpecification,
+    message: `certificate authentication failed for user "${user}"`,
+  }),
+  tlsRequired: (): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.invalidAuthorizationSpecification,
+    message: 'the router accepts encrypted connections only',
+    hint: 'Connect with sslmode=require or stronger.',
+  }),
+  sentAheadOfTls: (): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.protocolViolation,
+    message: 'received unencrypted data after SSL request',
+    detail:
+      'This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.',
+  }),
+  bindingDowngraded: (): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.invalidAuthorizationSpecification,
+    message: 'SCRAM channel binding negotiation error',
+    detail:
+      'The client supports SCRAM channel binding but thinks the server does not.  However, this server does support channel binding.',
+  }),
+  bindingFailed: (): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.invalidAuthorizationSpecification,
+    message: 'SCRAM channel binding check failed',
+  }),
 } as const;
+
+function placeOf({ address, user, database, isTls, isReplication }: Attempt): string {
+  const what = isReplication ? 'replication connection from ' : '';
+  const where = `host "${address ?? '[local]'}", user "${user}"`;
+  const of = isReplication ? '' : `, database "${database}"`;
+  return `${what}${where}${of}, ${isTls ? 'SSL encryption' : 'no encryption'}`;
+}

@@ -3,12 +3,14 @@
  * (session.ts, login.ts) decide; client.ts carries out; this file only brings them together.
  */
 import { randomBytes } from 'node:crypto';
+import { FailureDelays } from '../auth/index.ts';
 import { background, type Clock, type Log, rethrowBug } from '../base/index.ts';
-import type { Config } from '../config/index.ts';
+import type { Config, RouterConfig } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { listenHttp, processSamples } from '../metrics/index.ts';
 import { loadClassifier } from '../sql/index.ts';
 import { type ClusterView, keyLayout, type ReadPolicy, watchCluster } from '../topology/index.ts';
+import { Access, type AccessTable } from './access.ts';
 import { Counters } from './counters.ts';
 import { Flusher } from './flusher.ts';
 import { openAdmin } from './admin.ts';
@@ -23,7 +25,8 @@ import { Servers } from './servers.ts';
 import type { Shared } from './shared.ts';
 import { statusApp } from './status-http.ts';
 import { READ_BUFFER_BYTES } from './upstream.ts';
-import { type MemberToAsk, Verifiers } from './verifiers.ts';
+import type { UnixSocketPlace } from './unix-socket.ts';
+import { type LookupSettings, type MemberToAsk, Verifiers } from './verifiers.ts';
 import { ClusterWorld } from './world.ts';
 
 export interface RouterOptions {
@@ -69,6 +72,8 @@ export async function startRouter(options: RouterOptions): Promise<void> {
     );
     closings.push(() => http.close());
     closings.push(await listener.listen(config.router.listen, shared));
+    const place = unixSocketPlace(config.router);
+    if (place !== undefined) closings.push(await listener.listenLocal(place, shared));
     const following = watchCluster({
       dcs,
       layout: keyLayout(config.namespace, config.scope),
@@ -109,6 +114,7 @@ export async function startRouter(options: RouterOptions): Promise<void> {
   } finally {
     signal.removeEventListener('abort', stop);
     verifiers.close();
+    shared.access.close();
     shared.servers.close();
   }
   log.info('router-stopped');
@@ -124,6 +130,7 @@ interface Parts extends RouterOptions {
 async function makeShared(options: Parts): Promise<Shared> {
   const { config, clock, log, dcs, live, listener, signal, stop } = options;
   const world = new ClusterWorld({ policy: readPolicy(config), ttlMs: config.lease.ttl });
+  const access = new Access(config.router, log);
   const flusher = new Flusher();
   const latencies = new Latencies();
   const servers = new Servers({
@@ -135,9 +142,20 @@ async function makeShared(options: Parts): Promise<Shared> {
     clock,
     log,
     random: options.random ?? unspread,
+    tls: () => access.now.serverTls,
     readBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
   });
+  live.onPrepare((next) => access.prepare(next.router));
+  const verifiers = new Verifiers({
+    dcs,
+    credentialKey: keyLayout(config.namespace, config.scope).routerCredential,
+    clock,
+    log,
+    members: () => membersToAsk(world),
+    settings: () => lookupSettings(live.router, access.now),
+  });
   live.onChange(() => {
+    verifiers.reset();
     world.setPolicy(readPolicy(live.whole));
     servers.configChanged();
   });
@@ -153,14 +171,9 @@ async function makeShared(options: Parts): Promise<Shared> {
     log,
     world,
     classifier: await loadClassifier(),
-    verifiers: new Verifiers({
-      dcs,
-      credentialKey: keyLayout(config.namespace, config.scope).routerCredential,
-      clock,
-      log,
-      members: () => membersToAsk(world),
-      connectTimeoutMs: () => live.router.server_connect_timeout,
-    }),
+    access,
+    verifiers,
+    failures: new FailureDelays(),
     hold: new HoldRoom(clock, () => live.router.hold_max_clients),
     counters: new Counters(),
     servers,
@@ -178,6 +191,23 @@ async function makeShared(options: Parts): Promise<Shared> {
 
 function readPolicy({ datacenter, addresses, router }: Config): ReadPolicy {
   return { localDatacenter: datacenter, weights: router.weights, addresses };
+}
+
+function unixSocketPlace(config: RouterConfig): UnixSocketPlace | undefined {
+  const { unix_socket_dir: folder, unix_socket_mode, listen } = config;
+  if (folder === undefined) return undefined;
+  return { folder, port: listen.port, mode: Number.parseInt(unix_socket_mode, 8), pid: process.pid };
+}
+
+function lookupSettings(config: RouterConfig, access: AccessTable): LookupSettings {
+  return {
+    connectTimeoutMs: config.server_connect_timeout,
+    query: config.auth_query,
+    database: config.auth_dbname,
+    login: access.lookupLogin,
+    users: access.users,
+    tls: access.serverTls,
+  };
 }
 
 const unspread = (): number => 0;

@@ -1,8 +1,13 @@
 /**
- * The router's login at a server, as a machine: bytes in, replies and an outcome out. SCRAM-SHA-256 with a password
- * or with the ClientKey of a client, or no authentication where the server asks for none. A server that was asked
- * for SCRAM must prove itself too before it is believed. No socket, clock or randomness.
+ * The router's login at a server, as a machine: bytes in, replies and an outcome out. SCRAM-SHA-256, bound to the
+ * server's certificate where the server offers that, with a password or with the ClientKey of a client; md5 for those of
+ * whom only that is known; or no authentication where the server asks for none. A server that was asked for SCRAM must
+ * prove itself too before it is believed. No socket, clock or randomness.
+ *
+ * The router is a SCRAM client of its own here, with a nonce and a proof of its own: what a client has carried over is its
+ * ClientKey, which depends on password, salt and iterations only. So -PLUS works on either hop, with or without the other.
  */
+import { md5Answer, md5Secret } from '../auth/index.ts';
 import {
   type Authentication,
   BACKEND,
@@ -11,6 +16,7 @@ import {
   FrameReader,
   type FrameSink,
   LIMITS_BEFORE_AUTHENTICATION,
+  PasswordMessage,
   readAuthentication,
   readBackendKeyData,
   readErrorFields,
@@ -18,6 +24,8 @@ import {
   SASLInitialResponse,
   SASLResponse,
   SCRAM_SHA_256,
+  SCRAM_SHA_256_PLUS,
+  type ScramBinding,
   type ScramClientStart,
   type ScramCredential,
   SQLSTATE,
@@ -38,8 +46,19 @@ export type ServerLoginOutcome =
   | { readonly kind: 'ready'; readonly ready: ServerReady }
   | { readonly kind: 'refused'; readonly fields: ErrorFields };
 
+/** With what the router logs in for a role. */
+export type ServerCredential =
+  | ScramCredential
+  /** What is stored of an md5 password. */
+  | { readonly md5Hash: string }
+  /** Nothing is known: works where the server asks for nothing. */
+  | 'none';
+
 export interface ServerLoginOptions {
-  readonly credential: ScramCredential;
+  readonly credential: ServerCredential;
+  readonly user: string;
+  readonly binding: ScramBinding;
+  readonly isEncrypted: boolean;
   /** Printable, fresh for each login. */
   readonly nonce: string;
   readonly reply: (bytes: Buffer) => void;
@@ -109,9 +128,7 @@ export class ServerLogin implements FrameSink {
           this.#refuse('the server did not prove its identity');
         return;
       case 'sasl':
-        if (!asked.mechanisms.includes(SCRAM_SHA_256))
-          this.#refuse('the server does not offer SCRAM-SHA-256');
-        else this.#first();
+        this.#first(asked.mechanisms);
         return;
       case 'sasl-continue':
         this.#final(asked.data);
@@ -120,21 +137,52 @@ export class ServerLogin implements FrameSink {
         this.#verify(asked.data);
         return;
       case 'cleartext-password':
+        this.#answerCleartext();
+        return;
       case 'md5-password':
+        this.#answerMd5(asked.salt);
+        return;
       case 'unsupported':
-        this.#refuse('the server asks for another authentication than SCRAM-SHA-256');
+        this.#refuse('the server asks for an authentication that the router does not know');
     }
   }
 
-  #first(): void {
-    const { clientFirst, start } = scramClientFirst({ nonce: this.#options.nonce });
+  #first(mechanisms: readonly string[]): void {
+    const { binding, credential, nonce, user } = this.#options;
+    if (credential === 'none' || 'md5Hash' in credential) return this.#refuse(noPassword(user));
+    const isPlus = mechanisms.includes(SCRAM_SHA_256_PLUS) && typeof binding === 'object';
+    if (!isPlus && !mechanisms.includes(SCRAM_SHA_256))
+      return this.#refuse('the server does not offer SCRAM-SHA-256');
+    // Said under the proof: a server that does offer -PLUS learns that somebody took it off its list.
+    const unbound = typeof binding === 'object' ? 'not-offered' : 'none';
+    const { clientFirst, start } = scramClientFirst({ nonce, binding: isPlus ? binding : unbound });
     this.#start = start;
-    this.#options.reply(SASLInitialResponse(SCRAM_SHA_256, clientFirst));
+    this.#options.reply(SASLInitialResponse(isPlus ? SCRAM_SHA_256_PLUS : SCRAM_SHA_256, clientFirst));
+  }
+
+  /** Only where nobody on the way can read it. */
+  #answerCleartext(): void {
+    const { credential, isEncrypted, user } = this.#options;
+    if (credential === 'none' || !('password' in credential)) return this.#refuse(noPassword(user));
+    if (!isEncrypted) return this.#refuse('the server asks for a password in the clear, without TLS');
+    this.#options.reply(PasswordMessage(credential.password));
+  }
+
+  #answerMd5(salt: Buffer): void {
+    const { credential, user } = this.#options;
+    if (credential === 'none') return this.#refuse(noPassword(user));
+    if ('md5Hash' in credential) this.#options.reply(PasswordMessage(md5Answer(credential.md5Hash, salt)));
+    else if ('password' in credential)
+      this.#options.reply(PasswordMessage(md5Answer(md5Secret(credential.password, user), salt)));
+    else this.#refuse('the server asks for md5, the router knows a SCRAM verifier only');
   }
 
   #final(serverFirst: string): void {
     if (this.#start === undefined) return this.#refuse('the server broke the rules of SCRAM');
-    const final = scramClientFinal(this.#start, serverFirst, this.#options.credential);
+    const { credential } = this.#options;
+    if (credential === 'none' || 'md5Hash' in credential)
+      return this.#refuse('the server broke the rules of SCRAM');
+    const final = scramClientFinal(this.#start, serverFirst, credential);
     if (final.outcome === 'failed') {
       if (final.because !== 'verifier-changed') return this.#refuse('the server broke the rules of SCRAM');
       return this.#refuse('the password was changed since this session began; connect again');
@@ -154,4 +202,8 @@ export class ServerLogin implements FrameSink {
     const code = SQLSTATE.invalidAuthorizationSpecification;
     this.#outcome = { kind: 'refused', fields: { severity: 'FATAL', code, message } };
   }
+}
+
+function noPassword(user: string): string {
+  return `the router knows no password of role "${user}" that the server accepts`;
 }

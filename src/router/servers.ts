@@ -19,6 +19,7 @@ import { type PoolSettings, poolSettings } from './pool-settings.ts';
 import type { Reachability } from './reachability.ts';
 import { ServerNames } from './server-names.ts';
 import type { ServerParameters } from './server-parameters.ts';
+import type { ServerTls } from './server-tls.ts';
 import type { OpenFailure } from './session-types.ts';
 import type { StartUp } from './start-up.ts';
 import { Tally } from './tally.ts';
@@ -44,6 +45,8 @@ export interface ServersOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
+  /** Of connections from now on. */
+  readonly tls: () => ServerTls;
   /** Shared by all sockets; overwritten by the next read. */
   readonly readBuffer: Buffer;
 }
@@ -279,7 +282,8 @@ export class Servers {
           ['database', home.settings.serverDatabase],
           ...startUp.parameters,
         ],
-        credential: { clientKey: login.clientKey, verifier: login.verifier },
+        credential: login.credential,
+        tls: this.#options.tls(),
         connectTimeoutMs: config().server_connect_timeout,
         readBuffer,
         flusher,

@@ -1,8 +1,10 @@
 /** What all client connections of one router share. */
+import type { FailureDelays } from '../auth/index.ts';
 import type { Clock, Log } from '../base/index.ts';
 import type { RouterConfig } from '../config/index.ts';
 import type { Classifier } from '../sql/index.ts';
 import type { CancelTarget } from '../wire/index.ts';
+import type { Access } from './access.ts';
 import type { AdminShared } from './admin-client.ts';
 import type { Counters } from './counters.ts';
 import type { Flusher } from './flusher.ts';
@@ -22,7 +24,10 @@ export interface Shared {
   readonly log: Log;
   readonly world: ClusterWorld;
   readonly classifier: Classifier;
+  readonly access: Access;
   readonly verifiers: Verifiers;
+  /** Logins that failed lately. */
+  readonly failures: FailureDelays;
   readonly hold: HoldRoom;
   readonly counters: Counters;
   readonly servers: Servers;

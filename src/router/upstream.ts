@@ -1,22 +1,27 @@
 /**
  * A server connection's socket: connects, logs in, then hands its bytes to whom it belongs. Reads go into one
- * buffer that all server connections of a router share, so bytes handed over are good during the call only.
+ * buffer that all server connections of a router share, so bytes handed over are good during the call only; those of an
+ * encrypted connection come in buffers of their own.
  */
 import { randomBytes } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { type Address, describe } from '../base/index.ts';
-import { ProtocolViolation, type ScramCredential, StartupMessage, Terminate } from '../wire/index.ts';
+import { ProtocolViolation, type ScramBinding, StartupMessage, Terminate } from '../wire/index.ts';
 import type { Flusher } from './flusher.ts';
 import type { Wire } from './link.ts';
 import { Outbox } from './outbox.ts';
-import { ServerLogin, type ServerReady } from './server-login.ts';
 import { type ConnectionPlace, placeOf } from './connection-place.ts';
+import { type ServerCredential, ServerLogin, type ServerReady } from './server-login.ts';
+import { NO_TLS, openServerSocket, type ServerTls } from './server-tls.ts';
 import type { OpenFailure } from './session-types.ts';
 
 export interface UpstreamOptions {
   readonly address: Address;
   readonly parameters: Iterable<readonly [string, string]>;
-  readonly credential: ScramCredential;
+  readonly credential: ServerCredential;
+  /** Without it, none. */
+  readonly tls?: ServerTls;
   readonly connectTimeoutMs: number;
   /** Shared by all; overwritten by the next read. */
   readonly readBuffer: Buffer;
@@ -44,10 +49,11 @@ const NONCE_BYTES = 18;
 export class Upstream implements Wire {
   readonly #options: UpstreamOptions;
   readonly #events: UpstreamEvents;
-  readonly #socket: Socket;
-  readonly #outbox: Outbox;
-  readonly #login: ServerLogin;
+  /** Another one once it is encrypted. */
+  #socket: Socket;
+  #outbox: Outbox;
   readonly #deadline: NodeJS.Timeout;
+  #login: ServerLogin | undefined = undefined;
   #state: 'login' | 'live' | 'closed' = 'login';
   #ready: ServerReady | undefined = undefined;
   #isPaused = false;
@@ -55,35 +61,25 @@ export class Upstream implements Wire {
   constructor(options: UpstreamOptions, events: UpstreamEvents) {
     this.#options = options;
     this.#events = events;
-    const { readBuffer } = options;
-    this.#socket = connect({
-      host: options.address.host,
-      port: options.address.port,
-      noDelay: true,
-      keepAlive: true,
-      onread: {
-        buffer: readBuffer,
-        callback: (bytes, buffer) => {
-          this.#received(Buffer.from(buffer.buffer, buffer.byteOffset, bytes));
-          return true;
-        },
+    const { readBuffer, address, tls = NO_TLS, flusher } = options;
+    const onread = {
+      buffer: readBuffer,
+      callback: (bytes: number, buffer: Uint8Array): boolean => {
+        this.#received(Buffer.from(buffer.buffer, buffer.byteOffset, bytes));
+        return true;
       },
-    });
-    this.#outbox = new Outbox(this.#socket, options.flusher);
-    this.#login = new ServerLogin({
-      credential: options.credential,
-      nonce: randomBytes(NONCE_BYTES).toString('base64'),
-      reply: (bytes) => this.#socket.write(bytes),
-    });
+    };
+    this.#socket = openServerSocket(
+      { address, tls, onread },
+      {
+        ready: (socket, binding) => this.#connected(socket, binding),
+        failed: (because) => this.#gone(because),
+      },
+    );
+    this.#outbox = new Outbox(this.#socket, flusher);
     this.#deadline = setTimeout(() => {
       this.#gone(`no answer within ${options.connectTimeoutMs} ms`);
     }, options.connectTimeoutMs);
-    this.#socket.once('connect', () => this.#socket.write(StartupMessage(options.parameters)));
-    this.#socket.once('error', (cause) => this.#gone(describe(cause)));
-    this.#socket.once('close', () => this.#gone('the server closed the connection'));
-    this.#socket.on('drain', () => {
-      if (this.#state === 'live') events.drained();
-    });
   }
 
   /** What the server told at login; undefined before. */
@@ -93,6 +89,10 @@ export class Upstream implements Wire {
 
   get address(): Address {
     return this.#options.address;
+  }
+
+  get tls(): ServerTls {
+    return this.#options.tls ?? NO_TLS;
   }
 
   /** Both ends of the connection, and how it is encrypted, for the console. */
@@ -128,12 +128,41 @@ export class Upstream implements Wire {
     this.#socket.destroySoon();
   }
 
+  #connected(socket: Socket, binding: ScramBinding): void {
+    if (this.#state !== 'login') {
+      socket.destroy();
+      return;
+    }
+    const options = this.#options;
+    if (socket !== this.#socket) {
+      this.#socket = socket;
+      this.#outbox = new Outbox(socket, options.flusher);
+      socket.on('data', (chunk) => this.#received(chunk));
+    }
+    const parameters = [...options.parameters];
+    this.#login = new ServerLogin({
+      credential: options.credential,
+      user: parameters.findLast(([name]) => name === 'user')?.[1] ?? '',
+      binding,
+      isEncrypted: socket instanceof TLSSocket,
+      nonce: randomBytes(NONCE_BYTES).toString('base64'),
+      reply: (bytes) => socket.write(bytes),
+    });
+    socket.on('error', (cause) => this.#gone(describe(cause)));
+    socket.once('close', () => this.#gone('the server closed the connection'));
+    socket.on('drain', () => {
+      if (this.#state === 'live') this.#events.drained();
+    });
+    socket.write(StartupMessage(parameters));
+  }
+
   #received(chunk: Buffer): void {
     if (this.#state === 'live') this.#events.received(chunk);
     else if (this.#state === 'login') this.#loginReceived(chunk);
   }
 
   #loginReceived(chunk: Buffer): void {
+    if (this.#login === undefined) return;
     try {
       const outcome = this.#login.receive(chunk);
       if (outcome.kind === 'going-on') return;

@@ -1,11 +1,12 @@
 /**
- * Where the router learns what a client's password must fit: the verifiers that the cluster's servers keep, read
- * by a role whose password the leader's agent has put into the store. No password is in any of the router's files.
- * Answers are kept for a while; whoever fails with one makes it be read again.
+ * Where the router learns what a client's password must fit: from a file of users, or from the cluster's servers, asked by
+ * a role whose password is in the configuration or, put there by the leader's agent, in the store. Answers of servers are
+ * kept for a while; whoever fails with one makes it be read again.
  */
-
+import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
+import { parseSecret, type Secret, type UserFile } from '../auth/index.ts';
 import {
   type Address,
   type Clock,
@@ -16,8 +17,9 @@ import {
   withDeadline,
 } from '../base/index.ts';
 import type { Dcs } from '../dcs/index.ts';
-import { parseVerifier, type Verifier } from '../wire/index.ts';
+import { buildVerifier, type Verifier } from '../wire/index.ts';
 import { LookupConnection } from './lookup-connection.ts';
+import type { ServerTls } from './server-tls.ts';
 
 export interface VerifiersOptions {
   readonly dcs: Dcs;
@@ -26,7 +28,19 @@ export interface VerifiersOptions {
   readonly log: Log;
   /** Members to ask, the nearest first. */
   readonly members: () => readonly MemberToAsk[];
-  readonly connectTimeoutMs: () => number;
+  /** As they are now. */
+  readonly settings: () => LookupSettings;
+}
+
+export interface LookupSettings {
+  readonly connectTimeoutMs: number;
+  readonly query: string;
+  readonly database: string;
+  /** Who asks; undefined: as the store says. */
+  readonly login: Credential | undefined;
+  /** Users that need no asking; with them, others are asked about only if `login` is there. */
+  readonly users: UserFile | undefined;
+  readonly tls: ServerTls;
 }
 
 export interface MemberToAsk {
@@ -37,6 +51,7 @@ export interface MemberToAsk {
 
 const CACHE_ENTRIES_MAX = 10_000;
 const CACHE_TTL_MS = 60_000;
+const SALT_BYTES = 16;
 const LOOKUP_TIMEOUT_MS = 5000;
 const DCS_TIMEOUT_MS = 2000;
 
@@ -45,8 +60,10 @@ type Credential = z.output<typeof credentialSchema>;
 
 export class Verifiers {
   readonly #options: VerifiersOptions;
-  readonly #cache: LRUCache<string, Verifier>;
-  readonly #asked = new Map<string, Promise<Verifier | undefined>>();
+  readonly #cache: LRUCache<string, Secret>;
+  readonly #asked = new Map<string, Promise<Secret | undefined>>();
+  /** Of passwords, by what they are stored as. */
+  readonly #made = new WeakMap<Secret, Verifier>();
   #credential: Credential | undefined = undefined;
   /** One connection a member, shared by all lookups from the moment it is being opened. */
   readonly #connections = new Map<string, Promise<LookupConnection>>();
@@ -57,11 +74,33 @@ export class Verifiers {
     this.#cache = new LRUCache({ max: CACHE_ENTRIES_MAX, ttl: CACHE_TTL_MS, perf });
   }
 
+  /** What the file of users alone says of a user. */
+  known(user: string): Secret | undefined {
+    return this.#options.settings().users?.users.get(user);
+  }
+
+  /** How most users prove themselves. */
+  get usualKind(): UserFile['usualKind'] {
+    return this.#options.settings().users?.usualKind ?? 'scram';
+  }
+
+  /** What clients prove with SCRAM, of a password that is known: the same salt each time, made when it is first asked for. */
+  verifierOf(secret: Secret): Verifier | undefined {
+    if (secret.kind === 'scram') return secret.verifier;
+    if (secret.kind === 'md5') return undefined;
+    const made = this.#made.get(secret) ?? buildVerifier(secret.password, randomBytes(SALT_BYTES));
+    this.#made.set(secret, made);
+    return made;
+  }
+
   /**
-   * The verifier of a role; undefined if there is no such role or none with a SCRAM password. Rejects with
+   * The secret of a role; undefined if there is no such role or none with a password. Rejects with
    * `router-no-server` if no server can be asked. Clients who ask for the same role at once share one answer.
    */
-  async lookup(user: string): Promise<Verifier | undefined> {
+  async lookup(user: string): Promise<Secret | undefined> {
+    const { users, login } = this.#options.settings();
+    if (users?.users.has(user) === true) return users.users.get(user);
+    if (users !== undefined && login === undefined) return undefined;
     const known = this.#cache.get(user);
     if (known !== undefined) return known;
     let asked = this.#asked.get(user);
@@ -72,16 +111,23 @@ export class Verifiers {
     return await asked;
   }
 
-  /** The verifier did not fit: the password may have been changed. */
+  /** The secret did not fit: the password may have been changed. */
   forget(user: string): void {
     this.#cache.delete(user);
+  }
+
+  /** The settings have changed: nothing of what was known before counts. */
+  reset(): void {
+    this.#cache.clear();
+    this.#credential = undefined;
+    this.close();
   }
 
   close(): void {
     for (const name of Array.from(this.#connections.keys())) this.#drop(name);
   }
 
-  async #ask(user: string): Promise<Verifier | undefined> {
+  async #ask(user: string): Promise<Secret | undefined> {
     let text: string | undefined;
     let lastFailure: unknown = undefined;
     let isAnswered = false;
@@ -101,9 +147,9 @@ export class Verifiers {
         cause: lastFailure,
       });
     }
-    const verifier = text === undefined ? undefined : parseVerifier(text);
-    if (verifier !== undefined) this.#cache.set(user, verifier);
-    return verifier;
+    const secret = text === undefined ? undefined : parseSecret(text);
+    if (secret !== undefined) this.#cache.set(user, secret);
+    return secret;
   }
 
   /** Members that we are connected to first. */
@@ -122,7 +168,7 @@ export class Verifiers {
     let open: LookupConnection | undefined;
     try {
       open = await connecting;
-      return await withDeadline(open.verifierOf(user), LOOKUP_TIMEOUT_MS, 'reading a verifier');
+      return await withDeadline(open.secretOf(user), LOOKUP_TIMEOUT_MS, 'reading a verifier');
     } catch (cause) {
       // A question that the server refused leaves the connection good for the questions of others.
       const isLate = cause instanceof MatriarchError && cause.code === 'deadline-exceeded';
@@ -142,10 +188,10 @@ export class Verifiers {
   }
 
   async #open(member: MemberToAsk): Promise<LookupConnection> {
-    const credential = await this.#readCredential();
+    const { login, ...settings } = this.#options.settings();
+    const credential = login ?? (await this.#readCredential());
     try {
-      const connectTimeoutMs = this.#options.connectTimeoutMs();
-      return await LookupConnection.open({ address: member.address, ...credential, connectTimeoutMs });
+      return await LookupConnection.open({ address: member.address, ...credential, ...settings });
     } catch (cause) {
       // Perhaps the credential was changed: read it anew the next time.
       this.#credential = undefined;

@@ -36,6 +36,7 @@ const AUTHENTICATION = {
 const authentication = (code: number): MessageWriter => new MessageWriter(BACKEND.Authentication).int32(code);
 
 const AUTHENTICATION_OK = authentication(AUTHENTICATION.ok).end();
+const AUTHENTICATION_CLEARTEXT_PASSWORD = authentication(AUTHENTICATION.cleartextPassword).end();
 const BIND_COMPLETE = emptyMessage(BACKEND.BindComplete);
 const CLOSE_COMPLETE = emptyMessage(BACKEND.CloseComplete);
 const EMPTY_QUERY_RESPONSE = emptyMessage(BACKEND.EmptyQueryResponse);
@@ -51,6 +52,16 @@ const READY_FOR_QUERY: Readonly<Record<TransactionStatus, Buffer>> = {
 /** The client is who it says. */
 export function AuthenticationOk(): Buffer {
   return AUTHENTICATION_OK;
+}
+
+/** Asks for the password itself. */
+export function AuthenticationCleartextPassword(): Buffer {
+  return AUTHENTICATION_CLEARTEXT_PASSWORD;
+}
+
+/** Asks for an md5 of the password, the user's name and `salt` (4 bytes). */
+export function AuthenticationMD5Password(salt: Buffer): Buffer {
+  return authentication(AUTHENTICATION.md5Password).bytes(salt).end();
 }
 
 /** Offers SASL mechanisms, the preferred one first. */
@@ -130,12 +141,20 @@ export function DataRow(values: readonly (Buffer | undefined)[]): Buffer {
   return writer.end();
 }
 
-/** The first column of a row of text, for the questions that we ask ourselves; undefined is NULL, or no column. */
+/** The first column of a row of text; undefined is NULL, or no column. */
 export function readFirstColumn(message: Buffer): string | undefined {
+  return readTextColumns(message)[0];
+}
+
+/** The columns of a row of text, for the questions that we ask ourselves; undefined is NULL. */
+export function readTextColumns(message: Buffer): readonly (string | undefined)[] {
   const reader = new BodyReader(message, 'DataRow');
-  if (reader.count('number of columns') === 0) return undefined;
-  const length = reader.int32('length of column');
-  return length === -1 ? undefined : reader.bytes(length, 'column').toString('utf8');
+  const columns: (string | undefined)[] = [];
+  for (let left = reader.count('number of columns'); left > 0; left -= 1) {
+    const length = reader.int32('length of column');
+    columns.push(length === -1 ? undefined : reader.bytes(length, 'column').toString('utf8'));
+  }
+  return columns;
 }
 
 /** Answers a query of nothing, in place of CommandComplete. */

@@ -3,9 +3,15 @@ export * from './backend.ts';
 export type { ErrorFields } from './error-fields.ts';
 export { type Delivery, FrameReader, type FrameSink } from './frame.ts';
 export * from './frontend.ts';
-export { FRAME_BYTES_MAX, type FrameLimits, LIMITS_BEFORE_AUTHENTICATION } from './limits.ts';
+export {
+  FRAME_BYTES_MAX,
+  type FrameLimits,
+  LIMITS_BEFORE_AUTHENTICATION,
+  SCRAM_ITERATIONS_MAX,
+} from './limits.ts';
 export { saslprep } from './saslprep.ts';
 export {
+  type ScramBinding,
   type ScramClientFailure,
   type ScramClientStart,
   type ScramCredential,
@@ -16,15 +22,18 @@ export {
 export {
   type ScramServerExchange,
   type ScramServerFailure,
+  type ScramServerOptions,
   scramServerFinal,
   scramServerFirst,
 } from './scram-server.ts';
 export {
   buildVerifier,
+  deriveKeys,
   mockVerifier,
   parseVerifier,
   renderVerifier,
   SCRAM_SHA_256,
+  SCRAM_SHA_256_PLUS,
   type Verifier,
 } from './scram-verifier.ts';
 export { SQLSTATE } from './sqlstate.ts';

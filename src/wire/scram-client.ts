@@ -1,7 +1,10 @@
 /**
- * The client's side of SCRAM-SHA-256, as values. It logs in with a password, or with a ClientKey that a good
- * proof has shown and the verifier it belongs to. Without channel binding. The messages are drawn in
- * scram-server.ts; RFC 5802 chapters 5 to 7.
+ * The client's side of SCRAM-SHA-256 and of SCRAM-SHA-256-PLUS, as values. It logs in with a password, or with a
+ * ClientKey that a good proof has shown and the verifier it belongs to. The messages are drawn in scram-server.ts; RFC
+ * 5802 chapters 5 to 7.
+ *
+ * A ClientKey does not depend on the connection: only the proof, made anew here, covers the channel binding. So a key
+ * that a client has shown over plain TCP, or bound to the router's certificate, logs in bound to the server's.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { assert } from '../base/index.ts';
@@ -11,6 +14,7 @@ import {
   deriveKeys,
   hmac,
   isNonce,
+  SCRAM_BINDING,
   sha256,
   splitAttributes,
   type Verifier,
@@ -41,7 +45,12 @@ export interface ScramClientStart {
   readonly nonce: string;
   readonly header: string;
   readonly bare: string;
+  /** What `c=` holds behind the header. */
+  readonly bound: Buffer;
 }
+
+/** What is bound: to the certificate; nothing, though we could (the server does not offer it); nothing. */
+export type ScramBinding = { readonly endPoint: Buffer } | 'not-offered' | 'none';
 
 type Failed = { readonly outcome: 'failed'; readonly because: ScramClientFailure };
 
@@ -49,15 +58,21 @@ type Failed = { readonly outcome: 'failed'; readonly because: ScramClientFailure
  * Begins. `nonce` must be fresh randomness in printable characters (18 bytes in base64). PostgreSQL takes the
  * user from the startup packet, so the name stays empty unless another server wants it.
  */
-export function scramClientFirst(options: { readonly nonce: string; readonly user?: string }): {
+export function scramClientFirst(options: {
+  readonly nonce: string;
+  readonly user?: string;
+  readonly binding?: ScramBinding;
+}): {
   readonly clientFirst: string;
   readonly start: ScramClientStart;
 } {
-  const { nonce, user = '' } = options;
+  const { nonce, user = '', binding = 'none' } = options;
   assert(isNonce(nonce), 'a client nonce is printable and not empty');
-  const header = 'n,,';
+  const isBound = typeof binding === 'object';
+  const header = isBound ? `p=${SCRAM_BINDING},,` : binding === 'none' ? 'n,,' : 'y,,';
+  const bound = isBound ? binding.endPoint : Buffer.alloc(0);
   const bare = `n=${user.replaceAll('=', '=3D').replaceAll(',', '=2C')},r=${nonce}`;
-  return { clientFirst: header + bare, start: { nonce, header, bare } };
+  return { clientFirst: header + bare, start: { nonce, header, bare, bound } };
 }
 
 /** Answers server-first with the proof. A password takes about a millisecond for 4096 iterations. */
@@ -74,7 +89,8 @@ export function scramClientFinal(
   }
   const keys = keysFor(credential, salt, iterations);
   if (typeof keys === 'string') return { outcome: 'failed', because: keys };
-  const withoutProof = `c=${Buffer.from(start.header).toString('base64')},r=${nonce}`;
+  const channelBinding = Buffer.concat([Buffer.from(start.header), start.bound]).toString('base64');
+  const withoutProof = `c=${channelBinding},r=${nonce}`;
   const authMessage = `${start.bare},${serverFirst},${withoutProof}`;
   const proof = xor(keys.clientKey, hmac(sha256(keys.clientKey), authMessage));
   return {

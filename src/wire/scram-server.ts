@@ -1,11 +1,11 @@
 /**
- * The server's side of SCRAM-SHA-256, as values: what the client sent and the verifier go in, the answer comes
- * out. Without channel binding. The user's name in the exchange is ignored, as PostgreSQL does: the startup
- * packet's counts. RFC 5802 chapters 5 to 7.
+ * The server's side of SCRAM-SHA-256 and of SCRAM-SHA-256-PLUS, as values: what the client sent and the verifier go in,
+ * the answer comes out. The user's name in the exchange is ignored, as PostgreSQL does: the startup packet's counts.
+ * RFC 5802 chapters 5 to 7; channel binding: RFC 5929 chapter 4.
  *
- *   client-first   n,,n=,r=<client nonce>
+ *   client-first   n,,n=,r=<client nonce>                   with -PLUS: p=tls-server-end-point,,n=,r=…
  *   server-first   r=<client nonce><server nonce>,s=<salt>,i=<iterations>
- *   client-final   c=biws,r=<both nonces>,p=<proof>
+ *   client-final   c=biws,r=<both nonces>,p=<proof>         with -PLUS: c=<base64 of the header and of the hash>
  *   server-final   v=<server signature>
  */
 import { timingSafeEqual } from 'node:crypto';
@@ -14,6 +14,7 @@ import {
   decodeBase64,
   hmac,
   isNonce,
+  SCRAM_BINDING,
   sha256,
   splitAttributes,
   type Verifier,
@@ -24,6 +25,10 @@ import {
 export type ScramServerFailure =
   | 'malformed'
   | 'channel-binding-not-offered'
+  /** -PLUS was chosen, but the message binds nothing, or not to the end point. */
+  | 'channel-binding-missing'
+  /** The client believes that -PLUS is not offered, though it is: somebody took it off the list. */
+  | 'channel-binding-downgraded'
   | 'channel-binding-changed'
   | 'authorization-identity'
   | 'mandatory-extension'
@@ -40,16 +45,26 @@ export interface ScramServerExchange {
   readonly authPrefix: string;
 }
 
-/** Answers client-first. `serverNonce` must be fresh randomness in printable characters, 18 bytes in base64. */
+export interface ScramServerOptions {
+  readonly verifier: Verifier;
+  /** Fresh randomness in printable characters, 18 bytes in base64. */
+  readonly serverNonce: string;
+  /** tls-server-end-point of this connection; absent: -PLUS was not offered. */
+  readonly binding?: Buffer | undefined;
+  /** The client chose -PLUS. */
+  readonly isPlus?: boolean;
+}
+
+/** Answers client-first. */
 export function scramServerFirst(
   clientFirst: string,
-  options: { readonly verifier: Verifier; readonly serverNonce: string },
+  options: ScramServerOptions,
 ):
   | { readonly outcome: 'continue'; readonly serverFirst: string; readonly exchange: ScramServerExchange }
   | { readonly outcome: 'failed'; readonly because: ScramServerFailure } {
   const { verifier, serverNonce } = options;
   assert(isNonce(serverNonce), 'a server nonce is printable and not empty');
-  const header = readGs2Header(clientFirst);
+  const header = readGs2Header(clientFirst, options);
   if (typeof header === 'string') return { outcome: 'failed', because: header };
   const attributes = splitAttributes(header.bare);
   // The user's name may be any text of the client's, so only its letter is looked at.
@@ -63,7 +78,7 @@ export function scramServerFirst(
   const exchange = {
     verifier,
     nonce,
-    channelBinding: Buffer.from(header.text).toString('base64'),
+    channelBinding: Buffer.concat([Buffer.from(header.text), header.bound]).toString('base64'),
     authPrefix: `${header.bare},${serverFirst}`,
   };
   return { outcome: 'continue', serverFirst, exchange };
@@ -96,16 +111,20 @@ export function scramServerFinal(
   return { outcome: 'ok', serverFinal: `v=${hmac(serverKey, authMessage).toString('base64')}`, clientKey };
 }
 
-/** Splits off `n,,` or `y,,`: no binding wanted, or possible but (rightly) believed not to be offered. */
+/** Splits off `n,,` (no binding wanted), `y,,` (possible, but rightly believed not to be offered) or `p=<type>,,`. */
 function readGs2Header(
   clientFirst: string,
-): { readonly text: string; readonly bare: string } | ScramServerFailure {
+  { binding, isPlus = false }: ScramServerOptions,
+): { readonly text: string; readonly bare: string; readonly bound: Buffer } | ScramServerFailure {
   const match = /^(n|y|p=[A-Za-z0-9.-]+),(a=[^,]*)?,/.exec(clientFirst);
   if (match === null) return 'malformed';
   const [text, flag, authorization] = match;
-  if (flag !== 'n' && flag !== 'y') return 'channel-binding-not-offered';
+  const bound = flag === `p=${SCRAM_BINDING}` && isPlus ? binding : undefined;
+  if (isPlus && bound === undefined) return 'channel-binding-missing';
+  if (!isPlus && flag !== 'n' && flag !== 'y') return 'channel-binding-not-offered';
+  if (flag === 'y' && binding !== undefined) return 'channel-binding-downgraded';
   if (authorization !== undefined) return 'authorization-identity';
-  return { text, bare: clientFirst.slice(text.length) };
+  return { text, bare: clientFirst.slice(text.length), bound: bound ?? Buffer.alloc(0) };
 }
 
 function valueAt(

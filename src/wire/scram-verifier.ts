@@ -22,6 +22,10 @@ export interface Verifier {
 
 /** The name of the mechanism in AuthenticationSASL. */
 export const SCRAM_SHA_256 = 'SCRAM-SHA-256';
+/** The same, bound to the TLS connection that it goes over. */
+export const SCRAM_SHA_256_PLUS = 'SCRAM-SHA-256-PLUS';
+/** The one kind of channel binding that PostgreSQL knows: a hash of the server's certificate. */
+export const SCRAM_BINDING = 'tls-server-end-point';
 
 const KEY_BYTES = 32;
 const SALT_BYTES = 16;

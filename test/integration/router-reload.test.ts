@@ -74,4 +74,17 @@ test('a changed file is taken over at SIGHUP or by itself, or refused whole, and
   await logged('reload-applied', 2);
   await client.query('COMMIT');
   assert.equal((await client.query('SELECT count(*)::int AS n FROM kept')).rows[0]?.n, 0);
+
+  const rules = join(folder, 'hba.conf');
+  await writeFile(rules, 'host all app all sram-sha-256\n');
+  const applied = { weights: { local: 10, remote: 0 } };
+  await write({ ...applied, auth_type: 'hba', auth_hba_file: rules });
+  await logged('reload-refused', 3);
+  assert.match(router.out(), /hba\.conf:1: unknown method/);
+  await aClient(t, as);
+  await writeFile(rules, 'host all all all reject\n');
+  router.child.kill('SIGHUP');
+  await logged('reload-applied', 3);
+  await assert.rejects(aClient(t, as), { code: '28000' });
+  assert.equal((await client.query('SELECT 1')).rowCount, 1);
 });

@@ -9,6 +9,7 @@ import { startRouter } from '../../src/router/index.ts';
 import { Verifiers } from '../../src/router/verifiers.ts';
 import { freshLoopback } from '../support/loopback.ts';
 import { until } from '../support/postgres.ts';
+import { LOOKUP_SETTINGS } from '../support/lookup-settings.ts';
 import { recordingLog } from '../support/recording-log.ts';
 import { routerConfig } from '../support/router.ts';
 
@@ -21,7 +22,7 @@ function verifiers(dcs: ReturnType<typeof aStore>, host: string): Verifiers {
     clock: systemClock,
     log: silentLog,
     members: () => [{ name: 'n1', address: { host, port: 5432 }, isLeader: true }],
-    connectTimeoutMs: () => 1000,
+    settings: () => LOOKUP_SETTINGS,
   });
 }
 

@@ -44,13 +44,13 @@ export async function anAdminServer(
   const accept = (socket: Socket): void => {
     const login = new ClientLogin({
       serverNonce: randomBytes(18).toString('base64'),
-      mockSecret: randomBytes(16),
+      tls: 'none',
       reply: (bytes) => void socket.write(bytes),
     });
     const received = (chunk: Buffer): void => {
       let step = login.receive(chunk);
-      if (step.kind === 'lookup') {
-        login.lookedUp(verifier);
+      if (step.kind === 'identified') {
+        login.ask({ kind: 'scram', verifier, isMock: false });
         step = { kind: 'wait' };
       }
       if (step.kind !== 'authenticated') return;

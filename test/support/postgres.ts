@@ -1,7 +1,7 @@
 /** Real PostgreSQL servers for tests: one member in a scratch folder on a fresh loopback address, gone when the test ends. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
+import { Client, type ClientConfig } from 'pg';
 import { silentLog, systemClock } from '../../src/base/index.ts';
 import {
   openPostgres,
@@ -107,7 +107,12 @@ export async function startAs(member: TestMember, as: Role, from?: TestMember): 
 export async function sql(
   member: TestMember,
   text: string,
-  as: { readonly user: string; readonly password: string; readonly database?: string } = {
+  as: {
+    readonly user: string;
+    readonly password: string;
+    readonly database?: string;
+    readonly ssl?: ClientConfig['ssl'];
+  } = {
     user: 'postgres',
     password: member.settings.authentication.superuser.password,
   },

@@ -146,7 +146,11 @@ const nodesSchema = z.object({
 });
 
 /** A router in this process, in datacenter dc1; stopped when the test ends. `router`: lines of its section. */
-export async function aRouter(t: TestContext, stage: Stage, router: string[] = []): Promise<RunningRouter> {
+export async function aRouter(
+  t: TestContext,
+  stage: Pick<Stage, 'dcs' | 'etcdUrls'>,
+  router: string[] = [],
+): Promise<RunningRouter> {
   const host = freshLoopback();
   const { log, lines } = recordingLog();
   const stopping = new AbortController();

@@ -1,84 +1,43 @@
 /** The two login machines, before each other and before strangers. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ClientLogin, type LoginStep } from '../../../src/router/login.ts';
 import { ServerLogin } from '../../../src/router/server-login.ts';
 import {
   AuthenticationOk,
   BACKEND,
   BackendKeyData,
-  buildVerifier,
   CancelRequest,
   ErrorResponse,
-  FRAME_BYTES_MAX,
-  FrameReader,
   GSSENCRequest,
   ParameterStatus,
   PasswordMessage,
   Query,
   ReadyForQuery,
-  readErrorFields,
-  type ScramCredential,
   SSLRequest,
   StartupMessage,
-  type Verifier,
 } from '../../../src/wire/index.ts';
 
-const VERIFIER = buildVerifier('secret', Buffer.from('sixteen bytes ok'), 4096);
-const OTHER = buildVerifier('secret', Buffer.from('another salt....'), 4096);
-const APP: [string, string][] = [['user', 'app']];
-
-/** A login of a client at the router; `said` collects what it hears. */
-function aLogin() {
-  const said: Buffer[] = [];
-  const login = new ClientLogin({
-    serverNonce: 'server-nonce',
-    mockSecret: Buffer.from('mock'),
-    reply: (bytes) => said.push(bytes),
-  });
-  return { login, said, heard: () => Buffer.concat(said.splice(0)) };
-}
-
-/** Lets our own server login play the client: the router as a client of a router. */
-function exchange(credential: ScramCredential, verifier: Verifier | undefined): LoginStep {
-  const { login, heard } = aLogin();
-  const toRouter: Buffer[] = [];
-  const client = new ServerLogin({
-    credential,
-    nonce: 'client-nonce',
-    reply: (bytes) => toRouter.push(bytes),
-  });
-  let step = login.receive(StartupMessage(APP));
-  assert.deepEqual(step, { kind: 'lookup', user: 'app' });
-  login.lookedUp(verifier);
-  for (let round = 0; round < 3 && step.kind !== 'authenticated' && step.kind !== 'refused'; round += 1) {
-    client.receive(heard());
-    for (const bytes of toRouter.splice(0)) step = login.receive(bytes);
-  }
-  return step;
-}
-
-/** Code of the only ErrorResponse among `bytes`. */
-function errorIn(bytes: Buffer): string | undefined {
-  let code: string | undefined;
-  new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX }).push(bytes, {
-    delivery: () => 'whole',
-    whole: (tag, message) => {
-      if (tag === BACKEND.ErrorResponse) code = readErrorFields(message).code;
-    },
-    pass: () => undefined,
-  });
-  return code;
-}
+import {
+  AS_APP,
+  aLogin,
+  APP,
+  asked,
+  errorIn,
+  exchange,
+  IDENTIFIED,
+  OTHER,
+  VERIFIER,
+} from '../../support/login.ts';
 
 describe('a client that logs in', () => {
   test('with the right password shows the key that opens servers with the same verifier', () => {
     const step = exchange({ password: 'secret' }, VERIFIER);
     assert.equal(step.kind, 'authenticated');
     if (step.kind !== 'authenticated') return;
-    const { user, database, clientKey, verifier } = step.login;
+    const { user, database, credential } = step.login;
     assert.deepEqual({ user, database }, { user: 'app', database: 'app' });
-    assert.equal(exchange({ clientKey, verifier }, VERIFIER).kind, 'authenticated');
+    assert(typeof credential === 'object' && 'clientKey' in credential);
+    assert.equal(exchange(credential, VERIFIER).kind, 'authenticated');
   });
 
   test('with a wrong password is refused, and the verifier is to be read again', () => {
@@ -93,28 +52,25 @@ describe('a client that logs in', () => {
     assert.deepEqual(exchange({ password: 'secret' }, undefined), {
       kind: 'refused',
       code: '28P01',
-      isProof: false,
+      isProof: true,
     });
   });
 
   test('is declined encryption, also where it asks for both and begins at once', () => {
     const { login, heard } = aLogin();
     const step = login.receive(Buffer.concat([SSLRequest(), GSSENCRequest(), StartupMessage(APP)]));
-    assert.deepEqual(
-      { step, heard: heard().toString() },
-      { step: { kind: 'lookup', user: 'app' }, heard: 'NN' },
-    );
+    assert.deepEqual({ step, heard: heard().toString() }, { step: IDENTIFIED, heard: 'NN' });
   });
 
   test('may send its first packet byte by byte', () => {
     const { login } = aLogin();
     const steps = [...StartupMessage(APP)].map((byte) => login.receive(Buffer.from([byte])).kind);
-    assert.deepEqual([steps.at(-2), steps.at(-1)], ['wait', 'lookup']);
+    assert.deepEqual([steps.at(-2), steps.at(-1)], ['wait', 'identified']);
   });
 
   test('with a newer minor version is told which is spoken', () => {
     const { login, heard } = aLogin();
-    login.receive(StartupMessage([...APP, ['_pq_.what', '1']], 2));
+    login.receive(StartupMessage([...APP, ['_pq_.what', '1']], 9));
     assert.equal(heard()[0], BACKEND.NegotiateProtocolVersion);
   });
 
@@ -135,11 +91,12 @@ describe('a client that logs in', () => {
       const toRouter: Buffer[] = [];
       const client = new ServerLogin({
         credential: { password: 'secret' },
+        ...AS_APP,
         nonce: 'client-nonce',
         reply: (bytes) => toRouter.push(bytes),
       });
       login.receive(StartupMessage(APP));
-      login.lookedUp(VERIFIER);
+      login.ask(asked(VERIFIER));
       client.receive(heard());
       login.receive(Buffer.concat(toRouter.splice(0)));
       client.receive(heard());
@@ -164,7 +121,7 @@ describe('a client that logs in', () => {
   test('with anything but SASL is refused', () => {
     const { login, heard } = aLogin();
     login.receive(StartupMessage(APP));
-    login.lookedUp(VERIFIER);
+    login.ask(asked(VERIFIER));
     assert.throws(() => login.receive(PasswordMessage('secret')));
     assert.equal(errorIn(heard()), undefined);
   });
@@ -181,7 +138,7 @@ describe('a client that logs in', () => {
 
 describe('a login at a server', () => {
   const credential = { clientKey: Buffer.alloc(32), verifier: OTHER };
-  const aServerLogin = () => new ServerLogin({ credential, nonce: 'n', reply: () => undefined });
+  const aServerLogin = () => new ServerLogin({ credential, ...AS_APP, nonce: 'n', reply: () => undefined });
 
   test('that asks for nothing is ready with what the server told', () => {
     const told = [
@@ -203,9 +160,14 @@ describe('a login at a server', () => {
 
   test('with a key of an older password is not tried', () => {
     const { login, heard } = aLogin();
-    const server = new ServerLogin({ credential, nonce: 'n', reply: (bytes) => login.receive(bytes) });
+    const server = new ServerLogin({
+      credential,
+      ...AS_APP,
+      nonce: 'n',
+      reply: (bytes) => login.receive(bytes),
+    });
     login.receive(StartupMessage(APP));
-    login.lookedUp(VERIFIER);
+    login.ask(asked(VERIFIER));
     server.receive(heard());
     const outcome = server.receive(heard());
     assert.equal(outcome.kind === 'refused' && outcome.fields.code, '28000');
@@ -213,9 +175,9 @@ describe('a login at a server', () => {
 
   test('does not believe a server that says yes without having proved itself', () => {
     const { login, heard } = aLogin();
-    const server = new ServerLogin({ credential, nonce: 'n', reply: () => undefined });
+    const server = new ServerLogin({ credential, ...AS_APP, nonce: 'n', reply: () => undefined });
     login.receive(StartupMessage(APP));
-    login.lookedUp(VERIFIER);
+    login.ask(asked(VERIFIER));
     server.receive(heard());
     assert.equal(server.receive(AuthenticationOk()).kind, 'refused');
   });

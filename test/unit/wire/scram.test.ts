@@ -1,6 +1,6 @@
 /** SCRAM-SHA-256: the exchange of RFC 7677, the router's own use of it, and every way to tamper with it. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import {
   buildVerifier,
@@ -307,4 +307,36 @@ test('a nonce that the protocol cannot carry is a bug of the caller', () => {
   assert.throws(() => scramServerFirst('n,,n=,r=a', { verifier: PENCIL, serverNonce: '' }), {
     name: 'AssertionError',
   });
+});
+
+const binding = Buffer.from('hash of a certificate');
+const first = (clientFirst: string, options: { binding?: Buffer; isPlus?: boolean }): string => {
+  const answer = scramServerFirst(clientFirst, {
+    verifier: PENCIL,
+    serverNonce: NONCES.server,
+    ...options,
+  });
+  return answer.outcome === 'failed' ? answer.because : answer.exchange.channelBinding;
+};
+const b64 = (text: string): string => Buffer.from(text).toString('base64');
+
+describe('channel binding', () => {
+  const table: [string, string, { binding?: Buffer; isPlus?: boolean }, string][] = [
+    ['none, and none offered', 'n,,n=,r=x', {}, b64('n,,')],
+    ['none, though offered', 'n,,n=,r=x', { binding }, b64('n,,')],
+    ['believed not to be offered, rightly', 'y,,n=,r=x', {}, b64('y,,')],
+    ['believed not to be offered, though it was', 'y,,n=,r=x', { binding }, 'channel-binding-downgraded'],
+    [
+      'with -PLUS',
+      'p=tls-server-end-point,,n=,r=x',
+      { binding, isPlus: true },
+      b64(`p=tls-server-end-point,,hash of a certificate`),
+    ],
+    ['without -PLUS', 'p=tls-server-end-point,,n=,r=x', { binding }, 'channel-binding-not-offered'],
+    ['of another kind', 'p=tls-unique,,n=,r=x', { binding, isPlus: true }, 'channel-binding-missing'],
+    ['none, though -PLUS was chosen', 'n,,n=,r=x', { binding, isPlus: true }, 'channel-binding-missing'],
+  ];
+  for (const [what, clientFirst, options, expected] of table) {
+    test(what, () => assert.equal(first(clientFirst, options), expected));
+  }
 });
