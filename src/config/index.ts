@@ -5,5 +5,14 @@ export { allSettings, configJsonSchema, type SchemaNode, type Setting } from './
 export { type ConfigEnvironment, checkConfig, formatProblems, type Loaded, loadConfig } from './load.ts';
 export { renderReference } from './reference.ts';
 export { renderSample } from './sample.ts';
-export type { Config, LeaseConfig, PostgresqlConfig, RestapiConfig, RouterConfig } from './schema.ts';
+export { nearest } from './nearest.ts';
+export type {
+  Config,
+  EtcdConfig,
+  LeaseConfig,
+  NodeConfig,
+  PostgresqlConfig,
+  RestapiConfig,
+  RouterConfig,
+} from './schema.ts';
 export type { Problem } from './source.ts';

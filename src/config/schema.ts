@@ -158,7 +158,9 @@ const poolingKeys = {
   transaction_timeout: duration('A client in one transaction for longer is disconnected; 0: never.').prefault(
     0,
   ),
-  query_timeout: duration('A client whose statement runs for longer is disconnected; 0: never.').prefault('0s'),
+  query_timeout: duration('A client whose statement runs for longer is disconnected; 0: never.').prefault(
+    '0s',
+  ),
   server_lifetime: duration(
     'A server connection older than this is closed when it is free; a tenth less by chance, so that not all are closed at once. 0: after its first use.',
   ).prefault('1h'),
@@ -183,6 +185,27 @@ const poolingKeys = {
       description: 'Roles with limits of their own.',
       examples: [{ batch: { pool_size: 2, max_user_connections: 4 } }],
     }),
+};
+
+/** Both for clients and for servers. PgBouncer's names. */
+const keepAliveKeys = {
+  tcp_keepalive: z
+    .boolean()
+    .default(true)
+    .describe('Whether TCP asks idle peers for a sign of life, so that a vanished one is noticed.'),
+  tcp_keepidle: duration(
+    'How long a connection is idle before the first such question; 0: as the system has it.',
+  ).prefault('0s'),
+};
+
+/** How the servers of `nodes` are watched. */
+const nodeCheckKeys = {
+  node_check_period: duration(
+    'How often each of `nodes` is asked whether it is the primary; four times a second at least while none is.',
+  ).prefault('1s'),
+  node_check_timeout: duration(
+    'How long one of `nodes` may take to answer; a node without an answer for lease.ttl counts as gone.',
+  ).prefault('2s'),
 };
 
 export const routerSchema = z.strictObject({
@@ -216,6 +239,11 @@ export const routerSchema = z.strictObject({
     '5s',
   ),
   ...poolingKeys,
+  ...keepAliveKeys,
+  ...nodeCheckKeys,
+  auth_user: z.string().min(1).optional().describe('Role that verifiers are looked up as.'),
+  auth_password: z.string().min(1).optional().describe('Its password.'),
+  auth_dbname: z.string().min(1).default('postgres').describe('Database in which they are looked up.'),
   hold_timeout: duration('How long work that needs a primary waits while there is none.').prefault('30s'),
   hold_max_clients: z
     .int()
@@ -231,6 +259,26 @@ export const routerSchema = z.strictObject({
     .describe(
       'How often a statement that has sent no row is tried elsewhere: a read whose server was lost, or one that a standby refused as a write. 0: never.',
     ),
+});
+
+/** A server of a cluster that is not in etcd. */
+export const nodeSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[^/\s]+$/, 'expected a name without slash or blank')
+    .meta({ description: 'Its name in logs, metrics and hints.', examples: ['db1'] }),
+  address: address('Where its PostgreSQL listens.', '10.1.0.2:5432'),
+  datacenter: z.string().min(1).optional().describe('Its datacenter; that of this host when left out.'),
+  weight: z
+    .int()
+    .min(0)
+    .max(1000)
+    .optional()
+    .describe('Its share of reads, in place of router.weights; 0 takes no reads.'),
+  tags: z
+    .record(z.string(), scalar)
+    .default({})
+    .meta({ description: 'As those of a member: noloadbalance …', examples: [{ noloadbalance: true }] }),
 });
 
 export const restapiSchema = z.strictObject({
@@ -335,7 +383,20 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('This host’s own way to a member, by member name, where it differs from the published one.'),
   log: logSchema.prefault({}).describe('What is logged, and how.'),
-  etcd: etcdSchema.describe('The etcd cluster: the only place where a leader is decided.'),
+  etcd: etcdSchema
+    .optional()
+    .describe(
+      'The etcd cluster: the only place where a leader is decided. Needed by all but a router with `nodes`.',
+    ),
+  nodes: z
+    .array(nodeSchema)
+    .min(1)
+    .optional()
+    .meta({
+      description:
+        'In place of etcd, for `matriarch router` only: the servers of a cluster that something else (or nobody) fails over. The router asks each of them who the primary is.',
+      examples: [[{ name: 'db1', address: '10.1.0.2:5432' }]],
+    }),
   lease: leaseSchema
     .prefault({})
     .describe(
@@ -357,6 +418,8 @@ export const configSchema = z.strictObject({
 /** `matriarch.yaml` after defaults; durations in milliseconds, addresses as host and port. */
 export type Config = z.output<typeof configSchema>;
 export type RouterConfig = Config['router'];
+export type EtcdConfig = z.output<typeof etcdSchema>;
+export type NodeConfig = z.output<typeof nodeSchema>;
 export type LeaseConfig = Config['lease'];
 export type PostgresqlConfig = z.output<typeof postgresqlSchema>;
 export type RestapiConfig = z.output<typeof restapiSchema>;

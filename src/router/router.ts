@@ -8,8 +8,9 @@ import type { Config } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { listenHttp, processSamples } from '../metrics/index.ts';
 import { loadClassifier } from '../sql/index.ts';
-import { type ClusterView, keyLayout, watchCluster } from '../topology/index.ts';
+import { type ClusterView, keyLayout } from '../topology/index.ts';
 import { Counters } from './counters.ts';
+import { followCluster, memberWeights, roleOf } from './follow-cluster.ts';
 import { HoldRoom } from './hold.ts';
 import { Listener } from './listener.ts';
 import { Reachability } from './reachability.ts';
@@ -22,7 +23,8 @@ import { ClusterWorld } from './world.ts';
 
 export interface RouterOptions {
   readonly config: Config;
-  readonly dcs: Dcs;
+  /** Undefined where the configuration lists `nodes`. */
+  readonly dcs: Dcs | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Ends the router. */
@@ -31,17 +33,14 @@ export interface RouterOptions {
   readonly version?: string;
 }
 
-/** Proofs of contact with etcd per life of a lease. */
-const CONTACTS_PER_TTL = 5;
-
 /**
  * Runs until the signal aborts; resolves after an orderly stop. Listens, and logs `router-listening`, at once: clients
  * that come before the first view of the cluster wait for it. Rejects with `address-in-use` and its kin.
  */
 export async function startRouter(options: RouterOptions): Promise<void> {
-  const { config, dcs, clock, log, signal } = options;
+  const { config, log, signal } = options;
   const stopping = new AbortController();
-  const listener = new Listener({ clientsMax: config.router.max_client_conn, clock });
+  const listener = new Listener({ clientsMax: config.router.max_client_conn, clock: options.clock });
   const shared = await makeShared(options, listener, stopping.signal);
   const { world, verifiers } = shared;
   const stop = (): void => stopping.abort();
@@ -56,13 +55,7 @@ export async function startRouter(options: RouterOptions): Promise<void> {
     );
     closings.push(() => http.close());
     closings.push(await listener.listen(config.router.listen, shared));
-    const following = watchCluster({
-      dcs,
-      layout: keyLayout(config.namespace, config.scope),
-      clock,
-      log,
-      signal: stopping.signal,
-      contactEveryMs: config.lease.ttl / CONTACTS_PER_TTL,
+    const following = followCluster(options, stopping.signal, {
       onView: (view, changedAt) => viewChanged(shared, listener, view, changedAt),
       onContact: (sentAtMs) => world.setContact(sentAtMs),
     });
@@ -93,7 +86,12 @@ export async function startRouter(options: RouterOptions): Promise<void> {
 async function makeShared(options: RouterOptions, listener: Listener, signal: AbortSignal): Promise<Shared> {
   const { config, clock, log, dcs } = options;
   const { router, datacenter, addresses } = config;
-  const policy = { localDatacenter: datacenter, weights: router.weights, addresses };
+  const policy = {
+    localDatacenter: datacenter,
+    weights: router.weights,
+    addresses,
+    memberWeights: memberWeights(config),
+  };
   const world = new ClusterWorld({ policy, ttlMs: config.lease.ttl });
   return {
     config: router,
@@ -103,6 +101,7 @@ async function makeShared(options: RouterOptions, listener: Listener, signal: Ab
     classifier: await loadClassifier(),
     verifiers: new Verifiers({
       dcs,
+      credential: roleOf(config),
       credentialKey: keyLayout(config.namespace, config.scope).routerCredential,
       clock,
       log,
