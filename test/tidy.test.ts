@@ -20,7 +20,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   dcs: ['base'],
   topology: ['base', 'dcs'],
   metrics: ['base'],
-  router: ['base', 'config', 'wire', 'sql', 'dcs', 'topology', 'metrics'],
+  pool: ['base'],
+  router: ['base', 'config', 'wire', 'sql', 'dcs', 'topology', 'pool', 'metrics'],
   postgres: ['base', 'wire'],
   ha: ['base'],
   agent: ['base', 'config', 'ha', 'dcs', 'topology', 'postgres', 'metrics'],
@@ -31,7 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** The command may import everything; its row of the map says so in a word. */
 const isNotCli = (row: string): boolean => !row.startsWith('cli:');
 
-const PURE = ['wire', 'sql', 'ha', 'topology'];
+const PURE = ['wire', 'sql', 'ha', 'topology', 'pool'];
 /** The shells among the pure folders: the watch, and the loading of the grammar with its declarations. */
 const SHELLS = ['src/topology/watch.ts', 'src/sql/grammar.ts', 'src/sql/libpg-query-wasm.d.ts'];
 /** `loadClassifier` waits for the grammar; everything behind it is synchronous. */

@@ -80,8 +80,20 @@ export function hostConfig(host: Host, inputs: FileInputs): Record<string, unkno
     : { ...common, ...agentSections(host, inputs) };
 }
 
+/**
+ * Three routers with it stay below max_connections. Larger than the usual 20, because pgbench -M prepared with more clients
+ * than server connections waits for itself: it prepares while it holds other clients' transactions open.
+ */
+const POOL_SIZE = 50;
+
 function routerSection(host: AppHost): Record<string, unknown> {
-  return { router: { listen: formatAddress(host.router), http_listen: formatAddress(host.http) } };
+  return {
+    router: {
+      listen: formatAddress(host.router),
+      http_listen: formatAddress(host.http),
+      default_pool_size: POOL_SIZE,
+    },
+  };
 }
 
 function agentSections(host: DbHost, { layout, paths, binDir, owner }: FileInputs): Record<string, unknown> {

@@ -21,10 +21,14 @@ export class Answers implements LinkOwner {
     this.#options = options;
   }
 
+  arrived(now: number): void {
+    this.#session.at(now);
+  }
+
   forward(link: Link, bytes: Buffer): void {
     const { unit } = this.#session;
     if (link !== unit.link) return;
-    if (!link.hasResult && unit.need === 'read' && this.#isRepeatable) {
+    if (!link.hasResult && (unit.need === 'read' || unit.kind === 'batch') && this.#isRepeatable) {
       unit.preamble.push(Buffer.from(bytes));
       return;
     }
@@ -46,6 +50,7 @@ export class Answers implements LinkOwner {
     const { unit } = this.#session;
     if (link !== unit.link) return;
     this.tellPreamble();
+    this.#ear.meet(link.parameters);
     this.#options.effects.toClient(message);
     unit.isAnswered = true;
     if (unit.isClosed && link.isQuiet) this.#session.finish(link);
@@ -55,6 +60,14 @@ export class Answers implements LinkOwner {
     this.#session.afterOwnReplies(link);
   }
 
+  ownAccepted(link: Link): void {
+    this.#session.afterOwnFirst(link);
+  }
+
+  ownRefused(link: Link): void {
+    this.#session.lose(link, 'settings-refused');
+  }
+
   failed(link: Link, fields: ErrorFields): boolean {
     const { unit, prepared } = this.#session;
     if (link !== unit.link) return false;
@@ -62,6 +75,11 @@ export class Answers implements LinkOwner {
       link.pipeline.swallowAll();
       unit.again();
       unit.need = 'primary';
+      return false;
+    }
+    if (this.#isOfSharing(fields) && this.#renewStatements(link, fields)) {
+      link.pipeline.swallowAll();
+      unit.again();
       return false;
     }
     unit.isFailed = true;
@@ -104,6 +122,30 @@ export class Answers implements LinkOwner {
   get #isRepeatable(): boolean {
     const { unit, transaction } = this.#session;
     return unit.isClosed && !unit.isAnswered && !unit.isStreamed && transaction === undefined;
+  }
+
+  /** Errors that a client may get only because sessions share what servers keep prepared. */
+  #isOfSharing({ code, routine }: ErrorFields): boolean {
+    if (code === SQLSTATE.invalidSqlStatementName) return true;
+    return code === SQLSTATE.featureNotSupported && routine === 'RevalidateCachedQuery';
+  }
+
+  /**
+   * The server's statements are not what they were thought to be: what the unit uses is prepared anew. True: nothing of the
+   * unit was told and it can be run again. Not so if the client counts on columns that it was told of before.
+   */
+  #renewStatements(link: Link, { code }: ErrorFields): boolean {
+    const { unit, prepared } = this.#session;
+    const isLost = code === SQLSTATE.invalidSqlStatementName;
+    let isShared = false;
+    for (const statement of unit.statements) {
+      if (statement === undefined || statement.name === '' || !statement.isKept) continue;
+      if (isLost) link.statements.forget(statement);
+      prepared.renew(statement);
+      isShared = true;
+    }
+    if (!isShared || !this.#isRepeatable || unit.controlsTransaction) return false;
+    return (isLost || unit.describes) && unit.attempts < this.#options.retryReads;
   }
 
   /** A standby refused as a write what was taken for a read, and the client has seen nothing of it. */

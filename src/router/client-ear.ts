@@ -3,16 +3,17 @@
  * last heard, and notifications, which must not fall into the middle of another server's message. Pure.
  */
 import { ParameterStatus } from '../wire/index.ts';
+import { HOT_STANDBY, type ServerParameters } from './server-parameters.ts';
 import type { SessionEffects } from './session-types.ts';
 
-/** Reported as `off` always: the session as a whole can write, whichever server answers. */
-const HOT_STANDBY = 'in_hot_standby';
 /** Messages kept while another server's answer is on its way; more are dropped. */
 const LATER_MAX = 1000;
 
 export class ClientEar {
   readonly #effects: Pick<SessionEffects, 'toClient'>;
   readonly #heard = new Map<string, string>();
+  /** Key of the parameters that it was last compared with. */
+  #key = '';
   #later: Buffer[] = [];
 
   constructor(effects: Pick<SessionEffects, 'toClient'>) {
@@ -20,12 +21,20 @@ export class ClientEar {
   }
 
   /** The parameters of the first server connection. */
-  tellFirst(parameters: ReadonlyMap<string, string>): void {
-    for (const [name, value] of parameters) {
+  tellFirst({ values, key }: ServerParameters): void {
+    this.#key = key;
+    for (const [name, value] of values) {
       const told = name === HOT_STANDBY ? 'off' : value;
       this.#heard.set(name, told);
       this.#effects.toClient(ParameterStatus(name, told));
     }
+  }
+
+  /** A server that answers it: what differs from what the client knows is told before it may rely on it. */
+  meet({ values, key }: ServerParameters): void {
+    if (key === this.#key) return;
+    this.#key = key;
+    for (const [name, value] of values) this.parameter(name, value);
   }
 
   parameter(name: string, value: string): void {

@@ -1,38 +1,41 @@
 /**
- * An authenticated client's connection: its socket, its session, and the sockets of the session's server connections.
- * Carries out what the pure parts decide; decides nothing itself but back-pressure: whose socket is read from.
+ * An authenticated client's connection: its socket and its session. Carries out what the pure parts decide; decides
+ * nothing itself but back-pressure: whose socket is read from.
  */
 import type { Socket } from 'node:net';
 import { failure } from '../base/index.ts';
 import { type ErrorFields, ErrorResponse, ProtocolViolation } from '../wire/index.ts';
 import type { Admitted } from './admission.ts';
 import type { Holdable } from './hold.ts';
-import type { Link } from './link.ts';
-import type { Login } from './login.ts';
+import type { Borrower, Link } from './link.ts';
 import { Outbox } from './outbox.ts';
+import { overdue } from './overdue.ts';
+import { poolSettings } from './pool-settings.ts';
 import { REPLY } from './replies.ts';
 import type { HoldReason } from './route.ts';
+import type { BorrowRequest } from './servers.ts';
 import { Session } from './session.ts';
-import type { OpenFailure, SessionEffects } from './session-types.ts';
+import type { SessionEffects } from './session-types.ts';
 import type { Shared } from './shared.ts';
-import { Upstream } from './upstream.ts';
+import { type StartUp, startUpOf, welcomeOf } from './start-up.ts';
 
 /** With so much unsent the servers are not read from. */
 const CLOGGED_BYTES = 256 * 1024;
-/** Startup parameters that are the router's own to say, or that it refuses. */
-const NOT_FOR_SERVERS: ReadonlySet<string> = new Set(['replication']);
 
-export class ClientConnection implements Holdable {
+export class ClientConnection implements Holdable, Borrower {
   readonly processId: number;
   readonly secretKey: Buffer;
+  readonly startUp: StartUp;
   readonly #shared: Shared;
   readonly #socket: Socket;
   readonly #outbox: Outbox;
-  readonly #login: Login;
-  readonly #upstreams = new Map<Link, Upstream>();
   readonly #session: Session;
+  readonly #request: BorrowRequest;
+  /** The member whose connection is awaited. */
+  #waitingFor = '';
   #isClosed = false;
   #isBacklogged = false;
+  #isPaused = false;
   #isHeld = false;
 
   constructor(
@@ -42,29 +45,50 @@ export class ClientConnection implements Holdable {
   ) {
     this.#shared = shared;
     this.#socket = socket;
-    this.#login = login;
     this.processId = identity.processId;
     this.secretKey = identity.secretKey;
-    this.#outbox = new Outbox(socket, true);
-    const { world, classifier, config } = shared;
+    this.startUp = startUpOf(login);
+    this.#outbox = new Outbox(socket, true, shared.flusher);
+    const { world, classifier, config, clock } = shared;
+    const { startUp } = this;
     this.#session = new Session({
       world,
       classifier,
+      serverNames: shared.servers.names,
       effects: this.#effects(),
+      settings: startUp.settings,
+      isSessionMode: poolSettings(config, startUp.database, startUp.user).isSessionMode,
+      welcome: (parameters) => welcomeOf(parameters, startUp),
       processId: this.processId,
       secretKey: this.secretKey,
       holdTimeoutMs: config.hold_timeout,
       retryReads: config.retry_reads,
     });
+    this.#request = {
+      login,
+      startUp,
+      variant: startUp.variant,
+      lent: (link) => {
+        link.borrower = this;
+        this.#session.lent(link, clock.now());
+      },
+      waitedTooLong: (waitedMs) =>
+        this.#session.borrowFailed(this.#waitingFor, { kind: 'full', waitedMs }, clock.now()),
+      failed: (member, reason) => this.#session.borrowFailed(member, reason, clock.now()),
+    };
     socket.on('data', (chunk) => this.#received(chunk));
     socket.on('error', (cause) => shared.log.debug('client-connection-failed', failure(cause)));
     socket.on('close', () => this.#close());
-    socket.on('drain', () => this.#pauseServers(false));
+    socket.on('drain', () => {
+      for (const link of this.#session.links) link.pauseReading(false);
+    });
   }
 
   /** Begins its session; `rest` is what it has sent already. */
   start(rest: readonly Buffer[]): void {
-    this.#during(() => this.#session.start(this.#shared.clock.now()));
+    const { servers, clock } = this.#shared;
+    this.#session.start(clock.now(), servers.knownParameters(this.startUp));
+    this.#shared.flusher.flush();
     for (const bytes of rest) this.#received(bytes);
   }
 
@@ -73,24 +97,43 @@ export class ClientConnection implements Holdable {
     return this.#session.isIdle ? 'idle' : 'active';
   }
 
-  /** Links to members, for metrics. */
+  /** Connections it has now, for metrics. */
   get links(): Iterable<Link> {
     return this.#session.links;
   }
 
+  get isClogged(): boolean {
+    return this.#socket.writableLength > CLOGGED_BYTES;
+  }
+
+  serverDrained(): void {
+    this.#resume();
+  }
+
   tick(now: number): void {
-    this.#during(() => this.#session.tick(now));
+    this.#session.tick(now);
+    this.#shared.flusher.flush();
   }
 
   worldChanged(now: number): void {
-    this.#during(() => this.#session.worldChanged(now));
+    this.#session.worldChanged(now);
+    this.#shared.flusher.flush();
   }
 
-  /** Another connection asks to cancel what this one does; where to send that, if a server is at work on it. */
-  cancel(): Upstream | undefined {
-    const link = this.#session.cancel(this.#shared.clock.now());
-    this.#flush();
-    return link === undefined ? undefined : this.#upstreams.get(link);
+  /** Another connection, or a limit, asks to cancel what this one does. */
+  cancel(): void {
+    this.#session.cancel(this.#shared.clock.now());
+    this.#shared.flusher.flush();
+  }
+
+  /** Disconnects it if it is past one of its limits. */
+  checkTimes(now: number): void {
+    const fields = overdue(this.#session.times, this.#shared.config, now);
+    if (fields === undefined) return;
+    this.#shared.log.info('client-overdue', { client: this.processId, sqlstate: fields.code });
+    // Its server would go on working for nobody.
+    this.cancel();
+    this.refuse(fields);
   }
 
   /** Says why, and closes. */
@@ -98,15 +141,13 @@ export class ClientConnection implements Holdable {
     if (this.#isClosed) return;
     this.#shared.counters.error(fields.code);
     this.#outbox.add(ErrorResponse(fields));
-    this.#endClient();
+    this.#end();
   }
 
   destroy(): void {
     this.#socket.destroy();
     this.#close();
   }
-
-  // ── bytes and events in ──────────────────────────────────────────────────────────────────────────────────
 
   #received(chunk: Buffer): void {
     if (this.#isClosed) return;
@@ -116,56 +157,44 @@ export class ClientConnection implements Holdable {
       if (!(cause instanceof ProtocolViolation)) throw cause;
       this.refuse(REPLY.protocolViolation(cause.message));
     }
-    this.#flush();
+    this.#shared.flusher.flush();
+    for (const link of this.#session.links) if (link.isClogged) this.#pause();
   }
 
-  #serverReceived(link: Link, chunk: Buffer): void {
-    const session = this.#session;
-    const now = this.#shared.clock.now();
-    try {
-      session.receiveFromServer(link, chunk, now);
-    } catch (cause) {
-      if (!(cause instanceof ProtocolViolation)) throw cause;
-      this.#shared.log.error('server-protocol-violation', { member: link.member, ...failure(cause) });
-      session.lost(link, 'connection-lost', now);
-    }
-    this.#flush();
+  #pause(): void {
+    this.#isPaused = true;
+    this.#socket.pause();
   }
 
-  #during(event: () => void): void {
-    event();
-    this.#flush();
+  #resume(): void {
+    if (!this.#isPaused || this.#isBacklogged || this.#isClosed) return;
+    this.#isPaused = false;
+    this.#socket.resume();
   }
-
-  /** Sends what the event has gathered, and pauses whoever sends faster than the other side takes. */
-  #flush(): void {
-    if (this.#isClosed) return;
-    this.#outbox.flush();
-    let isClogged = false;
-    for (const upstream of this.#upstreams.values()) {
-      upstream.flush();
-      if (upstream.isClogged) isClogged = true;
-    }
-    if (isClogged) this.#socket.pause();
-    if (this.#socket.writableLength > CLOGGED_BYTES) this.#pauseServers(true);
-  }
-
-  #pauseServers(isPaused: boolean): void {
-    for (const upstream of this.#upstreams.values()) upstream.pauseReading(isPaused);
-  }
-
-  #resumeClient(): void {
-    if (!this.#isBacklogged && !this.#isClosed) this.#socket.resume();
-  }
-
-  // ── effects ──────────────────────────────────────────────────────────────────────────────────────────────
 
   #effects(): SessionEffects {
-    const { counters, hold, log } = this.#shared;
+    const { counters, hold, log, servers } = this.#shared;
     return {
       toClient: (bytes) => this.#outbox.add(bytes),
-      open: (link) => this.#open(link),
-      endClient: () => this.#endClient(),
+      borrow: (member) => {
+        const link = servers.borrow(member, this.#request);
+        if (link === undefined) this.#waitingFor = member;
+        else link.borrower = this;
+        return link;
+      },
+      stopWaiting: () => servers.stopWaiting(this.#waitingFor, this.#request),
+      giveBack: (link) => {
+        link.borrower = undefined;
+        // It may have been paused for the sake of a server that is not the session's any more.
+        this.#resume();
+        servers.giveBack(link);
+      },
+      discard: (link) => {
+        this.#resume();
+        servers.discard(link);
+      },
+      cancelAt: (link) => servers.cancel(link),
+      endClient: () => this.#end(),
       hold: (because) => this.#hold(because),
       unhold: (outcome) => {
         this.#isHeld = false;
@@ -175,8 +204,8 @@ export class ClientConnection implements Holdable {
       },
       backlog: (isFull) => {
         this.#isBacklogged = isFull;
-        if (isFull) this.#socket.pause();
-        else this.#resumeClient();
+        if (isFull) this.#pause();
+        else this.#resume();
       },
       counted: (member, kind) => counters.statement(member, kind),
       routed: (kind, because) => counters.routed(kind, because),
@@ -195,55 +224,7 @@ export class ClientConnection implements Holdable {
     return isRoom;
   }
 
-  #open(link: Link): void {
-    const login = this.#login;
-    const candidate = this.#shared.world.candidate(link.member);
-    if (candidate === undefined || candidate.host === '') {
-      // Not from within the session's own call: it would find itself half changed.
-      setImmediate(() => this.#openFailed(link, { kind: 'unreachable', because: 'no address is known' }));
-      return;
-    }
-    const upstream = new Upstream(
-      {
-        address: { host: candidate.host, port: candidate.port },
-        parameters: [...login.parameters].filter(([name]) => !NOT_FOR_SERVERS.has(name)),
-        credential: { clientKey: login.clientKey, verifier: login.verifier },
-        connectTimeoutMs: this.#shared.config.server_connect_timeout,
-        readBuffer: this.#shared.readBuffer,
-      },
-      {
-        opened: ({ parameters }) => {
-          this.#shared.reachability.reached(link.member);
-          const wire = {
-            write: (bytes: Buffer) => upstream.write(bytes),
-            close: () => {
-              this.#upstreams.delete(link);
-              upstream.close();
-              this.#resumeClient();
-            },
-          };
-          this.#during(() => this.#session.opened(link, wire, parameters, this.#shared.clock.now()));
-        },
-        failed: (reason) => this.#openFailed(link, reason),
-        received: (chunk) => this.#serverReceived(link, chunk),
-        lost: () => {
-          this.#upstreams.delete(link);
-          this.#resumeClient();
-          this.#during(() => this.#session.lost(link, 'connection-lost', this.#shared.clock.now()));
-        },
-        drained: () => this.#resumeClient(),
-      },
-    );
-    this.#upstreams.set(link, upstream);
-  }
-
-  #openFailed(link: Link, reason: OpenFailure): void {
-    this.#upstreams.delete(link);
-    if (reason.kind === 'unreachable') this.#shared.reachability.failed(link.member, reason.because);
-    this.#during(() => this.#session.openFailed(link, reason, this.#shared.clock.now()));
-  }
-
-  #endClient(): void {
+  #end(): void {
     if (this.#isClosed) return;
     this.#outbox.flush();
     this.#socket.end();
@@ -255,8 +236,7 @@ export class ClientConnection implements Holdable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#session.end();
-    for (const upstream of this.#upstreams.values()) upstream.close();
-    this.#upstreams.clear();
     this.#shared.forget(this);
+    this.#shared.flusher.flush();
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The client's side of a session: cuts its bytes into messages, gathers them into the unit of work, decides when
  * the unit is known well enough to be placed, and sends it message by message. A batch is gathered up to its
- * Sync; the first write in it, a Flush or too many bytes decide at once for the primary, and the rest streams.
+ * Sync, since a server answers nothing before; a Flush or too many bytes decide for the primary, and the rest streams.
  */
 import { RingQueue } from '../base/index.ts';
 import type { Classification, Classifier } from '../sql/index.ts';
@@ -18,19 +18,34 @@ import {
   readDescribe,
   readQuery,
 } from '../wire/index.ts';
+import { dispatch } from './dispatch.ts';
 import type { Limbo, LimboAnswer } from './limbo.ts';
 import type { Link } from './link.ts';
-import { REQUEST } from './pipeline.ts';
 import { REPLY } from './replies.ts';
 import { intentOf, type RouteReason, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Statement } from './statement.ts';
+import { ALL_STATEMENTS } from './unit.ts';
 
-/** A batch of reads is gathered up to this size; a longer one goes to the primary as it comes. */
+/** A batch is gathered up to this size; a longer one goes to the primary as it comes. */
 const BATCH_BYTES_MAX = 256 * 1024;
 /** With so much waiting the client is not read from. */
 const BACKLOG_BYTES_MAX = 256 * 1024;
+
+/** What may take away the last state that a pinned session has on its connection. */
+const UNPINNING: ReadonlySet<RouteReason> = new Set([
+  'notifies',
+  'changes-schema',
+  'uses-cursor',
+  'forgets-statement',
+  'holds-session-lock',
+  'discards-state',
+  'ends-transaction',
+  'function-volatile',
+  'function-not-known',
+  'runs-code',
+]);
 
 interface Waiting {
   readonly bytes: Buffer;
@@ -144,7 +159,7 @@ export class Intake implements FrameSink {
     const { unit } = this.#session;
     const isWanted = unit.isCopyOpen || (unit.kind === 'batch' && !unit.isClosed);
     const link = this.#copyLink ?? (isWanted ? unit.link : undefined);
-    link?.wire?.write(bytes);
+    link?.write(bytes);
     // A COPY that failed in the middle of a message: its server still gets the rest of the message.
     this.#copyLink = this.#copyOwed > 0 ? link : undefined;
   }
@@ -187,6 +202,7 @@ export class Intake implements FrameSink {
       case FRONTEND.Query:
         unit.begin('query');
         this.#intendQuery(message);
+        if (unit.forgets !== undefined && this.#session.forgetHere(unit.forgets)) return;
         unit.keep(message, undefined);
         this.#session.place();
         return;
@@ -230,9 +246,10 @@ export class Intake implements FrameSink {
     }
     unit.keep(message, statement);
     if (unit.phase !== 'collecting') return;
-    if (!unit.isClosed && (tag === FRONTEND.Flush || unit.bytes > BATCH_BYTES_MAX)) unit.need = 'primary';
-    const isDecided = unit.isClosed || unit.need === 'primary' || session.transaction !== undefined;
-    if (isDecided) session.place();
+    if (!unit.isClosed && tag !== FRONTEND.Flush && unit.bytes <= BATCH_BYTES_MAX) return;
+    // What else will be in the batch is not known yet.
+    if (!unit.isClosed) unit.need = 'primary';
+    session.place();
   }
 
   /** What a message adds to the unit; the statement that it makes or uses. */
@@ -254,6 +271,7 @@ export class Intake implements FrameSink {
       }
       case FRONTEND.Describe: {
         const described = readDescribe(message);
+        unit.describes = true;
         if (described.kind === 'portal') return undefined;
         const statement = prepared.get(described.name);
         if (statement !== undefined) unit.require(statement.intent);
@@ -264,8 +282,10 @@ export class Intake implements FrameSink {
         return undefined;
       case FRONTEND.Close: {
         const closed = readClose(message);
-        if (closed.kind === 'statement') prepared.close(closed.name);
-        return undefined;
+        if (closed.kind === 'portal') return undefined;
+        const statement = prepared.get(closed.name);
+        prepared.close(closed.name);
+        return statement;
       }
       case FRONTEND.Query: // in the middle of a batch: unusual, so no cleverness
       case FRONTEND.FunctionCall:
@@ -289,7 +309,12 @@ export class Intake implements FrameSink {
     const { unit } = this.#session;
     unit.intend(statement?.intent ?? intentOf(classification));
     this.#count(classification.kind, classification.because);
-    const { kind, settings, controlsTransaction } = classification;
+    const { kind, because, settings, controlsTransaction } = classification;
+    if (kind === 'session') unit.pinBecause ??= because;
+    if (UNPINNING.has(because)) unit.mayUnpin = true;
+    if (because === 'changes-schema') unit.changesDefinitions = true;
+    if (because === 'transaction-local') unit.setsLocally = true;
+    if (because === 'forgets-statement') unit.forgets = classification.detail ?? ALL_STATEMENTS;
     if (controlsTransaction || kind === 'begin' || kind === 'end') unit.controlsTransaction = true;
     if (settings.length > 0) unit.settings.push(...settings);
     if (unit.settings.length > 0) this.#intendSettings();
@@ -313,43 +338,11 @@ export class Intake implements FrameSink {
   }
 
   #sendOne(link: Link, message: Buffer, statement: Statement | undefined): void {
-    const tag = message[0] ?? 0;
-    switch (tag) {
-      case FRONTEND.Query:
-        link.send(message, REQUEST.query);
-        return;
-      case FRONTEND.Parse:
-        if (statement !== undefined) link.sendParse(message, statement);
-        return;
-      case FRONTEND.Bind:
-        link.sendUse(message, REQUEST.bind, statement);
-        return;
-      case FRONTEND.Describe:
-        if (readDescribe(message).kind === 'statement') link.sendUse(message, REQUEST.describe, statement);
-        else link.send(message, REQUEST.describe);
-        return;
-      case FRONTEND.Execute:
-        link.send(message, REQUEST.execute);
-        return;
-      case FRONTEND.Close: {
-        const closed = readClose(message);
-        if (closed.kind === 'statement') link.sendClose(message, closed.name);
-        else link.send(message, REQUEST.close);
-        return;
-      }
-      case FRONTEND.Sync:
-        link.send(message, REQUEST.sync);
-        return;
-      case FRONTEND.FunctionCall:
-        link.send(message, REQUEST.call);
-        return;
-      case FRONTEND.CopyDone: // from here on the COPY may have been carried out
-        this.#session.unit.isCopyDone = true;
-        link.send(message, undefined);
-        return;
-      default:
-        link.send(message, undefined);
-    }
+    const { unit, prepared, planningKey } = this.#session;
+    if (statement !== undefined) prepared.nameFor(statement, planningKey);
+    // From here on the COPY may have been carried out.
+    if (message[0] === FRONTEND.CopyDone) unit.isCopyDone = true;
+    dispatch(link, message, statement);
   }
 
   /** The client is in a transaction whose server is gone: everything is answered here. */

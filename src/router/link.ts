@@ -1,45 +1,62 @@
 /**
- * One server connection of a session, as the session sees it: what it still owes, which prepared statements and
- * settings it has, for which term it was proven primary. It turns the server's bytes into calls on its owner and
- * forwards the rest as slices. No socket here: `wire` is given by the shell.
+ * One server connection: what it still owes, which prepared statements and settings it has, for which term it was
+ * proven primary. It is lent to one session at a time, its owner, and turns the server's bytes into calls on it; the rest
+ * is forwarded as slices. No socket here: `wire` is given by the shell. Between owners it is clean: nothing owed, no
+ * transaction, settings that are known.
  *
  * A message that ends in a later chunk is held back until it is complete (up to a bound), so that a server lost
  * in the middle of a row leaves the client's stream at a message boundary and the client connected.
  */
+import type { Poolable, Seat } from '../pool/index.ts';
 import {
   BACKEND,
-  Close,
   type Delivery,
   type ErrorFields,
   FRAME_BYTES_MAX,
   FrameReader,
   type FrameSink,
-  readBind,
-  readDescribe,
   readErrorFields,
   readParameterStatus,
   readReadyForQuery,
   type TransactionStatus,
 } from '../wire/index.ts';
 import { Pipeline, REQUEST, type Request } from './pipeline.ts';
-import type { Statement } from './statement.ts';
+import { type ServerParameters, serverParameters } from './server-parameters.ts';
+import { ServerStatements } from './server-statements.ts';
+import { NO_SETTINGS, type Settings } from './settings.ts';
 import type { Term } from './world.ts';
 
 /** The socket's side, made by the shell. */
 export interface Wire {
   /** Writes are gathered and go out at the end of the event. */
   readonly write: (bytes: Buffer) => void;
+  readonly isClogged: boolean;
+  readonly pauseReading: (isPaused: boolean) => void;
   readonly close: () => void;
 }
 
-/** What a link tells the session. */
+/** Whose socket a connection's answers go to. */
+export interface Borrower {
+  /** It does not take what it is sent: the server is not read from for now. */
+  readonly isClogged: boolean;
+  /** The server takes bytes again. */
+  readonly serverDrained: () => void;
+}
+
+/** What a link tells the session that it is lent to. */
 export interface LinkOwner {
+  /** Bytes have come, at `now` (monotonic ms); what they are is told next. */
+  readonly arrived: (now: number) => void;
   /** Bytes of an answer for the client. May alias the chunk: use them before returning. */
   readonly forward: (link: Link, bytes: Buffer) => void;
   /** The server is ready again, and all the client's requests on this link are answered up to here. */
   readonly ready: (link: Link, message: Buffer) => void;
-  /** Replies of our own are complete; the server is ready. */
+  /** Replies of our own are complete, and nothing is owed any more. */
   readonly isPreparedBy: (link: Link) => void;
+  /** A statement of our own was accepted; the client's work, which was sent behind it, is next. */
+  readonly ownAccepted: (link: Link) => void;
+  /** A statement of our own was refused after the client's work was sent behind it. */
+  readonly ownRefused: (link: Link) => void;
   /** An error as the client's answer. False: do not forward it, the session has decided otherwise. */
   readonly failed: (link: Link, fields: ErrorFields) => boolean;
   /** A Parse or Close of the client was carried out. */
@@ -65,32 +82,44 @@ const PREAMBLE: ReadonlySet<number> = new Set([
   BACKEND.NoData,
 ]);
 
-interface Undo {
-  readonly name: string;
-  readonly previous: Statement | undefined;
-  readonly isClients: boolean;
+export interface LinkOptions {
+  readonly member: string;
+  readonly variant: string;
+  readonly wire: Wire;
+  /** What the server told at login. */
+  readonly parameters: ReadonlyMap<string, string>;
+  /** Statements that are kept prepared; the least used is closed for a new one. */
+  readonly statementsMax: number;
+  /** The connection broke while it was nobody's. */
+  readonly brokeAlone: (link: Link) => void;
 }
 
-export class Link implements FrameSink {
+export class Link implements FrameSink, Poolable {
   readonly member: string;
+  readonly variant: string;
   readonly pipeline = new Pipeline();
-  readonly prepared = new Map<string, Statement>();
-  /** Undefined while it is being opened, and after it is gone. */
-  wire: Wire | undefined = undefined;
+  seat: Seat | undefined = undefined;
+  /** Whom it is lent to, and whose socket that is. */
+  owner: LinkOwner | undefined = undefined;
+  borrower: Borrower | undefined = undefined;
   status: TransactionStatus = 'I';
   /** The term it was last proven primary for. */
   proof: Term | undefined = undefined;
-  /** Version of the session's settings that it has. */
-  settingsVersion = 0;
+  /** What it has been brought to. */
+  settings: Settings = NO_SETTINGS;
+  /** It has, or may have, state of its session that the next one must not see: it is cleaned before it is lent again. */
+  isSoiled = false;
   /** A row, a completion or COPY data of the present unit has come; before it, an answer can still be taken back. */
   hasResult = false;
   /** Set while our own replies are read: the first row of a probe, and an error of any. */
   probedRow: Buffer | undefined = undefined;
   ownError: ErrorFields | undefined = undefined;
 
-  readonly #owner: LinkOwner;
+  readonly #options: LinkOptions;
+  readonly #wire: Wire;
+  readonly statements: ServerStatements;
+  #parameters: ServerParameters;
   readonly #reader = new FrameReader(SINK_LIMITS);
-  readonly #unconfirmed: Undo[] = [];
   #isGone = false;
   #swallowing = false;
   /** Bytes of announced 'pass' messages that have not been handed over, and the size of the last of them. */
@@ -98,13 +127,23 @@ export class Link implements FrameSink {
   #lastBytes = 0;
   #heldBack: Buffer | undefined = undefined;
 
-  constructor(member: string, owner: LinkOwner) {
-    this.member = member;
-    this.#owner = owner;
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.member = options.member;
+    this.variant = options.variant;
+    this.#wire = options.wire;
+    const { pipeline, statementsMax } = { pipeline: this.pipeline, ...options };
+    this.statements = new ServerStatements({
+      pipeline,
+      statementsMax,
+      write: (bytes) => this.#wire.write(bytes),
+    });
+    this.#parameters = serverParameters(options.parameters);
   }
 
-  get isOpen(): boolean {
-    return this.wire !== undefined;
+  /** What the server reports of its settings. */
+  get parameters(): ServerParameters {
+    return this.#parameters;
   }
 
   /** Nothing is owed: a new unit may be sent. */
@@ -120,57 +159,53 @@ export class Link implements FrameSink {
   /** Nothing that arrives from here on counts. */
   abandon(): void {
     this.#isGone = true;
-    this.wire?.close();
-    this.wire = undefined;
+    this.owner = undefined;
+    this.borrower = undefined;
+    this.#wire.close();
   }
 
-  /** Bytes from the server. */
-  receive(chunk: Buffer): void {
-    if (!this.#isGone) this.#reader.push(chunk, this);
+  /** Raw bytes of a COPY. */
+  write(bytes: Buffer): void {
+    this.#wire.write(bytes);
+  }
+
+  /** Bytes from the server. Throws `ProtocolViolation` on a broken stream: the shell then reports `lost`. */
+  receive(chunk: Buffer, now: number): void {
+    if (this.#isGone) return;
+    this.owner?.arrived(now);
+    this.#reader.push(chunk, this);
+  }
+
+  /** The connection is gone. */
+  lost(because: 'connection-lost', now: number): void {
+    if (this.#isGone) return;
+    this.owner?.arrived(now);
+    this.#broken(because);
+  }
+
+  /** The server takes no more bytes for now. */
+  get isClogged(): boolean {
+    return this.#wire.isClogged;
+  }
+
+  pauseReading(isPaused: boolean): void {
+    this.#wire.pauseReading(isPaused);
   }
 
   /** Sends one of our own simple queries; its whole answer is swallowed. */
   sendOwn(query: Buffer): void {
-    this.prepared.delete('');
+    this.probedRow = undefined;
+    this.ownError = undefined;
+    this.statements.forgetUnnamed();
     this.pipeline.expect(REQUEST.query, 'swallow');
-    this.wire?.write(query);
+    this.#wire.write(query);
   }
 
   /** Sends a message that gets one reply, or none (`request` undefined). */
   send(message: Buffer, request: Request | undefined): void {
     if (request !== undefined) this.pipeline.expect(request, 'forward');
-    if (request === REQUEST.query) this.prepared.delete('');
-    this.wire?.write(message);
-  }
-
-  /** Sends the client's Parse of `statement`. */
-  sendParse(message: Buffer, statement: Statement): void {
-    const { name, replaces, isKept } = statement;
-    if (!isKept) {
-      // The server has it from here on; nobody else does, and nobody brings it here again.
-      this.#note(name, undefined, true);
-      this.send(message, REQUEST.parse);
-      return;
-    }
-    // The client may not parse a name twice, and PostgreSQL says so itself if it has the first.
-    if (name !== '' && replaces !== undefined) this.#ensure(replaces);
-    else if (name !== '' && this.prepared.has(name)) this.#closeStale(name);
-    if (replaces === undefined || name === '') this.#note(name, statement, true);
-    else this.#note(name, replaces, true);
-    this.send(message, REQUEST.parse);
-  }
-
-  /** Sends a Bind, or a Describe of a statement; `statement` is what the session knows under its name. */
-  sendUse(message: Buffer, request: Request, statement: Statement | undefined): void {
-    if (statement !== undefined) this.#ensure(statement);
-    else if (this.prepared.size > 0) this.#forgetUnknown(message, request);
-    this.send(message, request);
-  }
-
-  /** Sends the client's Close of a statement. */
-  sendClose(message: Buffer, name: string): void {
-    this.#note(name, undefined, true);
-    this.send(message, REQUEST.close);
+    if (request === REQUEST.query) this.statements.forgetUnnamed();
+    this.#wire.write(message);
   }
 
   delivery(tag: number, bodyLength: number): Delivery {
@@ -179,7 +214,7 @@ export class Link implements FrameSink {
       case BACKEND.DataRow:
       case BACKEND.CopyData:
         this.#swallowing = this.pipeline.head !== 'forward';
-        this.hasResult = true;
+        if (!this.#swallowing) this.hasResult = true;
         break;
       case BACKEND.ReadyForQuery:
       case BACKEND.ErrorResponse:
@@ -207,15 +242,17 @@ export class Link implements FrameSink {
         return;
       case BACKEND.ParameterStatus: {
         const { name, value } = readParameterStatus(message);
+        this.#parameters = serverParameters(new Map([...this.#parameters.values, [name, value]]));
         if (this.pipeline.isEmpty || this.pipeline.head === 'forward')
-          this.#owner.parameter(this, name, value);
+          this.owner?.parameter(this, name, value);
         return;
       }
       case BACKEND.NoticeResponse:
-        if (this.pipeline.head === 'forward') this.#owner.asynchronous(this, message);
+        if (this.pipeline.isEmpty || this.pipeline.head === 'forward')
+          this.owner?.asynchronous(this, message);
         return;
       case BACKEND.NotificationResponse:
-        this.#owner.asynchronous(this, Buffer.from(message));
+        this.owner?.asynchronous(this, Buffer.from(message));
         return;
       case BACKEND.DataRow:
         this.probedRow ??= Buffer.from(message);
@@ -237,83 +274,51 @@ export class Link implements FrameSink {
       if (complete === 0) return;
       ready = ready.subarray(0, complete);
     }
-    this.#owner.forward(this, ready);
+    this.owner?.forward(this, ready);
   }
 
   /** Takes one reply; true: it is ours. */
   #take(tag: number): boolean {
-    if (!PREAMBLE.has(tag)) this.hasResult = true;
     const whose = this.pipeline.reply(tag);
+    if (whose === 'forward' && !PREAMBLE.has(tag)) this.hasResult = true;
     if (whose === 'unexpected') {
-      this.#owner.broken(this, 'connection-lost');
+      this.#broken('connection-lost');
       return true;
     }
-    if (tag === BACKEND.ParseComplete || tag === BACKEND.CloseComplete) this.#confirm();
-    if (tag === BACKEND.CopyInResponse && whose === 'forward') this.#owner.copyInBegan(this);
+    if (tag === BACKEND.ParseComplete || tag === BACKEND.CloseComplete) {
+      if (this.statements.confirm()) this.owner?.confirmed(this);
+    }
+    if (tag === BACKEND.CopyInResponse && whose === 'forward') this.owner?.copyInBegan(this);
     return whose === 'swallow';
   }
 
   #ready(message: Buffer): void {
     const whose = this.pipeline.reply(BACKEND.ReadyForQuery);
     if (whose === 'unexpected') {
-      this.#owner.broken(this, 'connection-lost');
+      this.#broken('connection-lost');
       return;
     }
     this.status = readReadyForQuery(message);
-    if (whose === 'forward') this.#owner.ready(this, message);
-    else if (this.pipeline.isEmpty) this.#owner.isPreparedBy(this);
+    if (whose === 'forward') this.owner?.ready(this, message);
+    else if (this.pipeline.isEmpty) this.owner?.isPreparedBy(this);
+    else if (this.ownError === undefined) this.owner?.ownAccepted(this);
+    else this.owner?.ownRefused(this);
   }
 
   #error(message: Buffer): void {
     const fields = readErrorFields(message);
     if (fields.severity === 'FATAL' || fields.severity === 'PANIC') {
-      this.#owner.broken(this, 'server-shut-down');
+      this.#broken('server-shut-down');
       return;
     }
     const whose = this.pipeline.reply(BACKEND.ErrorResponse);
-    this.#takeBack();
+    this.statements.takeBack();
     if (whose === 'swallow') this.ownError = fields;
-    else if (this.#owner.failed(this, fields)) this.#owner.forward(this, message);
+    else if (this.owner?.failed(this, fields) === true) this.owner?.forward(this, message);
   }
 
-  /** Brings a statement to this connection, ahead of what uses it, unless it has it. */
-  #ensure(statement: Statement): void {
-    const { name } = statement;
-    const has = this.prepared.get(name);
-    if (has === statement) return;
-    if (has !== undefined && name !== '') this.#closeStale(name);
-    this.#note(name, statement, false);
-    this.pipeline.expect(REQUEST.parse, 'swallow');
-    this.wire?.write(statement.message);
-  }
-
-  #closeStale(name: string): void {
-    this.#note(name, undefined, false);
-    this.pipeline.expect(REQUEST.close, 'swallow');
-    this.wire?.write(Close('statement', name));
-  }
-
-  /** The session does not know the statement, so it must not be found here either. */
-  #forgetUnknown(message: Buffer, request: Request): void {
-    const name = request === REQUEST.bind ? readBind(message).statement : readDescribe(message).name;
-    if (this.prepared.has(name)) this.#closeStale(name);
-  }
-
-  #note(name: string, statement: Statement | undefined, isClients: boolean): void {
-    this.#unconfirmed.push({ name, previous: this.prepared.get(name), isClients });
-    if (statement === undefined) this.prepared.delete(name);
-    else this.prepared.set(name, statement);
-  }
-
-  #confirm(): void {
-    if (this.#unconfirmed.shift()?.isClients === true) this.#owner.confirmed(this);
-  }
-
-  /** After an error the server has skipped these. */
-  #takeBack(): void {
-    for (let undo = this.#unconfirmed.pop(); undo !== undefined; undo = this.#unconfirmed.pop()) {
-      if (undo.previous === undefined) this.prepared.delete(undo.name);
-      else this.prepared.set(undo.name, undo.previous);
-    }
+  #broken(because: 'server-shut-down' | 'connection-lost'): void {
+    if (this.owner === undefined) this.#options.brokeAlone(this);
+    else this.owner.broken(this, because);
   }
 }

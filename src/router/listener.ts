@@ -3,11 +3,14 @@
  * What a connection does is its own affair (client.ts).
  */
 import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
-import { connect, createServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { type Address, type Clock, listenError, pause } from '../base/index.ts';
-import { CancelRequest, type CancelTarget } from '../wire/index.ts';
+import { type CancelTarget, type ErrorFields, ErrorResponse } from '../wire/index.ts';
 import { Admission } from './admission.ts';
 import { ClientConnection } from './client.ts';
+import { keepAliveOf } from './keep-alive.ts';
+import type { Login } from './login.ts';
+import { poolSettings } from './pool-settings.ts';
 import { REPLY } from './replies.ts';
 import type { Shared } from './shared.ts';
 
@@ -19,7 +22,6 @@ export interface ListenerOptions {
 /** How long running statements get at the end. */
 const STOP_GRACE_MS = 3000;
 const STOP_LOOK_EVERY_MS = 25;
-const CANCEL_TIMEOUT_MS = 5000;
 /** Connections above the limit that are heard as far as their first packet: cancels and refusals need a place too. */
 const SPARE_CLIENTS = 100;
 const LISTEN_BACKLOG = 1024;
@@ -53,9 +55,16 @@ export class Listener {
     return this.size > this.#options.clientsMax;
   }
 
+  /** Disconnects clients that are past their limits. */
+  checkTimes(now: number): void {
+    for (const client of Array.from(this.#clients.values())) client.checkTimes(now);
+  }
+
   /** Accepts clients from here on; gives the function that stops it and resolves when the last of them is gone. */
   async listen(address: Address, shared: Shared): Promise<() => Promise<void>> {
-    const server = createServer({ noDelay: true, keepAlive: true }, (socket) => this.#accept(shared, socket));
+    const server = createServer({ noDelay: true, ...keepAliveOf(shared.config) }, (socket) =>
+      this.#accept(shared, socket),
+    );
     await new Promise<void>((resolve, reject) => {
       const failed = (cause: Error): void => reject(listenError(cause, address, 'The router'));
       server.once('error', failed);
@@ -79,16 +88,7 @@ export class Listener {
     const client = this.#clients.get(target.processId);
     if (client === undefined || client.secretKey.length !== target.secretKey.length) return;
     if (!timingSafeEqual(client.secretKey, target.secretKey)) return;
-    const upstream = client.cancel();
-    if (upstream?.ready === undefined) return;
-    const { processId, secretKey } = upstream.ready;
-    const { host, port } = upstream.address;
-    const socket = connect({ host, port, timeout: CANCEL_TIMEOUT_MS }, () => {
-      socket.end(CancelRequest(processId, secretKey));
-    });
-    socket.on('timeout', () => socket.destroy());
-    socket.on('error', () => socket.destroy());
-    socket.resume();
+    client.cancel();
   }
 
   /** Lets everybody go: who is at work gets a while to finish. */
@@ -114,6 +114,12 @@ export class Listener {
     const { clientsMax } = this.#options;
     const admission = new Admission(shared, socket, {
       admitted: (admitted) => {
+        const tooMany = this.#tooMany(shared, admitted.login);
+        if (tooMany !== undefined) {
+          admitted.socket.end(ErrorResponse(tooMany));
+          shared.counters.error(tooMany.code);
+          return;
+        }
         const client = new ClientConnection(shared, admitted, this.#newIdentity());
         this.#clients.set(client.processId, client);
         client.start(admitted.rest);
@@ -123,6 +129,22 @@ export class Listener {
     // Beyond these nobody is even listened to.
     if (this.size >= clientsMax + SPARE_CLIENTS) admission.refuse(REPLY.tooManyClients(clientsMax));
     else this.#admissions.add(admission);
+  }
+
+  /** What a client is told of whose database or role there are as many as may be. */
+  #tooMany({ config }: Shared, { database, user }: Login): ErrorFields | undefined {
+    const { databaseClientsMax, userClientsMax } = poolSettings(config, database, user);
+    if (databaseClientsMax === 0 && userClientsMax === 0) return undefined;
+    let [ofDatabase, ofUser] = [0, 0];
+    for (const { startUp } of this.#clients.values()) {
+      if (startUp.database === database) ofDatabase += 1;
+      if (startUp.user === user) ofUser += 1;
+    }
+    if (databaseClientsMax > 0 && ofDatabase >= databaseClientsMax) {
+      return REPLY.tooManyFor('database', database, databaseClientsMax);
+    }
+    if (userClientsMax > 0 && ofUser >= userClientsMax) return REPLY.tooManyFor('role', user, userClientsMax);
+    return undefined;
   }
 
   /** A process id that no client has, and a key that nobody can guess. */

@@ -31,8 +31,20 @@ export class Losses {
     return because;
   }
 
+  /** What was borrowed of members that are gone, or for writes at who leads no more, is lost. */
+  worldChanged(): void {
+    const { world } = this.#options;
+    const leader = world.leader();
+    for (const link of Array.from(this.#placement.links.values())) {
+      if (!world.isMember(link.member)) this.lose(link, 'member-gone');
+      else if (leader !== undefined && leader !== link.member && this.#writesOn(link)) {
+        this.lose(link, 'leader-changed');
+      }
+    }
+  }
+
   /** Whether `link` is in use for what only a primary may do: then it is cut when another becomes leader. */
-  writesOn(link: Link): boolean {
+  #writesOn(link: Link): boolean {
     const { unit, transaction } = this.#session;
     if (link === transaction) return this.#placement.transactionNeed === 'primary';
     if (unit.kind !== 'none' && unit.link === link) return unit.need === 'primary';

@@ -4,6 +4,7 @@
  * a read buffer that is used again, so it copies them when it writes.
  */
 import type { Socket } from 'node:net';
+import type { Flusher } from './flusher.ts';
 
 /** Above this the pieces are written as they are, in one gathered write. */
 const JOIN_BYTES_MAX = 64 * 1024;
@@ -11,6 +12,7 @@ const JOIN_BYTES_MAX = 64 * 1024;
 export class Outbox {
   readonly #socket: Socket;
   readonly #copies: boolean;
+  readonly #flusher: Flusher | undefined;
   readonly #pieces: Buffer[] = [];
   #bytes = 0;
   /** The newest piece, still growing: `#buffer[#start .. #end)`. */
@@ -18,13 +20,16 @@ export class Outbox {
   #start = 0;
   #end = 0;
 
-  constructor(socket: Socket, copies: boolean) {
+  /** With a `flusher`, it is flushed at the end of the event by that. */
+  constructor(socket: Socket, copies: boolean, flusher?: Flusher) {
     this.#socket = socket;
     this.#copies = copies;
+    this.#flusher = flusher;
   }
 
   add(bytes: Buffer): void {
     if (bytes.length === 0) return;
+    if (this.#bytes === 0) this.#flusher?.note(this);
     this.#bytes += bytes.length;
     if (this.#source === bytes.buffer && this.#end === bytes.byteOffset) {
       this.#end += bytes.length;

@@ -1,16 +1,18 @@
 /**
- * Finds the server connection for a unit of work, step by step: which member, is a connection to it open, is it
- * proven primary for this term (invariant 2), has it the session's settings. Each call looks at everything anew,
- * so a change of leader between two steps is seen. Holds the session's links, one a member. Pure.
+ * Finds the server connection for a unit of work, step by step: which member, has the session a connection to it or can
+ * one be borrowed, is it proven primary for this term (invariant 2), has it the session's settings. Each call looks at
+ * everything anew, so a change of leader between two steps is seen. Holds what the session has borrowed, and gives back
+ * what it needs no more: in transaction mode everything but the connection of an open transaction, and the one to which
+ * the session is pinned because it has state there that cannot be carried. Pure.
  */
-import { assert } from '../base/index.ts';
 import { Query } from '../wire/index.ts';
-import { Link, type LinkOwner } from './link.ts';
-import { PROBE_SQL, readProbe } from './probe.ts';
-import type { HoldReason, Need } from './route.ts';
-import { SettingsLog } from './settings.ts';
+import type { Link, LinkOwner } from './link.ts';
+import { AUDIT_SQL, isAuditFree, isAuditable, PROBE_SQL, readProbe } from './probe.ts';
+import type { HoldReason, Need, PinReason } from './route.ts';
+import { differenceOf, haveRoom, type Settings, type SettingsLimits } from './settings.ts';
 import type { Unit } from './unit.ts';
 import type { Term, World } from './world.ts';
+import type { SettingStatement } from '../sql/index.ts';
 
 /**
  * `wait`: a step is under way and will call back. `lost`: the server of the transaction, or of the session's state, is
@@ -26,36 +28,84 @@ export type Place =
 const WAIT: Place = { kind: 'wait' };
 const BOUND_TO_STANDBY: Place = { kind: 'bound-to-standby' };
 const PROBE = Query(PROBE_SQL);
-const SETTINGS_LIMITS = { entriesMax: 64, bytesMax: 16 * 1024 };
+const AUDIT = Query(AUDIT_SQL);
+const SETTINGS_LIMITS: SettingsLimits = { entriesMax: 64, bytesMax: 16 * 1024 };
+
+/** Where connections come from; the pools' side. */
+export interface Lender {
+  /** A free connection to the member at once; undefined: it is lent later, or refused. */
+  readonly borrow: (member: string) => Link | undefined;
+  /** The connection that was asked for is not wanted any more. */
+  readonly stopWaiting: () => void;
+  /** Nothing is owed on it and no transaction is open; it is cleaned if it `isSoiled`. */
+  readonly giveBack: (link: Link) => void;
+  /** It is of no use to anybody. */
+  readonly discard: (link: Link) => void;
+}
+
+export interface PlacementOptions {
+  readonly world: World;
+  readonly owner: LinkOwner;
+  readonly lender: Lender;
+  /** What the client asked for at its start. */
+  readonly settings: Settings;
+  /** Connections are kept until the session ends. */
+  readonly isSessionMode: boolean;
+}
 
 export class Placement {
-  readonly settings = new SettingsLog(SETTINGS_LIMITS);
+  /** What the client has set. */
+  settings: Settings;
+  /** What the session has borrowed, by member. */
   readonly links = new Map<string, Link>();
-  /** The connection that has state of the session which no other has: the session stays with it. */
-  pinnedTo: Link | undefined = undefined;
   /** The link of the open transaction, and what it was begun for. */
   transaction: Link | undefined = undefined;
   transactionNeed: Need = 'anywhere';
 
-  readonly #world: World;
-  readonly #owner: LinkOwner;
-  readonly #open: (link: Link) => void;
+  readonly #options: PlacementOptions;
+  #pinnedTo: Link | undefined = undefined;
+  #pinnedBecause: PinReason | undefined = undefined;
+  /** Some of the state cannot be asked for: only DISCARD ALL or the end of the session frees it. */
+  #isPinnedForGood = false;
+  /** The connection was asked whether the state is still there. */
+  #auditing: Link | undefined = undefined;
+  /** The member whose connection the session waits for. */
+  #waitingFor: string | undefined = undefined;
   /** A probe under way: whom and which term it is for. */
   #probing: { readonly link: Link; readonly term: Term } | undefined = undefined;
-  /** A replay of settings under way, and the version it leads to. */
-  #replaying: { readonly link: Link; readonly version: number } | undefined = undefined;
+  /** Settings under way whose answer is awaited. */
+  #bringing: { readonly link: Link; readonly settings: Settings } | undefined = undefined;
 
-  constructor(world: World, owner: LinkOwner, open: (link: Link) => void) {
-    this.#world = world;
-    this.#owner = owner;
-    this.#open = open;
+  constructor(options: PlacementOptions) {
+    this.#options = options;
+    this.settings = options.settings;
+  }
+
+  /** What a reset of settings goes back to. */
+  get startSettings(): Settings {
+    return this.#options.settings;
+  }
+
+  /** The connection that has state of the session which no other has. */
+  get pinnedTo(): Link | undefined {
+    return this.#pinnedTo;
+  }
+
+  /** Why it is pinned, from the first cause on. */
+  get pinnedBecause(): PinReason | undefined {
+    return this.#pinnedBecause;
+  }
+
+  /** The member whose connection is awaited. */
+  get waitingFor(): string | undefined {
+    return this.#waitingFor;
   }
 
   find(unit: Unit, now: number): Place {
     if (this.transaction !== undefined) return this.#inTransaction(this.transaction, now);
-    const pinned = this.pinnedTo;
+    const pinned = this.#pinnedTo;
     if (this.needsPrimary(unit)) {
-      const primary = this.#world.primary(now);
+      const primary = this.#options.world.primary(now);
       if (primary.kind === 'none') return { kind: 'hold', because: primary.because };
       if (pinned !== undefined && pinned.member !== primary.member) {
         return pinned.proof === undefined ? BOUND_TO_STANDBY : { kind: 'lost', link: pinned };
@@ -64,32 +114,100 @@ export class Placement {
       return this.#step(primary.member, primary.term);
     }
     unit.member ??= pinned?.member ?? this.#choose(unit);
-    if (unit.member !== undefined) return this.#step(unit.member, undefined);
+    if (unit.member !== undefined) return this.#step(unit.member, undefined, unit.kind === 'start');
     return { kind: 'hold', because: unit.kind === 'start' ? 'no-server-reachable' : 'no-server-for-reads' };
   }
 
   /** Only the primary will do: for what it does, or because the session's state is there. */
   needsPrimary(unit: Unit): boolean {
-    return unit.need === 'primary' || this.pinnedTo?.proof !== undefined;
+    return unit.need === 'primary' || this.#pinnedTo?.proof !== undefined;
+  }
+
+  /** A connection that was waited for has come. */
+  lent(link: Link): void {
+    this.#waitingFor = undefined;
+    this.links.set(link.member, link);
+    link.owner = this.#options.owner;
+  }
+
+  /** It will not come. */
+  refused(member: string): void {
+    if (this.#waitingFor === member) this.#waitingFor = undefined;
+  }
+
+  stopWaiting(): void {
+    if (this.#waitingFor === undefined) return;
+    this.#waitingFor = undefined;
+    this.#options.lender.stopWaiting();
+  }
+
+  /** The session has state on `link` that cannot be carried: it stays there. */
+  pin(link: Link, because: PinReason): void {
+    this.#pinnedTo = link;
+    this.#pinnedBecause ??= because;
+    if (!isAuditable(because)) this.#isPinnedForGood = true;
+    link.isSoiled = true;
+  }
+
+  /** The state is gone from the connection. */
+  unpin(): void {
+    if (this.#pinnedTo !== undefined) this.#pinnedTo.isSoiled = false;
+    this.#clearPin();
+  }
+
+  /** Something may have ended the state that pins the session: its server is asked, and the session is freed if so. */
+  audit(): void {
+    const link = this.#pinnedTo;
+    if (link === undefined || this.#isPinnedForGood || !link.isQuiet || this.#options.isSessionMode) return;
+    this.#auditing = link;
+    link.sendOwn(AUDIT);
+  }
+
+  /** These settings could be carried to other connections. */
+  hasRoomFor(statements: readonly SettingStatement[]): boolean {
+    return haveRoom(this.settings, statements, SETTINGS_LIMITS);
+  }
+
+  /** Gives back what neither the unit nor a transaction nor the session's state needs. */
+  release(unit: Unit): void {
+    if (this.#options.isSessionMode) return;
+    for (const link of this.links.values()) {
+      if (link === this.transaction || link === this.#pinnedTo || !link.isQuiet) continue;
+      if (unit.kind !== 'none' && (unit.link === link || unit.member === link.member)) continue;
+      this.#giveBack(link);
+    }
+  }
+
+  /** The session ends: everything goes back, what is at work or in a transaction to nobody. */
+  releaseAll(): void {
+    this.stopWaiting();
+    for (const link of Array.from(this.links.values())) {
+      if (this.#options.isSessionMode) link.isSoiled = true;
+      if (link.isQuiet && link.status === 'I' && this.#pinnedBecause !== 'loads-library')
+        this.#giveBack(link);
+      else this.drop(link);
+    }
   }
 
   /** Takes the link out of use; the caller has said or says what becomes of its work. */
   drop(link: Link): void {
-    if (this.links.get(link.member) === link) this.links.delete(link.member);
-    if (this.transaction === link) this.transaction = undefined;
-    if (this.pinnedTo === link) this.pinnedTo = undefined;
-    if (this.#probing?.link === link) this.#probing = undefined;
-    if (this.#replaying?.link === link) this.#replaying = undefined;
+    if (!this.#forget(link)) return;
     link.abandon();
+    this.#options.lender.discard(link);
   }
 
   /** Our own replies on `link` are complete; says what came of it if it was not good. */
   prepared(link: Link): HoldReason | 'settings-refused' | undefined {
     const refused = link.ownError !== undefined;
-    if (this.#replaying?.link === link) {
-      if (!refused) link.settingsVersion = this.#replaying.version;
-      this.#replaying = undefined;
+    if (this.#bringing?.link === link) {
+      if (!refused) link.settings = this.#bringing.settings;
+      this.#bringing = undefined;
       return refused ? 'settings-refused' : undefined;
+    }
+    if (this.#auditing === link) {
+      this.#auditing = undefined;
+      if (!refused && isAuditFree(link.probedRow)) this.unpin();
+      return undefined;
     }
     if (this.#probing?.link !== link) return undefined;
     const { term } = this.#probing;
@@ -102,7 +220,7 @@ export class Placement {
 
   #inTransaction(link: Link, now: number): Place {
     if (this.transactionNeed === 'primary') {
-      const primary = this.#world.primary(now);
+      const primary = this.#options.world.primary(now);
       if (primary.kind === 'none') return { kind: 'hold', because: primary.because };
       if (primary.member !== link.member) return { kind: 'lost', link };
       // A failed transaction commits nothing, and refuses the question.
@@ -112,47 +230,73 @@ export class Placement {
   }
 
   #choose(unit: Unit): string | undefined {
-    if (unit.kind === 'start') return this.#world.nearest(unit.excluded);
-    if (unit.need === 'anywhere') {
-      for (const link of this.links.values()) if (link.isOpen) return link.member;
-      return this.#world.nearest(unit.excluded);
-    }
-    return this.#world.reader(unit.excluded);
+    const { world } = this.#options;
+    if (unit.kind === 'start') return world.nearest(unit.excluded);
+    if (unit.need !== 'anywhere') return world.reader(unit.excluded);
+    for (const link of this.links.values()) return link.member;
+    return world.nearest(unit.excluded);
   }
 
-  #step(member: string, term: Term | undefined): Place {
-    const link = this.links.get(member);
-    if (link === undefined) {
-      const opening = new Link(member, this.#owner);
-      this.links.set(member, opening);
-      this.#open(opening);
-      return WAIT;
-    }
-    if (!link.isOpen || !link.isQuiet) return WAIT;
+  #step(member: string, term: Term | undefined, isStart = false): Place {
+    const link = this.links.get(member) ?? this.#borrow(member);
+    if (link === undefined || !link.isQuiet) return WAIT;
     if (term !== undefined && link.proof !== term) return this.#prove(link, term);
-    if (link.settingsVersion < this.settings.version) return this.#replay(link);
-    return { kind: 'link', link };
+    if (isStart || link.settings.key === this.settings.key) return { kind: 'link', link };
+    return this.#bring(link);
+  }
+
+  #borrow(member: string): Link | undefined {
+    if (this.#waitingFor === member) return undefined;
+    this.stopWaiting();
+    const link = this.#options.lender.borrow(member);
+    if (link === undefined) this.#waitingFor = member;
+    else this.lent(link);
+    return link;
   }
 
   #prove(link: Link, term: Term): Place {
     if (!link.isQuiet) return WAIT;
     this.#probing = { link, term };
-    this.#sendOwn(link, PROBE);
+    link.sendOwn(PROBE);
     return WAIT;
   }
 
-  /** The statement waits for the answers: under other settings it could mean something else. */
-  #replay(link: Link): Place {
-    const texts = this.settings.since(link.settingsVersion);
-    assert(texts.length > 0, 'a newer version of the settings has at least one statement');
-    this.#replaying = { link, version: this.settings.version };
-    for (const text of texts) this.#sendOwn(link, Query(text));
+  /**
+   * Sends what the connection's settings lack. The statement may follow at once if none of it can fail; else it waits for
+   * the answer, since under other settings it could mean something else.
+   */
+  #bring(link: Link): Place {
+    const { settings } = this;
+    const { statements, isSure } = differenceOf(link.settings, settings);
+    if (statements.length > 0) link.sendOwn(Query(statements.join('; ')));
+    if (statements.length === 0 || isSure) {
+      link.settings = settings;
+      return { kind: 'link', link };
+    }
+    this.#bringing = { link, settings };
     return WAIT;
   }
 
-  #sendOwn(link: Link, query: Buffer): void {
-    link.probedRow = undefined;
-    link.ownError = undefined;
-    link.sendOwn(query);
+  #giveBack(link: Link): void {
+    if (!this.#forget(link)) return;
+    link.owner = undefined;
+    this.#options.lender.giveBack(link);
+  }
+
+  #forget(link: Link): boolean {
+    if (this.links.get(link.member) !== link) return false;
+    this.links.delete(link.member);
+    if (this.transaction === link) this.transaction = undefined;
+    if (this.#pinnedTo === link) this.#clearPin();
+    if (this.#auditing === link) this.#auditing = undefined;
+    if (this.#probing?.link === link) this.#probing = undefined;
+    if (this.#bringing?.link === link) this.#bringing = undefined;
+    return true;
+  }
+
+  #clearPin(): void {
+    this.#pinnedTo = undefined;
+    this.#pinnedBecause = undefined;
+    this.#isPinnedForGood = false;
   }
 }

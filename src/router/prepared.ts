@@ -1,11 +1,12 @@
 /**
- * The prepared statements of a client, by name. Bounded: of what is prepared past the bound no copy is kept, and the
- * session stays with the server that has it. What a Parse or Close changes is taken back if the server skips
+ * The prepared statements of a client, by the client's name, and which name each has at servers. Bounded: of what is
+ * prepared past the bound no copy is kept, and the session stays with the server that has it. What a Parse or Close changes is taken back if the server skips
  * it after an error, since then it never happened. Pure.
  */
 import type { Classifier } from '../sql/index.ts';
 import { readParse } from '../wire/index.ts';
 import { intentOf } from './route.ts';
+import type { ServerNames } from './server-names.ts';
 import type { Statement } from './statement.ts';
 
 /** Copies that are kept for one client, so that its statements can be brought to any server. */
@@ -17,6 +18,9 @@ export interface PreparedLimits {
 /** More than drivers keep (pgjdbc 256, npgsql 20, asyncpg 100); some 200 bytes each beside the text. */
 export const PREPARED_LIMITS: PreparedLimits = { statementsMax: 5000, bytesMax: 8 * 1024 * 1024 };
 
+/** Tag and length of a message. */
+const HEADER_BYTES = 5;
+
 interface Change {
   readonly name: string;
   readonly previous: Statement | undefined;
@@ -25,14 +29,21 @@ interface Change {
 export class PreparedStatements {
   readonly #classifier: Classifier;
   readonly #limits: PreparedLimits;
+  readonly #serverNames: ServerNames;
   readonly #byName = new Map<string, Statement>();
   #bytes = 0;
   /** Changes that the server has not confirmed, oldest first. */
   readonly #unconfirmed: Change[] = [];
 
-  constructor(classifier: Classifier, limits: PreparedLimits) {
+  constructor(classifier: Classifier, serverNames: ServerNames, limits: PreparedLimits) {
     this.#classifier = classifier;
+    this.#serverNames = serverNames;
     this.#limits = limits;
+  }
+
+  /** How many the client has. */
+  get size(): number {
+    return this.#byName.size;
   }
 
   get(name: string): Statement | undefined {
@@ -51,10 +62,29 @@ export class PreparedStatements {
       intent: intentOf(classification),
       replaces: name === '' ? undefined : replaces,
       isKept: name === '' || replaces !== undefined || this.#hasRoomFor(message),
+      epoch: this.#serverNames.epoch,
+      serverName: '',
+      namedFor: undefined,
     };
     this.#unconfirmed.push({ name, previous: replaces });
     if (name === '' || (replaces === undefined && statement.isKept)) this.#set(name, statement);
     return statement;
+  }
+
+  /** Gives the statement its name at servers under these settings. */
+  nameFor(statement: Statement, planningKey: string): void {
+    if (statement.name === '' || statement.namedFor === planningKey) return;
+    const { message, epoch } = statement;
+    const body = message.toString('latin1', message.indexOf(0, HEADER_BYTES) + 1);
+    statement.serverName = this.#serverNames.nameOf(body, planningKey, epoch);
+    statement.namedFor = planningKey;
+  }
+
+  /** The server's copy no longer fits the definitions: it gets another. */
+  renew(statement: Statement): void {
+    this.#serverNames.definitionsChanged();
+    statement.epoch = this.#serverNames.epoch;
+    statement.namedFor = undefined;
   }
 
   close(name: string): void {

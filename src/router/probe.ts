@@ -1,9 +1,10 @@
 /**
- * What a router asks a server before it writes to it, and how the answer is read: is it a primary, and on which
- * timeline. Works for any role, in any database; the names are qualified, since search_path is the client's.
+ * What a router asks servers for itself, and how the answers are read: before it writes to one, is it a primary, and on
+ * which timeline; after a pinned session may have given up its state, whether any is left. Works for any role, in any
+ * database; the names are qualified, since search_path is the client's.
  */
 import { readFirstColumn } from '../wire/index.ts';
-import type { HoldReason } from './route.ts';
+import type { HoldReason, PinReason } from './route.ts';
 import type { Term } from './world.ts';
 
 /** The first 8 digits of a WAL file's name are the timeline, in hexadecimal. */
@@ -22,3 +23,32 @@ export function readProbe(row: Buffer | undefined, term: Term): 'proven' | HoldR
   if (Number.isNaN(timeline)) return 'primary-not-proven';
   return timeline >= term.newestTimeline ? 'proven' : 'primary-on-old-timeline';
 }
+
+/** Whether this server process holds state of its session that no other has. */
+export const AUDIT_SQL = `SELECT CASE WHEN
+  EXISTS (SELECT FROM pg_catalog.pg_listening_channels()) OR
+  EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid()) OR
+  EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema()) OR
+  EXISTS (SELECT FROM pg_catalog.pg_proc WHERE pronamespace = pg_catalog.pg_my_temp_schema()) OR
+  EXISTS (SELECT FROM pg_catalog.pg_type WHERE typnamespace = pg_catalog.pg_my_temp_schema()) OR
+  EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable) OR
+  EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql)
+  THEN 'held' ELSE 'free' END`;
+
+export function isAuditFree(row: Buffer | undefined): boolean {
+  return row !== undefined && readFirstColumn(row) === 'free';
+}
+
+/** State that the audit sees; of all other nobody can tell whether it is still there. */
+export function isAuditable(because: PinReason): boolean {
+  return AUDITABLE.has(because);
+}
+
+const AUDITABLE: ReadonlySet<PinReason> = new Set([
+  'creates-temporary',
+  'uses-temporary',
+  'listens',
+  'prepares-statement',
+  'holds-cursor',
+  'holds-session-lock',
+]);

@@ -14,6 +14,7 @@ const LOSS_REASONS: Readonly<Record<LossReason, string>> = {
   'leader-changed': 'The cluster has a new primary.',
   'member-gone': 'The server has left the cluster.',
   'held-too-long': 'The primary did not come back in time.',
+  'settings-refused': 'The server refused a setting of the session that it had taken before.',
   'given-up': 'The router gave it up because of an earlier error.',
 };
 
@@ -38,6 +39,13 @@ export const REPLY = {
     severity: 'NOTICE',
     code: SQLSTATE.successfulCompletion,
     message: `waiting: ${HOLD_REASONS[because]}`,
+  }),
+  poolFull: (waitedMs: number): ErrorFields => ({
+    severity: ERROR,
+    code: SQLSTATE.tooManyConnections,
+    message: `no server connection became free within ${seconds(waitedMs)}`,
+    detail: 'The statement was not sent to any server.',
+    hint: 'See SHOW POOLS in the database `matriarch`; the limits are router.default_pool_size and router.query_wait_timeout.',
   }),
   noServer: (because: HoldReason, waitedMs: number): ErrorFields => ({
     severity: FATAL,
@@ -106,6 +114,12 @@ export const REPLY = {
     code: SQLSTATE.tooManyConnections,
     message: 'sorry, too many clients already',
     detail: `The router serves ${max} clients at most (router.max_client_conn).`,
+  }),
+  tooManyFor: (what: 'database' | 'role', name: string, max: number): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.tooManyConnections,
+    message: `too many connections for ${what} "${name}"`,
+    detail: `The router serves ${max} of its clients at most.`,
   }),
   loginTimeout: (): ErrorFields => ({
     severity: FATAL,

@@ -73,6 +73,9 @@ export function stricter(one: Need, other: Need): Need {
 /** Why a statement is of its kind; the last two are for what no text was seen of. */
 export type RouteReason = SqlReason | 'calls-function' | 'statement-unknown';
 
+/** Why a session stays with one server connection. */
+export type PinReason = SqlReason | 'settings-unknown' | 'statements-past-limit';
+
 /** Why work is held. */
 export type HoldReason =
   | NoPrimaryReason
@@ -92,6 +95,7 @@ export type LossReason =
   | 'leader-changed'
   | 'member-gone'
   | 'held-too-long'
+  | 'settings-refused'
   | 'given-up';
 
 /** The reason in words for a person; the only place where it is rendered. */

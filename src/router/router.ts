@@ -10,11 +10,13 @@ import { listenHttp, processSamples } from '../metrics/index.ts';
 import { loadClassifier } from '../sql/index.ts';
 import { type ClusterView, keyLayout } from '../topology/index.ts';
 import { Counters } from './counters.ts';
+import { Flusher } from './flusher.ts';
 import { followCluster, memberWeights, roleOf } from './follow-cluster.ts';
 import { HoldRoom } from './hold.ts';
 import { Listener } from './listener.ts';
 import { Reachability } from './reachability.ts';
 import { samplesOf } from './samples.ts';
+import { Servers } from './servers.ts';
 import type { Shared } from './shared.ts';
 import { statusApp } from './status-http.ts';
 import { READ_BUFFER_BYTES } from './upstream.ts';
@@ -29,18 +31,23 @@ export interface RouterOptions {
   readonly log: Log;
   /** Ends the router. */
   readonly signal: AbortSignal;
+  /** In [0, 1): spreads the closing of old server connections; without it they are not spread. */
+  readonly random?: () => number;
   /** For the metric matriarch_build_info. */
   readonly version?: string;
 }
+
+/** How late a client past its limits is disconnected at the most. */
+const CHECK_TIMES_EVERY_MS = 250;
 
 /**
  * Runs until the signal aborts; resolves after an orderly stop. Listens, and logs `router-listening`, at once: clients
  * that come before the first view of the cluster wait for it. Rejects with `address-in-use` and its kin.
  */
 export async function startRouter(options: RouterOptions): Promise<void> {
-  const { config, log, signal } = options;
+  const { config, clock, log, signal } = options;
   const stopping = new AbortController();
-  const listener = new Listener({ clientsMax: config.router.max_client_conn, clock: options.clock });
+  const listener = new Listener({ clientsMax: config.router.max_client_conn, clock });
   const shared = await makeShared(options, listener, stopping.signal);
   const { world, verifiers } = shared;
   const stop = (): void => stopping.abort();
@@ -60,6 +67,11 @@ export async function startRouter(options: RouterOptions): Promise<void> {
       onContact: (sentAtMs) => world.setContact(sentAtMs),
     });
     background(log, 'following the cluster', following);
+    const checking = setInterval(() => listener.checkTimes(clock.now()), CHECK_TIMES_EVERY_MS);
+    closings.push(async () => {
+      clearInterval(checking);
+      await Promise.resolve();
+    });
     log.info('router-listening', {
       ...config.router.listen,
       http: config.router.http_listen,
@@ -79,6 +91,7 @@ export async function startRouter(options: RouterOptions): Promise<void> {
   } finally {
     signal.removeEventListener('abort', stop);
     verifiers.close();
+    shared.servers.close();
   }
   log.info('router-stopped');
 }
@@ -93,6 +106,17 @@ async function makeShared(options: RouterOptions, listener: Listener, signal: Ab
     memberWeights: memberWeights(config),
   };
   const world = new ClusterWorld({ policy, ttlMs: config.lease.ttl });
+  const flusher = new Flusher();
+  const servers = new Servers({
+    config: () => router,
+    world,
+    reachability: new Reachability(world, log, signal),
+    flusher,
+    clock,
+    log,
+    random: options.random ?? unspread,
+    readBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
+  });
   return {
     config: router,
     clock,
@@ -110,14 +134,16 @@ async function makeShared(options: RouterOptions, listener: Listener, signal: Ab
     }),
     hold: new HoldRoom(clock, router.hold_max_clients),
     counters: new Counters(),
-    reachability: new Reachability(world, log, signal),
+    servers,
+    flusher,
     mockSecret: randomBytes(32),
-    readBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
     passOnCancel: (target) => listener.passOnCancel(target),
     isFull: () => listener.isFull,
     forget: (client) => listener.forget(client),
   };
 }
+
+const unspread = (): number => 0;
 
 function statusFor(options: RouterOptions, shared: Shared, listener: Listener): ReturnType<typeof statusApp> {
   const { world, counters, classifier, clock } = shared;
@@ -132,6 +158,7 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
         world,
         counters,
         classifier,
+        pools: shared.servers.pools,
         clients: listener.clients,
         admissions: listener.admissions,
         now: clock.now(),
@@ -144,6 +171,7 @@ function viewChanged(shared: Shared, listener: Listener, view: ClusterView, chan
   const { world, hold, clock, log } = shared;
   const before = world.primary(clock.now());
   world.setView(view);
+  shared.servers.worldChanged();
   const now = clock.now();
   hold.worldChanged(listener.clients, now);
   const after = world.primary(now);

@@ -3,30 +3,27 @@ import type { Sample } from '../metrics/index.ts';
 import type { Classifier, ClassifierStats } from '../sql/index.ts';
 import type { ClientConnection } from './client.ts';
 import type { Counters } from './counters.ts';
+import type { ServerPool } from './servers.ts';
 import type { ClusterWorld } from './world.ts';
 
 export interface SampleSources {
   readonly world: ClusterWorld;
   readonly counters: Counters;
   readonly classifier: Classifier;
+  readonly pools: Iterable<ServerPool>;
   readonly clients: Iterable<ClientConnection>;
   /** Connections that are not authenticated yet. */
   readonly admissions: number;
   readonly now: number;
 }
 
-export function samplesOf({
-  world,
-  counters,
-  classifier,
-  clients,
-  admissions,
-  now,
-}: SampleSources): Sample[] {
+export function samplesOf(sources: SampleSources): Sample[] {
+  const { world, counters, classifier, pools, clients, admissions, now } = sources;
   return [
     ...counters.samples((member) => world.candidate(member)?.datacenter ?? ''),
     ...classifierSamples(classifier.stats()),
-    ...connectionSamples(clients, admissions),
+    ...clientSamples(clients, admissions),
+    ...serverSamples(pools),
     { name: 'matriarch_router_primary_known', value: world.primary(now).kind === 'primary' ? 1 : 0 },
     { name: 'matriarch_router_dcs_contact_age_seconds', value: world.contactAgeMs(now) / 1000 },
   ];
@@ -40,25 +37,25 @@ function classifierSamples({ cacheHits, cacheMisses, grammarsLost }: ClassifierS
   ];
 }
 
-function connectionSamples(clients: Iterable<ClientConnection>, admissions: number): Sample[] {
+function clientSamples(clients: Iterable<ClientConnection>, admissions: number): Sample[] {
   const states = { login: admissions, idle: 0, active: 0, held: 0 };
+  for (const client of clients) states[client.state] += 1;
+  return Object.entries(states).map(
+    ([state, value]): Sample => ({ name: 'matriarch_router_clients', labels: { state }, value }),
+  );
+}
+
+function serverSamples(pools: Iterable<ServerPool>): Sample[] {
   const servers = new Map<string, { idle: number; active: number }>();
-  for (const client of clients) {
-    states[client.state] += 1;
-    for (const link of client.links) {
-      const counts = servers.get(link.member) ?? { idle: 0, active: 0 };
-      counts[link.isQuiet ? 'idle' : 'active'] += 1;
-      servers.set(link.member, counts);
-    }
+  for (const { member, pool } of pools) {
+    const counts = servers.get(member) ?? { idle: 0, active: 0 };
+    counts.idle += pool.free;
+    counts.active += pool.lent;
+    servers.set(member, counts);
   }
-  return [
-    ...Object.entries(states).map(
-      ([state, value]): Sample => ({ name: 'matriarch_router_clients', labels: { state }, value }),
+  return [...servers].flatMap(([member, counts]) =>
+    Object.entries(counts).map(
+      ([state, value]): Sample => ({ name: 'matriarch_router_servers', labels: { member, state }, value }),
     ),
-    ...[...servers].flatMap(([member, counts]) =>
-      Object.entries(counts).map(
-        ([state, value]): Sample => ({ name: 'matriarch_router_servers', labels: { member, state }, value }),
-      ),
-    ),
-  ];
+  );
 }

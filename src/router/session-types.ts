@@ -2,16 +2,20 @@
 import type { Classification, Classifier } from '../sql/index.ts';
 import type { ErrorFields } from '../wire/index.ts';
 import type { Link } from './link.ts';
+import type { Lender } from './placement.ts';
 import type { PreparedLimits } from './prepared.ts';
 import type { HoldReason, LossReason, RouteReason } from './route.ts';
+import type { ServerNames } from './server-names.ts';
+import type { ServerParameters } from './server-parameters.ts';
+import type { Settings } from './settings.ts';
 import type { World } from './world.ts';
 
 /** Effects. `toClient` and `Wire.write` gather; the shell flushes at the end of each event. */
-export interface SessionEffects {
+export interface SessionEffects extends Lender {
   /** May alias the chunk being received: use it before returning. */
   readonly toClient: (bytes: Buffer) => void;
-  /** Connect to `link.member` and log in; then call `opened` or `openFailed`. */
-  readonly open: (link: Link) => void;
+  /** Tell the server to cancel what it does on this connection; it is not lent to others until that is over. */
+  readonly cancelAt: (link: Link) => void;
   /** Nothing more can be said to this client: close after what was written. */
   readonly endClient: () => void;
   /** The session waits from now on and wants `tick`; false: there is no room to wait. */
@@ -33,7 +37,13 @@ export interface SessionEffects {
 export interface SessionOptions {
   readonly world: World;
   readonly classifier: Classifier;
+  readonly serverNames: ServerNames;
   readonly effects: SessionEffects;
+  /** What the client asked for at its start and a pool's connections do not start with. */
+  readonly settings: Settings;
+  readonly isSessionMode: boolean;
+  /** What the client is told of the parameters of the connection that it begins on. */
+  readonly welcome: (parameters: ServerParameters) => ServerParameters;
   readonly processId: number;
   readonly secretKey: Buffer;
   readonly holdTimeoutMs: number;
@@ -45,3 +55,6 @@ export interface SessionOptions {
 export type OpenFailure =
   | { readonly kind: 'unreachable'; readonly because: string }
   | { readonly kind: 'refused'; readonly fields: ErrorFields };
+
+/** Why a server connection could not be borrowed. `full`: none became free in time. */
+export type BorrowFailure = OpenFailure | { readonly kind: 'full'; readonly waitedMs: number };

@@ -6,67 +6,75 @@
  *   client bytes -> Intake (which unit of work?) -> Placement (where, proven?) -> Link -> server
  *   server bytes -> Link (whose reply?) -> client
  *
- * Units run one after another: what comes while one runs waits in the inbox, since its place depends on how the
- * transaction stands afterwards. This file is what happens to a unit; intake.ts is how messages become one.
+ * Units run one after another: what comes meanwhile waits, since its place depends on how the transaction stands then.
+ * This file is what happens to a unit; intake.ts is how messages become one.
  */
 import type { SettingStatement } from '../sql/index.ts';
 import {
   BackendKeyData,
+  CommandComplete,
   type ErrorFields,
   ErrorResponse,
-  NoticeResponse,
   ReadyForQuery,
   SQLSTATE,
 } from '../wire/index.ts';
 import { Answers } from './answers.ts';
 import { ClientEar } from './client-ear.ts';
 import { Intake } from './intake.ts';
-import type { Link, Wire } from './link.ts';
+import type { Link } from './link.ts';
 import { Losses } from './losses.ts';
-import { Patience } from './patience.ts';
+import { ClientTimes } from './overdue.ts';
 import { Placement } from './placement.ts';
 import { PREPARED_LIMITS, PreparedStatements } from './prepared.ts';
 import { REPLY } from './replies.ts';
-import type { HoldReason, LossReason } from './route.ts';
-import type { OpenFailure, SessionEffects, SessionOptions } from './session-types.ts';
+import type { HoldReason, LossReason, PinReason } from './route.ts';
+import type { ServerParameters } from './server-parameters.ts';
+import type { BorrowFailure, SessionEffects, SessionOptions } from './session-types.ts';
 import { SettingsKeeper } from './settings-keeper.ts';
 import { Standing } from './standing.ts';
-import { Unit } from './unit.ts';
+import { ALL_STATEMENTS, Unit } from './unit.ts';
+import { Waiting } from './waiting.ts';
 
 export class Session {
   readonly unit = new Unit();
   readonly standing = new Standing();
+  readonly times = new ClientTimes();
   readonly prepared: PreparedStatements;
   readonly #options: SessionOptions;
   readonly #effects: SessionEffects;
   readonly #placement: Placement;
-  readonly #patience: Patience;
+  readonly #waiting: Waiting;
   readonly #intake: Intake;
   readonly #keeper: SettingsKeeper;
   readonly #ear: ClientEar;
   readonly #answers: Answers;
   readonly #losses: Losses;
   #now = 0;
+  #isCancelWanted = false;
   #isEnded = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#effects = options.effects;
-    this.prepared = new PreparedStatements(options.classifier, options.preparedLimits ?? PREPARED_LIMITS);
+    const { classifier, serverNames, preparedLimits } = options;
+    this.prepared = new PreparedStatements(classifier, serverNames, preparedLimits ?? PREPARED_LIMITS);
     this.#ear = new ClientEar(options.effects);
     this.#answers = new Answers(this, this.#ear, options);
-    this.#placement = new Placement(options.world, this.#answers, options.effects.open);
-    this.#patience = new Patience(options.holdTimeoutMs);
-    this.#keeper = new SettingsKeeper(this.#placement, this.prepared);
+    const { world, effects: lender, settings, isSessionMode } = options;
+    this.#placement = new Placement({ world, owner: this.#answers, lender, settings, isSessionMode });
+    this.#waiting = new Waiting(this, options);
+    this.#keeper = new SettingsKeeper(this.#placement, this.prepared, String(options.processId));
     this.#losses = new Losses(this, this.#placement, options);
     this.#intake = new Intake(this, options.classifier, options.effects);
   }
 
-  /** The client is authenticated: opens its first server connection, whose parameters it is told. */
-  start(now: number): void {
+  /** Tells a new client the parameters of a server: `known` of a connection like its own, or of one that it borrows. */
+  start(now: number, known?: ServerParameters): void {
     this.#now = now;
+    this.times.answered('I', now);
     this.unit.begin('start');
-    this.place();
+    if (known === undefined) this.place();
+    else this.#welcome(known);
   }
 
   /** Bytes from the client. Throws `ProtocolViolation` on a broken stream. */
@@ -75,33 +83,33 @@ export class Session {
     if (!this.#isEnded) this.#intake.receive(chunk);
   }
 
-  /** Bytes from a server. Throws `ProtocolViolation` on a broken stream: the shell then reports `lost`. */
-  receiveFromServer(link: Link, chunk: Buffer, now: number): void {
+  /** A server is about to be heard. */
+  at(now: number): void {
     this.#now = now;
-    link.receive(chunk);
   }
 
-  opened(link: Link, wire: Wire, parameters: ReadonlyMap<string, string>, now: number): void {
+  /** The connection that was waited for is there. */
+  lent(link: Link, now: number): void {
     this.#now = now;
-    if (this.#isEnded || this.#placement.links.get(link.member) !== link) {
-      wire.close();
+    this.#placement.lent(link);
+    this.placeAgain();
+    this.#placement.release(this.unit);
+  }
+
+  /** It will not come. */
+  borrowFailed(member: string, failure: BorrowFailure, now: number): void {
+    this.#now = now;
+    this.#placement.refused(member);
+    const { unit } = this;
+    if (this.#isEnded || !this.isPlacing || unit.member !== member) return;
+    if (failure.kind === 'full') {
+      this.refuse(REPLY.poolFull(failure.waitedMs));
       return;
     }
-    link.wire = wire;
-    if (this.unit.kind === 'start') this.#welcome(parameters);
-    else this.placeAgain();
-  }
-
-  openFailed(link: Link, failure: OpenFailure, now: number): void {
-    this.#now = now;
-    this.#placement.drop(link);
-    const { unit } = this;
-    if (this.#isEnded || !this.isPlacing || unit.member !== link.member) return;
-    if (failure.kind === 'refused') this.#noteRefusal(link.member, failure.fields);
+    if (failure.kind === 'refused') this.#noteRefusal(member, failure.fields);
     const isForPrimary = unit.kind !== 'start' && this.#placement.needsPrimary(unit);
     if (!isForPrimary) {
-      unit.excluded.add(link.member);
-      unit.member = undefined;
+      unit.exclude(member);
       const next = unit.kind === 'start' ? 'nearest' : 'reader';
       if (this.#options.world[next](unit.excluded) !== undefined) {
         this.place();
@@ -109,64 +117,48 @@ export class Session {
       }
       unit.excluded.clear();
     }
-    if (unit.refusal !== undefined && !isTransient(unit.refusal.code)) this.#refuse(unit.refusal);
+    if (unit.refusal !== undefined && !isTransient(unit.refusal.code)) this.refuse(unit.refusal);
     else this.hold(isForPrimary ? 'primary-unreachable' : 'no-server-reachable');
-  }
-
-  /** The connection to a server is gone. */
-  lost(link: Link, because: LossReason, now: number): void {
-    this.#now = now;
-    this.#losses.lose(link, because);
   }
 
   /** The view of the cluster has changed. */
   worldChanged(now: number): void {
     this.#now = now;
-    const { world } = this.#options;
-    const leader = world.leader();
-    for (const link of Array.from(this.#placement.links.values())) {
-      if (!world.isMember(link.member)) this.#losses.lose(link, 'member-gone');
-      else if (leader !== undefined && leader !== link.member && this.#losses.writesOn(link)) {
-        this.#losses.lose(link, 'leader-changed');
-      }
-    }
+    this.#losses.worldChanged();
     this.placeAgain();
   }
 
   /** Time passes for a held session. */
   tick(now: number): void {
     this.#now = now;
-    switch (this.#patience.due(now)) {
-      case 'nothing':
-        return;
-      case 'retry':
-        this.placeAgain();
-        return;
-      case 'notice':
-        if (this.unit.kind !== 'start') {
-          this.#effects.toClient(NoticeResponse(REPLY.stillHeld(this.#patience.because)));
-        }
-        return;
-      case 'give-up':
-        this.#giveUp();
-    }
+    this.#waiting.tick(now);
   }
 
-  /** The client asked to cancel: the link whose server is to be told, if one is at work. */
-  cancel(now: number): Link | undefined {
+  /**
+   * The client asked to cancel what it does: the server at work is told, and what has no server yet is answered here. A
+   * statement of our own in front of the client's is not to be hit: then the server is told when it has answered that.
+   */
+  cancel(now: number): void {
     this.#now = now;
-    if (this.unit.kind === 'none' || this.unit.kind === 'start') return undefined;
-    if (this.unit.phase === 'sent') return this.unit.link;
-    if (this.#patience.isHolding) this.fail(REPLY.canceled());
-    return undefined;
+    const { unit } = this;
+    if (unit.kind === 'none' || unit.kind === 'start' || unit.phase === 'collecting') return;
+    if (unit.phase === 'placing') this.fail(REPLY.canceled());
+    else if (unit.link?.pipeline.head === 'forward') this.#effects.cancelAt(unit.link);
+    else this.#isCancelWanted = true;
+  }
+
+  /** The server has answered what we sent in front of the client's statement, and is at that now. */
+  afterOwnFirst(link: Link): void {
+    if (this.#isCancelWanted && link === this.unit.link) this.#effects.cancelAt(link);
+    this.#isCancelWanted = false;
   }
 
   /** The client is gone, or is to go: lets go of everything. */
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#endHold('ended');
-    for (const link of Array.from(this.#placement.links.values())) this.#placement.drop(link);
+    this.#waiting.end('ended');
+    this.#placement.releaseAll();
   }
 
   /** Neither a unit nor a transaction is open. */
@@ -176,6 +168,18 @@ export class Session {
 
   get links(): Iterable<Link> {
     return this.#placement.links.values();
+  }
+
+  /** Where the session has state that cannot be carried, and why. */
+  get pin(): { readonly member: string; readonly because: PinReason } | undefined {
+    const { pinnedTo, pinnedBecause } = this.#placement;
+    if (pinnedTo === undefined || pinnedBecause === undefined) return undefined;
+    return { member: pinnedTo.member, because: pinnedBecause };
+  }
+
+  /** Which settings a statement is parsed under now. */
+  get planningKey(): string {
+    return this.#keeper.planningKey;
   }
 
   /** Takes up what the client has sent meanwhile. */
@@ -190,13 +194,34 @@ export class Session {
   /** Replies of our own are complete on `link`: the unit goes on its way, or it does not. */
   afterOwnReplies(link: Link): void {
     const trouble = this.#placement.prepared(link);
-    if (!this.isPlacing) return;
+    if (!this.isPlacing) {
+      this.#placement.release(this.unit);
+      return;
+    }
     if (trouble === undefined) this.place();
     else if (trouble === 'settings-refused') {
       const fields = link.ownError;
       this.#losses.drop(link, 'given-up');
       if (fields !== undefined) this.fail(REPLY.refusedByServer(fields));
     } else this.hold(trouble);
+  }
+
+  /**
+   * DEALLOCATE of a statement that was prepared by the protocol, which at servers is not the client's alone: it is
+   * forgotten here, and the unit is answered. False: it is the server's affair.
+   */
+  forgetHere(name: string): boolean {
+    const isAll = name === ALL_STATEMENTS;
+    if (this.standing.status === 'E') return false;
+    if (isAll ? this.#placement.pinnedTo !== undefined : this.prepared.get(name) === undefined) return false;
+    if (isAll) this.prepared.forgetAll();
+    else {
+      this.prepared.close(name);
+      this.prepared.confirm();
+    }
+    this.#effects.toClient(CommandComplete(isAll ? 'DEALLOCATE ALL' : 'DEALLOCATE'));
+    this.conclude();
+    return true;
   }
 
   // ── a unit of work: placing, sending, finishing ──────────────────────────────────────────────────────────
@@ -208,7 +233,7 @@ export class Session {
 
   /** These settings could be carried to other servers. */
   canRecord(settings: readonly SettingStatement[]): boolean {
-    return this.#placement.settings.hasRoom(settings);
+    return this.#placement.hasRoomFor(settings);
   }
 
   /** Looks for the unit's server connection, and sends the unit if there is one. */
@@ -223,7 +248,8 @@ export class Session {
     const place = this.#placement.find(unit, this.#now);
     switch (place.kind) {
       case 'link':
-        this.#send(place.link);
+        if (unit.kind === 'start') this.#welcome(place.link.parameters);
+        else this.#send(place.link);
         return;
       case 'wait':
         return;
@@ -259,21 +285,26 @@ export class Session {
   /** Ends a unit without the help of a server. */
   conclude(): void {
     const { unit } = this;
-    this.#endHold('gave-up');
+    this.#waiting.end('gave-up');
+    this.times.answered(this.standing.status, this.#now);
+    this.#placement.stopWaiting();
     this.prepared.takeBack();
     if (unit.isClosed) this.#effects.toClient(ReadyForQuery(this.standing.status));
     else this.standing.skipToSync();
     unit.end();
+    this.#placement.release(unit);
     this.#intake.resume();
   }
 
   #send(link: Link): void {
     const { unit } = this;
-    this.#endHold('went-on');
+    this.#waiting.end('went-on');
     unit.phase = 'sent';
     unit.link = link;
     link.hasResult = false;
-    if (unit.kind !== 'start') this.#count(link);
+    this.times.sent(this.#now);
+    this.#isCancelWanted = false;
+    this.#count(link);
     this.#intake.send(link);
   }
 
@@ -287,14 +318,22 @@ export class Session {
     const { unit } = this;
     const before = this.standing.status;
     this.standing.answered(link.status);
+    this.times.answered(this.standing.status, this.#now);
     if (link.status === 'I') this.#placement.transaction = undefined;
     else if (this.transaction === undefined) {
       this.#placement.transaction = link;
       this.#placement.transactionNeed = unit.need;
     }
-    if (unit.pins) this.#placement.pinnedTo = link;
+    if (unit.pins) this.#placement.pin(link, unit.pinBecause ?? 'settings-unknown');
+    if (unit.changesDefinitions && unit.executes) this.#options.serverNames.definitionsChanged();
+    if (unit.forgets === ALL_STATEMENTS && !unit.isFailed) {
+      this.prepared.forgetAll();
+      link.statements.forgetAll();
+    }
     this.#keeper.finished(unit, link, before);
+    if (unit.mayUnpin && link.status === 'I') this.#placement.audit();
     unit.end();
+    this.#placement.release(unit);
     this.#ear.tellLater();
     this.#intake.resume();
   }
@@ -313,29 +352,20 @@ export class Session {
 
   /** Waits for better times. */
   hold(because: HoldReason): void {
-    if (!this.#patience.hold(because, this.#now)) return;
-    if (this.#effects.hold(because)) return;
-    this.#patience.end();
-    this.#refuse(REPLY.holdFull(because));
+    this.#placement.stopWaiting();
+    this.#waiting.hold(because, this.#now);
   }
 
-  #endHold(outcome: 'went-on' | 'gave-up' | 'ended'): void {
-    if (!this.#patience.isHolding) return;
-    this.#patience.end();
-    this.#effects.unhold(outcome);
-  }
-
-  #giveUp(): void {
-    const waited = this.#patience.waitedMs(this.#now);
-    const { because } = this.#patience;
+  /** It has waited for too long. */
+  giveUp(because: HoldReason, waitedMs: number): void {
     const link = this.transaction;
-    if (this.unit.kind === 'start') this.#refuse(REPLY.noServer(because, waited));
+    if (this.unit.kind === 'start') this.refuse(REPLY.noServer(because, waitedMs));
     else if (link !== undefined) this.#losses.lose(link, 'held-too-long');
-    else this.fail(REPLY.heldTooLong(because, waited));
+    else this.fail(REPLY.heldTooLong(because, waitedMs));
   }
 
   /** An error that ends the unit; during the start it ends the connection. */
-  #refuse(fields: ErrorFields): void {
+  refuse(fields: ErrorFields): void {
     if (this.unit.kind !== 'start') {
       this.fail(REPLY.refusedByServer(fields));
       return;
@@ -351,12 +381,13 @@ export class Session {
       this.unit.refusal = fields;
   }
 
-  #welcome(parameters: ReadonlyMap<string, string>): void {
-    this.#endHold('went-on');
-    this.#ear.tellFirst(parameters);
+  #welcome(parameters: ServerParameters): void {
+    this.#waiting.end('went-on');
+    this.#ear.tellFirst(this.#options.welcome(parameters));
     this.#effects.toClient(BackendKeyData(this.#options.processId, this.#options.secretKey));
     this.#effects.toClient(ReadyForQuery('I'));
     this.unit.end();
+    this.#placement.release(this.unit);
     this.#intake.resume();
   }
 }

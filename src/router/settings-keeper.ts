@@ -7,18 +7,31 @@ import type { TransactionStatus } from '../wire/index.ts';
 import type { Link } from './link.ts';
 import type { Placement } from './placement.ts';
 import type { PreparedStatements } from './prepared.ts';
+import { NO_SETTINGS, settingsAfter } from './settings.ts';
 import type { Unit } from './unit.ts';
 
 export class SettingsKeeper {
   readonly #placement: Placement;
   readonly #prepared: PreparedStatements;
+  /** Of the process: makes the planning keys of one transaction different from all others'. */
+  readonly #nonce: string;
   /** Settings made in the open transaction; they count if it commits. */
   #pending: SettingStatement[] = [];
   #hasSavepoint = false;
+  /** What statements mean in the open transaction is its own affair, since it has set something. */
+  #isOwnMeaning = false;
+  #transactions = 0;
 
-  constructor(placement: Placement, prepared: PreparedStatements) {
+  constructor(placement: Placement, prepared: PreparedStatements, nonce: string) {
     this.#placement = placement;
     this.#prepared = prepared;
+    this.#nonce = nonce;
+  }
+
+  /** Which settings a statement is parsed under now, as a key: equal keys, equal meaning. */
+  get planningKey(): string {
+    const { planningKey } = this.#placement.settings;
+    return this.#isOwnMeaning ? `${this.#nonce} ${this.#transactions} ${planningKey}` : planningKey;
   }
 
   /** A unit was answered; `before` is the state of the transaction before it, `link.status` that after it. */
@@ -28,14 +41,21 @@ export class SettingsKeeper {
       this.#hasSavepoint = false;
     }
     if (unit.hasSavepoint) this.#hasSavepoint = true;
+    if (link.status === 'I') this.#isOwnMeaning = false;
+    else if (unit.setsLocally || unit.settings.length > 0) this.#takeOwnMeaning();
     if (unit.settings.length > 0 && unit.executes) this.#made(unit, link, before);
     // COMMIT AND CHAIN ends a transaction too, though another is open after it.
     if (before !== 'I' && (link.status === 'I' || unit.ends !== undefined)) this.#ended(unit, link, before);
   }
 
+  #takeOwnMeaning(): void {
+    this.#isOwnMeaning = true;
+    this.#transactions += 1;
+  }
+
   #made(unit: Unit, link: Link, before: TransactionStatus): void {
     // Before or behind the COMMIT or ROLLBACK in the same unit? It may hold even if the unit failed.
-    if (unit.controlsTransaction) this.#placement.pinnedTo = link;
+    if (unit.controlsTransaction) this.#placement.pin(link, 'settings-unknown');
     else if (unit.isFailed || before === 'E') return;
     else if (before === 'I' && link.status === 'I') this.#record(unit.settings, link);
     else this.#pending.push(...unit.settings);
@@ -49,18 +69,21 @@ export class SettingsKeeper {
     // COMMIT of a failed transaction is a ROLLBACK.
     if (unit.isFailed || before === 'E' || unit.ends !== 'commit' || settings.length === 0) return;
     // A ROLLBACK TO SAVEPOINT may have taken some back: then the session is not carried to other servers.
-    if (hadSavepoint) this.#placement.pinnedTo = link;
+    if (hadSavepoint) this.#placement.pin(link, 'settings-unknown');
     else this.#record(settings, link);
   }
 
   #record(settings: readonly SettingStatement[], link: Link): void {
+    const placement = this.#placement;
     for (const statement of settings) {
-      if (!this.#placement.settings.record(statement)) this.#placement.pinnedTo = link;
+      const isKeepable = placement.hasRoomFor([statement]);
+      placement.settings = settingsAfter(placement.settings, statement, placement.startSettings);
+      link.settings = settingsAfter(link.settings, statement, NO_SETTINGS);
+      if (!isKeepable) placement.pin(link, 'settings-unknown');
       if (statement.clears !== 'everything') continue;
       this.#prepared.forgetAll();
-      for (const other of this.#placement.links.values()) other.prepared.clear();
-      this.#placement.pinnedTo = undefined;
+      for (const held of placement.links.values()) held.statements.forgetAll();
+      placement.unpin();
     }
-    link.settingsVersion = this.#placement.settings.version;
   }
 }

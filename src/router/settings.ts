@@ -1,15 +1,25 @@
 /**
- * The settings a client has made on its session, as a log that can be replayed on another server connection. A
- * later statement about the same settings replaces the earlier, so the log is as long as what differs from the
- * start, not as the session's history. Bounded: past the bound the session keeps to one server instead. Pure.
+ * The settings that differ from what a connection starts with, as a value: of a session, what its client has set; of
+ * a server connection, what it has been brought to. The difference of the two is what must be said to the server before
+ * the session's next statement, and is nothing at all in the common case. Kept as the statements that made them, since
+ * only the server knows what a statement's value means. A later statement about the same settings replaces the earlier,
+ * so a state is as long as what differs, not as the session's history. Bounded. Pure.
  */
 import { unreachable } from '../base/index.ts';
 import type { SettingStatement } from '../sql/index.ts';
 
 interface Entry {
-  readonly version: number;
   readonly text: string;
   readonly names: readonly string[];
+}
+
+/** Immutable; states with equal `key` are equal. */
+export interface Settings {
+  readonly entries: readonly Entry[];
+  readonly key: string;
+  /** Of those entries that can change what a statement means when it is parsed or planned. */
+  readonly planningKey: string;
+  readonly bytes: number;
 }
 
 export interface SettingsLimits {
@@ -17,55 +27,164 @@ export interface SettingsLimits {
   readonly bytesMax: number;
 }
 
+/** Who one is: kept by RESET ALL, since PostgreSQL does not count these among the settings there. */
 const IDENTITY: ReadonlySet<string> = new Set(['role', 'session_authorization']);
 
-export class SettingsLog {
-  readonly #limits: SettingsLimits;
-  #entries: readonly Entry[] = [];
-  #version = 0;
+/** Say nothing about the meaning of a statement. */
+const WITHOUT_MEANING: ReadonlySet<string> = new Set([
+  'application_name',
+  'client_min_messages',
+  'idle_in_transaction_session_timeout',
+  'idle_session_timeout',
+  'lock_timeout',
+  'statement_timeout',
+  'transaction_timeout',
+]);
 
-  constructor(limits: SettingsLimits) {
-    this.#limits = limits;
-  }
+/**
+ * A SET of these that succeeded on one connection succeeds on every other, so it can be sent together with the statement
+ * that needs it. Of others (a role that may have been dropped, a library's setting) the answer is awaited.
+ */
+const SURE: ReadonlySet<string> = new Set([
+  ...WITHOUT_MEANING,
+  'bytea_output',
+  'client_encoding',
+  'constraint_exclusion',
+  'cursor_tuple_fraction',
+  'datestyle',
+  'default_transaction_deferrable',
+  'default_transaction_isolation',
+  'default_transaction_read_only',
+  'effective_cache_size',
+  'enable_hashjoin',
+  'enable_indexscan',
+  'enable_mergejoin',
+  'enable_nestloop',
+  'enable_seqscan',
+  'enable_sort',
+  'extra_float_digits',
+  'from_collapse_limit',
+  'geqo',
+  'intervalstyle',
+  'jit',
+  'join_collapse_limit',
+  'maintenance_work_mem',
+  'plan_cache_mode',
+  'random_page_cost',
+  'row_security',
+  'search_path',
+  'seq_page_cost',
+  'standard_conforming_strings',
+  'synchronous_commit',
+  'timezone',
+  'work_mem',
+]);
 
-  /** Grows with each recorded statement; a server connection remembers up to which it was brought. */
-  get version(): number {
-    return this.#version;
-  }
+export const NO_SETTINGS: Settings = settingsOf([]);
 
-  /** These can be recorded for certain, whatever they replace. */
-  hasRoom(statements: readonly SettingStatement[]): boolean {
-    const { entriesMax, bytesMax } = this.#limits;
-    const entries = this.#entries.length + statements.length;
-    const bytes = [...this.#entries, ...statements].reduce((sum, { text }) => sum + text.length, 0);
-    return entries <= entriesMax && bytes <= bytesMax;
-  }
-
-  /** Records a statement that succeeded. False: there is no room, and it was not recorded. */
-  record(statement: SettingStatement): boolean {
-    const names = statement.changes.map((change) => change.name);
-    const kept = this.#entries.filter((entry) => !isReplaced(entry, statement, names));
-    const bytes = kept.reduce((sum, entry) => sum + entry.text.length, statement.text.length);
-    if (kept.length >= this.#limits.entriesMax || bytes > this.#limits.bytesMax) return false;
-    this.#version += 1;
-    this.#entries = [...kept, { version: this.#version, text: statement.text, names }];
-    return true;
-  }
-
-  /** The statements that a connection brought up to `version` still lacks, in order. */
-  since(version: number): readonly string[] {
-    return this.#entries.filter((entry) => entry.version > version).map((entry) => entry.text);
-  }
+/** What a client asked for at its start, as if it had been SET then. */
+export function startSettings(applicationName: string | undefined): Settings {
+  if (applicationName === undefined || applicationName === '') return NO_SETTINGS;
+  const literal = applicationName.replaceAll("'", "''").replaceAll('\\', '\\\\');
+  return settingsOf([{ names: ['application_name'], text: `SET application_name TO E'${literal}'` }]);
 }
 
-function isReplaced(entry: Entry, statement: SettingStatement, names: readonly string[]): boolean {
+/**
+ * The state after `statement` succeeded. `start` is what a reset goes back to: the session's start-up settings; of a
+ * server connection, none.
+ */
+export function settingsAfter(before: Settings, statement: SettingStatement, start: Settings): Settings {
   switch (statement.clears) {
     case 'everything':
-      return true;
+      return start;
     case 'settings':
-      return !entry.names.some((name) => IDENTITY.has(name));
+      return settingsOf([...start.entries, ...before.entries.filter(isIdentity)]);
     case 'nothing':
-      return entry.names.length > 0 && entry.names.every((name) => names.includes(name));
+      return changed(before, statement, start);
   }
   return unreachable(statement.clears);
+}
+
+/** Whether the state with `statements` besides is within the limits, whatever they replace. */
+export function haveRoom(
+  settings: Settings,
+  statements: readonly SettingStatement[],
+  { entriesMax, bytesMax }: SettingsLimits,
+): boolean {
+  const bytes = statements.reduce((sum, { text }) => sum + text.length, settings.bytes);
+  return settings.entries.length + statements.length <= entriesMax && bytes <= bytesMax;
+}
+
+/** How to bring a connection from one state to another. */
+export interface Difference {
+  readonly statements: readonly string[];
+  /** None of them can fail: nobody need wait for the answers. */
+  readonly isSure: boolean;
+}
+
+export function differenceOf(from: Settings, to: Settings): Difference {
+  const [had, wanted] = [effective(from), effective(to)];
+  const resets = [...had.keys()].filter((name) => !wanted.has(name));
+  // Who one is comes first: it decides what one may set.
+  resets.sort((a, b) => Number(IDENTITY.has(b)) - Number(IDENTITY.has(a)));
+  const touched = new Set(resets);
+  const statements = resets.map((name) => `RESET ${quoted(name)}`);
+  for (const { names, text } of to.entries) {
+    const isWanted = names.some((name) => touched.has(name) || had.get(name) !== text);
+    if (!isWanted) continue;
+    for (const name of names) touched.add(name);
+    statements.push(text);
+  }
+  return { statements, isSure: [...touched].every((name) => SURE.has(name)) };
+}
+
+function changed(before: Settings, statement: SettingStatement, start: Settings): Settings {
+  const names = statement.changes.map(({ name }) => name);
+  // SET SESSION AUTHORIZATION gives up the role too.
+  if (names.includes('session_authorization')) names.push('role');
+  const kept = before.entries.filter((entry) => !isCovered(entry, names));
+  const isReset = statement.changes.every(({ value }) => value === undefined);
+  if (!isReset) return settingsOf([...kept, { names, text: statement.text }]);
+  const again = start.entries.filter((entry) => entry.names.some((name) => names.includes(name)));
+  // A part of what another statement set: its reset must be said wherever that statement is.
+  const isPartial = kept.some((entry) => entry.names.some((name) => names.includes(name)));
+  return settingsOf([...kept, ...(isPartial ? [{ names, text: statement.text }] : []), ...again]);
+}
+
+function isCovered(entry: Entry, names: readonly string[]): boolean {
+  return entry.names.every((name) => names.includes(name));
+}
+
+function isIdentity(entry: Entry): boolean {
+  return entry.names.some((name) => IDENTITY.has(name));
+}
+
+/** By name, the statement that decides it. */
+function effective(settings: Settings): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const { names, text } of settings.entries) for (const name of names) found.set(name, text);
+  return found;
+}
+
+function settingsOf(entries: readonly Entry[]): Settings {
+  const withMeaning = entries.filter(({ names }) => !names.every((name) => WITHOUT_MEANING.has(name)));
+  return {
+    entries,
+    key: keyOf(entries),
+    planningKey: keyOf(withMeaning),
+    bytes: entries.reduce((sum, { text }) => sum + text.length, 0),
+  };
+}
+
+function keyOf(entries: readonly Entry[]): string {
+  return entries.map(({ text }) => text).join('\0');
+}
+
+/** Names come from SQL's own identifiers, with dots in those of libraries. */
+function quoted(name: string): string {
+  if (name === 'session_authorization') return 'SESSION AUTHORIZATION';
+  return name
+    .split('.')
+    .map((part) => `"${part.replaceAll('"', '""')}"`)
+    .join('.');
 }

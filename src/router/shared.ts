@@ -5,8 +5,9 @@ import type { Classifier } from '../sql/index.ts';
 import type { CancelTarget } from '../wire/index.ts';
 import type { ClientConnection } from './client.ts';
 import type { Counters } from './counters.ts';
+import type { Flusher } from './flusher.ts';
 import type { HoldRoom } from './hold.ts';
-import type { Reachability } from './reachability.ts';
+import type { Servers } from './servers.ts';
 import type { Verifiers } from './verifiers.ts';
 import type { ClusterWorld } from './world.ts';
 
@@ -19,10 +20,9 @@ export interface Shared {
   readonly verifiers: Verifiers;
   readonly hold: HoldRoom;
   readonly counters: Counters;
-  readonly reachability: Reachability;
+  readonly servers: Servers;
+  readonly flusher: Flusher;
   readonly mockSecret: Buffer;
-  /** One read buffer for all server connections. */
-  readonly readBuffer: Buffer;
   readonly passOnCancel: (target: CancelTarget) => void;
   /** There are more clients than may be served: the newest is refused once it has said who it is. */
   readonly isFull: () => boolean;

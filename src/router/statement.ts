@@ -1,4 +1,4 @@
-/** A prepared statement of a client, as the session keeps it: compared by identity, never changed. Pure. */
+/** A prepared statement of a client, as the session keeps it: compared by identity. Pure. */
 import type { Classification } from '../sql/index.ts';
 import type { Intent } from './route.ts';
 
@@ -12,4 +12,9 @@ export interface Statement {
   readonly replaces: Statement | undefined;
   /** The session keeps it, and brings it to each server that it goes to. */
   readonly isKept: boolean;
+  /** Definitions as they were when the client prepared it. */
+  epoch: number;
+  /** Its name at servers under the settings of `namedFor`; empty for the unnamed. */
+  serverName: string;
+  namedFor: string | undefined;
 }

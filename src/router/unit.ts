@@ -7,8 +7,11 @@
 import type { SettingStatement } from '../sql/index.ts';
 import type { ErrorFields } from '../wire/index.ts';
 import type { Link } from './link.ts';
-import { type Intent, type Need, stricter } from './route.ts';
+import { type Intent, type Need, type PinReason, stricter } from './route.ts';
 import type { Statement } from './statement.ts';
+
+/** In place of a name in DEALLOCATE; no name is empty there. */
+export const ALL_STATEMENTS = '';
 
 export class Unit {
   kind: 'none' | 'start' | 'query' | 'batch' | 'call' = 'none';
@@ -24,7 +27,17 @@ export class Unit {
   executes = false;
   /** It leaves state on its server even if nothing in it is executed. */
   mayLeaveState = false;
+  /** What it leaves there. */
+  pinBecause: PinReason | undefined = undefined;
+  /** It may free a pinned session of its state; it changes definitions, or those of settings until the transaction ends. */
+  mayUnpin = false;
+  changesDefinitions = false;
+  setsLocally = false;
+  /** The prepared statement that DEALLOCATE names. */
+  forgets: string | undefined = undefined;
   hasSavepoint = false;
+  /** It asks for the columns of its answer. */
+  describes = false;
   /** A BEGIN, COMMIT or ROLLBACK is in it, alone or among others. */
   controlsTransaction = false;
   settings: SettingStatement[] = [];
@@ -81,7 +94,13 @@ export class Unit {
     this.mayEnd = undefined;
     this.mayChain = false;
     this.mayLeaveState = false;
+    this.pinBecause = undefined;
+    this.mayUnpin = false;
+    this.changesDefinitions = false;
+    this.setsLocally = false;
+    this.forgets = undefined;
     this.hasSavepoint = false;
+    this.describes = false;
     this.controlsTransaction = false;
     this.isStreamed = false;
     this.member = undefined;
@@ -116,6 +135,7 @@ export class Unit {
   leavesState(): void {
     this.need = 'primary';
     this.mayLeaveState = true;
+    this.pinBecause ??= 'statements-past-limit';
   }
 
   /** It is about to do what `intent` says. */
@@ -125,6 +145,12 @@ export class Unit {
     if (intent.pins) this.mayPin = true;
     if (intent.ends !== undefined) this.mayEnd = intent.ends;
     if (intent.chains === true) this.mayChain = true;
+  }
+
+  /** This member has failed it: another is to be chosen. */
+  exclude(member: string): void {
+    this.excluded.add(member);
+    this.member = undefined;
   }
 
   /** Back to choosing, with another server. */

@@ -6,6 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { type Address, describe } from '../base/index.ts';
 import { ProtocolViolation, type ScramCredential, StartupMessage, Terminate } from '../wire/index.ts';
+import type { Flusher } from './flusher.ts';
+import type { KeepAlive } from './keep-alive.ts';
 import type { Wire } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { ServerLogin, type ServerReady } from './server-login.ts';
@@ -16,8 +18,11 @@ export interface UpstreamOptions {
   readonly parameters: Iterable<readonly [string, string]>;
   readonly credential: ScramCredential;
   readonly connectTimeoutMs: number;
+  readonly keepAlive?: KeepAlive;
   /** Shared by all; overwritten by the next read. */
   readonly readBuffer: Buffer;
+  /** Flushes what is written at the end of the event; without, `flush` is called. */
+  readonly flusher?: Flusher;
 }
 
 /** Called at most once each, but for `received` and `drained`. Nothing is called after `close`. */
@@ -46,6 +51,7 @@ export class Upstream implements Wire {
   readonly #deadline: NodeJS.Timeout;
   #state: 'login' | 'live' | 'closed' = 'login';
   #ready: ServerReady | undefined = undefined;
+  #isPaused = false;
 
   constructor(options: UpstreamOptions, events: UpstreamEvents) {
     this.#options = options;
@@ -56,6 +62,7 @@ export class Upstream implements Wire {
       port: options.address.port,
       noDelay: true,
       keepAlive: true,
+      ...options.keepAlive,
       onread: {
         buffer: readBuffer,
         callback: (bytes, buffer) => {
@@ -64,7 +71,7 @@ export class Upstream implements Wire {
         },
       },
     });
-    this.#outbox = new Outbox(this.#socket, false);
+    this.#outbox = new Outbox(this.#socket, false, options.flusher);
     this.#login = new ServerLogin({
       credential: options.credential,
       nonce: randomBytes(NONCE_BYTES).toString('base64'),
@@ -103,6 +110,8 @@ export class Upstream implements Wire {
   }
 
   pauseReading(isPaused: boolean): void {
+    if (this.#isPaused === isPaused || this.#state === 'closed') return;
+    this.#isPaused = isPaused;
     if (isPaused) this.#socket.pause();
     else this.#socket.resume();
   }

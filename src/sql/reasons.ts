@@ -19,6 +19,7 @@ export const SQL_REASONS = {
   'set-transaction': 'it sets an option of the open transaction',
   'transaction-local': 'its effect ends with the open transaction',
   'discards-plans': 'it discards cached plans only',
+  'forgets-statement': 'it forgets a prepared statement of the session',
 
   // begin and end
   'begins-transaction': 'it begins a transaction',
@@ -69,7 +70,7 @@ export const SQL_REASONS = {
   'creates-temporary': 'it creates a temporary relation, which lives on one connection',
   'uses-temporary': 'it names the schema of temporary objects, which live on one connection',
   listens: 'it listens for notifications on one connection',
-  'prepares-statement': 'it prepares or forgets a statement in SQL on one connection',
+  'prepares-statement': 'it prepares a statement in SQL on one connection',
   'holds-cursor': 'it opens a cursor that outlives the transaction on one connection',
   'loads-library': 'it loads a library into one connection',
   'holds-session-lock': 'it takes an advisory lock that one connection holds',

@@ -31,7 +31,7 @@ const HANDLERS: ReadonlyMap<string, (fields: Tree) => Part> = new Map([
   ['DiscardStmt', classifyDiscard],
   ['ListenStmt', (fields) => bindsSession('listens', textAt(fields, 'conditionname'))],
   ['PrepareStmt', (fields) => bindsSession('prepares-statement', textAt(fields, 'name'))],
-  ['DeallocateStmt', (fields) => bindsSession('prepares-statement', textAt(fields, 'name'))],
+  ['DeallocateStmt', classifyDeallocate],
   ['LoadStmt', (fields) => bindsSession('loads-library', textAt(fields, 'filename'))],
 ]);
 
@@ -143,6 +143,12 @@ function classifyTransaction(statement: Tree): Part {
 
 function ends(outcome: EndPart['outcome'], chain: boolean): EndPart {
   return { kind: 'end', because: 'ends-transaction', outcome, chain };
+}
+
+/** Whose statement it is, of the protocol or of SQL, is the session's to know. Without a name: all. */
+function classifyDeallocate(deallocate: Tree): Part {
+  const name = textAt(deallocate, 'name');
+  return { kind: 'read', because: 'forgets-statement', ...(name === undefined ? {} : { detail: name }) };
 }
 
 /** Without HOLD a cursor ends with its transaction. */

@@ -9,10 +9,14 @@ export const SQLSTATE = {
   /** A standby, or a read-only transaction, was asked to write. */
   readOnlySqlTransaction: '25006',
   inFailedSqlTransaction: '25P02',
+  idleInTransactionTimeout: '25P03',
+  transactionTimeout: '25P04',
+  invalidSqlStatementName: '26000',
   invalidAuthorizationSpecification: '28000',
   invalidPassword: '28P01',
   tooManyConnections: '53300',
   queryCanceled: '57014',
   adminShutdown: '57P01',
   cannotConnectNow: '57P03',
+  idleSessionTimeout: '57P05',
 } as const;

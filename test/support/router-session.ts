@@ -3,41 +3,30 @@
  * as PostgreSQL would, a client whose answers are read back as text. No socket, no clock.
  */
 
-import type { Link } from '../../src/router/link.ts';
+import { Link } from '../../src/router/link.ts';
 import type { PreparedLimits } from '../../src/router/prepared.ts';
 import type { HoldReason } from '../../src/router/route.ts';
+import { ServerNames } from '../../src/router/server-names.ts';
 import { Session } from '../../src/router/session.ts';
+import { NO_SETTINGS } from '../../src/router/settings.ts';
 import type { PrimaryAnswer, Term, World } from '../../src/router/world.ts';
 import { type Classifier, loadClassifier } from '../../src/sql/index.ts';
 import {
   BACKEND,
   Bind,
-  BindComplete,
-  CloseComplete,
-  CommandComplete,
   Describe,
   type ErrorFields,
-  ErrorResponse,
   Execute,
   FRAME_BYTES_MAX,
-  FRONTEND,
   FrameReader,
-  NoData,
   Parse,
-  ParseComplete,
-  ReadyForQuery,
-  readBind,
-  readClose,
   readCommandComplete,
-  readDescribe,
   readErrorFields,
   readParameterStatus,
-  readParse,
-  readQuery,
   readReadyForQuery,
   Sync,
-  type TransactionStatus,
 } from '../../src/wire/index.ts';
+import { TestServer } from './test-server.ts';
 
 /** A Parse. */
 export const named = (name: string, sql: string) => Parse({ name, sql, parameterTypes: [] });
@@ -95,128 +84,9 @@ export class TestWorld implements World {
   }
 }
 
-/** A server as far as the session can tell: `SELECT 7` gives the row 7, `fail` an error, BEGIN and COMMIT what they do. */
-export class TestServer {
-  readonly name: string;
-  readonly log: string[];
-  status: TransactionStatus = 'I';
-  /** Timeline of a primary; undefined: in recovery. */
-  timeline: number | undefined;
-  /** What it has answered and the session has not got. */
-  out: Buffer = Buffer.alloc(0);
-  isSilent = false;
-  readonly #statements = new Map<string, string>();
-  #portal = '';
-  #isSkipping = false;
-  readonly #reader = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
-
-  constructor(name: string, log: string[], timeline: number | undefined) {
-    this.name = name;
-    this.log = log;
-    this.timeline = timeline;
-  }
-
-  receive(bytes: Buffer): void {
-    this.#reader.push(Buffer.from(bytes), {
-      delivery: () => 'whole',
-      whole: (tag, message) => this.#answer(tag, message),
-      pass: () => undefined,
-    });
-  }
-
-  #say(...messages: Buffer[]): void {
-    if (!this.isSilent) this.out = Buffer.concat([this.out, ...messages]);
-  }
-
-  #answer(tag: number, message: Buffer): void {
-    if (this.#isSkipping && tag !== FRONTEND.Sync) return;
-    switch (tag) {
-      case FRONTEND.Query: {
-        const text = readQuery(message);
-        this.log.push(`${this.name} < ${text.includes('pg_walfile_name') ? '(probe)' : text}`);
-        this.#run(text, true);
-        this.#say(ReadyForQuery(this.status));
-        return;
-      }
-      case FRONTEND.Parse: {
-        const { name, sql } = readParse(message);
-        this.log.push(`${this.name} < Parse ${name}: ${sql}`);
-        if (name !== '' && this.#statements.has(name)) return this.#fail('42P05');
-        if (sql.includes('unparsable')) return this.#fail('42601');
-        this.#statements.set(name, sql);
-        return this.#say(ParseComplete());
-      }
-      case FRONTEND.Bind: {
-        const text = this.#statements.get(readBind(message).statement);
-        if (text === undefined) return this.#fail('26000');
-        this.#portal = text;
-        return this.#say(BindComplete());
-      }
-      case FRONTEND.Describe:
-        if (readDescribe(message).kind === 'statement' && !this.#statements.has(readDescribe(message).name)) {
-          return this.#fail('26000');
-        }
-        return this.#say(NoData());
-      case FRONTEND.Execute:
-        this.log.push(`${this.name} < Execute ${this.#portal}`);
-        return this.#run(this.#portal, false);
-      case FRONTEND.Close: {
-        const { name } = readClose(message);
-        this.log.push(`${this.name} < Close ${name}`);
-        this.#statements.delete(name);
-        return this.#say(CloseComplete());
-      }
-      case FRONTEND.Sync:
-        this.#isSkipping = false;
-        return this.#say(ReadyForQuery(this.status));
-    }
-  }
-
-  #run(text: string, isSimple: boolean): void {
-    if (text.includes('pg_walfile_name')) {
-      const name = this.timeline?.toString(16).toUpperCase().padStart(8, '0');
-      this.#say(
-        aRow(name === undefined ? undefined : `${name}0000000000000001`),
-        CommandComplete('SELECT 1'),
-      );
-      return;
-    }
-    const isEnd = /^(COMMIT|ROLLBACK)/.test(text);
-    if (this.status === 'E' && !isEnd) return this.#fail('25P02', isSimple);
-    if (text.includes('fail')) return this.#fail('22012', isSimple);
-    if (text.includes('refused_by_standby') && this.timeline === undefined)
-      return this.#fail('25006', isSimple);
-    if (/^BEGIN(?!.*(COMMIT|ROLLBACK)$)/.test(text)) this.status = 'T';
-    if (isEnd) {
-      this.#say(CommandComplete(this.status === 'E' ? 'ROLLBACK' : text));
-      this.status = text.endsWith('AND CHAIN') ? 'T' : 'I';
-      return;
-    }
-    const number = /(\d+)\D*$/.exec(text)?.[1] ?? '';
-    if (text.startsWith('SELECT')) this.#say(aRow(number), CommandComplete('SELECT 1'));
-    else
-      this.#say(
-        CommandComplete(text.split(' ')[0] === 'INSERT' ? `INSERT 0 ${number}` : (text.split(' ')[0] ?? '')),
-      );
-  }
-
-  #fail(code: string, isSimple = false): void {
-    if (this.status === 'T') this.status = 'E';
-    this.#isSkipping = !isSimple;
-    this.#say(ErrorResponse({ severity: 'ERROR', code, message: 'as the test wants' }));
-  }
-}
-
-/** A DataRow of one text column. */
-export function aRow(value: string | undefined): Buffer {
-  const bytes = value === undefined ? undefined : Buffer.from(value);
-  const row = Buffer.alloc(11 + (bytes?.length ?? 0));
-  row[0] = BACKEND.DataRow;
-  row.writeInt32BE(row.length - 1, 1);
-  row.writeInt16BE(1, 5);
-  row.writeInt32BE(bytes?.length ?? -1, 7);
-  if (bytes !== undefined) bytes.copy(row, 11);
-  return row;
+interface StageOptions {
+  readonly preparedLimits?: PreparedLimits;
+  readonly isSessionMode?: boolean;
 }
 
 /** Everything a session did, line by line, and hands to make things happen. */
@@ -227,7 +97,10 @@ export class SessionStage {
   readonly routed: string[] = [];
   readonly session: Session;
   readonly servers = new Map<Link, TestServer>();
-  readonly opening: Link[] = [];
+  /** Members to which a connection is being opened. */
+  readonly opening: string[] = [];
+  /** Connections that nobody has. */
+  readonly free: Link[] = [];
   now = 0;
   isEnded = false;
   hasRoomToHold = true;
@@ -235,10 +108,14 @@ export class SessionStage {
   timelines: Record<string, number> = { n1: 1 };
   readonly #fromRouter = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
 
-  constructor(classifier: Classifier, preparedLimits?: PreparedLimits) {
+  constructor(classifier: Classifier, { preparedLimits, isSessionMode = false }: StageOptions = {}) {
     this.session = new Session({
       world: this.world,
       classifier,
+      serverNames: new ServerNames('m'),
+      settings: NO_SETTINGS,
+      isSessionMode,
+      welcome: (parameters) => parameters,
       processId: 7,
       secretKey: Buffer.from([1, 2, 3, 4]),
       holdTimeoutMs: 30_000,
@@ -246,8 +123,24 @@ export class SessionStage {
       ...(preparedLimits === undefined ? {} : { preparedLimits }),
       effects: {
         toClient: (bytes) => this.#heard(bytes),
-        open: (link) => {
-          this.opening.push(link);
+        borrow: (member) => {
+          const index = this.free.findIndex((link) => link.member === member);
+          if (index >= 0) return this.free.splice(index, 1)[0];
+          this.opening.push(member);
+          return undefined;
+        },
+        stopWaiting: () => {
+          this.opening.length = 0;
+        },
+        giveBack: (link) => {
+          if (link.isSoiled) this.servers.delete(link);
+          else this.free.push(link);
+        },
+        discard: (link) => {
+          this.servers.delete(link);
+        },
+        cancelAt: (link) => {
+          this.log.push(`cancel at ${link.member}`);
         },
         endClient: () => {
           this.isEnded = true;
@@ -300,21 +193,27 @@ export class SessionStage {
 
   /** Opens the next connection that is wanted; false: none is. */
   open(): boolean {
-    const link = this.opening.shift();
-    if (link === undefined) return false;
-    const server = new TestServer(link.member, this.log, this.timelines[link.member]);
-    this.servers.set(link, server);
-    const wire = {
-      write: (bytes: Buffer) => server.receive(bytes),
-      close: () => {
-        this.servers.delete(link);
+    const member = this.opening.shift();
+    if (member === undefined) return false;
+    const server = new TestServer(member, this.log, this.timelines[member]);
+    const link = new Link({
+      member,
+      variant: '',
+      wire: {
+        write: (bytes: Buffer) => server.receive(bytes),
+        isClogged: false,
+        pauseReading: () => undefined,
+        close: () => undefined,
       },
-    };
-    const parameters = new Map([
-      ['server_version', '15.0'],
-      ['in_hot_standby', 'on'],
-    ]);
-    this.session.opened(link, wire, parameters, this.now);
+      parameters: new Map([
+        ['server_version', '15.0'],
+        ['in_hot_standby', 'on'],
+      ]),
+      statementsMax: 200,
+      brokeAlone: () => undefined,
+    });
+    this.servers.set(link, server);
+    this.session.lent(link, this.now);
     return true;
   }
 
@@ -324,7 +223,7 @@ export class SessionStage {
     if (server === undefined || server.out.length === 0) return false;
     const chunk = server.out.subarray(0, bytes);
     server.out = server.out.subarray(chunk.length);
-    this.session.receiveFromServer(link, chunk, this.now);
+    link.receive(chunk, this.now);
     return true;
   }
 
@@ -333,15 +232,19 @@ export class SessionStage {
     throw new Error(`no connection to ${name}`);
   }
 
-  /** The connection to `name` breaks. */
+  /** The connections to `name` break. */
   lose(name: string): this {
-    for (const [link, server] of this.servers) {
-      if (server.name !== name) continue;
-      this.servers.delete(link);
-      this.session.lost(link, 'connection-lost', this.now);
-    }
+    for (const [link, server] of this.servers) if (server.name === name) this.break(link);
     this.settle();
     return this;
+  }
+
+  /** The connection breaks, whoever has it. */
+  break(link: Link): void {
+    this.servers.delete(link);
+    const index = this.free.indexOf(link);
+    if (index >= 0) this.free.splice(index, 1);
+    link.lost('connection-lost', this.now);
   }
 
   after(ms: number): this {

@@ -96,10 +96,7 @@ function happen(stage: SessionStage, unsent: Buffer, chance: number): Buffer {
   else if (chance < 900) {
     if (link !== undefined) stage.deliver(link, size);
   } else if (chance < 930) {
-    if (link !== undefined) {
-      stage.servers.delete(link);
-      stage.session.lost(link, 'connection-lost', stage.now);
-    }
+    if (link !== undefined) stage.break(link);
   } else if (chance < 960) {
     stage.world.none = chance % 2 === 0 ? 'no-leader' : undefined;
     stage.session.worldChanged(stage.now);

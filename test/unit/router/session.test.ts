@@ -119,7 +119,7 @@ describe('a session', () => {
     stage.take();
     assert.deepEqual(stage.send(...again('s')).take(), [
       'counted read at n1',
-      'n1 < Parse s: SELECT 5',
+      'n1 < Parse m1: SELECT 5',
       'n1 < Execute SELECT 5',
       'client > 2',
       'client > row 5',
@@ -136,7 +136,9 @@ describe('a session', () => {
   });
 
   test('a client may prepare more statements than are kept: it stays with the server that has them', () => {
-    const stage = new SessionStage(classifier, { statementsMax: 1, bytesMax: 1000 }).started();
+    const stage = new SessionStage(classifier, {
+      preparedLimits: { statementsMax: 1, bytesMax: 1000 },
+    }).started();
     stage.world.readers = ['n2', 'n3'];
     for (const name of ['a', 'b', 'c']) stage.send(named(name, `SELECT ${name.charCodeAt(0)}`), Sync());
     stage.take();
@@ -253,9 +255,22 @@ describe('a session', () => {
     );
   });
 
-  test('Terminate ends it', () => {
+  test('Terminate ends it; its connections are for others', () => {
     const stage = begun();
-    stage.send(Buffer.from([0x58, 0, 0, 0, 4]));
+    stage.send(Query('INSERT INTO t VALUES (1)'), Buffer.from([0x58, 0, 0, 0, 4]));
+    assert.deepEqual(
+      {
+        ended: stage.isEnded,
+        links: [...stage.session.links].length,
+        free: stage.free.map((link) => link.member),
+      },
+      { ended: true, links: 0, free: ['n1'] },
+    );
+  });
+
+  test('Terminate within a transaction ends that too: its connection is nobody’s', () => {
+    const stage = begun();
+    stage.send(Query('BEGIN'), Buffer.from([0x58, 0, 0, 0, 4]));
     assert.deepEqual({ ended: stage.isEnded, servers: stage.servers.size }, { ended: true, servers: 0 });
   });
 });

@@ -9,12 +9,12 @@ import { Patience } from '../../../src/router/patience.ts';
 import { Pipeline, REQUEST } from '../../../src/router/pipeline.ts';
 import { readProbe } from '../../../src/router/probe.ts';
 import { intentOf, stricter } from '../../../src/router/route.ts';
-import { SettingsLog } from '../../../src/router/settings.ts';
 import { ClusterWorld } from '../../../src/router/world.ts';
 import type { Classifier } from '../../../src/sql/index.ts';
 import { type ClusterView, emptyView, type Member } from '../../../src/topology/index.ts';
 import { BACKEND } from '../../../src/wire/index.ts';
-import { aClassifier, aRow } from '../../support/router-session.ts';
+import { aClassifier } from '../../support/router-session.ts';
+import { aRow } from '../../support/test-server.ts';
 
 const facts = (changes: Partial<LossFacts>): LossFacts => ({
   status: 'I',
@@ -119,40 +119,6 @@ describe('the pipeline', () => {
     assert.equal(pipeline.reply(CommandComplete), 'unexpected');
     pipeline.expect(REQUEST.sync, 'forward');
     assert.equal(pipeline.reply(ParseComplete), 'unexpected');
-  });
-});
-
-const set = (name: string, text = `SET ${name}`) => ({
-  text,
-  changes: [{ name }],
-  clears: 'nothing' as const,
-});
-
-describe('settings', () => {
-  const limits = { entriesMax: 3, bytesMax: 100 };
-
-  test('the newest of each setting is replayed, in order', () => {
-    const log = new SettingsLog(limits);
-    for (const name of ['a', 'b', 'a']) log.record(set(name, `SET ${name} ${log.version}`));
-    assert.deepEqual(
-      { all: log.since(0), rest: log.since(2) },
-      { all: ['SET b 1', 'SET a 2'], rest: ['SET a 2'] },
-    );
-  });
-
-  test('RESET ALL replaces all but the identity', () => {
-    const log = new SettingsLog(limits);
-    for (const name of ['role', 'a']) log.record(set(name));
-    log.record({ text: 'RESET ALL', changes: [], clears: 'settings' });
-    assert.deepEqual(log.since(0), ['SET role', 'RESET ALL']);
-  });
-
-  test('a log that is full says so', () => {
-    const log = new SettingsLog(limits);
-    assert.deepEqual(
-      ['a', 'b', 'c', 'd'].map((name) => log.record(set(name))),
-      [true, true, true, false],
-    );
   });
 });
 

@@ -18,7 +18,7 @@ import {
 } from '../../../src/wire/index.ts';
 import { eventually } from '../../support/eventually.ts';
 import { freshLoopback } from '../../support/loopback.ts';
-import { aRow } from '../../support/router-session.ts';
+import { aRow } from '../../support/test-server.ts';
 
 const PORT = 5432;
 const KEY = '/matriarch/test/router-credential';

@@ -1,0 +1,192 @@
+/**
+ * Which prepared statements one server connection has, and how a client's messages about its own are changed on their
+ * way: a named statement has at the server a name that all sessions share (server-names.ts), is brought to the connection
+ * where it is missing, ahead of what uses it, and stays when its client closes it. The least used is closed, by a real
+ * Close, for a new one. What a Parse or Close changes is taken back if the server skips it after an error, since then it
+ * never happened. Pure.
+ */
+import {
+  Close,
+  Describe,
+  Parse,
+  readBind,
+  readDescribe,
+  withBindStatement,
+  withParseName,
+} from '../wire/index.ts';
+import { type Pipeline, REQUEST, type Request } from './pipeline.ts';
+import type { Statement } from './statement.ts';
+
+/** What is under a name at the server; of the unnamed statement, whose it is. Compared by identity. */
+type Kept = Statement | typeof SHARED | typeof TAKEN;
+/** A statement that sessions share. */
+const SHARED = Symbol('shared');
+/** A name that is in use so that a second Parse of it is refused. */
+const TAKEN = Symbol('taken');
+
+interface Undo {
+  readonly name: string;
+  readonly previous: Kept | undefined;
+  readonly isClients: boolean;
+}
+
+export interface ServerStatementsOptions {
+  readonly pipeline: Pipeline;
+  readonly write: (bytes: Buffer) => void;
+  readonly statementsMax: number;
+}
+
+export class ServerStatements {
+  readonly #options: ServerStatementsOptions;
+  /** By the server's name, the least used first. */
+  readonly #byName = new Map<string, Kept>();
+  /** What was sent and not confirmed, oldest first. */
+  readonly #unconfirmed: Undo[] = [];
+
+  constructor(options: ServerStatementsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  /** A simple query ends the unnamed statement. */
+  forgetUnnamed(): void {
+    this.#byName.delete('');
+  }
+
+  /** The server has forgotten all: DISCARD ALL or DEALLOCATE ALL. */
+  forgetAll(): void {
+    this.#byName.clear();
+  }
+
+  /** The server has lost it: somebody's DEALLOCATE in a function, say. */
+  forget(statement: Statement): void {
+    this.#byName.delete(statement.serverName);
+  }
+
+  /** Sends the client's Parse of `statement`. */
+  parse(message: Buffer, statement: Statement): void {
+    const { name, serverName } = statement;
+    if (name === '') {
+      this.#note('', statement, true);
+      this.#forward(message, REQUEST.parse);
+    } else if (!statement.isKept) {
+      // The server has it from here on under the client's name; nobody else does, and nobody brings it here again.
+      this.#note(name, undefined, true);
+      this.#forward(message, REQUEST.parse);
+    } else if (statement.replaces !== undefined) this.#parseAgain(message, name);
+    else if (this.#byName.has(serverName)) {
+      // Another session has prepared it: the server judges this Parse all the same, but need not keep it.
+      this.#note('', undefined, true);
+      this.#forward(withParseName(message, ''), REQUEST.parse);
+    } else {
+      this.#makeRoom();
+      this.#note(serverName, SHARED, true);
+      this.#forward(withParseName(message, serverName), REQUEST.parse);
+    }
+  }
+
+  /** Sends a Bind, or a Describe of a statement; `statement` is what the session knows under its name. */
+  use(message: Buffer, request: Request, statement: Statement | undefined): void {
+    if (statement === undefined) {
+      if (this.#byName.size > 0) this.#forgetUnknown(message, request);
+      this.#forward(message, request);
+      return;
+    }
+    const { name, serverName } = statement;
+    this.#ensure(statement);
+    if (name === '') this.#forward(message, request);
+    else if (request === REQUEST.bind) this.#forward(withBindStatement(message, serverName), request);
+    else this.#forward(Describe('statement', serverName), request);
+  }
+
+  /** Sends the client's Close of a statement; what sessions share stays, and what is closed instead is nobody's. */
+  close(message: Buffer, name: string, isKept: boolean): void {
+    const isShared = isKept || this.#byName.has(name);
+    this.#note(isShared ? '' : name, undefined, true);
+    this.#forward(isShared && name !== '' ? Close('statement', '') : message, REQUEST.close);
+  }
+
+  /** The oldest change that is not confirmed has happened; true: it was the client's. */
+  confirm(): boolean {
+    return this.#unconfirmed.shift()?.isClients === true;
+  }
+
+  /** After an error the server has skipped these. */
+  takeBack(): void {
+    for (let undo = this.#unconfirmed.pop(); undo !== undefined; undo = this.#unconfirmed.pop()) {
+      if (undo.previous === undefined) this.#byName.delete(undo.name);
+      else this.#byName.set(undo.name, undo.previous);
+    }
+  }
+
+  #forward(message: Buffer, request: Request): void {
+    this.#options.pipeline.expect(request, 'forward');
+    this.#options.write(message);
+  }
+
+  #swallow(message: Buffer, request: Request): void {
+    this.#options.pipeline.expect(request, 'swallow');
+    this.#options.write(message);
+  }
+
+  /** The client prepares a name that it has prepared: the server is to say so itself, and in its words. */
+  #parseAgain(message: Buffer, name: string): void {
+    if (this.#byName.get(name) !== TAKEN) {
+      this.#note(name, TAKEN, false);
+      this.#swallow(Parse({ name, sql: '', parameterTypes: [] }), REQUEST.parse);
+    }
+    this.#note(name, TAKEN, true);
+    this.#forward(message, REQUEST.parse);
+  }
+
+  /** Brings a statement to this connection, ahead of what uses it, unless it has it. */
+  #ensure(statement: Statement): void {
+    const { name, serverName, message } = statement;
+    const kept = this.#byName.get(serverName);
+    if (name === '') {
+      if (kept === statement) return;
+      this.#note('', statement, false);
+      this.#swallow(message, REQUEST.parse);
+      return;
+    }
+    if (kept === SHARED) {
+      // The most recently used is the last.
+      this.#byName.delete(serverName);
+      this.#byName.set(serverName, SHARED);
+      return;
+    }
+    this.#makeRoom();
+    this.#note(serverName, SHARED, false);
+    this.#swallow(withParseName(message, serverName), REQUEST.parse);
+  }
+
+  /** Closes the statement that was not used for longest, if there are as many as may be. */
+  #makeRoom(): void {
+    if (this.#byName.size < this.#options.statementsMax) return;
+    for (const name of this.#byName.keys()) {
+      if (name === '') continue;
+      this.#closeStale(name);
+      return;
+    }
+  }
+
+  #closeStale(name: string): void {
+    this.#note(name, undefined, false);
+    this.#swallow(Close('statement', name), REQUEST.close);
+  }
+
+  /** The session does not know the statement, so it must not be found here either. */
+  #forgetUnknown(message: Buffer, request: Request): void {
+    const name = request === REQUEST.bind ? readBind(message).statement : readDescribe(message).name;
+    if (this.#byName.has(name)) this.#closeStale(name);
+  }
+
+  #note(name: string, kept: Kept | undefined, isClients: boolean): void {
+    this.#unconfirmed.push({ name, previous: this.#byName.get(name), isClients });
+    if (kept === undefined) this.#byName.delete(name);
+    else this.#byName.set(name, kept);
+  }
+}

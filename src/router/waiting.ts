@@ -1,0 +1,57 @@
+/**
+ * A session that waits for better times: enters and leaves the room where clients are held, looks again from time to time,
+ * says so when it takes long, gives up at the limit. How long each of these takes is patience.ts. Pure.
+ */
+import { NoticeResponse } from '../wire/index.ts';
+import { Patience } from './patience.ts';
+import { REPLY } from './replies.ts';
+import type { HoldReason } from './route.ts';
+import type { Session } from './session.ts';
+import type { SessionEffects, SessionOptions } from './session-types.ts';
+
+export class Waiting {
+  readonly #session: Session;
+  readonly #effects: SessionEffects;
+  readonly #patience: Patience;
+
+  constructor(session: Session, { effects, holdTimeoutMs }: SessionOptions) {
+    this.#session = session;
+    this.#effects = effects;
+    this.#patience = new Patience(holdTimeoutMs);
+  }
+
+  get isHolding(): boolean {
+    return this.#patience.isHolding;
+  }
+
+  /** Waits, or goes on waiting for another reason. */
+  hold(because: HoldReason, now: number): void {
+    if (!this.#patience.hold(because, now)) return;
+    if (this.#effects.hold(because)) return;
+    this.#patience.end();
+    this.#session.refuse(REPLY.holdFull(because));
+  }
+
+  end(outcome: 'went-on' | 'gave-up' | 'ended'): void {
+    if (!this.#patience.isHolding) return;
+    this.#patience.end();
+    this.#effects.unhold(outcome);
+  }
+
+  tick(now: number): void {
+    switch (this.#patience.due(now)) {
+      case 'nothing':
+        return;
+      case 'retry':
+        this.#session.placeAgain();
+        return;
+      case 'notice':
+        // During the start nothing but the answer to it may be said.
+        if (this.#session.unit.kind === 'start') return;
+        this.#effects.toClient(NoticeResponse(REPLY.stillHeld(this.#patience.because)));
+        return;
+      case 'give-up':
+        this.#session.giveUp(this.#patience.because, this.#patience.waitedMs(now));
+    }
+  }
+}

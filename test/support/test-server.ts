@@ -1,0 +1,144 @@
+/** A server that answers as PostgreSQL would, for tests of sessions without sockets. */
+import {
+  BACKEND,
+  BindComplete,
+  CloseComplete,
+  CommandComplete,
+  ErrorResponse,
+  FRAME_BYTES_MAX,
+  FRONTEND,
+  FrameReader,
+  NoData,
+  ParseComplete,
+  ReadyForQuery,
+  readBind,
+  readClose,
+  readDescribe,
+  readParse,
+  readQuery,
+  type TransactionStatus,
+} from '../../src/wire/index.ts';
+
+/** A server as far as the session can tell: `SELECT 7` gives the row 7, `fail` an error, BEGIN and COMMIT what they do. */
+export class TestServer {
+  readonly name: string;
+  readonly log: string[];
+  status: TransactionStatus = 'I';
+  /** Timeline of a primary; undefined: in recovery. */
+  timeline: number | undefined;
+  /** What it has answered and the session has not got. */
+  out: Buffer = Buffer.alloc(0);
+  isSilent = false;
+  readonly #statements = new Map<string, string>();
+  #portal = '';
+  #isSkipping = false;
+  readonly #reader = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
+
+  constructor(name: string, log: string[], timeline: number | undefined) {
+    this.name = name;
+    this.log = log;
+    this.timeline = timeline;
+  }
+
+  receive(bytes: Buffer): void {
+    this.#reader.push(Buffer.from(bytes), {
+      delivery: () => 'whole',
+      whole: (tag, message) => this.#answer(tag, message),
+      pass: () => undefined,
+    });
+  }
+
+  #say(...messages: Buffer[]): void {
+    if (!this.isSilent) this.out = Buffer.concat([this.out, ...messages]);
+  }
+
+  #answer(tag: number, message: Buffer): void {
+    if (this.#isSkipping && tag !== FRONTEND.Sync) return;
+    switch (tag) {
+      case FRONTEND.Query: {
+        const text = readQuery(message);
+        this.log.push(`${this.name} < ${text.includes('pg_walfile_name') ? '(probe)' : text}`);
+        this.#run(text, true);
+        this.#say(ReadyForQuery(this.status));
+        return;
+      }
+      case FRONTEND.Parse: {
+        const { name, sql } = readParse(message);
+        this.log.push(`${this.name} < Parse ${name}: ${sql}`);
+        if (name !== '' && this.#statements.has(name)) return this.#fail('42P05');
+        if (sql.includes('unparsable')) return this.#fail('42601');
+        this.#statements.set(name, sql);
+        return this.#say(ParseComplete());
+      }
+      case FRONTEND.Bind: {
+        const text = this.#statements.get(readBind(message).statement);
+        if (text === undefined) return this.#fail('26000');
+        this.#portal = text;
+        return this.#say(BindComplete());
+      }
+      case FRONTEND.Describe:
+        if (readDescribe(message).kind === 'statement' && !this.#statements.has(readDescribe(message).name)) {
+          return this.#fail('26000');
+        }
+        return this.#say(NoData());
+      case FRONTEND.Execute:
+        this.log.push(`${this.name} < Execute ${this.#portal}`);
+        return this.#run(this.#portal, false);
+      case FRONTEND.Close: {
+        const { name } = readClose(message);
+        this.log.push(`${this.name} < Close ${name}`);
+        this.#statements.delete(name);
+        return this.#say(CloseComplete());
+      }
+      case FRONTEND.Sync:
+        this.#isSkipping = false;
+        return this.#say(ReadyForQuery(this.status));
+    }
+  }
+
+  #run(text: string, isSimple: boolean): void {
+    if (text.includes('pg_walfile_name')) {
+      const name = this.timeline?.toString(16).toUpperCase().padStart(8, '0');
+      this.#say(
+        aRow(name === undefined ? undefined : `${name}0000000000000001`),
+        CommandComplete('SELECT 1'),
+      );
+      return;
+    }
+    const isEnd = /^(COMMIT|ROLLBACK)/.test(text);
+    if (this.status === 'E' && !isEnd) return this.#fail('25P02', isSimple);
+    if (text.includes('fail')) return this.#fail('22012', isSimple);
+    if (text.includes('refused_by_standby') && this.timeline === undefined)
+      return this.#fail('25006', isSimple);
+    if (/^BEGIN(?!.*(COMMIT|ROLLBACK)$)/.test(text)) this.status = 'T';
+    if (isEnd) {
+      this.#say(CommandComplete(this.status === 'E' ? 'ROLLBACK' : text));
+      this.status = text.endsWith('AND CHAIN') ? 'T' : 'I';
+      return;
+    }
+    const number = /(\d+)\D*$/.exec(text)?.[1] ?? '';
+    if (text.startsWith('SELECT')) this.#say(aRow(number), CommandComplete('SELECT 1'));
+    else
+      this.#say(
+        CommandComplete(text.split(' ')[0] === 'INSERT' ? `INSERT 0 ${number}` : (text.split(' ')[0] ?? '')),
+      );
+  }
+
+  #fail(code: string, isSimple = false): void {
+    if (this.status === 'T') this.status = 'E';
+    this.#isSkipping = !isSimple;
+    this.#say(ErrorResponse({ severity: 'ERROR', code, message: 'as the test wants' }));
+  }
+}
+
+/** A DataRow of one text column. */
+export function aRow(value: string | undefined): Buffer {
+  const bytes = value === undefined ? undefined : Buffer.from(value);
+  const row = Buffer.alloc(11 + (bytes?.length ?? 0));
+  row[0] = BACKEND.DataRow;
+  row.writeInt32BE(row.length - 1, 1);
+  row.writeInt16BE(1, 5);
+  row.writeInt32BE(bytes?.length ?? -1, 7);
+  if (bytes !== undefined) bytes.copy(row, 11);
+  return row;
+}
