@@ -15,6 +15,7 @@ import { lineAt, readSources, readText, type SourceFile } from './support/source
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   config: ['base', 'ha'],
+  import: ['base', 'config'],
   wire: ['base'],
   sql: ['base'],
   dcs: ['base'],
@@ -26,13 +27,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ha: ['base'],
   agent: ['base', 'config', 'ha', 'dcs', 'topology', 'postgres', 'metrics'],
   lab: ['base', 'dcs', 'topology'],
-  cli: ['base', 'config', 'dcs', 'topology', 'router', 'agent', 'lab'],
+  cli: ['base', 'config', 'import', 'dcs', 'topology', 'router', 'agent', 'lab'],
 };
 
 /** The command may import everything; its row of the map says so in a word. */
 const isNotCli = (row: string): boolean => !row.startsWith('cli:');
 
-const PURE = ['wire', 'sql', 'ha', 'topology', 'pool'];
+const PURE = ['wire', 'sql', 'ha', 'topology', 'pool', 'import'];
 /** The shells among the pure folders: the watch, and the loading of the grammar with its declarations. */
 const SHELLS = ['src/topology/watch.ts', 'src/sql/grammar.ts', 'src/sql/libpg-query-wasm.d.ts'];
 /** `loadClassifier` waits for the grammar; everything behind it is synchronous. */

@@ -1,7 +1,7 @@
 /** The door of `config`: the schema of matriarch.yaml, the one way to read such a file, and what is rendered from it. */
 export type { Address } from '../base/index.ts';
 export type { Purpose } from './cross-checks.ts';
-export { allSettings, configJsonSchema, type SchemaNode, type Setting } from './json-schema.ts';
+export { allSettings, configJsonSchema, type SchemaNode, type Setting, schemaAt } from './json-schema.ts';
 export { type ConfigEnvironment, checkConfig, formatProblems, type Loaded, loadConfig } from './load.ts';
 export { renderReference } from './reference.ts';
 export { renderSample } from './sample.ts';
