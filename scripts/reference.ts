@@ -99,6 +99,7 @@ function commandPage(): string {
     clock: systemClock,
     nodeVersion: '',
     signal: new AbortController().signal,
+    onHangUp: () => () => undefined,
     setExit: () => undefined,
     undisturbed: (work) => work(),
   });

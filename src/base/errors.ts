@@ -89,6 +89,11 @@ export const ERROR_TABLE = {
     'The leader’s agent writes it once the cluster runs: start the agents, and see `matriarch status`.',
   ),
 
+  'reload-needs-restart': row(
+    EXIT.failed,
+    'Nothing was changed. Put those keys back and reload again, or restart the router.',
+  ),
+
   // lab
   'lab-tool-missing': row(EXIT.unavailable, 'Install it: apt-get install postgresql etcd-server'),
   'lab-folder-unusable': row(

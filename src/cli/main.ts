@@ -29,6 +29,10 @@ async function run(argv: readonly string[]): Promise<number> {
     clock: systemClock,
     nodeVersion: process.versions.node,
     ...stopSignals(),
+    onHangUp: (listener) => {
+      process.on('SIGHUP', listener);
+      return () => void process.off('SIGHUP', listener);
+    },
     setExit: (code) => {
       exit = code;
     },

@@ -1,6 +1,8 @@
 /** `matriarch router`: runs the query router of an application host until it is told to stop. */
 import { Command } from 'commander';
-import { type ConfigFileOptions, readConfig, withConfigOption } from './config-file.ts';
+import { watchFile, unwatchFile } from 'node:fs';
+import type { ConfigSource } from '../router/index.ts';
+import { type ConfigFileOptions, findConfigFile, readConfig, withConfigOption } from './config-file.ts';
 import { startService } from './service.ts';
 import type { Shell } from './shell.ts';
 
@@ -9,13 +11,35 @@ export function routerCommand(shell: Shell): Command {
     .description('run the router of an application host: writes to the primary, reads spread by weight')
     .addHelpText(
       'after',
-      '\nRuns in the foreground until SIGTERM or SIGINT, then stops in order; a second signal ends it at once.',
+      `
+Runs in the foreground until SIGTERM or SIGINT, then stops in order; a second signal ends it at once.
+SIGHUP, or a change of its file, makes it read the file again: it takes over all of it, or refuses it with the reasons in
+its log and runs on as before.`,
     )
     .action(async (options: ConfigFileOptions & { readonly debug?: boolean }) => {
       const config = await readConfig(shell, options, 'router');
       const service = await startService(shell, { config, role: 'router', isDebug: options.debug === true });
       const { startRouter } = await import('../router/index.ts');
-      await service.run(() => startRouter(service.parts));
+      const source = configSource(shell, findConfigFile(shell, options));
+      await service.run(() => startRouter({ ...service.parts, source }));
     });
   return withConfigOption(command);
+}
+
+/** How often the file is looked at. */
+const LOOK_EVERY_MS = 1000;
+
+/** The file at `path`, which is read again at SIGHUP and when it has changed. */
+function configSource(shell: Shell, path: string): ConfigSource {
+  return {
+    read: async () => await readConfig(shell, { config: path }, 'router'),
+    onRequest: (listener) => {
+      const stop = shell.onHangUp(listener);
+      watchFile(path, { interval: LOOK_EVERY_MS, persistent: false }, listener);
+      return () => {
+        stop();
+        unwatchFile(path, listener);
+      };
+    },
+  };
 }

@@ -16,6 +16,8 @@ export interface Shell {
   readonly nodeVersion: string;
   /** Aborted by the first SIGTERM or SIGINT: end in order. A second one ends the process at once. */
   readonly signal: AbortSignal;
+  /** Calls `listener` at each SIGHUP, which then does not end the process; gives the function that ends that. */
+  readonly onHangUp: (listener: () => void) => () => void;
   /** Sets the exit status of a command that ends without an error, such as `EXIT.failed` for "no primary". */
   readonly setExit: (code: number) => void;
   /** Runs work, such as clearing up, that a second signal must not cut short. */

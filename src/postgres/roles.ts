@@ -34,7 +34,7 @@ export async function makeRoles(
     await makeRole(ask, user, 'LOGIN');
     if (user.database !== undefined) await makeDatabase(ask, user.database, user.username);
   }
-  await makeRouterLookup(ask, [rewind.username, ROUTER_ROLE]);
+  await makeRouterLookup(ask, [replication.username, rewind.username, ROUTER_ROLE]);
 }
 
 /**
@@ -83,15 +83,14 @@ async function grantRewind(ask: Ask, username: string): Promise<void> {
 
 /**
  * Verifiers of the roles that may log in through a router. Superusers are among them: administrators and migrations
- * come through routers too, and a verifier lets nobody log in. Not among them: pure replication roles, the rewind role
- * and the routers' own, which have no business there and can read files or WAL of the whole cluster.
+ * come through routers too, and a verifier lets nobody log in. Not among them: the cluster's own roles for replication,
+ * rewind and routers, which have no business there and can read files or WAL of the whole cluster.
  */
 async function makeRouterLookup(ask: Ask, hidden: readonly string[]): Promise<void> {
   const body = `
     SELECT a.rolpassword FROM pg_catalog.pg_authid AS a
     WHERE a.rolname = $1 AND a.rolcanlogin
       AND (a.rolvaliduntil IS NULL OR a.rolvaliduntil > pg_catalog.now())
-      AND (a.rolsuper OR NOT a.rolreplication)
       AND a.rolname <> ALL (ARRAY[${hidden.map(quoteLiteral).join(', ')}]::text[])
       AND a.rolpassword LIKE 'SCRAM-SHA-256$%'`;
   await ask('CREATE SCHEMA IF NOT EXISTS matriarch');

@@ -43,7 +43,7 @@ export class Admission {
     this.#shared = shared;
     this.#socket = socket;
     this.#events = events;
-    this.#outbox = new Outbox(socket, true);
+    this.#outbox = new Outbox(socket);
     this.#login = new ClientLogin({
       serverNonce: randomBytes(NONCE_BYTES).toString('base64'),
       mockSecret: shared.mockSecret,

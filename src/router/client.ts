@@ -7,6 +7,7 @@ import { failure } from '../base/index.ts';
 import { type ErrorFields, ErrorResponse, ProtocolViolation } from '../wire/index.ts';
 import type { Admitted } from './admission.ts';
 import type { Holdable } from './hold.ts';
+import type { Identity } from './identity.ts';
 import type { Borrower, Link } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { overdue } from './overdue.ts';
@@ -17,6 +18,7 @@ import type { BorrowRequest } from './servers.ts';
 import { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Shared } from './shared.ts';
+import { readShared } from './shared-read.ts';
 import { type StartUp, startUpOf, welcomeOf } from './start-up.ts';
 
 /** With so much unsent the servers are not read from. */
@@ -38,17 +40,13 @@ export class ClientConnection implements Holdable, Borrower {
   #isPaused = false;
   #isHeld = false;
 
-  constructor(
-    shared: Shared,
-    { socket, login }: Admitted,
-    identity: { readonly processId: number; readonly secretKey: Buffer },
-  ) {
+  constructor(shared: Shared, { socket, login }: Admitted, identity: Identity) {
     this.#shared = shared;
     this.#socket = socket;
     this.processId = identity.processId;
     this.secretKey = identity.secretKey;
     this.startUp = startUpOf(login);
-    this.#outbox = new Outbox(socket, true, shared.flusher);
+    this.#outbox = new Outbox(socket, shared.flusher);
     const { world, classifier, config, clock } = shared;
     const { startUp } = this;
     this.#session = new Session({
@@ -61,8 +59,12 @@ export class ClientConnection implements Holdable, Borrower {
       welcome: (parameters) => welcomeOf(parameters, startUp),
       processId: this.processId,
       secretKey: this.secretKey,
-      holdTimeoutMs: config.hold_timeout,
-      retryReads: config.retry_reads,
+      get holdTimeoutMs() {
+        return shared.config.hold_timeout;
+      },
+      get retryReads() {
+        return shared.config.retry_reads;
+      },
     });
     this.#request = {
       login,
@@ -76,7 +78,7 @@ export class ClientConnection implements Holdable, Borrower {
         this.#session.borrowFailed(this.#waitingFor, { kind: 'full', waitedMs }, clock.now()),
       failed: (member, reason) => this.#session.borrowFailed(member, reason, clock.now()),
     };
-    socket.on('data', (chunk) => this.#received(chunk));
+    readShared(socket, shared.clientBuffer, (chunk) => this.#received(chunk));
     socket.on('error', (cause) => shared.log.debug('client-connection-failed', failure(cause)));
     socket.on('close', () => this.#close());
     socket.on('drain', () => {

@@ -16,10 +16,10 @@ const TICK_MS = 25;
 export class HoldRoom {
   readonly #waiting = new Set<Holdable>();
   readonly #clock: Clock;
-  readonly #placesMax: number;
+  readonly #placesMax: () => number;
   #timer: NodeJS.Timeout | undefined = undefined;
 
-  constructor(clock: Clock, placesMax: number) {
+  constructor(clock: Clock, placesMax: () => number) {
     this.#clock = clock;
     this.#placesMax = placesMax;
   }
@@ -37,7 +37,7 @@ export class HoldRoom {
 
   /** False: the room is full. */
   enter(session: Holdable): boolean {
-    if (this.#waiting.size >= this.#placesMax) return false;
+    if (this.#waiting.size >= this.#placesMax()) return false;
     this.#waiting.add(session);
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
     return true;

@@ -1,2 +1,3 @@
 /** The door of `router`: PostgreSQL's protocol to clients, routing by statement, following the cluster. */
+export type { ConfigSource } from './live-config.ts';
 export { type RouterOptions, startRouter } from './router.ts';

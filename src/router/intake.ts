@@ -72,8 +72,10 @@ export class Intake implements FrameSink {
     this.#effects = effects;
   }
 
+  /** The chunk is good during the call only. */
   receive(chunk: Buffer): void {
     this.#reader.push(chunk, this);
+    this.#session.unit.own();
     this.#tellBacklog();
   }
 
@@ -102,10 +104,7 @@ export class Intake implements FrameSink {
       if (message !== undefined) this.#sendOne(link, message, statements[index]);
     }
     if (!unit.isClosed && unit.need === 'primary') {
-      unit.isStreamed = true;
-      unit.messages = [];
-      unit.statements = [];
-      unit.bytes = 0;
+      unit.stream();
     }
   }
 
@@ -141,7 +140,7 @@ export class Intake implements FrameSink {
   }
 
   #enqueue(bytes: Buffer, isRaw: boolean): void {
-    this.#inbox.push({ bytes, isRaw });
+    this.#inbox.push({ bytes: Buffer.from(bytes), isRaw });
     this.#inboxBytes += bytes.length;
   }
 

@@ -6,16 +6,18 @@ import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import { createServer, type Socket } from 'node:net';
 import { type Address, type Clock, listenError, pause } from '../base/index.ts';
 import { type CancelTarget, type ErrorFields, ErrorResponse } from '../wire/index.ts';
-import { Admission } from './admission.ts';
+import { Admission, type Admitted } from './admission.ts';
 import { ClientConnection } from './client.ts';
+import type { Identity } from './identity.ts';
 import { keepAliveOf } from './keep-alive.ts';
 import type { Login } from './login.ts';
 import { poolSettings } from './pool-settings.ts';
 import { REPLY } from './replies.ts';
+import { isReplication, ReplicationConnection } from './replication.ts';
 import type { Shared } from './shared.ts';
 
 export interface ListenerOptions {
-  readonly clientsMax: number;
+  readonly clientsMax: () => number;
   readonly clock: Clock;
 }
 
@@ -31,6 +33,7 @@ export class Listener {
   /** Strangers, until they are clients. */
   readonly #admissions = new Set<Admission>();
   readonly #clients = new Map<number, ClientConnection>();
+  readonly #replications = new Map<number, ReplicationConnection>();
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -42,7 +45,7 @@ export class Listener {
 
   /** Connections, authenticated or not. */
   get size(): number {
-    return this.#clients.size + this.#admissions.size;
+    return this.#clients.size + this.#replications.size + this.#admissions.size;
   }
 
   /** Connections that are not authenticated yet. */
@@ -52,7 +55,7 @@ export class Listener {
 
   /** There are more clients than may be served. */
   get isFull(): boolean {
-    return this.size > this.#options.clientsMax;
+    return this.size > this.#options.clientsMax();
   }
 
   /** Disconnects clients that are past their limits. */
@@ -79,13 +82,14 @@ export class Listener {
       });
   }
 
-  forget(client: ClientConnection): void {
-    this.#clients.delete(client.processId);
+  forget({ processId }: Identity): void {
+    this.#clients.delete(processId);
+    this.#replications.delete(processId);
   }
 
   /** A cancel is one-way: whoever sends it gets no answer, so nobody learns which keys exist. */
   passOnCancel(target: CancelTarget): void {
-    const client = this.#clients.get(target.processId);
+    const client = this.#clients.get(target.processId) ?? this.#replications.get(target.processId);
     if (client === undefined || client.secretKey.length !== target.secretKey.length) return;
     if (!timingSafeEqual(client.secretKey, target.secretKey)) return;
     client.cancel();
@@ -96,6 +100,7 @@ export class Listener {
     const { clock } = this.#options;
     const deadline = clock.now() + STOP_GRACE_MS;
     for (const admission of Array.from(this.#admissions)) admission.refuse(REPLY.shutdown());
+    for (const replication of Array.from(this.#replications.values())) replication.destroy();
     while (this.#clients.size > 0 && clock.now() < deadline) {
       for (const client of Array.from(this.#clients.values()))
         if (client.state !== 'active') client.refuse(REPLY.shutdown());
@@ -107,11 +112,12 @@ export class Listener {
   /** Ends everybody at once, without a word. */
   destroy(): void {
     for (const admission of Array.from(this.#admissions)) admission.destroy();
+    for (const replication of Array.from(this.#replications.values())) replication.destroy();
     for (const client of Array.from(this.#clients.values())) client.destroy();
   }
 
   #accept(shared: Shared, socket: Socket): void {
-    const { clientsMax } = this.#options;
+    const clientsMax = this.#options.clientsMax();
     const admission = new Admission(shared, socket, {
       admitted: (admitted) => {
         const tooMany = this.#tooMany(shared, admitted.login);
@@ -120,15 +126,26 @@ export class Listener {
           shared.counters.error(tooMany.code);
           return;
         }
-        const client = new ClientConnection(shared, admitted, this.#newIdentity());
-        this.#clients.set(client.processId, client);
-        client.start(admitted.rest);
+        this.#begin(shared, admitted);
       },
       ended: (ended) => void this.#admissions.delete(ended),
     });
     // Beyond these nobody is even listened to.
     if (this.size >= clientsMax + SPARE_CLIENTS) admission.refuse(REPLY.tooManyClients(clientsMax));
     else this.#admissions.add(admission);
+  }
+
+  #begin(shared: Shared, admitted: Admitted): void {
+    const identity = this.#newIdentity();
+    if (isReplication(admitted.login)) {
+      const replication = new ReplicationConnection(shared, admitted, identity);
+      this.#replications.set(identity.processId, replication);
+      replication.start(admitted.rest);
+      return;
+    }
+    const client = new ClientConnection(shared, admitted, identity);
+    this.#clients.set(identity.processId, client);
+    client.start(admitted.rest);
   }
 
   /** What a client is told of whose database or role there are as many as may be. */
@@ -148,9 +165,10 @@ export class Listener {
   }
 
   /** A process id that no client has, and a key that nobody can guess. */
-  #newIdentity(): { readonly processId: number; readonly secretKey: Buffer } {
+  #newIdentity(): Identity {
     let processId = randomInt(1, 2 ** 31 - 1);
-    while (this.#clients.has(processId)) processId = randomInt(1, 2 ** 31 - 1);
+    while (this.#clients.has(processId) || this.#replications.has(processId))
+      processId = randomInt(1, 2 ** 31 - 1);
     return { processId, secretKey: randomBytes(4) };
   }
 }

@@ -150,10 +150,6 @@ export class ClientLogin implements FrameSink {
     }
     const user = startup.parameters.get('user') ?? '';
     if (user === '') return this.#refuse(REPLY.noUser());
-    const replication = startup.parameters.get('replication') ?? 'false';
-    if (!['false', 'off', 'no', '0'].includes(replication)) {
-      return this.#refuse(REPLY.unsupported('replication connections do not go through the router'));
-    }
     if (rest.length > 0) return this.#spokeTooEarly();
     return { kind: 'lookup', user };
   }

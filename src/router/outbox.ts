@@ -1,17 +1,13 @@
 /**
  * What is to be written to one socket, gathered over one event and written once: one system call a statement and
- * direction. Neighbouring slices of one chunk are joined without copying. An outbox that `copies` takes bytes from
- * a read buffer that is used again, so it copies them when it writes.
+ * direction. Neighbouring slices of one chunk are joined first. The bytes are of read buffers that are used again, so
+ * they are copied when they are written, since a socket may keep what it cannot send at once.
  */
 import type { Socket } from 'node:net';
 import type { Flusher } from './flusher.ts';
 
-/** Above this the pieces are written as they are, in one gathered write. */
-const JOIN_BYTES_MAX = 64 * 1024;
-
 export class Outbox {
   readonly #socket: Socket;
-  readonly #copies: boolean;
   readonly #flusher: Flusher | undefined;
   readonly #pieces: Buffer[] = [];
   #bytes = 0;
@@ -21,9 +17,8 @@ export class Outbox {
   #end = 0;
 
   /** With a `flusher`, it is flushed at the end of the event by that. */
-  constructor(socket: Socket, copies: boolean, flusher?: Flusher) {
+  constructor(socket: Socket, flusher?: Flusher) {
     this.#socket = socket;
-    this.#copies = copies;
     this.#flusher = flusher;
   }
 
@@ -41,20 +36,14 @@ export class Outbox {
     this.#end = bytes.byteOffset + bytes.length;
   }
 
-  /** Writes what was gathered; the bytes given to `add` may be overwritten afterwards if this outbox copies. */
+  /** Writes what was gathered; the bytes given to `add` may be overwritten afterwards. */
   flush(): void {
     if (this.#bytes === 0) return;
     this.#close();
     const pieces = this.#pieces;
     const [first] = pieces;
-    if (first !== undefined && pieces.length === 1) this.#socket.write(this.#copies ? copyOf(first) : first);
-    else if (this.#copies || this.#bytes <= JOIN_BYTES_MAX)
-      this.#socket.write(Buffer.concat(pieces, this.#bytes));
-    else {
-      this.#socket.cork();
-      for (const piece of pieces) this.#socket.write(piece);
-      this.#socket.uncork();
-    }
+    if (first !== undefined && pieces.length === 1) this.#socket.write(copyOf(first));
+    else this.#socket.write(Buffer.concat(pieces, this.#bytes));
     pieces.length = 0;
     this.#bytes = 0;
   }

@@ -9,14 +9,14 @@ const RETRY: BackoffLimits = { firstMs: 50, maxMs: 1000 };
 const NO_JITTER = 1;
 
 export class Patience {
-  readonly #holdTimeoutMs: number;
+  readonly #holdTimeoutMs: () => number;
   #since = 0;
   #retryAt = 0;
   #attempt = 0;
   #isNoticed = false;
   #because: HoldReason | undefined = undefined;
 
-  constructor(holdTimeoutMs: number) {
+  constructor(holdTimeoutMs: () => number) {
     this.#holdTimeoutMs = holdTimeoutMs;
   }
 
@@ -53,7 +53,7 @@ export class Patience {
   /** What is due at `now`. */
   due(now: number): 'give-up' | 'notice' | 'retry' | 'nothing' {
     if (this.#because === undefined) return 'nothing';
-    if (now - this.#since >= this.#holdTimeoutMs) return 'give-up';
+    if (now - this.#since >= this.#holdTimeoutMs()) return 'give-up';
     if (!this.#isNoticed && now - this.#since >= NOTICE_AFTER_MS) {
       this.#isNoticed = true;
       return 'notice';

@@ -56,8 +56,8 @@ export class PreparedStatements {
     const replaces = this.#byName.get(name);
     const statement: Statement = {
       name,
-      // A named statement outlives the chunk that its message arrived in.
-      message: name === '' ? message : Buffer.from(message),
+      // It outlives the chunk that its message arrived in.
+      message: Buffer.from(message),
       classification,
       intent: intentOf(classification),
       replaces: name === '' ? undefined : replaces,

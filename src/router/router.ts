@@ -3,16 +3,17 @@
  * (session.ts, login.ts) decide; client.ts carries out; this file only brings them together.
  */
 import { randomBytes } from 'node:crypto';
-import { background, type Clock, type Log } from '../base/index.ts';
+import { background, type Clock, type Log, rethrowBug } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { listenHttp, processSamples } from '../metrics/index.ts';
 import { loadClassifier } from '../sql/index.ts';
-import { type ClusterView, keyLayout } from '../topology/index.ts';
+import { type ClusterView, keyLayout, type ReadPolicy } from '../topology/index.ts';
 import { Counters } from './counters.ts';
 import { Flusher } from './flusher.ts';
 import { followCluster, memberWeights, roleOf } from './follow-cluster.ts';
 import { HoldRoom } from './hold.ts';
+import { type ConfigSource, LiveConfig } from './live-config.ts';
 import { Listener } from './listener.ts';
 import { Reachability } from './reachability.ts';
 import { samplesOf } from './samples.ts';
@@ -31,6 +32,8 @@ export interface RouterOptions {
   readonly log: Log;
   /** Ends the router. */
   readonly signal: AbortSignal;
+  /** Where a changed configuration comes from; without it there is no reload. */
+  readonly source?: ConfigSource;
   /** In [0, 1): spreads the closing of old server connections; without it they are not spread. */
   readonly random?: () => number;
   /** For the metric matriarch_build_info. */
@@ -47,8 +50,9 @@ const CHECK_TIMES_EVERY_MS = 250;
 export async function startRouter(options: RouterOptions): Promise<void> {
   const { config, clock, log, signal } = options;
   const stopping = new AbortController();
-  const listener = new Listener({ clientsMax: config.router.max_client_conn, clock });
-  const shared = await makeShared(options, listener, stopping.signal);
+  const live = new LiveConfig(config, options.source, log);
+  const listener = new Listener({ clientsMax: () => live.router.max_client_conn, clock });
+  const shared = await makeShared({ ...options, live, listener, signal: stopping.signal });
   const { world, verifiers } = shared;
   const stop = (): void => stopping.abort();
   signal.addEventListener('abort', stop, { once: true });
@@ -67,9 +71,14 @@ export async function startRouter(options: RouterOptions): Promise<void> {
       onContact: (sentAtMs) => world.setContact(sentAtMs),
     });
     background(log, 'following the cluster', following);
+    const unsubscribe = options.source?.onRequest(() => {
+      // A refusal has been logged, with its reasons.
+      live.reload().catch(rethrowBug);
+    });
     const checking = setInterval(() => listener.checkTimes(clock.now()), CHECK_TIMES_EVERY_MS);
     closings.push(async () => {
       clearInterval(checking);
+      unsubscribe?.();
       await Promise.resolve();
     });
     log.info('router-listening', {
@@ -96,19 +105,17 @@ export async function startRouter(options: RouterOptions): Promise<void> {
   log.info('router-stopped');
 }
 
-async function makeShared(options: RouterOptions, listener: Listener, signal: AbortSignal): Promise<Shared> {
-  const { config, clock, log, dcs } = options;
-  const { router, datacenter, addresses } = config;
-  const policy = {
-    localDatacenter: datacenter,
-    weights: router.weights,
-    addresses,
-    memberWeights: memberWeights(config),
-  };
-  const world = new ClusterWorld({ policy, ttlMs: config.lease.ttl });
+interface Parts extends RouterOptions {
+  readonly live: LiveConfig;
+  readonly listener: Listener;
+}
+
+async function makeShared(options: Parts): Promise<Shared> {
+  const { config, clock, log, dcs, live, listener, signal } = options;
+  const world = new ClusterWorld({ policy: readPolicy(config), ttlMs: config.lease.ttl });
   const flusher = new Flusher();
   const servers = new Servers({
-    config: () => router,
+    config: () => live.router,
     world,
     reachability: new Reachability(world, log, signal),
     flusher,
@@ -117,8 +124,15 @@ async function makeShared(options: RouterOptions, listener: Listener, signal: Ab
     random: options.random ?? unspread,
     readBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
   });
+  live.onChange(() => {
+    world.setPolicy(readPolicy(live.whole));
+    servers.configChanged();
+  });
   return {
-    config: router,
+    get config() {
+      return live.router;
+    },
+    live,
     clock,
     log,
     world,
@@ -130,16 +144,27 @@ async function makeShared(options: RouterOptions, listener: Listener, signal: Ab
       clock,
       log,
       members: () => membersToAsk(world),
-      connectTimeoutMs: router.server_connect_timeout,
+      connectTimeoutMs: () => live.router.server_connect_timeout,
     }),
-    hold: new HoldRoom(clock, router.hold_max_clients),
+    hold: new HoldRoom(clock, () => live.router.hold_max_clients),
     counters: new Counters(),
     servers,
     flusher,
+    clientBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
     mockSecret: randomBytes(32),
     passOnCancel: (target) => listener.passOnCancel(target),
     isFull: () => listener.isFull,
     forget: (client) => listener.forget(client),
+  };
+}
+
+function readPolicy(config: Config): ReadPolicy {
+  const { datacenter, addresses, router } = config;
+  return {
+    localDatacenter: datacenter,
+    weights: router.weights,
+    addresses,
+    memberWeights: memberWeights(config),
   };
 }
 

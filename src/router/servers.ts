@@ -48,7 +48,8 @@ export interface ServerPool {
   readonly database: string;
   readonly user: string;
   readonly pool: Pool<Link, BorrowRequest>;
-  readonly settings: PoolSettings;
+  /** What the configuration says about it now. */
+  settings: PoolSettings;
 }
 
 const TICK_MS = 100;
@@ -155,6 +156,17 @@ export class Servers {
     }
   }
 
+  /** Limits are taken over; connections go on, but those whose database has another name at the servers. */
+  configChanged(): void {
+    const { config, clock } = this.#options;
+    for (const home of this.#pools.values()) {
+      const before = home.settings.serverDatabase;
+      home.settings = poolSettings(config(), home.database, home.user);
+      if (home.settings.serverDatabase !== before) home.pool.reconnect();
+      home.pool.tick(clock.now());
+    }
+  }
+
   close(): void {
     clearInterval(this.#timer);
     for (const link of Array.from(this.#upstreams.keys())) this.discard(link);
@@ -170,9 +182,8 @@ export class Servers {
     const key = `${member}\0${database}\0${user}`;
     const known = this.#pools.get(key);
     if (known !== undefined) return known;
-    const settings = poolSettings(this.#options.config(), database, user);
     const pool = new Pool<Link, BorrowRequest>({
-      limits: () => settings.limits,
+      limits: () => made.settings.limits,
       roomElsewhere: () => this.#roomFor(made),
       makeRoom: () => this.#makeRoomFor(made),
       open: (request) => this.#open(made, request),
@@ -182,6 +193,7 @@ export class Servers {
       },
       random: this.#options.random,
     });
+    const settings = poolSettings(this.#options.config(), database, user);
     const made: ServerPool = { member, database, user, pool, settings };
     this.#pools.set(key, made);
     return made;

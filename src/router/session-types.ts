@@ -46,6 +46,7 @@ export interface SessionOptions {
   readonly welcome: (parameters: ServerParameters) => ServerParameters;
   readonly processId: number;
   readonly secretKey: Buffer;
+  /** May change while the session lives, as the configuration does. */
   readonly holdTimeoutMs: number;
   readonly retryReads: number;
   readonly preparedLimits?: PreparedLimits;

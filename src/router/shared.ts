@@ -3,16 +3,19 @@ import type { Clock, Log } from '../base/index.ts';
 import type { RouterConfig } from '../config/index.ts';
 import type { Classifier } from '../sql/index.ts';
 import type { CancelTarget } from '../wire/index.ts';
-import type { ClientConnection } from './client.ts';
 import type { Counters } from './counters.ts';
 import type { Flusher } from './flusher.ts';
 import type { HoldRoom } from './hold.ts';
+import type { Identity } from './identity.ts';
+import type { LiveConfig } from './live-config.ts';
 import type { Servers } from './servers.ts';
 import type { Verifiers } from './verifiers.ts';
 import type { ClusterWorld } from './world.ts';
 
 export interface Shared {
+  /** As it is now: see `live`. */
   readonly config: RouterConfig;
+  readonly live: LiveConfig;
   readonly clock: Clock;
   readonly log: Log;
   readonly world: ClusterWorld;
@@ -22,9 +25,11 @@ export interface Shared {
   readonly counters: Counters;
   readonly servers: Servers;
   readonly flusher: Flusher;
+  /** One read buffer for all clients; overwritten by the next read. */
+  readonly clientBuffer: Buffer;
   readonly mockSecret: Buffer;
   readonly passOnCancel: (target: CancelTarget) => void;
   /** There are more clients than may be served: the newest is refused once it has said who it is. */
   readonly isFull: () => boolean;
-  readonly forget: (client: ClientConnection) => void;
+  readonly forget: (client: Identity) => void;
 }

@@ -120,10 +120,31 @@ export class Unit {
     this.#empty();
   }
 
+  /** Messages that are kept and still lie in the chunk that they arrived in begin here. */
+  #ownedCount = 0;
+
+  /** The chunk that messages arrived in is about to be overwritten: what is kept of it is copied. */
+  own(): void {
+    const { messages } = this;
+    for (; this.#ownedCount < messages.length; this.#ownedCount += 1) {
+      const message = messages[this.#ownedCount];
+      if (message !== undefined) messages[this.#ownedCount] = Buffer.from(message);
+    }
+  }
+
   keep(message: Buffer, statement: Statement | undefined): void {
     this.messages.push(message);
     this.statements.push(statement);
     this.bytes += message.length;
+  }
+
+  /** From here on its messages go straight to the server: it cannot be run again. */
+  stream(): void {
+    this.isStreamed = true;
+    this.messages = [];
+    this.statements = [];
+    this.bytes = 0;
+    this.#ownedCount = 0;
   }
 
   /** It must go where `intent` needs it, executed or not. */
@@ -169,5 +190,6 @@ export class Unit {
     if (this.settings.length > 0) this.settings = [];
     if (this.excluded.size > 0) this.excluded.clear();
     this.bytes = 0;
+    this.#ownedCount = 0;
   }
 }

@@ -71,7 +71,7 @@ export class Upstream implements Wire {
         },
       },
     });
-    this.#outbox = new Outbox(this.#socket, false, options.flusher);
+    this.#outbox = new Outbox(this.#socket, options.flusher);
     this.#login = new ServerLogin({
       credential: options.credential,
       nonce: randomBytes(NONCE_BYTES).toString('base64'),

@@ -29,7 +29,7 @@ export interface VerifiersOptions {
   readonly log: Log;
   /** Members to ask, the nearest first. */
   readonly members: () => readonly MemberToAsk[];
-  readonly connectTimeoutMs: number;
+  readonly connectTimeoutMs: () => number;
 }
 
 export interface MemberToAsk {
@@ -147,7 +147,7 @@ export class Verifiers {
   async #open(member: MemberToAsk): Promise<LookupConnection> {
     const credential = await this.#readCredential();
     try {
-      const { connectTimeoutMs } = this.#options;
+      const connectTimeoutMs = this.#options.connectTimeoutMs();
       return await LookupConnection.open({ address: member.address, ...credential, connectTimeoutMs });
     } catch (cause) {
       // Perhaps the credential was changed: read it anew the next time.

@@ -14,10 +14,10 @@ export class Waiting {
   readonly #effects: SessionEffects;
   readonly #patience: Patience;
 
-  constructor(session: Session, { effects, holdTimeoutMs }: SessionOptions) {
+  constructor(session: Session, options: SessionOptions) {
     this.#session = session;
-    this.#effects = effects;
-    this.#patience = new Patience(holdTimeoutMs);
+    this.#effects = options.effects;
+    this.#patience = new Patience(() => options.holdTimeoutMs);
   }
 
   get isHolding(): boolean {

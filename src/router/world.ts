@@ -56,6 +56,7 @@ export interface ClusterWorldOptions {
 /** The world as the watch tells it. */
 export class ClusterWorld implements World {
   readonly #options: ClusterWorldOptions;
+  #policy: ReadPolicy;
   #view: ClusterView = emptyView;
   #candidates: readonly Candidate[] = [];
   #byName: ReadonlyMap<string, Candidate> = new Map();
@@ -71,6 +72,7 @@ export class ClusterWorld implements World {
 
   constructor(options: ClusterWorldOptions) {
     this.#options = options;
+    this.#policy = options.policy;
   }
 
   get view(): ClusterView {
@@ -92,7 +94,7 @@ export class ClusterWorld implements World {
 
   setView(view: ClusterView): void {
     this.#view = view;
-    this.#candidates = readCandidates(view, this.#options.policy);
+    this.#candidates = readCandidates(view, this.#policy);
     this.#byName = new Map(this.#candidates.map((candidate) => [candidate.name, candidate]));
     for (const name of this.#unreachable) if (!this.#byName.has(name)) this.#unreachable.delete(name);
     this.#plan();
@@ -110,6 +112,12 @@ export class ClusterWorld implements World {
     if (!isSame) this.#term = { member, newestTimeline };
     this.#termCreateRevision = leaderCreateRevision;
     this.#answer = { kind: 'primary', member, term: this.#term };
+  }
+
+  /** Reads are spread by other weights, or members reached by other ways, from here on. */
+  setPolicy(policy: ReadPolicy): void {
+    this.#policy = policy;
+    this.setView(this.#view);
   }
 
   setContact(sentAt: number): void {

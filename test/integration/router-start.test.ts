@@ -21,7 +21,7 @@ function verifiers(dcs: ReturnType<typeof aStore>, host: string): Verifiers {
     clock: systemClock,
     log: silentLog,
     members: () => [{ name: 'n1', address: { host, port: 5432 }, isLeader: true }],
-    connectTimeoutMs: 1000,
+    connectTimeoutMs: () => 1000,
   });
 }
 

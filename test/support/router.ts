@@ -25,6 +25,11 @@ const READY_MS = 10_000;
 export const NODES = ['n1', 'n2', 'n3'] as const;
 export type NodeName = (typeof NODES)[number];
 
+interface StageSettings {
+  readonly parameters?: Readonly<Record<string, string | number | boolean>>;
+  readonly pg_hba?: string[];
+}
+
 export interface Stage {
   readonly nodes: Readonly<Record<NodeName, TestMember>>;
   readonly layout: KeyLayout;
@@ -38,11 +43,12 @@ export interface Stage {
   readonly setLeader: (node: NodeName | undefined) => Promise<void>;
 }
 
-/** Three servers, all known to the store, `n1` leading. */
-export async function aStage(t: TestContext): Promise<Stage> {
+/** Three servers, all known to the store, `n1` leading. `settings` of the first, beside the test's own. */
+export async function aStage(t: TestContext, settings: StageSettings = {}): Promise<Stage> {
   const etcd = await startEtcd(t);
-  const parameters = { shared_buffers: '16MB', max_connections: 100, fsync: false };
-  const n1 = await aPrimary(t, 'n1', { parameters });
+  const { pg_hba = [] } = settings;
+  const parameters = { shared_buffers: '16MB', max_connections: 100, fsync: false, ...settings.parameters };
+  const n1 = await aPrimary(t, 'n1', { parameters, pg_hba });
   await n1.control.setRouterCredential(ROUTER_PASSWORD);
   await n1.control.ensureSlots({ ensure: ['n2', 'n3'] });
   const [n2, n3] = await Promise.all([aStandby(t, 'n2', n1), aStandby(t, 'n3', n1)]);

@@ -151,7 +151,6 @@ describe('a client that logs in', () => {
 
   const refused: [string, Buffer, string][] = [
     ['without a user', StartupMessage([['database', 'app']]), '28000'],
-    ['for replication', StartupMessage([...APP, ['replication', 'true']]), '0A000'],
     ['in protocol 2', Buffer.from([0, 0, 0, 9, 0, 2, 0, 0, 0]), '0A000'],
   ];
   for (const [what, packet, code] of refused) {

@@ -171,7 +171,7 @@ test('when there is a primary again, those who wait for it are told first, the f
   const aSession = (name: string) => ({ tick: () => undefined, worldChanged: () => told.push(name) });
   const [idle, late, early] = ['idle', 'late', 'early'].map(aSession);
   assert(idle !== undefined && late !== undefined && early !== undefined);
-  const room = new HoldRoom(systemClock, 10);
+  const room = new HoldRoom(systemClock, () => 10);
   room.enter(early);
   room.enter(late);
   room.worldChanged([idle, late, early], 0);
@@ -191,7 +191,7 @@ test('a notice that has to wait is the same when it is told, whatever was read m
 });
 
 test('patience: notice once after 5 s, retries further and further apart, an end', () => {
-  const patience = new Patience(30_000);
+  const patience = new Patience(() => 30_000);
   assert.equal(patience.hold('no-leader', 0), true);
   assert.equal(patience.hold('no-leader', 10), false);
   assert.deepEqual(

@@ -75,7 +75,7 @@ async function verifiersAt(t: TestContext, server: { readonly address: { host: s
     clock: systemClock,
     log: silentLog,
     members: () => [{ name: 'n1', address: server.address, isLeader: true }],
-    connectTimeoutMs: 1000,
+    connectTimeoutMs: () => 1000,
   });
   t.after(() => verifiers.close());
   return verifiers;
