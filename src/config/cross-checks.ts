@@ -48,7 +48,7 @@ const WHO_NEEDS: Readonly<Record<Purpose, string>> = {
 };
 
 /** Where the truth about the cluster is: one place, not two. */
-function source({ etcd, nodes, router, lease }: Config): Finding[] {
+function source({ etcd, nodes, ...config }: Config): Finding[] {
   if (nodes === undefined) return [];
   const findings: Finding[] = [];
   if (etcd !== undefined) {
@@ -58,18 +58,19 @@ function source({ etcd, nodes, router, lease }: Config): Finding[] {
     });
   }
   const seen = new Set<string>();
-  const { auth_user, node_check_period, node_check_timeout } = router;
+  const { auth_user, node_check_period, node_check_timeout } = config.router;
+  const { ttl } = config.lease;
   if (nodes.length > 1 && auth_user === undefined) {
     findings.push({
       path: ['nodes'],
       message: 'more than one need router.auth_user, as whom the router asks them which is the primary',
     });
   }
-  if (node_check_period + node_check_timeout >= lease.ttl) {
+  if (node_check_period + node_check_timeout >= ttl) {
     const sum = `node_check_period (${node_check_period}ms) + node_check_timeout (${node_check_timeout}ms)`;
     findings.push({
       path: ['router', 'node_check_timeout'],
-      message: `${sum} must be less than lease.ttl (${lease.ttl}ms), or a healthy node would count as gone`,
+      message: `${sum} must be less than lease.ttl (${ttl}ms), or a healthy node would count as gone`,
     });
   }
   for (const [index, node] of nodes.entries()) {

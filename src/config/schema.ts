@@ -8,53 +8,8 @@
  * addresses are written as an operator writes them (`prefault`), so that the rendered pages can show them.
  */
 import { z } from 'zod';
-import { DURATION_PATTERN, parseDuration } from '../base/index.ts';
-
-const DURATION_EXPECTED = 'expected a duration such as 250ms, 5s, 1min or a number of seconds';
-
-const duration = (described: string) =>
-  z
-    .union([z.string().regex(DURATION_PATTERN, DURATION_EXPECTED), z.number().min(0)], {
-      error: DURATION_EXPECTED,
-    })
-    .describe(described)
-    .transform((value, context) => {
-      const ms = parseDuration(value);
-      if (ms !== undefined) return ms;
-      context.addIssue({ code: 'custom', message: DURATION_EXPECTED });
-      return z.NEVER;
-    });
-
-const ADDRESS_EXPECTED = 'expected host:port, the port from 1 to 65535';
-
-const address = (described: string, example?: string) =>
-  z
-    .string()
-    .meta({ description: described, ...(example === undefined ? {} : { examples: [example] }) })
-    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s[\]]+):\d{1,5}$/, ADDRESS_EXPECTED)
-    .transform((value) => {
-      const colon = value.lastIndexOf(':');
-      return { host: value.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(value.slice(colon + 1)) };
-    })
-    .refine(({ port }) => port >= 1 && port <= 65_535, ADDRESS_EXPECTED);
-
-const text = (described: string, example: string) =>
-  z
-    .string()
-    .min(1)
-    .meta({ description: described, examples: [example] });
-
-const credential = (username: string, described: string) =>
-  z
-    .strictObject({
-      username: z.string().min(1).default(username).describe('Role name.'),
-      password: text('Its password.', 'change-me'),
-    })
-    .describe(described);
-
-const scalar = z.union([z.string(), z.number(), z.boolean()], {
-  error: 'expected a text, a number, true or false',
-});
+import { keepAliveKeys, nodeCheckKeys, nodeSchema } from './nodes-schema.ts';
+import { address, credential, duration, scalar, text } from './schema-types.ts';
 
 export const logSchema = z.strictObject({
   level: z
@@ -187,27 +142,6 @@ const poolingKeys = {
     }),
 };
 
-/** Both for clients and for servers. PgBouncer's names. */
-const keepAliveKeys = {
-  tcp_keepalive: z
-    .boolean()
-    .default(true)
-    .describe('Whether TCP asks idle peers for a sign of life, so that a vanished one is noticed.'),
-  tcp_keepidle: duration(
-    'How long a connection is idle before the first such question; 0: as the system has it.',
-  ).prefault('0s'),
-};
-
-/** How the servers of `nodes` are watched. */
-const nodeCheckKeys = {
-  node_check_period: duration(
-    'How often each of `nodes` is asked whether it is the primary; four times a second at least while none is.',
-  ).prefault('1s'),
-  node_check_timeout: duration(
-    'How long one of `nodes` may take to answer; a node without an answer for lease.ttl counts as gone.',
-  ).prefault('2s'),
-};
-
 export const routerSchema = z.strictObject({
   listen: address('Where applications connect.').prefault('127.0.0.1:5432'),
   http_listen: address('Where /metrics and the health checks are served.').prefault('127.0.0.1:8009'),
@@ -259,26 +193,6 @@ export const routerSchema = z.strictObject({
     .describe(
       'How often a statement that has sent no row is tried elsewhere: a read whose server was lost, or one that a standby refused as a write. 0: never.',
     ),
-});
-
-/** A server of a cluster that is not in etcd. */
-export const nodeSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[^/\s]+$/, 'expected a name without slash or blank')
-    .meta({ description: 'Its name in logs, metrics and hints.', examples: ['db1'] }),
-  address: address('Where its PostgreSQL listens.', '10.1.0.2:5432'),
-  datacenter: z.string().min(1).optional().describe('Its datacenter; that of this host when left out.'),
-  weight: z
-    .int()
-    .min(0)
-    .max(1000)
-    .optional()
-    .describe('Its share of reads, in place of router.weights; 0 takes no reads.'),
-  tags: z
-    .record(z.string(), scalar)
-    .default({})
-    .meta({ description: 'As those of a member: noloadbalance …', examples: [{ noloadbalance: true }] }),
 });
 
 export const restapiSchema = z.strictObject({

@@ -17,9 +17,10 @@ export function readUserList(text: string): readonly ListedUser[] {
 }
 
 export function renderUserList(users: readonly ListedUser[]): string {
-  const quoted = (value: string): string => `"${value.replaceAll('"', '""')}"`;
   return users.map(({ name, password }) => `${quoted(name)} ${quoted(password)}\n`).join('');
 }
+
+const quoted = (value: string): string => `"${value.replaceAll('"', '""')}"`;
 
 export const isPlain = (password: string): boolean =>
   password !== '' && !/^md5[0-9a-f]{32}$/.test(password) && !password.startsWith('SCRAM-SHA-256$');

@@ -68,7 +68,7 @@ export interface NodeRole {
 
 export class NodeConnection implements FrameSink {
   readonly #frames = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
-  readonly #opened = deferred<void>();
+  readonly #opened = deferred();
   readonly #upstream: Upstream;
   #question: Deferred<string> | undefined = undefined;
   #row: string | undefined = undefined;
