@@ -15,6 +15,7 @@
  * - A server with another system identifier is of another cluster, and is not used.
  */
 import type { Member, TagValue } from './member.ts';
+import type { NoPrimaryReason } from './primary.ts';
 import { type ClusterView, emptyView } from './view.ts';
 
 /** A server of the list. */
@@ -105,6 +106,7 @@ export function judgeCluster(before: StaticCluster, facts: StaticFacts): StaticC
       ...emptyView,
       revision,
       leader: leader?.node.name,
+      leaderlessBecause: LEADERLESS[because],
       leaderCreateRevision: leader && (isSameTerm ? before.view.leaderCreateRevision : revision),
       leaderModRevision: leader && revision,
       members: new Map(ours.map((one) => [one.node.name, memberOf(one, leader, because)])),
@@ -115,6 +117,18 @@ export function judgeCluster(before: StaticCluster, facts: StaticFacts): StaticC
     },
   };
 }
+
+/** The judgements without a leader, as reasons of `primaryOf`. */
+const LEADERLESS: Readonly<Record<StaticReason, NoPrimaryReason>> = {
+  'nobody-answered': 'no-node-answers',
+  'no-primary': 'no-node-is-primary',
+  'two-primaries': 'two-nodes-are-primary',
+  'old-timeline': 'leader-on-old-timeline',
+  'leader-silent': 'leader-not-running',
+  'only-node': 'no-leader',
+  'one-primary': 'no-leader',
+  'newest-timeline': 'no-leader',
+};
 
 /** Decided by the first of the list that told it, and kept. */
 function systemIdOf({ nodes, answers }: StaticFacts): string | undefined {

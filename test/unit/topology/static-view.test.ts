@@ -73,8 +73,8 @@ test('the one server that is no standby leads, and all three serve reads', () =>
 });
 
 test('nobody is written to before anybody has answered, or while all are standbys', () => {
-  assert.equal(verdict(judge({})), 'nobody (no-leader): nobody-answered');
-  assert.equal(verdict(judge({ a: told(), b: told() })), 'nobody (no-leader): no-primary');
+  assert.equal(verdict(judge({})), 'nobody (no-node-answers): nobody-answered');
+  assert.equal(verdict(judge({ a: told(), b: told() })), 'nobody (no-node-is-primary): no-primary');
 });
 
 test('a leader that is silent for longer than an answer is good for is not written to, whatever else is known', () => {
@@ -103,17 +103,20 @@ test('an old primary that comes back alone is refused, for its timeline has ende
     b: primary({ timeline: 4 }),
     c: told({ askedAt: later }),
   };
-  assert.equal(verdict(judge(answers, { before: promoted, now: later })), 'nobody (no-leader): old-timeline');
+  assert.equal(
+    verdict(judge(answers, { before: promoted, now: later })),
+    'nobody (leader-on-old-timeline): old-timeline',
+  );
   // A router that was not there is told by a standby of the new primary.
   assert.equal(
     verdict(judge({ a: primary(), c: told({ timeline: 4 }) })),
-    'nobody (no-leader): old-timeline',
+    'nobody (leader-on-old-timeline): old-timeline',
   );
 });
 
 test('two primaries on one timeline are not written to until one of them is gone', () => {
   const split = judge({ a: told(), b: primary({ timeline: 4 }), c: primary({ timeline: 4 }) });
-  assert.equal(verdict(split), 'nobody (no-leader): two-primaries');
+  assert.equal(verdict(split), 'nobody (two-nodes-are-primary): two-primaries');
   assert.deepEqual(
     [...split.view.members.values()].map(({ state }) => state),
     ['running', 'disputed', 'disputed'],
@@ -150,7 +153,7 @@ test('one server that cannot be asked leads while it answers at all; of several 
     verdict(judge({ a: alive }, { of, before: one, now: NOW + FRESH_MS + 1 })),
     'nobody (leader-not-running): leader-silent',
   );
-  assert.equal(verdict(judge({ a: alive, b: alive })), 'nobody (no-leader): no-primary');
+  assert.equal(verdict(judge({ a: alive, b: alive })), 'nobody (no-node-is-primary): no-primary');
 });
 
 test('a standby without its primary is known to be cut off', () => {
