@@ -27,7 +27,7 @@ export const PGBOUNCER_KEYS: Table = {
   listen_addr: { together: 'router.listen' },
   listen_port: { together: 'router.listen' },
   unix_socket_dir: { together: 'router.unix_socket_dir' },
-  unix_socket_mode: { to: 'router.unix_socket_mode', read: text, absent: '0777' },
+  unix_socket_mode: { to: 'router.unix_socket_mode', read: text },
   unix_socket_group: { none: 'the socket has the group of the process', silentIf: [''] },
   user: { none: 'it runs as who starts it; say User= in its unit file', silentIf: [''] },
   pool_mode: {

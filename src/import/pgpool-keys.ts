@@ -21,7 +21,7 @@ const KEYS: Table = {
   port: { together: 'router.listen' },
   socket_dir: { together: 'router.unix_socket_dir' },
   unix_socket_directories: { together: 'router.unix_socket_dir' },
-  unix_socket_permissions: { to: 'router.unix_socket_mode', read: text, absent: '0777' },
+  unix_socket_permissions: { to: 'router.unix_socket_mode', read: text },
   unix_socket_group: { none: 'the socket has the group of the process', silentIf: [''] },
   reserved_connections: {
     none: 'clients above max_client_conn are refused at once, with SQLSTATE 53300',
