@@ -120,6 +120,12 @@ const poolingKeys = {
     'A server connection older than this is closed when it is free; a tenth less by chance, so that not all are closed at once. 0: after its first use.',
   ).prefault('1h'),
   server_idle_timeout: duration('A server connection free for longer is closed; 0: never.').prefault('10min'),
+  audit_code: z
+    .boolean()
+    .default(true)
+    .describe(
+      'After functions, procedures and texts that the router cannot look into, ask the server what they have left on the connection (locks, temporary tables, LISTEN …), so that the next client does not get it.',
+    ),
   max_prepared_statements: z
     .int()
     .min(1)

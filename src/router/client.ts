@@ -56,6 +56,7 @@ export class ClientConnection implements Holdable, Borrower {
       effects: this.#effects(),
       settings: startUp.settings,
       isSessionMode: poolSettings(config, startUp.database, startUp.user).isSessionMode,
+      auditsCode: config.audit_code,
       welcome: (parameters) => welcomeOf(parameters, startUp),
       processId: this.processId,
       secretKey: this.secretKey,

@@ -26,26 +26,12 @@ import { intentOf, type RouteReason, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Statement } from './statement.ts';
-import { ALL_STATEMENTS } from './unit.ts';
+import { noteFacts } from './unit-facts.ts';
 
 /** A batch is gathered up to this size; a longer one goes to the primary as it comes. */
 const BATCH_BYTES_MAX = 256 * 1024;
 /** With so much waiting the client is not read from. */
 const BACKLOG_BYTES_MAX = 256 * 1024;
-
-/** What may take away the last state that a pinned session has on its connection. */
-const UNPINNING: ReadonlySet<RouteReason> = new Set([
-  'notifies',
-  'changes-schema',
-  'uses-cursor',
-  'forgets-statement',
-  'holds-session-lock',
-  'discards-state',
-  'ends-transaction',
-  'function-volatile',
-  'function-not-known',
-  'runs-code',
-]);
 
 interface Waiting {
   readonly bytes: Buffer;
@@ -308,20 +294,13 @@ export class Intake implements FrameSink {
     const { unit } = this.#session;
     unit.intend(statement?.intent ?? intentOf(classification));
     this.#count(classification.kind, classification.because);
-    const { kind, because, settings, controlsTransaction } = classification;
-    if (kind === 'session') unit.pinBecause ??= because;
-    if (UNPINNING.has(because)) unit.mayUnpin = true;
-    if (because === 'changes-schema') unit.changesDefinitions = true;
-    if (because === 'transaction-local') unit.setsLocally = true;
-    if (because === 'forgets-statement') unit.forgets = classification.detail ?? ALL_STATEMENTS;
-    if (controlsTransaction || kind === 'begin' || kind === 'end') unit.controlsTransaction = true;
-    if (settings.length > 0) unit.settings.push(...settings);
+    noteFacts(unit, classification);
     if (unit.settings.length > 0) this.#intendSettings();
-    if (classification.because === 'savepoint') unit.hasSavepoint = true;
   }
 
   #intendUnknown(because: RouteReason): void {
     this.#session.unit.intend(UNKNOWN_INTENT);
+    this.#session.unit.isSuspect = true;
     this.#count('write', because);
   }
 

@@ -107,6 +107,10 @@ export class Link implements FrameSink, Poolable {
   proof: Term | undefined = undefined;
   /** What it has been brought to. */
   settings: Settings = NO_SETTINGS;
+  /** Code that nobody looked into has run on it: for all but this owner its settings are not known. */
+  doubtedSince: LinkOwner | undefined = undefined;
+  /** Such code has run, and the server was not asked yet what it has left. */
+  isSuspect = false;
   /** It has, or may have, state of its session that the next one must not see: it is cleaned before it is lent again. */
   isSoiled = false;
   /** A row, a completion or COPY data of the present unit has come; before it, an answer can still be taken back. */
@@ -154,6 +158,13 @@ export class Link implements FrameSink, Poolable {
   /** The client has got a part of a message whose rest did not arrive: its stream cannot be mended. */
   get isCutInMessage(): boolean {
     return this.#owedBytes > 0 && this.#heldBack === undefined;
+  }
+
+  /** Its settings may be others than they are thought to be, made by somebody else; once. */
+  isDoubtfulFor(owner: LinkOwner): boolean {
+    if (this.doubtedSince === undefined || this.doubtedSince === owner) return false;
+    this.doubtedSince = undefined;
+    return true;
   }
 
   /** Nothing that arrives from here on counts. */

@@ -7,9 +7,9 @@
  */
 import { Query } from '../wire/index.ts';
 import type { Link, LinkOwner } from './link.ts';
-import { AUDIT_SQL, isAuditFree, isAuditable, PROBE_SQL, readProbe } from './probe.ts';
+import { AUDIT_SQL, isAuditable, PROBE_SQL, readAudit, readProbe } from './probe.ts';
 import type { HoldReason, Need, PinReason } from './route.ts';
-import { differenceOf, haveRoom, type Settings, type SettingsLimits } from './settings.ts';
+import { differenceOf, haveRoom, type Settings, type SettingsLimits, UNKNOWN_SETTINGS } from './settings.ts';
 import type { Unit } from './unit.ts';
 import type { Term, World } from './world.ts';
 import type { SettingStatement } from '../sql/index.ts';
@@ -51,6 +51,8 @@ export interface PlacementOptions {
   readonly settings: Settings;
   /** Connections are kept until the session ends. */
   readonly isSessionMode: boolean;
+  /** After code that nobody looked into the server is asked what it has left. */
+  readonly auditsCode: boolean;
 }
 
 export class Placement {
@@ -155,10 +157,21 @@ export class Placement {
     this.#clearPin();
   }
 
-  /** Something may have ended the state that pins the session: its server is asked, and the session is freed if so. */
-  audit(): void {
-    const link = this.#pinnedTo;
-    if (link === undefined || this.#isPinnedForGood || !link.isQuiet || this.#options.isSessionMode) return;
+  /**
+   * Where the unit may have made state on the connection, or ended that which pins the session, the server is asked,
+   * while the client has its answer already; then the session is pinned or freed.
+   */
+  auditAfter(unit: Unit, link: Link): void {
+    if (this.#options.isSessionMode) return;
+    if (unit.isSuspect && unit.executes && this.#options.auditsCode) {
+      link.isSuspect = true;
+      link.doubtedSince = this.#options.owner;
+    }
+    if (link.status !== 'I') return;
+    const mayBeFree = unit.mayUnpin && this.#pinnedTo === link;
+    const isWanted = (mayBeFree || link.isSuspect) && !this.#isPinnedForGood;
+    link.isSuspect = false;
+    if (!isWanted || !link.isQuiet) return;
     this.#auditing = link;
     link.sendOwn(AUDIT);
   }
@@ -206,7 +219,10 @@ export class Placement {
     }
     if (this.#auditing === link) {
       this.#auditing = undefined;
-      if (!refused && isAuditFree(link.probedRow)) this.unpin();
+      const found = refused ? undefined : readAudit(link.probedRow);
+      if (found === 'free') this.unpin();
+      // What could not be asked is taken for the worst.
+      else this.pin(link, found ?? 'settings-unknown');
       return undefined;
     }
     if (this.#probing?.link !== link) return undefined;
@@ -241,7 +257,9 @@ export class Placement {
     const link = this.links.get(member) ?? this.#borrow(member);
     if (link === undefined || !link.isQuiet) return WAIT;
     if (term !== undefined && link.proof !== term) return this.#prove(link, term);
-    if (isStart || link.settings.key === this.settings.key) return { kind: 'link', link };
+    if (isStart) return { kind: 'link', link };
+    if (link.isDoubtfulFor(this.#options.owner)) link.settings = UNKNOWN_SETTINGS;
+    if (link.settings.key === this.settings.key) return { kind: 'link', link };
     return this.#bring(link);
   }
 

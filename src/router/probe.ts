@@ -24,31 +24,35 @@ export function readProbe(row: Buffer | undefined, term: Term): 'proven' | HoldR
   return timeline >= term.newestTimeline ? 'proven' : 'primary-on-old-timeline';
 }
 
-/** Whether this server process holds state of its session that no other has. */
-export const AUDIT_SQL = `SELECT CASE WHEN
-  EXISTS (SELECT FROM pg_catalog.pg_listening_channels()) OR
-  EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid()) OR
-  EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema()) OR
-  EXISTS (SELECT FROM pg_catalog.pg_proc WHERE pronamespace = pg_catalog.pg_my_temp_schema()) OR
-  EXISTS (SELECT FROM pg_catalog.pg_type WHERE typnamespace = pg_catalog.pg_my_temp_schema()) OR
-  EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable) OR
-  EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql)
-  THEN 'held' ELSE 'free' END`;
-
-export function isAuditFree(row: Buffer | undefined): boolean {
-  return row !== undefined && readFirstColumn(row) === 'free';
-}
+/** Which state of its session this server process holds that no other has, if any. */
+export const AUDIT_SQL = `SELECT CASE
+  WHEN EXISTS (SELECT FROM pg_catalog.pg_listening_channels()) THEN 'listens'
+  WHEN EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid())
+    THEN 'holds-session-lock'
+  WHEN EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema())
+    OR EXISTS (SELECT FROM pg_catalog.pg_proc WHERE pronamespace = pg_catalog.pg_my_temp_schema())
+    OR EXISTS (SELECT FROM pg_catalog.pg_type WHERE typnamespace = pg_catalog.pg_my_temp_schema())
+    THEN 'creates-temporary'
+  WHEN EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable) THEN 'holds-cursor'
+  WHEN EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql) THEN 'prepares-statement'
+  ELSE 'free' END`;
 
 /** State that the audit sees; of all other nobody can tell whether it is still there. */
-export function isAuditable(because: PinReason): boolean {
-  return AUDITABLE.has(because);
-}
-
-const AUDITABLE: ReadonlySet<PinReason> = new Set([
+const AUDITABLE = [
+  'listens',
+  'holds-session-lock',
   'creates-temporary',
   'uses-temporary',
-  'listens',
-  'prepares-statement',
   'holds-cursor',
-  'holds-session-lock',
-]);
+  'prepares-statement',
+] as const;
+
+export function isAuditable(because: PinReason): boolean {
+  return AUDITABLE.some((known) => known === because);
+}
+
+/** What the audit's row says; undefined: it could not be asked. */
+export function readAudit(row: Buffer | undefined): 'free' | PinReason | undefined {
+  const answer = row === undefined ? undefined : readFirstColumn(row);
+  return answer === 'free' ? 'free' : AUDITABLE.find((known) => known === answer);
+}

@@ -42,6 +42,8 @@ export interface SessionOptions {
   /** What the client asked for at its start and a pool's connections do not start with. */
   readonly settings: Settings;
   readonly isSessionMode: boolean;
+  /** After code that nobody looked into (functions, procedures) the server is asked what it has left. */
+  readonly auditsCode: boolean;
   /** What the client is told of the parameters of the connection that it begins on. */
   readonly welcome: (parameters: ServerParameters) => ServerParameters;
   readonly processId: number;

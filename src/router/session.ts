@@ -60,8 +60,7 @@ export class Session {
     this.prepared = new PreparedStatements(classifier, serverNames, preparedLimits ?? PREPARED_LIMITS);
     this.#ear = new ClientEar(options.effects);
     this.#answers = new Answers(this, this.#ear, options);
-    const { world, effects: lender, settings, isSessionMode } = options;
-    this.#placement = new Placement({ world, owner: this.#answers, lender, settings, isSessionMode });
+    this.#placement = new Placement({ ...options, owner: this.#answers, lender: options.effects });
     this.#waiting = new Waiting(this, options);
     this.#keeper = new SettingsKeeper(this.#placement, this.prepared, String(options.processId));
     this.#losses = new Losses(this, this.#placement, options);
@@ -331,7 +330,7 @@ export class Session {
       link.statements.forgetAll();
     }
     this.#keeper.finished(unit, link, before);
-    if (unit.mayUnpin && link.status === 'I') this.#placement.audit();
+    this.#placement.auditAfter(unit, link);
     unit.end();
     this.#placement.release(unit);
     this.#ear.tellLater();

@@ -82,6 +82,16 @@ const SURE: ReadonlySet<string> = new Set([
 
 export const NO_SETTINGS: Settings = settingsOf([]);
 
+/** Anything may be set. */
+export const UNKNOWN_SETTINGS: Settings = {
+  entries: [],
+  key: '\0unknown',
+  planningKey: '\0unknown',
+  bytes: 0,
+};
+
+const RESET_EVERYTHING = ['RESET SESSION AUTHORIZATION', 'RESET ROLE', 'RESET ALL'];
+
 /** What a client asked for at its start, as if it had been SET then. */
 export function startSettings(applicationName: string | undefined): Settings {
   if (applicationName === undefined || applicationName === '') return NO_SETTINGS;
@@ -123,6 +133,10 @@ export interface Difference {
 }
 
 export function differenceOf(from: Settings, to: Settings): Difference {
+  if (from === UNKNOWN_SETTINGS) {
+    const isSure = to.entries.every(({ names }) => names.every((name) => SURE.has(name)));
+    return { statements: [...RESET_EVERYTHING, ...to.entries.map(({ text }) => text)], isSure };
+  }
   const [had, wanted] = [effective(from), effective(to)];
   const resets = [...had.keys()].filter((name) => !wanted.has(name));
   // Who one is comes first: it decides what one may set.

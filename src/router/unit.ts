@@ -31,6 +31,8 @@ export class Unit {
   pinBecause: PinReason | undefined = undefined;
   /** It may free a pinned session of its state; it changes definitions, or those of settings until the transaction ends. */
   mayUnpin = false;
+  /** It runs code that was not looked into. */
+  isSuspect = false;
   changesDefinitions = false;
   setsLocally = false;
   /** The prepared statement that DEALLOCATE names. */
@@ -96,6 +98,7 @@ export class Unit {
     this.mayLeaveState = false;
     this.pinBecause = undefined;
     this.mayUnpin = false;
+    this.isSuspect = false;
     this.changesDefinitions = false;
     this.setsLocally = false;
     this.forgets = undefined;

@@ -221,6 +221,35 @@ test('many clients on few server connections', { timeout: 120_000 }, async (suit
     assert.equal(row?.['n'], 1);
   });
 
+  await suite.test(
+    'what code that nobody looked into leaves on a connection is not the next client’s',
+    async (t) => {
+      const router = await aRouter(t, stage, ['default_pool_size: 1', 'query_wait_timeout: 300ms']);
+      const [one, other] = await pair(t, router);
+      await one.query(`CREATE OR REPLACE FUNCTION leave(what text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+      IF what = 'lock' THEN PERFORM pg_advisory_lock(55); END IF;
+      IF what = 'unlock' THEN PERFORM pg_advisory_unlock(55); END IF;
+      IF what = 'setting' THEN PERFORM set_config('my.tenant', 'one', false); END IF;
+    END $$`);
+      await one.query("SELECT leave('setting')");
+      assert.equal(
+        await value(one, "SELECT current_setting('my.tenant', true) FROM pg_advisory_xact_lock(98)"),
+        'one',
+      );
+      const theirs = await value(
+        other,
+        "SELECT current_setting('my.tenant', true) FROM pg_advisory_xact_lock(98)",
+      );
+      assert.ok(theirs === null || theirs === '', String(theirs));
+      await one.query("SELECT leave('lock')");
+      // The only connection is the first client's while it holds the lock.
+      assert.equal(await codeOf(other.query('DELETE FROM t WHERE false')), '53300');
+      await one.query("SELECT leave('unlock')");
+      assert.equal((await other.query('DELETE FROM t WHERE false')).command, 'DELETE');
+      await one.query('DROP FUNCTION leave');
+    },
+  );
+
   await suite.test('who waits too long for a connection is told, and stays connected', async (t) => {
     const router = await aRouter(t, stage, ['default_pool_size: 1', 'query_wait_timeout: 300ms']);
     const [one, other] = await pair(t, router);

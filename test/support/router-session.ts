@@ -115,6 +115,7 @@ export class SessionStage {
       serverNames: new ServerNames('m'),
       settings: NO_SETTINGS,
       isSessionMode,
+      auditsCode: false,
       welcome: (parameters) => parameters,
       processId: 7,
       secretKey: Buffer.from([1, 2, 3, 4]),

@@ -157,6 +157,7 @@ test('defaults are those of the reference page', () => {
         query_timeout: 0,
         server_lifetime: 3_600_000,
         server_idle_timeout: 600_000,
+        audit_code: true,
         max_prepared_statements: 200,
         databases: {},
         users: {},
