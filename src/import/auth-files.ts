@@ -51,7 +51,7 @@ export function readPoolPasswd(file: SourceFile): {
   return { users, notes };
 }
 
-const METHODS = ['trust', 'reject', 'md5', 'scram-sha-256', 'cert', 'peer', 'password'];
+const METHODS = ['trust', 'reject', 'scram-sha-256', 'md5', 'password', 'cert'];
 
 /** What in host rules cannot be kept; the file itself stays in use. */
 export function noteHostRules(file: SourceFile): readonly Note[] {

@@ -76,7 +76,7 @@ export class Draft {
     if (entry.value === '') return;
     const read = row.read(entry.value);
     if ('bad' in read) return this.note(entry, `${read.bad}; left out`);
-    this.set([...under, ...row.to.split('.')], read.value, entry);
+    if (read.value !== undefined) this.set([...under, ...row.to.split('.')], read.value, entry);
     for (const says of [row.says, read.says]) if (says !== undefined) this.note(entry, says);
   }
 

@@ -138,15 +138,26 @@ function settingsOf(draft: Draft, entries: readonly Entry[], { section, table, u
 
 function authentication(draft: Draft, main: readonly Entry[], files: Files): void {
   const usersFile = keepFile(draft, lastOf(main, 'auth_file'), files);
-  const rules = keepFile(draft, lastOf(main, 'auth_hba_file'), files);
-  if (rules !== undefined) draft.addNotes(noteHostRules(rules));
-  keepFile(draft, lastOf(main, 'auth_ident_file'), files);
+  hostRules(draft, main, files);
   const user = lastOf(main, 'auth_user');
   if (user === undefined || user.value === '') return;
   draft.set('router.auth_user', user.value, user);
   const listed = readUserList(usersFile?.text ?? '').find(({ name }) => name === user.value);
   if (listed !== undefined && isPlain(listed.password)) draft.set('router.auth_password', listed.password);
   else draft.note(user, 'its password is not in auth_file in clear; set router.auth_password');
+}
+
+/** Only the type `hba` looks at them, here as there. */
+function hostRules(draft: Draft, main: readonly Entry[], files: Files): void {
+  const entries = ['auth_hba_file', 'auth_ident_file'].flatMap((key) => lastOf(main, key) ?? []);
+  if (lastOf(main, 'auth_type')?.value !== 'hba') {
+    for (const entry of entries) draft.note(entry, 'has no effect where auth_type is not hba; left out');
+    return;
+  }
+  for (const entry of entries) {
+    const file = keepFile(draft, entry, files);
+    if (file !== undefined && entry.key === 'auth_hba_file') draft.addNotes(noteHostRules(file));
+  }
 }
 
 /** Files stay where they are; a name that is relative is made absolute where the file was found. */
