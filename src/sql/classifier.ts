@@ -1,24 +1,44 @@
 /**
  * The classifier: a bounded cache of answers in front of the grammar. `classify` is total and synchronous; only
- * loading the grammar waits. The cache is keyed by the exact text, so no answer is shared by two texts.
+ * loading the grammar waits. The cache has two kinds of keys. By its digest (see `digest.ts`) a text shares the answer
+ * with all that differ from it in literals only; where a literal mattered, the entry of the digest says no more than
+ * that, and the answer is kept by the exact text.
  */
+import { isUtf8 } from 'node:buffer';
 import { LRUCache } from 'lru-cache';
 import { unreachable } from '../base/index.ts';
 import type { Classification } from './classification.ts';
 import { classifyTree, notLookedAt } from './classify.ts';
+import { Digester, digestText, leavesOutLiterals } from './digest.ts';
 import { type Grammar, loadGrammar } from './grammar.ts';
+import type { Attention } from './part.ts';
 import { isTree } from './tree.ts';
 
 /** Tells what kind of statement a text of SQL is. Never throws, whatever the text. */
 export interface Classifier {
   classify(sql: string): Classification;
+  /**
+   * The same for a text still in the message it came in: the bytes from `start` to before `end`, without the zero
+   * that ends it. Nothing of `bytes` is kept. The way for each statement that passes: what is known is not decoded.
+   */
+  classifyBytes(bytes: Buffer, start?: number, end?: number): Classification;
+  /**
+   * What texts that differ in literals and white space have in common, with `?` for each literal: a name for rules and
+   * counts. Undefined for a text too long or not safely shared (dollar quotes, joined strings, E'' and the like).
+   */
+  digest(bytes: Buffer, start?: number, end?: number): string | undefined;
   /** Counters since the start, for metrics. */
   stats(): ClassifierStats;
 }
 
 /** What the cache holds now, and what happened since the start. */
 export interface ClassifierStats {
+  /** The sum of the two kinds of hits below. */
   readonly cacheHits: number;
+  /** Answered by the digest, whatever the literals. */
+  readonly digestHits: number;
+  /** Answered by the exact text. */
+  readonly textHits: number;
   readonly cacheMisses: number;
   readonly cacheEntries: number;
   readonly cacheBytes: number;
@@ -51,13 +71,16 @@ const DEFAULTS: Required<ClassifierOptions> = {
 class CachingClassifier implements Classifier {
   readonly #grammar: Grammar;
   readonly #textBytesMax: number;
-  readonly #cache: LRUCache<string, Classification>;
-  #hits = 0;
+  readonly #digester: Digester;
+  readonly #cache: LRUCache<string, Known>;
+  #digestHits = 0;
+  #textHits = 0;
   #misses = 0;
 
   constructor(grammar: Grammar, limits: Required<ClassifierOptions>) {
     this.#grammar = grammar;
     this.#textBytesMax = limits.textBytesMax;
+    this.#digester = new Digester(limits.textBytesMax);
     this.#cache = new LRUCache({
       max: limits.cacheEntriesMax,
       maxSize: limits.cacheBytesMax,
@@ -66,21 +89,31 @@ class CachingClassifier implements Classifier {
   }
 
   classify(sql: string): Classification {
-    if (sql.length > this.#textBytesMax) return TOO_LONG;
-    const known = this.#cache.get(sql);
-    if (known !== undefined) {
-      this.#hits += 1;
-      return known;
-    }
-    this.#misses += 1;
-    const answer = this.#classifyAnew(sql);
-    if (answer !== GRAMMAR_NOT_READY) this.#cache.set(sql, answer);
-    return answer;
+    return sql.length > this.#textBytesMax ? TOO_LONG : this.classifyBytes(Buffer.from(sql));
+  }
+
+  classifyBytes(bytes: Buffer, start = 0, end = bytes.length): Classification {
+    if (end - start > this.#textBytesMax) return TOO_LONG;
+    if (isTooDense(bytes, start, end)) return TOO_DENSE;
+    const shared = this.#digester.sharedKey(bytes, start, end);
+    const known = shared === undefined ? ONLY_BY_TEXT : this.#cache.get(shared);
+    if (known === undefined || known === ONLY_BY_TEXT)
+      return this.#classifyText(bytes.subarray(start, end), known, shared);
+    this.#digestHits += 1;
+    return known;
+  }
+
+  digest(bytes: Buffer, start = 0, end = bytes.length): string | undefined {
+    if (end - start > this.#textBytesMax) return undefined;
+    const shared = this.#digester.sharedKey(bytes, start, end);
+    return shared === undefined ? undefined : digestText(shared);
   }
 
   stats(): ClassifierStats {
     return {
-      cacheHits: this.#hits,
+      cacheHits: this.#digestHits + this.#textHits,
+      digestHits: this.#digestHits,
+      textHits: this.#textHits,
       cacheMisses: this.#misses,
       cacheEntries: this.#cache.size,
       cacheBytes: this.#cache.calculatedSize,
@@ -88,16 +121,40 @@ class CachingClassifier implements Classifier {
     };
   }
 
-  #classifyAnew(sql: string): Classification {
-    if (Buffer.byteLength(sql) > this.#textBytesMax) return TOO_LONG;
-    // What is not UTF-8 was decoded with a loss; and a NUL would end the text for the grammar, but not for us.
-    if (sql.includes('\uFFFD')) return NOT_UTF8;
+  /** `known` is what the cache says of the digest: nothing yet, or that the answer hangs on the text. */
+  #classifyText(
+    text: Buffer,
+    known: typeof ONLY_BY_TEXT | undefined,
+    shared: string | undefined,
+  ): Classification {
+    const own = this.#digester.ownKey(text, 0, text.length);
+    const before = known === undefined ? undefined : this.#cache.get(own);
+    if (before !== undefined && before !== ONLY_BY_TEXT) {
+      this.#textHits += 1;
+      return before;
+    }
+    this.#misses += 1;
+    const attention: Attention = { literal: false };
+    const answer = this.#classifyAnew(text, attention);
+    if (answer === GRAMMAR_NOT_READY) return answer;
+    if (shared !== undefined && isShareable(answer, attention, shared)) {
+      this.#cache.set(shared, answer);
+      return answer;
+    }
+    if (shared !== undefined) this.#cache.set(shared, ONLY_BY_TEXT);
+    this.#cache.set(own, answer);
+    return answer;
+  }
+
+  #classifyAnew(text: Buffer, attention: Attention): Classification {
+    // What is not UTF-8 would be decoded with a loss; and a NUL would end the text for the grammar, but not for us.
+    const sql = text.toString();
+    if (!isUtf8(text) || sql.includes('\uFFFD')) return NOT_UTF8;
     if (sql.includes('\0')) return NOT_PARSED;
-    if (isTooDense(sql)) return TOO_DENSE;
     const parsed = this.#grammar.parse(sql);
     switch (parsed.outcome) {
       case 'parsed':
-        return isTree(parsed.tree) ? classifyTree(parsed.tree, sql) : NOT_PARSED;
+        return isTree(parsed.tree) ? classifyTree(parsed.tree, sql, attention) : NOT_PARSED;
       case 'refused':
         return NOT_PARSED;
       case 'unready':
@@ -105,6 +162,16 @@ class CachingClassifier implements Classifier {
     }
     return unreachable(parsed);
   }
+}
+
+/** What an entry of the cache holds: an answer, or for a digest that its texts must be asked one by one. */
+type Known = Classification | typeof ONLY_BY_TEXT;
+const ONLY_BY_TEXT = 'only-by-text';
+
+/** Whether an answer holds for every text of its digest. Settings carry the statement's own text. */
+function isShareable(answer: Classification, attention: Attention, shared: string): boolean {
+  if (answer === NOT_PARSED || answer === NOT_UTF8 || answer.settings.length > 0) return false;
+  return !attention.literal || !leavesOutLiterals(shared);
 }
 
 const TOO_LONG = notLookedAt('too-long');
@@ -116,26 +183,26 @@ const GRAMMAR_NOT_READY = notLookedAt('grammar-not-ready');
 /**
  * Operators and comments are what makes a short text expensive. `1+1+…` nests a level for every two bytes; the scanner
  * takes quadratic time over `+-+-…` (470 ms for 16 kB) and over nested comments (260 ms). Up to this many characters of
- * operators, of which a comment takes two, no text within the limit needs more than some 15 ms.
+ * operators, of which a comment takes two, no text within the limit needs more than some 15 ms. Literals count too,
+ * so this is asked of each text before its digest is.
  */
 const OPERATOR_CHARACTERS_MAX = 2_048;
 
-function isTooDense(sql: string): boolean {
-  if (sql.length <= OPERATOR_CHARACTERS_MAX) return false;
+function isTooDense(bytes: Buffer, start: number, end: number): boolean {
+  if (end - start <= OPERATOR_CHARACTERS_MAX) return false;
   let count = 0;
-  for (let at = 0; at < sql.length; at++) {
-    if (OPERATOR_CHARACTERS.has(sql.charCodeAt(at))) count += 1;
-  }
+  for (let at = start; at < end; at++) count += OPERATOR_CHARACTERS[bytes[at] ?? 0] ?? 0;
   return count > OPERATOR_CHARACTERS_MAX;
 }
 
-/** PostgreSQL's set of them (`op_chars` in its scanner). */
-const OPERATOR_CHARACTERS: ReadonlySet<number> = new Set(Buffer.from('~!@#^&|`?+-*/%<>='));
+/** 1 for each of PostgreSQL's (`op_chars` in its scanner). */
+const OPERATOR_CHARACTERS: Uint8Array = new Uint8Array(256);
+for (const byte of Buffer.from('~!@#^&|`?+-*/%<>=')) OPERATOR_CHARACTERS[byte] = 1;
 
-/** An upper bound: two bytes a character for the key, as much again for the texts of settings, and the objects. */
-function entryBytes(answer: Classification, sql: string): number {
-  const settings = answer.settings.length === 0 ? 0 : sql.length * 4 + answer.settings.length * SETTING_BYTES;
-  return ENTRY_BYTES + sql.length * 2 + settings;
+/** An upper bound: a byte a character for the key, four as much for the texts of settings, and the objects. */
+function entryBytes(known: Known, key: string): number {
+  if (known === ONLY_BY_TEXT || known.settings.length === 0) return ENTRY_BYTES + key.length;
+  return ENTRY_BYTES + key.length * 5 + known.settings.length * SETTING_BYTES;
 }
 
 const ENTRY_BYTES = 256;

@@ -4,15 +4,15 @@
  * whole a write, because the server runs them as one and the primary is right for any of it.
  */
 import type { Classification, SettingStatement } from './classification.ts';
-import type { Part } from './part.ts';
+import type { Attention, Part } from './part.ts';
 import type { SqlReason } from './reasons.ts';
 import { classifyStatement } from './statements.ts';
 import { listAt, numberAt, type Tree, treeAt } from './tree.ts';
 
-/** Classifies the tree of `sql` (libpg-query's object with `stmts`). */
-export function classifyTree(tree: Tree, sql: string): Classification {
+/** Classifies the tree of `sql` (libpg-query's object with `stmts`), and notes in `attention` what was looked at. */
+export function classifyTree(tree: Tree, sql: string, attention: Attention): Classification {
   const statements = listAt(tree, 'stmts');
-  const parts = statements.map((statement) => classifyStatement(treeAt(statement, 'stmt')));
+  const parts = statements.map((statement) => classifyStatement(treeAt(statement, 'stmt'), attention));
   const [first, second] = parts;
   if (first === undefined) return EMPTY;
   const settings = settingStatements(parts, statements, sql);

@@ -6,6 +6,7 @@
 import { unreachable } from '../base/index.ts';
 import { SERVER_VIEWS, SESSION_SETTINGS } from './builtin-functions.ts';
 import { functionVerdict, nameInCatalog } from './functions.ts';
+import type { Attention } from './part.ts';
 import type { SqlReason } from './reasons.ts';
 import { constantText, isTree, listAt, pathAt, type Tree, textAt, treeAt } from './tree.ts';
 
@@ -17,7 +18,7 @@ export interface Finding {
 }
 
 /** The strictest finding in a tree, the first of its kind in no given order; undefined if the tree only reads. */
-export function inspect(root: Tree): Finding | undefined {
+export function inspect(root: Tree, attention: Attention): Finding | undefined {
   let worst: Finding | undefined;
   const pending: unknown[] = [root];
   while (pending.length > 0) {
@@ -27,7 +28,9 @@ export function inspect(root: Tree): Finding | undefined {
     } else if (isTree(value)) {
       for (const key in value) {
         const child = value[key];
-        const finding = isNodeType(key) ? inspectNode(key, child) : inspectField(key, child, value);
+        const finding = isNodeType(key)
+          ? inspectNode(key, child, attention)
+          : inspectField(key, child, value);
         if (finding !== undefined && (worst === undefined || finding.kind === 'session')) worst = finding;
         if (worst?.kind === 'session') return worst;
         if (typeof child === 'object') pending.push(child);
@@ -51,12 +54,12 @@ function isNodeType(key: string): boolean {
   return first >= 0x41 && first <= 0x5a;
 }
 
-function inspectNode(type: string, node: unknown): Finding | undefined {
+function inspectNode(type: string, node: unknown, attention: Attention): Finding | undefined {
   if (READ_NODES.has(type)) return undefined;
   if (!isTree(node)) return write('node-not-known', type);
   switch (type) {
     case 'FuncCall':
-      return inspectCall(node);
+      return inspectCall(node, attention);
     case 'String':
       return isTemporarySchema(textAt(node, 'sval')) ? session('uses-temporary') : undefined;
     case 'RangeTableSample':
@@ -101,14 +104,17 @@ function isTemporarySchema(schema: string | undefined): boolean {
   return schema !== undefined && (schema === 'pg_temp' || schema.startsWith('pg_temp_'));
 }
 
-function inspectCall(call: Tree): Finding | undefined {
+function inspectCall(call: Tree, attention: Attention): Finding | undefined {
   const path = pathAt(call, 'funcname');
   const verdict = functionVerdict(path);
   const name = path.join('.');
   switch (verdict) {
     case 'harmless':
-      return path.at(-1) === 'current_setting' ? inspectCurrentSetting(call) : undefined;
+      if (path.at(-1) !== 'current_setting') return undefined;
+      attention.literal = true;
+      return inspectCurrentSetting(call);
     case 'function-sets-setting':
+      attention.literal = true;
       return isTransactionLocal(call) ? write('function-volatile', name) : session(verdict, name);
     case 'holds-session-lock':
       return session(verdict, name);

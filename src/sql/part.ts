@@ -33,4 +33,13 @@ export interface SetPart extends Reasoned {
   readonly clears: SettingStatement['clears'];
 }
 
+/**
+ * What classifying paid attention to. `literal`: the value of a literal may have mattered, so the answer is good for
+ * this text alone. Set wherever a literal is read; `statements.ts` says which statements are certain to hold literals
+ * nowhere else than where that is noticed.
+ */
+export interface Attention {
+  literal: boolean;
+}
+
 export type Part = ReadPart | StrictPart | BeginPart | EndPart | SetPart;

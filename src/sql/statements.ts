@@ -4,22 +4,40 @@
  * binds the session as much as one taken by a SELECT.
  */
 import { inspect } from './inspect.ts';
-import type { EndPart, Part, StrictPart } from './part.ts';
+import type { Attention, EndPart, Part, StrictPart } from './part.ts';
 import type { SqlReason } from './reasons.ts';
 import { classifySet, classifyShow, transactionOptions } from './settings.ts';
 import { flagAt, listAt, numberAt, type Tree, type TypedNode, textAt, treeAt, unwrap } from './tree.ts';
 
 /** Classifies one statement, given as the wrapped node of a `RawStmt`. */
-export function classifyStatement(statement: Tree): Part {
+export function classifyStatement(statement: Tree, attention: Attention): Part {
   const node = unwrap(statement);
   if (node === undefined) return { kind: 'write', because: 'statement-not-known' };
+  if (!LITERALS_IN_EXPRESSIONS.has(node.type)) attention.literal = true;
   const handler = HANDLERS.get(node.type);
-  if (handler !== undefined) return handler(node.fields);
-  return asWrite(WRITES.get(node.type) ?? unlistedReason(node.type), node.fields);
+  if (handler !== undefined) return handler(node.fields, attention);
+  return asWrite(WRITES.get(node.type) ?? unlistedReason(node.type), node.fields, attention);
 }
 
+/**
+ * Statements whose literals are all constants of expressions (`A_Const`), which `inspect` passes by but where it says
+ * so. In others a literal can be an option, a file, or text of the statement, and is taken to matter: the body of
+ * CREATE FUNCTION is a `String`, like a name.
+ */
+const LITERALS_IN_EXPRESSIONS: ReadonlySet<string> = new Set([
+  'SelectStmt',
+  'InsertStmt',
+  'UpdateStmt',
+  'DeleteStmt',
+  'MergeStmt',
+  'CallStmt',
+  'ExecuteStmt',
+]);
+
+type Handler = (fields: Tree, attention: Attention) => Part;
+
 /** Statements that must be looked into. Tables rather than objects, so that no name is inherited. */
-const HANDLERS: ReadonlyMap<string, (fields: Tree) => Part> = new Map([
+const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['SelectStmt', classifySelect],
   ['ExplainStmt', classifyExplain],
   ['CopyStmt', classifyCopy],
@@ -65,8 +83,8 @@ function unlistedReason(type: string): SqlReason {
   return DEFINITIONS.test(type) ? 'changes-schema' : 'statement-not-known';
 }
 
-function asWrite(because: SqlReason, fields: Tree): StrictPart {
-  const found = inspect(fields);
+function asWrite(because: SqlReason, fields: Tree, attention: Attention): StrictPart {
+  const found = inspect(fields, attention);
   return found?.kind === 'session' ? found : { kind: 'write', because };
 }
 
@@ -74,13 +92,13 @@ function bindsSession(because: SqlReason, detail: string | undefined): StrictPar
   return detail === undefined ? { kind: 'session', because } : { kind: 'session', because, detail };
 }
 
-function classifySelect(select: Tree): Part {
-  return inspect(select) ?? { kind: 'read', because: 'only-reads' };
+function classifySelect(select: Tree, attention: Attention): Part {
+  return inspect(select, attention) ?? { kind: 'read', because: 'only-reads' };
 }
 
 /** EXPLAIN runs nothing, EXPLAIN ANALYZE runs the statement; both belong where the statement would run. */
-function classifyExplain(explain: Tree): Part {
-  const explained = classifyStatement(treeAt(explain, 'query'));
+function classifyExplain(explain: Tree, attention: Attention): Part {
+  const explained = classifyStatement(treeAt(explain, 'query'), attention);
   if (listAt(explain, 'options').some(isAnalyze)) {
     return explained.kind === 'session' ? explained : { kind: 'write', because: 'explain-analyze' };
   }
@@ -102,14 +120,16 @@ function isNo(value: TypedNode): boolean {
   return text === 'off' || text === 'false';
 }
 
-function classifyCopy(copy: Tree): Part {
-  if (flagAt(copy, 'is_from')) return asWrite('copies-in', copy);
+function classifyCopy(copy: Tree, attention: Attention): Part {
+  if (flagAt(copy, 'is_from')) return asWrite('copies-in', copy, attention);
   if (flagAt(copy, 'is_program') || textAt(copy, 'filename') !== undefined) {
-    return asWrite('copies-to-server', copy);
+    return asWrite('copies-to-server', copy, attention);
   }
   const query = unwrap(treeAt(copy, 'query'));
-  if (query !== undefined && query.type !== 'SelectStmt') return classifyStatement(treeAt(copy, 'query'));
-  return inspect(copy) ?? { kind: 'read', because: 'copies-out' };
+  if (query !== undefined && query.type !== 'SelectStmt') {
+    return classifyStatement(treeAt(copy, 'query'), attention);
+  }
+  return inspect(copy, attention) ?? { kind: 'read', because: 'copies-out' };
 }
 
 function classifyTransaction(statement: Tree): Part {
@@ -152,11 +172,11 @@ function classifyDeallocate(deallocate: Tree): Part {
 }
 
 /** Without HOLD a cursor ends with its transaction. */
-function classifyDeclareCursor(declare: Tree): Part {
+function classifyDeclareCursor(declare: Tree, attention: Attention): Part {
   if ((numberAt(declare, 'options') & CURSOR_OPT_HOLD) !== 0) {
     return bindsSession('holds-cursor', textAt(declare, 'portalname'));
   }
-  return asWrite('uses-cursor', declare);
+  return asWrite('uses-cursor', declare, attention);
 }
 
 /** From PostgreSQL's `nodes/parsenodes.h`. */
