@@ -12,11 +12,12 @@ import {
   FrameReader,
   type FrameSink,
   ProtocolViolation,
+  QUERY_TEXT_START,
   ReadyForQuery,
   readBind,
   readClose,
   readDescribe,
-  readQuery,
+  readQueryEnd,
 } from '../wire/index.ts';
 import { dispatch } from './dispatch.ts';
 import type { Limbo, LimboAnswer } from './limbo.ts';
@@ -284,8 +285,12 @@ export class Intake implements FrameSink {
     }
   }
 
+  #classify(query: Buffer): Classification {
+    return this.#classifier.classifyBytes(query, QUERY_TEXT_START, readQueryEnd(query));
+  }
+
   #intendQuery(message: Buffer): void {
-    const classification = this.#classifier.classify(readQuery(message));
+    const classification = this.#classify(message);
     this.#session.prepared.forgetUnnamed();
     this.#intend(classification, undefined);
   }
@@ -328,7 +333,7 @@ export class Intake implements FrameSink {
     const session = this.#session;
     switch (tag) {
       case FRONTEND.Query: {
-        const classification = this.#classifier.classify(readQuery(message));
+        const classification = this.#classify(message);
         this.#tellLimbo(limbo.query(classification.kind, intentOf(classification)), true);
         return;
       }

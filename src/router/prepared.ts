@@ -4,7 +4,7 @@
  * it after an error, since then it never happened. Pure.
  */
 import type { Classifier } from '../sql/index.ts';
-import { readParse } from '../wire/index.ts';
+import { readParseText } from '../wire/index.ts';
 import { intentOf } from './route.ts';
 import type { ServerNames } from './server-names.ts';
 import type { Statement } from './statement.ts';
@@ -51,8 +51,8 @@ export class PreparedStatements {
   }
 
   parse(message: Buffer): Statement {
-    const { name, sql } = readParse(message);
-    const classification = this.#classifier.classify(sql);
+    const { name, start, end } = readParseText(message);
+    const classification = this.#classifier.classifyBytes(message, start, end);
     const replaces = this.#byName.get(name);
     const statement: Statement = {
       name,

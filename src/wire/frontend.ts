@@ -153,6 +153,22 @@ export function readParse(message: Buffer): ParseFields {
   return { name, sql, parameterTypes };
 }
 
+/** The name of a Parse, and where its SQL begins and ends in the message, for one who need not decode it. */
+export function readParseText(message: Buffer): {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+} {
+  const reader = new BodyReader(message, 'Parse');
+  const name = reader.cstring('name');
+  const start = reader.offset;
+  reader.skipCstring('query');
+  const end = reader.offset - 1;
+  reader.skip(reader.count('number of parameter types') * 4, 'parameter types');
+  reader.expectEnd();
+  return { name, start, end };
+}
+
 /** The same Parse under another name; a new Buffer, the SQL's bytes untouched. */
 export function withParseName(message: Buffer, name: string): Buffer {
   const reader = new BodyReader(message, 'Parse');
@@ -188,6 +204,17 @@ export function readQuery(message: Buffer): string {
   reader.expectEnd();
   return sql;
 }
+
+/** Where the SQL of a Query ends in the message; it begins at `QUERY_TEXT_START`. */
+export function readQueryEnd(message: Buffer): number {
+  const reader = new BodyReader(message, 'Query');
+  reader.skipCstring('query');
+  reader.expectEnd();
+  return message.length - 1;
+}
+
+/** Behind tag and length. */
+export const QUERY_TEXT_START = 5;
 
 /** `data` is the client-first message of the mechanism. */
 export function SASLInitialResponse(mechanism: string, data: string): Buffer {
