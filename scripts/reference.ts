@@ -4,6 +4,15 @@ import { ERROR_TABLE, type ErrorRow, systemClock } from '../src/base/index.ts';
 import { buildProgram } from '../src/cli/program.ts';
 import { configJsonSchema, renderReference, renderSample } from '../src/config/index.ts';
 import { clientsPage } from '../test/clients/table.ts';
+import {
+  DATABASE_KEYS,
+  PEER_KEYS,
+  PGBOUNCER_KEYS,
+  PGPOOL_KEYS,
+  type Row,
+  type Table,
+  USER_KEYS,
+} from '../src/import/index.ts';
 import { METRICS, type MetricRow } from '../src/metrics/index.ts';
 
 /** Path from the repository's root -> text. */
@@ -13,6 +22,7 @@ export function referencePages(): ReadonlyMap<string, string> {
     ['docs/reference/cli.md', commandPage()],
     ['docs/reference/config.md', renderReference()],
     ['docs/reference/errors.md', errorPage()],
+    ['docs/reference/import.md', importPage()],
     ['docs/reference/metrics.md', metricPage()],
     ['docs/reference/matriarch.sample.yaml', renderSample()],
     ['docs/reference/matriarch.schema.json', `${JSON.stringify(configJsonSchema(), null, 2)}\n`],
@@ -32,6 +42,37 @@ do. What clients of a router see are PostgreSQL's own SQLSTATEs; these codes nev
 | --- | --- | --- |
 ${rows.join('\n')}
 `;
+}
+
+function importPage(): string {
+  const tables: readonly (readonly [string, Table])[] = [
+    ['PgBouncer: [pgbouncer]', PGBOUNCER_KEYS],
+    ['PgBouncer: [databases]', DATABASE_KEYS],
+    ['PgBouncer: [users]', USER_KEYS],
+    ['PgBouncer: [peers]', PEER_KEYS],
+    ['pgpool-II: pgpool.conf', PGPOOL_KEYS],
+  ];
+  const sections = tables.map(
+    ([title, table]) => `## ${title}
+
+| Key | Becomes | |
+| --- | --- | --- |
+${Object.entries(table).map(importRow).join('\n')}
+`,
+  );
+  return `# Keys of other poolers
+
+Rendered from the tables of \`matriarch config import\`; do not edit. Keys of [databases] and [users] are under
+\`router.databases.NAME\` and \`router.users.NAME\`. Keys that have a number in pgpool.conf are here without it.
+
+${sections.join('\n')}`;
+}
+
+function importRow([key, row]: [string, Row]): string {
+  if ('none' in row) return `| \`${key}\` | | ${escaped(row.none)} |`;
+  if ('together' in row) return `| \`${key}\` | ${escaped(row.together)} | |`;
+  const absent = row.absent === undefined ? '' : `written as \`${row.absent}\` where it is left out`;
+  return `| \`${key}\` | \`${row.to}\` | ${absent} |`;
 }
 
 function metricPage(): string {

@@ -15,6 +15,7 @@ import { lineAt, readSources, readText, type SourceFile } from './support/source
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   config: ['base', 'ha', 'auth'],
+  import: ['base', 'config'],
   wire: ['base'],
   auth: ['base', 'wire'],
   sql: ['base'],
@@ -28,13 +29,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ha: ['base'],
   agent: ['base', 'config', 'ha', 'dcs', 'topology', 'postgres', 'metrics'],
   lab: ['base', 'dcs', 'topology'],
-  cli: ['base', 'config', 'dcs', 'topology', 'router', 'postgres', 'agent', 'lab'],
+  cli: ['base', 'config', 'import', 'dcs', 'topology', 'router', 'postgres', 'agent', 'lab'],
 };
 
 /** The command may import everything; its row of the map says so in a word. */
 const isNotCli = (row: string): boolean => !row.startsWith('cli:');
 
-const PURE = ['wire', 'auth', 'sql', 'ha', 'topology', 'pool', 'admin'];
+const PURE = ['wire', 'auth', 'sql', 'ha', 'topology', 'pool', 'admin', 'import'];
 /** The shells among the pure folders: the watch, and the loading of the grammar with its declarations. */
 const SHELLS = ['src/topology/watch.ts', 'src/sql/grammar.ts', 'src/sql/libpg-query-wasm.d.ts'];
 /** `loadClassifier` waits for the grammar; everything behind it is synchronous. */

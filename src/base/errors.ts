@@ -58,6 +58,7 @@ export const ERROR_TABLE = {
   ),
 
   // cli
+  'import-unrecognized': row(EXIT.usage, 'Say what the file is with --from pgbouncer or --from pgpool.'),
   'switchover-impossible': row(
     EXIT.failed,
     'Nothing was changed. See the members with `matriarch status`, then choose another leader or candidate.',

@@ -1,5 +1,6 @@
 /** `matriarch agent`: runs the HA agent of a database host until it is told to stop. */
 import { Command } from 'commander';
+import { assert } from '../base/index.ts';
 import { type ConfigFileOptions, readConfig, withConfigOption } from './config-file.ts';
 import { startService } from './service.ts';
 import type { Shell } from './shell.ts';
@@ -15,7 +16,9 @@ export function agentCommand(shell: Shell): Command {
       const config = await readConfig(shell, options, 'agent');
       const service = await startService(shell, { config, role: 'agent', isDebug: options.debug === true });
       const { startAgent } = await import('../agent/index.ts');
-      await service.run(() => startAgent(service.parts));
+      const { dcs } = service.parts;
+      assert(dcs !== undefined, 'a file that was read for an agent has the section etcd');
+      await service.run(() => startAgent({ ...service.parts, dcs }));
     });
   return withConfigOption(command);
 }

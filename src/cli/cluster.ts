@@ -3,7 +3,7 @@ import { type Log, silentLog } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import { connectEtcd, type Dcs } from '../dcs/index.ts';
 import { applySnapshot, type ClusterView, emptyView, type KeyLayout, keyLayout } from '../topology/index.ts';
-import { type ConfigFileOptions, readConfig } from './config-file.ts';
+import { type ConfigFileOptions, etcdOf, readConfig } from './config-file.ts';
 import type { Shell } from './shell.ts';
 
 export interface Cluster {
@@ -19,9 +19,9 @@ export async function withCluster<T>(
   options: ConfigFileOptions & { readonly debug?: boolean },
   work: (cluster: Cluster) => Promise<T>,
 ): Promise<T> {
-  const config = await readConfig(shell, options, 'any');
+  const config = await readConfig(shell, options, 'cluster');
   const log = options.debug === true ? await debugLog() : silentLog;
-  const dcs = connectEtcd(config.etcd, { clock: shell.clock, log });
+  const dcs = connectEtcd(etcdOf(config), { clock: shell.clock, log });
   try {
     return await work({ config, dcs, layout: keyLayout(config.namespace, config.scope), log });
   } finally {
@@ -31,7 +31,7 @@ export async function withCluster<T>(
 
 /** The cluster as it is now. */
 export async function readView({ config, dcs, layout }: Cluster): Promise<ClusterView> {
-  const snapshot = await dcs.range(layout.prefix, { timeoutMs: config.etcd.request_timeout });
+  const snapshot = await dcs.range(layout.prefix, { timeoutMs: etcdOf(config).request_timeout });
   return applySnapshot(emptyView, snapshot, layout);
 }
 

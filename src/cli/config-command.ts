@@ -1,6 +1,7 @@
 /** `matriarch config`: check a file, and print what the schema knows: a sample, and JSON Schema for editors. */
 import { Command } from 'commander';
 import { type ConfigFileOptions, findConfigFile, readConfig, withConfigOption } from './config-file.ts';
+import { importCommand } from './config-import.ts';
 import type { Shell } from './shell.ts';
 
 interface CheckOptions extends ConfigFileOptions {
@@ -9,9 +10,10 @@ interface CheckOptions extends ConfigFileOptions {
 
 export function configCommand(shell: Shell): Command {
   const command = new Command('config').description(
-    'check matriarch.yaml, or print a sample or its JSON Schema',
+    'check matriarch.yaml, write one from another pooler’s file, or print a sample or its JSON Schema',
   );
   command.addCommand(checkCommand(shell));
+  command.addCommand(importCommand(shell));
   command
     .command('sample')
     .description('print a commented matriarch.yaml to start from')

@@ -1,8 +1,8 @@
 /** Which matriarch.yaml a command uses, and what happens when it is wrong. */
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { MatriarchError } from '../base/index.ts';
-import type { Config, Purpose } from '../config/index.ts';
+import { assert, MatriarchError } from '../base/index.ts';
+import type { Config, EtcdConfig, Purpose } from '../config/index.ts';
 import type { Shell } from './shell.ts';
 
 const PLACES = ['matriarch.yaml', '/etc/matriarch/matriarch.yaml'] as const;
@@ -47,4 +47,10 @@ export async function readConfig(
     'config-invalid',
     `${file} has ${count}:\n${formatProblems(file, loaded.problems)}`,
   );
+}
+
+/** The section `etcd` of a file that was read for a purpose that needs it. */
+export function etcdOf({ etcd }: Config): EtcdConfig {
+  assert(etcd !== undefined, 'a file that was read for an agent or a command has the section etcd');
+  return etcd;
 }

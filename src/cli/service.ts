@@ -7,7 +7,8 @@ import { packageVersion } from './version.ts';
 
 export interface ServiceParts {
   readonly config: Config;
-  readonly dcs: Dcs;
+  /** Undefined where `nodes` stand in for etcd. */
+  readonly dcs: Dcs | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -40,7 +41,7 @@ export async function startService(
     service: role,
     instance: config.name,
   });
-  const dcs = connectEtcd(config.etcd, { clock: shell.clock, log });
+  const dcs = config.etcd === undefined ? undefined : connectEtcd(config.etcd, { clock: shell.clock, log });
   const version = packageVersion();
   shell.signal.addEventListener('abort', () => log.info('stop-requested'), { once: true });
   return {
@@ -51,7 +52,7 @@ export async function startService(
         await work();
         log.info('stopped');
       } finally {
-        await dcs.close();
+        await dcs?.close();
       }
     },
   };

@@ -6,7 +6,7 @@
 import { Command } from 'commander';
 import { EXIT, MatriarchError } from '../base/index.ts';
 import type { Cluster } from './cluster.ts';
-import { type ConfigFileOptions, withConfigOption } from './config-file.ts';
+import { type ConfigFileOptions, etcdOf, withConfigOption } from './config-file.ts';
 import { parsePeriod } from './options.ts';
 import type { Shell } from './shell.ts';
 import type { SwitchoverProgress } from './switchover-plan.ts';
@@ -105,7 +105,7 @@ async function request(cluster: Cluster, options: SwitchoverOptions): Promise<Sw
       ],
       then: [{ op: 'put', key: layout.failover, value }],
     },
-    { timeoutMs: config.etcd.request_timeout },
+    { timeoutMs: etcdOf(config).request_timeout },
   );
   if (written.outcome === 'refused') {
     throw new MatriarchError('switchover-impossible', 'no switchover: the cluster changed just now');
@@ -169,7 +169,7 @@ async function withdraw({ dcs, layout, config }: Cluster, requested: SwitchoverP
       when: [{ key: layout.failover, is: 'mod-revision', modRevision: requested.requestedAtRevision }],
       then: [{ op: 'put', key: layout.failover, value: '{}' }],
     },
-    { timeoutMs: config.etcd.request_timeout },
+    { timeoutMs: etcdOf(config).request_timeout },
   );
   return outcome === 'applied';
 }

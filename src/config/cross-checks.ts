@@ -5,8 +5,8 @@ import { accessFindings } from './access-keys.ts';
 import type { Config } from './schema.ts';
 import type { Path } from './source.ts';
 
-/** What the file is read for; `agent` needs sections that a router's host does not have. */
-export type Purpose = 'agent' | 'router' | 'any';
+/** What the file is read for: an agent needs sections that others do not, `cluster` is a command that asks etcd. */
+export type Purpose = 'agent' | 'router' | 'cluster' | 'any';
 
 export interface Finding {
   readonly path: Path;
@@ -21,15 +21,69 @@ const TOO_LONG_FOR_A_SOCKET = `is longer than ${SOCKET_DIR_BYTES_MAX} bytes, whi
 
 /** All that does not fit together in `config`. */
 export function crossCheck(config: Config): Finding[] {
-  return [...lease(config), ...router(config), ...agent(config)];
+  return [...source(config), ...lease(config), ...router(config), ...agent(config)];
 }
 
 /** Optional sections that `purpose` cannot do without; looks at the file as it is, valid or not. */
 export function missingSections(file: object, purpose: Purpose): Finding[] {
-  if (purpose !== 'agent') return [];
-  return ['restapi', 'postgresql']
+  const hasNodes = Object.hasOwn(file, 'nodes');
+  const needed = NEEDED[purpose].filter(
+    (section) => section !== 'etcd' || !hasNodes || (purpose !== 'router' && purpose !== 'any'),
+  );
+  return needed
     .filter((section) => !Object.hasOwn(file, section))
-    .map((section) => ({ path: [section], message: 'is missing: an agent needs this section' }));
+    .map((section) => ({ path: [section], message: `is missing: ${WHO_NEEDS[purpose]}` }));
+}
+
+const NEEDED: Readonly<Record<Purpose, readonly string[]>> = {
+  agent: ['etcd', 'restapi', 'postgresql'],
+  router: ['etcd'],
+  cluster: ['etcd'],
+  any: ['etcd'],
+};
+
+const WHO_NEEDS: Readonly<Record<Purpose, string>> = {
+  agent: 'an agent needs this section',
+  router: 'a router needs this section, or `nodes`',
+  cluster: 'this command asks etcd',
+  any: 'the cluster is known by etcd or, for a router alone, by `nodes`',
+};
+
+/** Where the truth about the cluster is: one place, not two. */
+function source({ etcd, nodes, ...config }: Config): Finding[] {
+  if (nodes === undefined) return [];
+  const findings: Finding[] = [];
+  if (etcd !== undefined) {
+    findings.push({
+      path: ['nodes'],
+      message: 'and etcd exclude each other: who leads is decided in one place',
+    });
+  }
+  const seen = new Set<string>();
+  const { auth_user, node_check_period, node_check_timeout } = config.router;
+  const { ttl } = config.lease;
+  if (nodes.length > 1 && auth_user === undefined) {
+    findings.push({
+      path: ['nodes'],
+      message: 'more than one need router.auth_user, as whom the router asks them which is the primary',
+    });
+  }
+  if (node_check_period + node_check_timeout >= ttl) {
+    const sum = `node_check_period (${node_check_period}ms) + node_check_timeout (${node_check_timeout}ms)`;
+    findings.push({
+      path: ['router', 'node_check_timeout'],
+      message: `${sum} must be less than lease.ttl (${ttl}ms), or a healthy node would count as gone`,
+    });
+  }
+  for (const [index, node] of nodes.entries()) {
+    if (seen.has(node.name))
+      findings.push({ path: ['nodes', index, 'name'], message: `${node.name} is taken` });
+    const at = formatAddress(node.address);
+    if (seen.has(at))
+      findings.push({ path: ['nodes', index, 'address'], message: `${at} is listed already` });
+    seen.add(node.name).add(at);
+  }
+  return findings;
 }
 
 function lease({ lease: settings }: Config): Finding[] {

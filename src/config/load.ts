@@ -41,7 +41,9 @@ export function checkConfig(text: string, env: ConfigEnvironment, purpose: Purpo
     ...(parsed.success
       ? placed(crossCheck(parsed.data), source)
       : explainIssues(parsed.error.issues, { ...source, value })),
-    ...(typeof value === 'object' && value !== null ? placed(missingSections(value, purpose), source) : []),
+    ...(typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? placed(missingSections(value, purpose), source)
+      : []),
   ];
   if (!parsed.success || problems.length > 0)
     return { outcome: 'problems', problems: problems.sort(byPosition) };

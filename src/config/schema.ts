@@ -8,54 +8,9 @@
  * addresses are written as an operator writes them (`prefault`), so that the rendered pages can show them.
  */
 import { z } from 'zod';
-import { DURATION_PATTERN, parseDuration } from '../base/index.ts';
 import { accessKeys } from './access-keys.ts';
-
-const DURATION_EXPECTED = 'expected a duration such as 250ms, 5s, 1min or a number of seconds';
-
-const duration = (described: string) =>
-  z
-    .union([z.string().regex(DURATION_PATTERN, DURATION_EXPECTED), z.number().min(0)], {
-      error: DURATION_EXPECTED,
-    })
-    .describe(described)
-    .transform((value, context) => {
-      const ms = parseDuration(value);
-      if (ms !== undefined) return ms;
-      context.addIssue({ code: 'custom', message: DURATION_EXPECTED });
-      return z.NEVER;
-    });
-
-const ADDRESS_EXPECTED = 'expected host:port, the port from 1 to 65535';
-
-const address = (described: string, example?: string) =>
-  z
-    .string()
-    .meta({ description: described, ...(example === undefined ? {} : { examples: [example] }) })
-    .regex(/^(\[[0-9a-fA-F:]+\]|[^:\s[\]]+):\d{1,5}$/, ADDRESS_EXPECTED)
-    .transform((value) => {
-      const colon = value.lastIndexOf(':');
-      return { host: value.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(value.slice(colon + 1)) };
-    })
-    .refine(({ port }) => port >= 1 && port <= 65_535, ADDRESS_EXPECTED);
-
-const text = (described: string, example: string) =>
-  z
-    .string()
-    .min(1)
-    .meta({ description: described, examples: [example] });
-
-const credential = (username: string, described: string) =>
-  z
-    .strictObject({
-      username: z.string().min(1).default(username).describe('Role name.'),
-      password: text('Its password.', 'change-me'),
-    })
-    .describe(described);
-
-const scalar = z.union([z.string(), z.number(), z.boolean()], {
-  error: 'expected a text, a number, true or false',
-});
+import { keepAliveKeys, nodeCheckKeys, nodeSchema } from './nodes-schema.ts';
+import { address, credential, duration, scalar, text } from './schema-types.ts';
 
 export const logSchema = z.strictObject({
   level: z
@@ -241,6 +196,8 @@ export const routerSchema = z.strictObject({
       description: 'Roles that may only look in the admin console (SHOW).',
       examples: [['monitoring']],
     }),
+  ...keepAliveKeys,
+  ...nodeCheckKeys,
   hold_timeout: duration('How long work that needs a primary waits while there is none.').prefault('30s'),
   hold_max_clients: z
     .int()
@@ -360,7 +317,20 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('This host’s own way to a member, by member name, where it differs from the published one.'),
   log: logSchema.prefault({}).describe('What is logged, and how.'),
-  etcd: etcdSchema.describe('The etcd cluster: the only place where a leader is decided.'),
+  etcd: etcdSchema
+    .optional()
+    .describe(
+      'The etcd cluster: the only place where a leader is decided. Needed by all but a router with `nodes`.',
+    ),
+  nodes: z
+    .array(nodeSchema)
+    .min(1)
+    .optional()
+    .meta({
+      description:
+        'In place of etcd, for `matriarch router` only: the servers of a cluster that something else (or nobody) fails over. The router asks each of them who the primary is.',
+      examples: [[{ name: 'db1', address: '10.1.0.2:5432' }]],
+    }),
   lease: leaseSchema
     .prefault({})
     .describe(
@@ -382,6 +352,8 @@ export const configSchema = z.strictObject({
 /** `matriarch.yaml` after defaults; durations in milliseconds, addresses as host and port. */
 export type Config = z.output<typeof configSchema>;
 export type RouterConfig = Config['router'];
+export type EtcdConfig = z.output<typeof etcdSchema>;
+export type NodeConfig = z.output<typeof nodeSchema>;
 export type LeaseConfig = Config['lease'];
 export type PostgresqlConfig = z.output<typeof postgresqlSchema>;
 export type RestapiConfig = z.output<typeof restapiSchema>;

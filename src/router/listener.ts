@@ -11,6 +11,7 @@ import { AdminConnection } from './admin-client.ts';
 import { type Accepted, Admission, type Admitted } from './admission.ts';
 import { ClientConnection } from './client.ts';
 import type { Identity } from './identity.ts';
+import { keepAliveOf } from './keep-alive.ts';
 import type { Login } from './login.ts';
 import { poolSettings } from './pool-settings.ts';
 import { REPLY } from './replies.ts';
@@ -108,7 +109,7 @@ export class Listener {
 
   /** Accepts clients from here on; gives the function that stops it and resolves when the last of them is gone. */
   async listen(address: Address, shared: Shared): Promise<() => Promise<void>> {
-    const server = createServer({ noDelay: true, keepAlive: true }, (socket) =>
+    const server = createServer({ noDelay: true, ...keepAliveOf(shared.config) }, (socket) =>
       this.#accept(shared, { socket, isLocal: false }),
     );
     await new Promise<void>((resolve, reject) => {

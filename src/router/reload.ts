@@ -24,6 +24,13 @@ export const FIXED_KEYS: ReadonlySet<string> = new Set([
   'router.http_listen',
   'router.unix_socket_dir',
   'router.unix_socket_mode',
+  'router.tcp_keepalive',
+  'router.tcp_keepidle',
+  'router.node_check_period',
+  'router.node_check_timeout',
+  'router.auth_user',
+  'router.auth_password',
+  'router.auth_dbname',
 ]);
 /** Sections of other services. */
 const OF_OTHERS: ReadonlySet<string> = new Set(['restapi', 'postgresql', 'bootstrap', 'tags']);

@@ -9,11 +9,12 @@ import type { Config, RouterConfig } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { listenHttp, processSamples } from '../metrics/index.ts';
 import { loadClassifier } from '../sql/index.ts';
-import { type ClusterView, keyLayout, type ReadPolicy, watchCluster } from '../topology/index.ts';
+import { type ClusterView, keyLayout, type ReadPolicy } from '../topology/index.ts';
 import { Access, type AccessTable } from './access.ts';
+import { openAdmin } from './admin.ts';
 import { Counters } from './counters.ts';
 import { Flusher } from './flusher.ts';
-import { openAdmin } from './admin.ts';
+import { followCluster, memberWeights } from './follow-cluster.ts';
 import { HoldRoom } from './hold.ts';
 import { Latencies } from './latencies.ts';
 import { type ConfigSource, LiveConfig } from './live-config.ts';
@@ -31,7 +32,8 @@ import { ClusterWorld } from './world.ts';
 
 export interface RouterOptions {
   readonly config: Config;
-  readonly dcs: Dcs;
+  /** Undefined where the configuration lists `nodes`. */
+  readonly dcs: Dcs | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Ends the router. */
@@ -46,15 +48,13 @@ export interface RouterOptions {
 
 /** How late a client past its limits is disconnected at the most. */
 const CHECK_TIMES_EVERY_MS = 250;
-/** Proofs of contact with etcd per life of a lease. */
-const CONTACTS_PER_TTL = 5;
 
 /**
  * Runs until the signal aborts; resolves after an orderly stop. Listens, and logs `router-listening`, at once: clients
  * that come before the first view of the cluster wait for it. Rejects with `address-in-use` and its kin.
  */
 export async function startRouter(options: RouterOptions): Promise<void> {
-  const { config, dcs, clock, log, signal } = options;
+  const { config, clock, log, signal } = options;
   const stopping = new AbortController();
   const live = new LiveConfig(config, options.source, log);
   const listener = new Listener({ clientsMax: () => live.router.max_client_conn, clock });
@@ -74,13 +74,7 @@ export async function startRouter(options: RouterOptions): Promise<void> {
     closings.push(await listener.listen(config.router.listen, shared));
     const place = unixSocketPlace(config.router);
     if (place !== undefined) closings.push(await listener.listenLocal(place, shared));
-    const following = watchCluster({
-      dcs,
-      layout: keyLayout(config.namespace, config.scope),
-      clock,
-      log,
-      signal: stopping.signal,
-      contactEveryMs: config.lease.ttl / CONTACTS_PER_TTL,
+    const following = followCluster({ ...options, access: () => shared.access.now }, stopping.signal, {
       onView: (view, changedAt) => viewChanged(shared, listener, view, changedAt),
       onContact: (sentAtMs) => world.setContact(sentAtMs),
     });
@@ -189,8 +183,14 @@ async function makeShared(options: Parts): Promise<Shared> {
   return shared;
 }
 
-function readPolicy({ datacenter, addresses, router }: Config): ReadPolicy {
-  return { localDatacenter: datacenter, weights: router.weights, addresses };
+function readPolicy(config: Config): ReadPolicy {
+  const { datacenter, addresses, router } = config;
+  return {
+    localDatacenter: datacenter,
+    weights: router.weights,
+    addresses,
+    memberWeights: memberWeights(config),
+  };
 }
 
 function unixSocketPlace(config: RouterConfig): UnixSocketPlace | undefined {

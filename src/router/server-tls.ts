@@ -9,6 +9,7 @@ import { isIP } from 'node:net';
 import { endPointBinding } from '../auth/index.ts';
 import { type Address, describe } from '../base/index.ts';
 import { type ScramBinding, SSLRequest } from '../wire/index.ts';
+import type { KeepAlive } from './keep-alive.ts';
 
 /** What the configuration says, made once: contexts are costly. */
 export interface ServerTls {
@@ -24,6 +25,7 @@ export interface ServerSocketOptions {
   readonly tls: ServerTls;
   /** Where to read bytes that are not encrypted, once the socket is ready. */
   readonly onread?: OnReadOpts | undefined;
+  readonly keepAlive?: KeepAlive | undefined;
 }
 
 export interface ServerSocketEvents {
@@ -69,6 +71,7 @@ export function openServerSocket(options: ServerSocketOptions, events: ServerSoc
     port: address.port,
     noDelay: true,
     keepAlive: true,
+    ...options.keepAlive,
     ...(onread && { onread: isAsking ? firstTo(onread, () => (isAsked ? answered : undefined)) : onread }),
   });
   const failed = (cause: Error): void => fail(describe(cause));

@@ -11,6 +11,7 @@ import { ProtocolViolation } from '../wire/index.ts';
 import { cancelAt } from './cancel.ts';
 import { Cleaning } from './cleaning.ts';
 import type { Flusher } from './flusher.ts';
+import { keepAliveOf } from './keep-alive.ts';
 import type { Latencies } from './latencies.ts';
 import { Link } from './link.ts';
 import type { Login } from './login.ts';
@@ -285,6 +286,7 @@ export class Servers {
         credential: login.credential,
         tls: this.#options.tls(),
         connectTimeoutMs: config().server_connect_timeout,
+        keepAlive: keepAliveOf(config()),
         readBuffer,
         flusher,
       },

@@ -48,7 +48,11 @@ function notReadyBecause({ world, now, ttlMs }: StatusSources): string[] {
   const missing: string[] = [];
   if (world.view.revision === 0) missing.push('no view of the cluster yet');
   if (world.contactAgeMs(now()) > ttlMs) missing.push('etcd has not proved lately that the view is current');
-  if (!world.candidates.some(({ name, host }) => host !== '' && !world.unreachable.has(name))) {
+  if (
+    !world.candidates.some(
+      ({ name, host, because }) => host !== '' && because !== 'not-running' && !world.unreachable.has(name),
+    )
+  ) {
     missing.push('no node can be reached');
   }
   return missing;

@@ -9,6 +9,7 @@ import { TLSSocket } from 'node:tls';
 import { type Address, describe } from '../base/index.ts';
 import { ProtocolViolation, type ScramBinding, StartupMessage, Terminate } from '../wire/index.ts';
 import type { Flusher } from './flusher.ts';
+import type { KeepAlive } from './keep-alive.ts';
 import type { Wire } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { type ConnectionPlace, placeOf } from './connection-place.ts';
@@ -23,6 +24,7 @@ export interface UpstreamOptions {
   /** Without it, none. */
   readonly tls?: ServerTls;
   readonly connectTimeoutMs: number;
+  readonly keepAlive?: KeepAlive;
   /** Shared by all; overwritten by the next read. */
   readonly readBuffer: Buffer;
   /** Flushes what is written at the end of the event; without, `flush` is called. */
@@ -61,7 +63,7 @@ export class Upstream implements Wire {
   constructor(options: UpstreamOptions, events: UpstreamEvents) {
     this.#options = options;
     this.#events = events;
-    const { readBuffer, address, tls = NO_TLS, flusher } = options;
+    const { readBuffer, address, tls = NO_TLS, keepAlive, flusher } = options;
     const onread = {
       buffer: readBuffer,
       callback: (bytes: number, buffer: Uint8Array): boolean => {
@@ -70,7 +72,7 @@ export class Upstream implements Wire {
       },
     };
     this.#socket = openServerSocket(
-      { address, tls, onread },
+      { address, tls, keepAlive, onread },
       {
         ready: (socket, binding) => this.#connected(socket, binding),
         failed: (because) => this.#gone(because),

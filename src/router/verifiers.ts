@@ -22,7 +22,10 @@ import { LookupConnection } from './lookup-connection.ts';
 import type { ServerTls } from './server-tls.ts';
 
 export interface VerifiersOptions {
-  readonly dcs: Dcs;
+  /** Where the credential is read from; undefined where the file names it. */
+  readonly dcs: Dcs | undefined;
+  /** As the file names it; else the store's. */
+  readonly credential?: Credential | undefined;
   readonly credentialKey: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -201,7 +204,14 @@ export class Verifiers {
 
   async #readCredential(): Promise<Credential> {
     if (this.#credential !== undefined) return this.#credential;
-    const { dcs, credentialKey } = this.#options;
+    const { dcs, credential, credentialKey } = this.#options;
+    if (credential !== undefined) return credential;
+    if (dcs === undefined) {
+      throw new MatriarchError(
+        'router-no-credential',
+        'neither etcd nor router.auth_user tells whom to ask as',
+      );
+    }
     const entry = await dcs.get(credentialKey, { timeoutMs: DCS_TIMEOUT_MS });
     if (entry === undefined) {
       throw new MatriarchError('router-no-credential', `the key ${credentialKey} does not exist yet`);

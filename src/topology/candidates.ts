@@ -35,6 +35,8 @@ export interface ReadPolicy {
   readonly weights: { readonly local: number; readonly remote: number };
   /** This host's own way to a member, by name, instead of the published one. */
   readonly addresses: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
+  /** Shares of members that do not have that of their place, by name. */
+  readonly memberWeights?: Readonly<Record<string, number>>;
 }
 
 /** All members with their shares, by name. The primary takes its share like any node. */
@@ -50,7 +52,7 @@ export function readCandidates(view: ClusterView, policy: ReadPolicy): readonly 
       port: address.port,
       datacenter: member.datacenter,
       isLeader,
-      weight: weightFor(because, policy),
+      weight: weightFor(because, member.name, policy),
       because,
     };
   });
@@ -71,15 +73,17 @@ function reasonFor(
   const isCutOff = member.replicationState !== undefined && member.replicationState !== 'streaming';
   if (!facts.isLeader && isCutOff && facts.streamingKnown) return 'not-streaming';
   const place = member.datacenter === facts.policy.localDatacenter ? 'local' : 'remote';
-  return facts.policy.weights[place] === 0 ? 'weight-zero' : place;
+  return shareOf(member.name, place, facts.policy) === 0 ? 'weight-zero' : place;
 }
 
-function weightFor(because: CandidateReason, policy: ReadPolicy): number {
+const shareOf = (name: string, place: 'local' | 'remote', policy: ReadPolicy): number =>
+  policy.memberWeights?.[name] ?? policy.weights[place];
+
+function weightFor(because: CandidateReason, name: string, policy: ReadPolicy): number {
   switch (because) {
     case 'local':
-      return policy.weights.local;
     case 'remote':
-      return policy.weights.remote;
+      return shareOf(name, because, policy);
     case 'weight-zero':
     case 'noloadbalance':
     case 'not-running':

@@ -19,6 +19,14 @@ export {
 export { NO_PRIMARY_REASONS, type NoPrimaryReason, type Primary, primaryOf } from './primary.ts';
 export { slotNameOf } from './slots.ts';
 export {
+  judgeCluster,
+  type NodeAnswer,
+  type StaticCluster,
+  type StaticNode,
+  type StaticReason,
+  unknownCluster,
+} from './static-view.ts';
+export {
   applyChanges,
   applySnapshot,
   type ClusterView,

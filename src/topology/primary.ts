@@ -13,7 +13,10 @@ export type NoPrimaryReason =
   | 'leader-unreadable'
   | 'leader-not-running'
   | 'leader-is-standby'
-  | 'leader-on-old-timeline';
+  | 'leader-on-old-timeline'
+  | 'no-node-answers'
+  | 'no-node-is-primary'
+  | 'two-nodes-are-primary';
 
 /** The reason in words for a person; the only place where it is rendered. */
 export const NO_PRIMARY_REASONS: Readonly<Record<NoPrimaryReason, string>> = {
@@ -23,6 +26,9 @@ export const NO_PRIMARY_REASONS: Readonly<Record<NoPrimaryReason, string>> = {
   'leader-not-running': 'PostgreSQL of the leader is not running',
   'leader-is-standby': 'the leader has not been promoted yet',
   'leader-on-old-timeline': 'the leader is on an older timeline than the cluster has been',
+  'no-node-answers': 'none of the listed nodes has answered',
+  'no-node-is-primary': 'none of the listed nodes says that it is the primary',
+  'two-nodes-are-primary': 'two of the listed nodes say that they are the primary, on one timeline',
 };
 
 export type Primary =
@@ -42,7 +48,7 @@ export function primaryOf(view: ClusterView): Primary {
 }
 
 function leaderOf(view: ClusterView): Member | NoPrimaryReason {
-  if (view.leader === undefined) return 'no-leader';
+  if (view.leader === undefined) return view.leaderlessBecause ?? 'no-leader';
   const member = view.members.get(view.leader);
   if (member !== undefined) return member;
   return view.unreadable.has(view.leader) ? 'leader-unreadable' : 'leader-unknown-member';

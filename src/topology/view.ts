@@ -6,6 +6,7 @@ import { isRecord, parseJson, wholeNumber } from '../base/index.ts';
 import type { KeyValue, Snapshot, WatchEvent } from '../dcs/index.ts';
 import { type KeyLayout, memberNameOf } from './layout.ts';
 import { type Member, parseMember } from './member.ts';
+import type { NoPrimaryReason } from './primary.ts';
 import { newestTimelineOf } from './timeline.ts';
 
 /** An entry of `history`: the timeline that ended, where, and why. */
@@ -30,6 +31,8 @@ export interface ClusterView {
   readonly revision: number;
   /** Holder of the leader key; undefined when there is none. */
   readonly leader: string | undefined;
+  /** Why nobody leads, where it is not a leader key that is missing. */
+  readonly leaderlessBecause?: NoPrimaryReason;
   /** Revisions of the leader key: `createRevision` identifies a term, it changes with each new holder. */
   readonly leaderCreateRevision: number | undefined;
   readonly leaderModRevision: number | undefined;

@@ -68,7 +68,7 @@ test('config check tells of a right file where it came from, and of a wrong one 
     err,
     `error: bad.yaml has 4 problems:
 bad.yaml:1:1: datacenter: is missing: Datacenter of this host; the environment’s LOCAL_DATACENTER comes first (for example datacenter: "dc1")
-bad.yaml:1:1: etcd: is missing: The etcd cluster: the only place where a leader is decided
+bad.yaml:1:1: etcd: is missing: the cluster is known by etcd or, for a router alone, by \`nodes\`
 bad.yaml:2:1: nam: unknown key; did you mean name?
 bad.yaml:3:1: logs: unknown key; did you mean log?
 where: matriarch config check (config-invalid)

@@ -133,7 +133,7 @@ test('a password is never repeated in a message', () => {
 test('defaults are those of the reference page', () => {
   const { lease, router, log, etcd, namespace, addresses, bootstrap, tags } = config(MINIMAL);
   assert.deepEqual(
-    { lease, router, log, request_timeout: etcd.request_timeout, namespace, addresses, bootstrap, tags },
+    { lease, router, log, request_timeout: etcd?.request_timeout, namespace, addresses, bootstrap, tags },
     {
       lease: { ttl: 5000, keep_alive: 1000, fence_margin: 1000, loop_wait: 1000 },
       router: {
@@ -171,6 +171,10 @@ test('defaults are those of the reference page', () => {
         unix_socket_mode: '0777',
         admin_users: [],
         stats_users: [],
+        tcp_keepalive: true,
+        tcp_keepidle: 0,
+        node_check_period: 1000,
+        node_check_timeout: 2000,
         hold_timeout: 30_000,
         hold_max_clients: 1000,
         retry_reads: 3,
@@ -280,7 +284,8 @@ test('settings that do not fit together are told at their place', () => {
 test('the sample loads as it is, and with every setting opened', () => {
   const sample = renderSample();
   assert.equal(checkConfig(sample, {}, 'agent').outcome, 'ok');
-  const opened = sample.replace(/^( *)#(?=[a-z])/gm, '$1');
+  // `nodes` stand in for etcd.
+  const opened = sample.replace(/^( *)#(?=[a-z])(?!nodes:)/gm, '$1');
   assert.notEqual(opened, sample);
   const { bootstrap, postgresql, addresses, restapi } = config(opened);
   assert.deepEqual(bootstrap.users, [{ username: 'app', password: 'change-me', database: 'app' }]);
