@@ -92,6 +92,7 @@ function routerSection(host: AppHost): Record<string, unknown> {
       listen: formatAddress(host.router),
       http_listen: formatAddress(host.http),
       default_pool_size: POOL_SIZE,
+      admin_users: [ACCOUNTS.superuser.username],
     },
   };
 }

@@ -66,7 +66,7 @@ function send(link: Link, message: Buffer, statement: Statement | undefined): vo
       return;
     case FRONTEND.Close: {
       const closed = readClose(message);
-      if (closed.kind === 'portal') link.send(message, REQUEST.close);
+      if (closed.kind === 'portal') link.statements.closePortal(message);
       else link.statements.close(message, closed.name, statement !== undefined);
       return;
     }

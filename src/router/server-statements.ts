@@ -114,6 +114,12 @@ export class ServerStatements {
     this.#forward(isShared && name !== '' ? Close('statement', '') : message, REQUEST.close);
   }
 
+  /** Sends the client's Close of a portal, which is answered like that of a statement and changes none. */
+  closePortal(message: Buffer): void {
+    this.#unconfirmed.push({ name: '', previous: this.#byName.get(''), isClients: false });
+    this.#forward(message, REQUEST.close);
+  }
+
   /**
    * Makes a statement known under the client's own name too, for one unit of work: SQL's EXECUTE and DEALLOCATE name it
    * so. `isBatch`: more of the extended protocol follows; else a Sync ends what is sent here.

@@ -1,6 +1,5 @@
 /** The same conversation with PostgreSQL and with a router in front of it: every message is the same. */
 import assert from 'node:assert/strict';
-import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
 import { checked } from './campaign.ts';
 import { conversations } from './generate.ts';
@@ -9,6 +8,8 @@ import { anArena } from './stage.ts';
 
 const CONVERSATIONS = 500;
 const LIMIT_MS = 120_000;
+/** The same each time, so that a change is what makes a difference; `npm run differential` plays others. */
+const SEED = 77;
 
 test('a router answers as PostgreSQL does', { timeout: 240_000 }, async (suite) => {
   const arena = await anArena(suite);
@@ -18,12 +19,10 @@ test('a router answers as PostgreSQL does', { timeout: 240_000 }, async (suite) 
       if (found !== undefined) assert.fail(found);
     });
   }
-  await suite.test(`${CONVERSATIONS} random conversations`, async (t) => {
-    const seed = randomInt(2 ** 31);
-    t.diagnostic(`seed ${seed}`);
+  await suite.test(`${CONVERSATIONS} random conversations`, async () => {
     const { played, finding } = await checked(conversations(), arena.compare, {
       runs: CONVERSATIONS,
-      seed,
+      seed: SEED,
       limitMs: LIMIT_MS,
     });
     if (finding !== undefined) assert.fail(`npm run differential -- ${finding}`);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import type { Classifier } from '../../../src/sql/index.ts';
-import { Close, Query, Sync } from '../../../src/wire/index.ts';
+import { Close, Flush, Query, Sync } from '../../../src/wire/index.ts';
 import { aClassifier, again, extended, named, SessionStage } from '../../support/router-session.ts';
 
 describe('a session', () => {
@@ -196,6 +196,31 @@ describe('a session', () => {
         .filter((line) => line.startsWith('client'));
       assert.deepEqual(heard, ['client > ERROR 26000', 'client > Ready I']);
     }
+  });
+
+  test('a portal’s Close is not taken for the answer to a Parse that the server skips', () => {
+    const stage = begun();
+    stage.send(Close('portal', 'p'), named('s', 'SELECT unparsable'), named('t', 'SELECT 1'), Sync()).take();
+    assert.deepEqual(
+      stage
+        .send(...again('t'))
+        .take()
+        .slice(-2),
+      ['client > ERROR 26000', 'client > Ready I'],
+    );
+  });
+
+  test('after an error everything up to the Sync is read over, in the session too', () => {
+    const stage = begun();
+    stage.send(...again('nothing').slice(0, 1), Flush()).take();
+    stage.send(named('late', 'SELECT 1'), Sync()).take();
+    assert.deepEqual(
+      stage
+        .send(...again('late'))
+        .take()
+        .slice(-2),
+      ['client > ERROR 26000', 'client > Ready I'],
+    );
   });
 
   test('a batch goes to one node: one write in it makes all of it a write', () => {
