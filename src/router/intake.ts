@@ -340,7 +340,7 @@ export class Intake implements FrameSink {
   /** What cannot be recorded keeps the session where it was made: that had better be the primary. */
   #intendSettings(): void {
     const { unit } = this.#session;
-    if (unit.controlsTransaction || !this.#session.canRecord(unit.settings)) unit.need = 'primary';
+    if (unit.hasMixedFate || !this.#session.canRecord(unit.settings)) unit.need = 'primary';
   }
 
   /** The client is in a transaction whose server is gone: everything is answered here. */

@@ -4,7 +4,8 @@ import type { HoldReason } from './route.ts';
 
 /** A held client is told so once, after this long. */
 const NOTICE_AFTER_MS = 5000;
-const RETRY: BackoffLimits = { firstMs: 50, maxMs: 1000 };
+/** Short at its longest: of all who wait, only as many as a pool has connections ask a server, and each round costs writes. */
+const RETRY: BackoffLimits = { firstMs: 50, maxMs: 200 };
 /** Jitter is the shell's affair: held sessions are woken by one timer, in order. */
 const NO_JITTER = 1;
 

@@ -55,7 +55,7 @@ export class SettingsKeeper {
 
   #made(unit: Unit, link: Link, before: TransactionStatus): void {
     // Before or behind the COMMIT or ROLLBACK in the same unit? It may hold even if the unit failed.
-    if (unit.controlsTransaction) this.#placement.pin(link, 'settings-unknown');
+    if (unit.hasMixedFate) this.#placement.pin(link, 'settings-unknown');
     else if (unit.isFailed || before === 'E') return;
     else if (before === 'I' && link.status === 'I') this.#record(unit.settings, link, unit.discardsAt);
     else this.#pending.push(...unit.settings);
@@ -66,6 +66,10 @@ export class SettingsKeeper {
     const hadSavepoint = this.#hasSavepoint;
     this.#pending = [];
     this.#hasSavepoint = false;
+    if (unit.endsAmong && settings.length > 0) {
+      this.#placement.pin(link, 'settings-unknown');
+      return;
+    }
     // COMMIT of a failed transaction is a ROLLBACK.
     if (unit.isFailed || before === 'E' || unit.ends !== 'commit' || settings.length === 0) return;
     // A ROLLBACK TO SAVEPOINT may have taken some back: then the session is not carried to other servers.

@@ -48,6 +48,8 @@ export class Unit {
   describes = false;
   /** A BEGIN, COMMIT or ROLLBACK is in it, alone or among others. */
   controlsTransaction = false;
+  /** A COMMIT or ROLLBACK is in it among others. */
+  endsAmong = false;
   settings: SettingStatement[] = [];
 
   /** Its messages, with the statement that each makes or uses. Kept until the end, so that a read can be run again. */
@@ -117,6 +119,7 @@ export class Unit {
     this.hasSavepoint = false;
     this.describes = false;
     this.controlsTransaction = false;
+    this.endsAmong = false;
     this.isStreamed = false;
     this.member = undefined;
     this.link = undefined;
@@ -162,6 +165,11 @@ export class Unit {
     this.statements = [];
     this.bytes = 0;
     this.#ownedCount = 0;
+  }
+
+  /** Some of its settings, or of those that its transaction made before, hold and some do not: which is not known. */
+  get hasMixedFate(): boolean {
+    return this.endsAmong || (this.ends !== undefined && this.settings.length > 0);
   }
 
   /** It must go where `intent` needs it, executed or not. */

@@ -17,19 +17,31 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
   if (first === undefined) return EMPTY;
   const settings = settingStatements(parts, statements, sql);
   if (second === undefined) {
-    return Object.freeze({ ...asAnswer(first), settings, controlsTransaction: false });
+    return Object.freeze({
+      ...asAnswer(first),
+      settings,
+      controlsTransaction: false,
+      endsTransaction: false,
+    });
   }
   const controlsTransaction = parts.some(isControl);
   return Object.freeze({
     ...asAnswer(strictest(parts, first)),
     settings,
     controlsTransaction,
+    endsTransaction: parts.some((part) => part.kind === 'end'),
   });
 }
 
 /** The answer for a text that was not parsed: the primary gets it untouched. */
 export function notLookedAt(because: SqlReason): Classification {
-  return Object.freeze({ kind: 'write', because, settings: NONE, controlsTransaction: false });
+  return Object.freeze({
+    kind: 'write',
+    because,
+    settings: NONE,
+    controlsTransaction: false,
+    endsTransaction: false,
+  });
 }
 
 const NONE: readonly SettingStatement[] = Object.freeze([]);
@@ -39,6 +51,7 @@ const EMPTY: Classification = Object.freeze({
   because: 'no-statement',
   settings: NONE,
   controlsTransaction: false,
+  endsTransaction: false,
 });
 
 /** The part without what only `settings` carries. */

@@ -58,6 +58,8 @@ for (const mode of ['transaction', 'session'] as const) {
       `pool_mode: ${mode}`,
       'default_pool_size: 2',
       'hold_timeout: 5s',
+      // The proxy counts messages, of which the answer to an SSLRequest is none.
+      'server_tls_sslmode: disable',
     ]);
     const app = { user: 'app', password: 'app', database: 'app' };
     const login = { host: router.host, port: router.port, ...app };

@@ -56,6 +56,7 @@ describe('a change of settings', () => {
         { text: 'RESET ALL', changes: [], clears: 'settings' },
       ],
       controlsTransaction: false,
+      endsTransaction: false,
     } satisfies Classification);
   });
 
