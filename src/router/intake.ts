@@ -322,7 +322,15 @@ export class Intake implements FrameSink {
     unit.intend(statement?.intent ?? intentOf(classification));
     this.#count(classification.kind, classification.because);
     noteFacts(unit, classification);
-    if (classification.because === 'discards-all') unit.discardsAt = this.#session.prepared.mark;
+    const { prepared } = this.#session;
+    if (classification.because === 'discards-all') prepared.discard();
+    if (classification.because === 'executes-prepared') {
+      const named = prepared.get(classification.detail ?? '');
+      // DISCARD ALL cannot be run so.
+      const isMeant =
+        named !== undefined && named !== statement && named.classification.because !== 'discards-all';
+      if (isMeant) this.#intend(named.classification, named);
+    }
     if (unit.settings.length > 0) this.#intendSettings();
   }
 

@@ -35,6 +35,8 @@ export class PreparedStatements {
   /** Changes of the unit at work, oldest first; the server has confirmed the first `#confirmed` of them. */
   readonly #changes: Change[] = [];
   #confirmed = 0;
+  /** DISCARD ALL is in the unit, behind so many changes: what was there before is gone for what follows. */
+  #discardedAt: number | undefined = undefined;
 
   constructor(classifier: Classifier, serverNames: ServerNames, limits: PreparedLimits) {
     this.#classifier = classifier;
@@ -48,13 +50,16 @@ export class PreparedStatements {
   }
 
   get(name: string): Statement | undefined {
-    return this.#byName.get(name);
+    const statement = this.#byName.get(name);
+    if (statement === undefined || this.#discardedAt === undefined) return statement;
+    const isLater = this.#changes.slice(this.#discardedAt).some((change) => change.name === name);
+    return isLater ? statement : undefined;
   }
 
   parse(message: Buffer): Statement {
     const { name, start, end } = readParseText(message);
     const classification = this.#classifier.classifyBytes(message, start, end);
-    const replaces = this.#byName.get(name);
+    const replaces = this.get(name);
     const statement: Statement = {
       name,
       // It outlives the chunk that its message arrived in.
@@ -146,17 +151,20 @@ export class PreparedStatements {
   settle(): void {
     this.#changes.length = 0;
     this.#confirmed = 0;
+    this.#discardedAt = undefined;
   }
 
-  /** Where the changes of the unit stand now: for `forgetBefore`. */
-  get mark(): number {
-    return this.#changes.length;
+  /** DISCARD ALL is about to be run, with what was prepared so far. */
+  discard(): void {
+    this.#discardedAt = this.#changes.length;
   }
 
-  /** DISCARD ALL was in the unit, at that mark: what was prepared behind it is still there. */
-  forgetBefore(mark: number): void {
+  /** It was; true: something was prepared behind it, and is there. */
+  discarded(): boolean {
+    const mark = this.#discardedAt ?? this.#changes.length;
     const later = new Set(this.#changes.slice(mark).map(({ name }) => name));
     for (const name of Array.from(this.#byName.keys())) if (!later.has(name)) this.#set(name, undefined);
+    return later.size > 0;
   }
 
   /** SQL has forgotten it. */

@@ -57,7 +57,7 @@ export class SettingsKeeper {
     // Before or behind the COMMIT or ROLLBACK in the same unit? It may hold even if the unit failed.
     if (unit.hasMixedFate) this.#placement.pin(link, 'settings-unknown');
     else if (unit.isFailed || before === 'E') return;
-    else if (before === 'I' && link.status === 'I') this.#record(unit.settings, link, unit.discardsAt);
+    else if (before === 'I' && link.status === 'I') this.#record(unit.settings, link);
     else this.#pending.push(...unit.settings);
   }
 
@@ -77,7 +77,7 @@ export class SettingsKeeper {
     else this.#record(settings, link);
   }
 
-  #record(settings: readonly SettingStatement[], link: Link, discardsAt = 0): void {
+  #record(settings: readonly SettingStatement[], link: Link): void {
     const placement = this.#placement;
     for (const statement of settings) {
       const isKeepable = placement.hasRoomFor([statement]);
@@ -85,12 +85,11 @@ export class SettingsKeeper {
       link.settings = settingsAfter(link.settings, statement, NO_SETTINGS);
       if (!isKeepable) placement.pin(link, 'settings-unknown');
       if (statement.clears !== 'everything') continue;
-      const before = this.#prepared.mark;
-      this.#prepared.forgetBefore(discardsAt);
+      const isMoreThere = this.#prepared.discarded();
       for (const held of placement.links) held.statements.forgetAll();
       placement.unpin();
-      // Something was prepared behind it, which the server has and the connection does not know any more.
-      if (before > discardsAt) link.isSoiled = true;
+      // The server has it, and the connection does not know it any more.
+      if (isMoreThere) link.isSoiled = true;
     }
   }
 }

@@ -41,8 +41,6 @@ export class Unit {
   names: string | undefined = undefined;
   /** The text has other statements too. */
   isSeveral = false;
-  /** DISCARD ALL is in it, when so many changes of prepared statements were. */
-  discardsAt: number | undefined = undefined;
   hasSavepoint = false;
   /** It asks for the columns of its answer. */
   describes = false;
@@ -114,7 +112,6 @@ export class Unit {
     this.setsLocally = false;
     this.forgets = undefined;
     this.isSeveral = false;
-    this.discardsAt = undefined;
     this.names = undefined;
     this.hasSavepoint = false;
     this.describes = false;
