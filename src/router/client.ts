@@ -164,7 +164,7 @@ export class ClientConnection implements Holdable, Borrower {
     this.#tally.serverAssignments += 1;
     this.#tally.waitMs += waitMs;
     const isPrimary = this.#shared.world.leader() === member;
-    this.#shared.latencies.of('queue', member, isPrimary ? 'write' : 'read').observe(waitMs);
+    this.#shared.latencies.at(member).queue[isPrimary ? 'write' : 'read'].observe(waitMs);
   }
 
   get isClogged(): boolean {
@@ -297,9 +297,9 @@ export class ClientConnection implements Holdable, Borrower {
       },
       counted: (member, kind) => {
         counters.statement(member, kind);
-        this.#routedTo = latencies.of('route', member, kind);
+        this.#routedTo = latencies.at(member).route[kind];
       },
-      served: (member, kind, ms) => latencies.of('server', member, kind).observe(ms),
+      served: (member, kind, ms) => latencies.at(member).server[kind].observe(ms),
       routed: (kind, because) => counters.routed(kind, because),
       serverLost: (because) => counters.serverLost(because),
       replied: (sqlstate) => counters.error(sqlstate),

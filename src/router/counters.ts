@@ -13,7 +13,7 @@ export class Counters {
   readonly #holdReasons = new Map<string, number>();
   readonly #losses = new Map<string, number>();
   /** By reason, then by kind: reasons are many and say most of the kind. */
-  readonly #routed = new Map<string, Map<string, number>>();
+  readonly #routed = new Map<string, Map<string, { count: number }>>();
   readonly #logins = new Map<string, number>();
 
   statement(member: string, kind: 'read' | 'write'): void {
@@ -40,7 +40,9 @@ export class Counters {
       kinds = new Map();
       this.#routed.set(because, kinds);
     }
-    add(kinds, kind);
+    const cell = kinds.get(kind);
+    if (cell === undefined) kinds.set(kind, { count: 1 });
+    else cell.count += 1;
   }
 
   holdBegan(because: string): void {
@@ -68,7 +70,7 @@ export class Counters {
       samples.push({ name, labels: { member, datacenter, kind: 'write' }, value: counts.writes });
     }
     for (const [because, kinds] of this.#routed) {
-      for (const [kind, value] of kinds) {
+      for (const [kind, { count: value }] of kinds) {
         samples.push({ name: 'matriarch_router_routed_total', labels: { kind, because }, value });
       }
     }

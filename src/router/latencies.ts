@@ -1,7 +1,4 @@
-/**
- * How long work took, by phase, node and role, for /metrics. `of` finds a histogram once (by a pool, at its beginning);
- * on the hot path only `observe(ms)` is called, which allocates nothing.
- */
+/** How long work took, by phase, node and role, for /metrics. An observation allocates nothing. */
 import { Histogram, type Sample } from '../metrics/index.ts';
 
 /**
@@ -13,35 +10,39 @@ export type Phase = 'queue' | 'connect' | 'route' | 'server';
 /** What the work needed: the primary, or any node. */
 export type WorkRole = 'read' | 'write';
 
-interface Entry {
-  readonly phase: Phase;
-  readonly member: string;
-  readonly role: WorkRole;
-  readonly histogram: Histogram;
-}
+const PHASES: readonly Phase[] = ['queue', 'connect', 'route', 'server'];
+const ROLES: readonly WorkRole[] = ['read', 'write'];
+
+type MemberLatencies = Readonly<Record<Phase, Readonly<Record<WorkRole, Histogram>>>>;
 
 export class Latencies {
-  readonly #entries = new Map<string, Entry>();
+  readonly #members = new Map<string, MemberLatencies>();
 
-  /** The histogram of one phase at one node; the same at each call. */
-  of(phase: Phase, member: string, role: WorkRole): Histogram {
-    const key = `${phase} ${role} ${member}`;
-    let entry = this.#entries.get(key);
-    if (entry === undefined) {
-      entry = { phase, member, role, histogram: new Histogram() };
-      this.#entries.set(key, entry);
+  /** Those of one node; the same at each call, which costs one look-up by a name. */
+  at(member: string): MemberLatencies {
+    let found = this.#members.get(member);
+    if (found === undefined) {
+      found = { queue: both(), connect: both(), route: both(), server: both() };
+      this.#members.set(member, found);
     }
-    return entry.histogram;
+    return found;
   }
 
   samples(datacenterOf: (member: string) => string): Sample[] {
-    return Array.from(
-      this.#entries.values(),
-      ({ phase, member, role, histogram }): Sample => ({
-        name: 'matriarch_router_phase_seconds',
-        labels: { phase, member, datacenter: datacenterOf(member), role },
-        value: histogram.counts(),
-      }),
+    return Array.from(this.#members).flatMap(([member, latencies]) =>
+      PHASES.flatMap((phase) =>
+        ROLES.map(
+          (role): Sample => ({
+            name: 'matriarch_router_phase_seconds',
+            labels: { phase, member, datacenter: datacenterOf(member), role },
+            value: latencies[phase][role].counts(),
+          }),
+        ).filter(({ value }) => typeof value !== 'number' && value.count > 0),
+      ),
     );
   }
+}
+
+function both(): Readonly<Record<WorkRole, Histogram>> {
+  return { read: new Histogram(), write: new Histogram() };
 }

@@ -256,13 +256,18 @@ export class Placement {
   }
 
   #step(member: string, term: Term | undefined, isStart = false): Place {
-    const link = this.links.find((held) => held.member === member) ?? this.#borrow(member);
+    const link = this.#heldOf(member) ?? this.#borrow(member);
     if (link === undefined || !link.isQuiet) return WAIT;
     if (term !== undefined && link.proof !== term) return this.#prove(link, term);
     if (isStart) return { kind: 'link', link };
     if (link.isDoubtfulFor(this.#options.owner)) link.settings = UNKNOWN_SETTINGS;
     if (link.settings.key === this.settings.key) return { kind: 'link', link };
     return this.#bring(link);
+  }
+
+  #heldOf(member: string): Link | undefined {
+    for (const link of this.links) if (link.member === member) return link;
+    return undefined;
   }
 
   #borrow(member: string): Link | undefined {

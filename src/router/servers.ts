@@ -293,7 +293,7 @@ export class Servers {
       {
         opened: ({ parameters }) => {
           reachability.reached(home.member);
-          latencies.of('connect', home.member, 'read').observe(clock.now() - startedAt);
+          latencies.at(home.member).connect.read.observe(clock.now() - startedAt);
           this.#linkCount += 1;
           link = new Link({
             id: this.#linkCount,

@@ -33,13 +33,15 @@ test('pools are metrics by database, node, datacenter and role; the roles of cli
 
 test('a phase at a node has one histogram, which is found once and observed often', () => {
   const latencies = new Latencies();
-  const queue = latencies.of('queue', 'db-sib-01', 'read');
-  assert.equal(latencies.of('queue', 'db-sib-01', 'read'), queue);
-  assert.notEqual(latencies.of('queue', 'db-sib-01', 'write'), queue);
+  const queue = latencies.at('db-sib-01').queue.read;
+  assert.equal(latencies.at('db-sib-01').queue.read, queue);
+  assert.notEqual(latencies.at('db-sib-01').queue.write, queue);
   queue.observe(2);
   queue.observe(0.1);
+  latencies.at('db-sib-01').server.write.observe(1);
   const [first, second] = latencies.samples(() => 'dc1');
   assert.deepEqual(first?.labels, { phase: 'queue', member: 'db-sib-01', datacenter: 'dc1', role: 'read' });
   assert.deepEqual(typeof first?.value === 'object' && first.value.count, 2);
-  assert.deepEqual(typeof second?.value === 'object' && second.value.count, 0);
+  assert.deepEqual(second?.labels?.['phase'], 'server');
+  assert.deepEqual(typeof second?.value === 'object' && second.value.count, 1);
 });
