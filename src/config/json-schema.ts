@@ -51,7 +51,7 @@ export function schemaAt(path: readonly (string | number)[]): SchemaNode | undef
   return node;
 }
 
-/** A setting of the file: its path with dots (`[]` for the entries of a list) and its node. */
+/** A setting of the file: its path with dots (`[]` for the entries of a list, NAME for a key of one's own) and its node. */
 export interface Setting {
   readonly key: string;
   readonly node: SchemaNode;
@@ -65,6 +65,8 @@ export function allSettings(node: SchemaNode = configJsonSchema(), prefix = ''):
     const key = prefix + name;
     const isRequired = (node.required ?? []).includes(name);
     const listed = child.items === undefined ? [] : allSettings(child.items, `${key}[].`);
-    return [{ key, node: child, isRequired }, ...allSettings(child, `${key}.`), ...listed];
+    const { additionalProperties: open } = child;
+    const named = typeof open === 'object' ? allSettings(open, `${key}.NAME.`) : [];
+    return [{ key, node: child, isRequired }, ...allSettings(child, `${key}.`), ...listed, ...named];
   });
 }

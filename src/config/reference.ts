@@ -17,10 +17,13 @@ export function renderReference(): string {
   const settings = allSettings();
   const top = settings.filter((setting) => !isSection(setting) && !setting.key.includes('.'));
   const sections = Object.entries(configJsonSchema().properties ?? {}).filter(
-    ([, node]) => node.properties !== undefined,
+    ([, node]) => node.properties !== undefined || node.items?.properties !== undefined,
   );
   const parts = sections.map(([name, node]) => {
-    const inside = settings.filter((setting) => setting.key.startsWith(`${name}.`) && !isSection(setting));
+    const inside = settings.filter(
+      (setting) =>
+        /^[.[]/.test(setting.key.slice(name.length)) && setting.key.startsWith(name) && !isSection(setting),
+    );
     return `## ${name}\n\n${node.description ?? ''}\n\n${table(inside)}`;
   });
   return [`${HEAD}\n## At the top\n\n${table(top)}`, ...parts].join('\n');

@@ -25,6 +25,12 @@ function section(node: SchemaNode, indent: string): string[] {
     if (child.properties !== undefined) {
       return [comment, `${indent}${name}:`, ...section(child, `${indent}  `), ...gap];
     }
+    // One that cannot stand beside the others is shown, not offered.
+    if (child.items?.properties !== undefined && child.examples === undefined) {
+      const one = Object.entries(child.items.properties).filter(([, item]) => item.examples !== undefined);
+      const example = Object.fromEntries(one.map(([key, item]) => [key, item.examples?.[0]]));
+      return [comment, `${indent}# For example: ${name}: ${flow([example])}`, ...gap];
+    }
     const mark = required.has(name) ? '' : '#';
     return [comment, `${indent}${mark}${name}: ${flow(exampleOf(child))}`, ...gap];
   });

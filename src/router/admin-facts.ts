@@ -11,6 +11,7 @@ import type {
   StatsWindow,
   UserFacts,
 } from '../admin/index.ts';
+import { type Address, formatAddress } from '../base/index.ts';
 import { allSettings, type SchemaNode } from '../config/index.ts';
 import type { ClientConnection } from './client.ts';
 import type { Link } from './link.ts';
@@ -23,7 +24,8 @@ import type { Tally } from './tally.ts';
 export interface FactSources {
   readonly shared: Shared;
   readonly clients: () => Iterable<ClientConnection>;
-  readonly isDisabled: (database: string) => boolean;
+  /** Databases that take no new clients. */
+  readonly disabled: () => ReadonlySet<string>;
   readonly state: () => AdminFacts['state'];
   readonly window: () => StatsWindow;
   readonly version: string;
@@ -74,9 +76,11 @@ export function countersOf(tally: Tally): StatsCounters {
   };
 }
 
-function databasesOf({ shared, isDisabled }: FactSources, pools: readonly ServerPool[]): DatabaseFacts[] {
+function databasesOf({ shared, disabled }: FactSources, pools: readonly ServerPool[]): DatabaseFacts[] {
   const { config, servers } = shared;
-  const names = new Set([...Object.keys(config.databases), ...pools.map(({ database }) => database)]);
+  const closed = disabled();
+  const used = pools.map(({ database }) => database);
+  const names = new Set([...Object.keys(config.databases), ...used, ...closed, ...servers.paused]);
   return Array.from(names, (name): DatabaseFacts => {
     const { limits, databaseConnectionsMax, databaseClientsMax, serverDatabase } = poolSettings(
       config,
@@ -94,7 +98,7 @@ function databasesOf({ shared, isDisabled }: FactSources, pools: readonly Server
       maxConnections: databaseConnectionsMax,
       maxClientConnections: databaseClientsMax,
       isPaused: servers.isPaused(name),
-      isDisabled: isDisabled(name),
+      isDisabled: closed.has(name),
     };
   });
 }
@@ -242,7 +246,12 @@ function isDuration(node: SchemaNode): boolean {
 function shown(value: unknown, node: SchemaNode): string {
   if (isDuration(node) && typeof value === 'number') return String(value / 1000);
   if (value === undefined) return '';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  if (typeof value === 'string') return value;
+  return isAddress(value) ? formatAddress(value) : JSON.stringify(value);
+}
+
+function isAddress(value: unknown): value is Address {
+  return typeof value === 'object' && value !== null && 'host' in value && 'port' in value;
 }
 
 function memoryOf(clients: number, pools: readonly ServerPool[]): AdminFacts['memory'] {

@@ -40,7 +40,7 @@ export function openAdmin({ shared, listener, stop, signal, version }: AdminPart
       gatherFacts({
         shared,
         clients: () => listener.clients,
-        isDisabled: (database) => listener.isDisabled(database),
+        disabled: () => listener.disabled,
         state: () => actions.state,
         window: () => window,
         version,

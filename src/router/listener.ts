@@ -73,8 +73,9 @@ export class Listener {
     return this.#clients.size;
   }
 
-  isDisabled(database: string): boolean {
-    return this.#disabled.has(database);
+  /** Databases that take no new clients. */
+  get disabled(): ReadonlySet<string> {
+    return this.#disabled;
   }
 
   /** New clients of the database are refused, or served again. */

@@ -110,6 +110,11 @@ export class Servers {
     return tally;
   }
 
+  /** Databases that were paused by name. */
+  get paused(): ReadonlySet<string> {
+    return this.#paused;
+  }
+
   isPaused(database: string): boolean {
     return this.#areAllPaused || this.#paused.has(database);
   }

@@ -109,6 +109,10 @@ test('the admin console of a router at work', { timeout: 120_000 }, async (suite
     await admin.query('ENABLE app');
     await (await aClient(t, router.as())).query('SELECT 1');
 
+    // One that nobody has used yet can be closed, and opened again.
+    await admin.query('DISABLE unused');
+    await admin.query('ENABLE unused');
+
     await admin.query("SET query_wait_timeout = '250ms'");
     const wait = (await shown(admin, 'CONFIG')).find((row) => row['key'] === 'query_wait_timeout');
     assert.equal(wait?.['value'], '0.25');
