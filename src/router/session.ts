@@ -41,11 +41,11 @@ export class Session {
   readonly standing = new Standing();
   readonly times = new ClientTimes();
   readonly prepared: PreparedStatements;
+  readonly intake: Intake;
   readonly #options: SessionOptions;
   readonly #effects: SessionEffects;
   readonly #placement: Placement;
   readonly #waiting: Waiting;
-  readonly #intake: Intake;
   readonly #keeper: SettingsKeeper;
   readonly #ear: ClientEar;
   readonly #answers: Answers;
@@ -65,7 +65,7 @@ export class Session {
     this.#waiting = new Waiting(this, options);
     this.#keeper = new SettingsKeeper(this.#placement, this.prepared, String(options.processId));
     this.#losses = new Losses(this, this.#placement, options);
-    this.#intake = new Intake(this, options);
+    this.intake = new Intake(this, options);
   }
 
   /** Tells a new client the parameters of a server: `known` of a connection like its own, or of one that it borrows. */
@@ -80,7 +80,7 @@ export class Session {
   /** Bytes from the client. Throws `ProtocolViolation` on a broken stream. */
   receive(chunk: Buffer, now: number): void {
     this.#now = now;
-    if (!this.#isEnded) this.#intake.receive(chunk);
+    if (!this.#isEnded) this.intake.receive(chunk);
   }
 
   at(now: number): void {
@@ -179,10 +179,6 @@ export class Session {
   /** Which settings a statement is parsed under now. */
   get planningKey(): string {
     return this.#keeper.planningKey;
-  }
-
-  resume(): void {
-    this.#intake.resume();
   }
 
   lose(link: Link, because: LossReason): void {
@@ -297,7 +293,7 @@ export class Session {
     else this.standing.skipToSync();
     unit.end();
     this.#placement.release(unit);
-    this.#intake.resume();
+    this.intake.resume();
   }
 
   #send(link: Link): void {
@@ -309,9 +305,9 @@ export class Session {
     this.times.sent(this.#now);
     this.#isCancelWanted = false;
     this.#count(link);
-    this.#intake.send(link);
+    this.intake.send(link);
     // What waited behind the part of a batch that is on its way can follow it.
-    if (!unit.isClosed) this.#intake.resume();
+    if (!unit.isClosed) this.intake.resume();
   }
 
   #count(link: Link): void {
@@ -343,7 +339,7 @@ export class Session {
     unit.end();
     this.#placement.release(unit);
     this.#ear.tellLater();
-    this.#intake.resume();
+    this.intake.resume();
   }
 
   // ── waiting ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -390,7 +386,7 @@ export class Session {
     this.#effects.toClient(ReadyForQuery('I'));
     this.unit.end();
     this.#placement.release(this.unit);
-    this.#intake.resume();
+    this.intake.resume();
   }
 }
 
