@@ -75,6 +75,7 @@ export class Intake implements FrameSink {
     if (this.#isDraining) return;
     this.#isDraining = true;
     for (let next = this.#inbox.peek(); next !== undefined; next = this.#inbox.peek()) {
+      if (this.#session.isEnded) break;
       const { bytes, owed } = next;
       if (owed === undefined ? !this.#accepts(bytes[0] ?? 0) : this.#isCopyPending) break;
       this.#inbox.shift();
@@ -106,11 +107,14 @@ export class Intake implements FrameSink {
   }
 
   whole(tag: number, message: Buffer): void {
+    // What comes behind a Terminate is for nobody: it would borrow a connection that nobody gives back.
+    if (this.#session.isEnded) return;
     if (this.#inbox.size === 0 && this.#accepts(tag)) this.#take(tag, message);
     else this.#enqueue(message, undefined);
   }
 
   pass(bytes: Buffer): void {
+    if (this.#session.isEnded) return;
     const owed = this.copy.arrive(bytes);
     if (this.#inbox.size === 0 && !this.#isCopyPending) this.#copyData(bytes, owed);
     else this.#enqueue(bytes, owed);

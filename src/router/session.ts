@@ -52,7 +52,8 @@ export class Session {
   readonly #losses: Losses;
   #now = 0;
   #isCancelWanted = false;
-  #isEnded = false;
+  /** It has let go of everything, and hears nothing more. */
+  isEnded = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -80,7 +81,7 @@ export class Session {
   /** Bytes from the client. Throws `ProtocolViolation` on a broken stream. */
   receive(chunk: Buffer, now: number): void {
     this.#now = now;
-    if (!this.#isEnded) this.intake.receive(chunk);
+    if (!this.isEnded) this.intake.receive(chunk);
   }
 
   at(now: number): void {
@@ -100,7 +101,7 @@ export class Session {
     this.#now = now;
     this.#placement.refused(member);
     const { unit } = this;
-    if (this.#isEnded || !this.isPlacing || unit.member !== member) return;
+    if (this.isEnded || !this.isPlacing || unit.member !== member) return;
     if (failure.kind === 'full') {
       this.refuse(REPLY.poolFull(failure.waitedMs));
       return;
@@ -154,8 +155,8 @@ export class Session {
 
   /** The client is gone, or is to go: lets go of everything. */
   end(): void {
-    if (this.#isEnded) return;
-    this.#isEnded = true;
+    if (this.isEnded) return;
+    this.isEnded = true;
     this.#waiting.end('ended');
     this.#placement.releaseAll(this.unit);
   }
