@@ -1,9 +1,11 @@
 /** Clients that mean harm, or have lost the thread: what they do is their own affair, and nobody else's. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
-import { FRONTEND, Query } from '../../src/wire/index.ts';
+import { FRONTEND, Query, StartupMessage } from '../../src/wire/index.ts';
 import { sql } from '../support/postgres.ts';
-import { aRouter, aStage, type RunningRouter } from '../support/router.ts';
+import { aClient, aRouter, aStage, type RunningRouter } from '../support/router.ts';
 import { WireClient } from '../support/wire-client.ts';
 
 const AS_APP = { user: 'app', password: 'app', database: 'app' };
@@ -53,4 +55,25 @@ test('clients that mean harm', { timeout: 120_000 }, async (suite) => {
       },
     );
   }
+
+  await suite.test(
+    'who is refused after its login, and is gone by then, does not end the router',
+    async (t) => {
+      const router = await aRouter(t, stage, [
+        'auth_type: trust',
+        'databases: { app: { max_db_client_connections: 1 } }',
+      ]);
+      const first = await aClient(t, router.as());
+      for (let round = 0; round < 60; round += 1) {
+        const client = connect({ host: router.host, port: router.port });
+        client.on('error', () => undefined);
+        await once(client, 'connect');
+        client.write(StartupMessage(Object.entries({ user: 'app', database: 'app' })));
+        if (round % 2 === 0) client.destroy();
+        else setImmediate(() => client.resetAndDestroy());
+        await once(client, 'close');
+      }
+      assert.equal((await first.query('SELECT 1')).rowCount, 1);
+    },
+  );
 });
