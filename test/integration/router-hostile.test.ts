@@ -1,14 +1,17 @@
 /** Clients that mean harm, or have lost the thread: what they do is their own affair, and nobody else's. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { FRONTEND, Query, StartupMessage } from '../../src/wire/index.ts';
+import { FRONTEND, Query, StartupMessage, Sync } from '../../src/wire/index.ts';
 import { sql } from '../support/postgres.ts';
 import { aClient, aRouter, aStage, type RunningRouter } from '../support/router.ts';
 import { WireClient } from '../support/wire-client.ts';
 
 const AS_APP = { user: 'app', password: 'app', database: 'app' };
+/** So long nothing is read from who does not read. */
+const STUCK_AFTER_MS = 1000;
+const ENOUGH_MS = 15_000;
 const connected = async ({ host, port }: RunningRouter): Promise<WireClient> =>
   await WireClient.connect({ host, port, ...AS_APP });
 
@@ -56,6 +59,38 @@ test('clients that mean harm', { timeout: 120_000 }, async (suite) => {
     );
   }
 
+  await suite.test('whoever asks without reading the answers is not heard for ever', async (t) => {
+    const router = await aRouter(t, stage, ['auth_type: trust']);
+    for (const [what, message] of [
+      ['Syncs', Sync()],
+      ['queries', Query(`SELECT repeat('x', 4000) /* ${'y'.repeat(4000)} */`)],
+    ] as const) {
+      const client = await aDeafClient(router);
+      t.after(() => client.destroy());
+      const many = Buffer.concat(Array.from({ length: 1000 }, () => message));
+      let taken = 0;
+      while (taken < 256 * 1024 * 1024 && (await isTaken(client, many))) taken += many.length;
+      assert.ok(taken < 32 * 1024 * 1024, `it took ${taken} bytes of ${what}`);
+      client.resume();
+      assert.ok(
+        await isTaken(client, Sync(), ENOUGH_MS),
+        `once the answers to the ${what} are read, it goes on`,
+      );
+    }
+  });
+
+  await suite.test('who is disconnected and does not read even that is let go all the same', async (t) => {
+    const router = await aRouter(t, stage, ['auth_type: trust', 'query_timeout: 1s']);
+    const client = await aDeafClient(router);
+    t.after(() => client.destroy());
+    client.write(Query("SELECT repeat('x', 50000000)"));
+    // What is not read from hears of its end only by writing.
+    const writing = setInterval(() => client.write(Sync()), 200);
+    const isGone = await happens(client, 'close', ENOUGH_MS);
+    clearInterval(writing);
+    assert.ok(isGone);
+  });
+
   await suite.test(
     'who is refused after its login, and is gone by then, does not end the router',
     async (t) => {
@@ -77,3 +112,28 @@ test('clients that mean harm', { timeout: 120_000 }, async (suite) => {
     },
   );
 });
+
+/** A client that is logged in and reads nothing from then on. */
+async function aDeafClient({ host, port }: RunningRouter): Promise<Socket> {
+  const client = connect({ host, port });
+  client.on('error', () => undefined);
+  client.write(StartupMessage(Object.entries({ user: 'app', database: 'app' })));
+  await once(client, 'data');
+  client.pause();
+  return client;
+}
+
+/** Whether the other side reads on. */
+async function isTaken(client: Socket, bytes: Buffer, withinMs = STUCK_AFTER_MS): Promise<boolean> {
+  return client.write(bytes) || (await happens(client, 'drain', withinMs));
+}
+
+async function happens(client: Socket, event: 'close' | 'drain', withinMs: number): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), withinMs);
+    client.once(event, () => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+}
