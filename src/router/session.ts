@@ -143,7 +143,7 @@ export class Session {
     const { unit } = this;
     if (unit.kind === 'none' || unit.kind === 'start' || unit.phase === 'collecting') return;
     if (unit.phase === 'placing') this.fail(REPLY.canceled());
-    else if (unit.link?.pipeline.head === 'forward') this.#effects.cancelAt(unit.link);
+    else if (unit.link?.pipeline.isAtOwn === false) this.#effects.cancelAt(unit.link);
     else this.#isCancelWanted = true;
   }
 
