@@ -116,12 +116,14 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
   /** A connection at once, or undefined: then the request waits until it is served, given up or withdrawn. */
   take(request: R, now: number): S | undefined {
     this.#pattern = request;
+    // Who was first may have left without anybody being served since; `request` itself is not to be served from within.
+    if (this.#waiting.size > 0) this.#serve(now);
     if (this.#waiting.size === 0 && !this.#isPaused) {
       const connection = this.#takeFree(request.variant, now);
       if (connection !== undefined) return connection;
     }
     this.#waiting.set(request, now);
-    this.#serve(now);
+    if (!this.#isPaused) this.#openMissing(now);
     return undefined;
   }
 

@@ -54,7 +54,10 @@ export class Answers implements LinkOwner {
     this.#ear.meet(link.parameters);
     this.#options.effects.toClient(message);
     unit.isAnswered = true;
-    if (unit.isClosed && link.isQuiet) this.#session.finish(link);
+    if (!unit.isClosed || !link.isQuiet) return;
+    this.#session.intake.copy.end(link);
+    this.#session.finish(link);
+    if (link.isOutOfStep) this.#session.lose(link, 'given-up');
   }
 
   isPreparedBy(link: Link): void {
@@ -100,7 +103,7 @@ export class Answers implements LinkOwner {
 
   #reopen(): void {
     this.#session.unit.isClosed = false;
-    this.#session.resume();
+    this.#session.intake.resume();
   }
 
   confirmed(): void {
@@ -116,7 +119,7 @@ export class Answers implements LinkOwner {
     if (unit.kind === 'batch' && unit.isClosed && !unit.isCopyFed && link.pipeline.forgetSync()) {
       unit.isClosed = false;
     }
-    this.#session.resume();
+    this.#session.intake.resume();
   }
 
   completed(link: Link): void {

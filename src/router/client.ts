@@ -24,8 +24,10 @@ import { readShared } from './shared-read.ts';
 import { type StartUp, startUpOf, welcomeOf } from './start-up.ts';
 import type { Tally } from './tally.ts';
 
-/** With so much unsent the servers are not read from. */
+/** With so much unsent neither it nor its servers are read from. */
 const CLOGGED_BYTES = 256 * 1024;
+/** So long a client that is let go may take to read its last answers. */
+const LINGER_MS = 10_000;
 
 export class ClientConnection implements Holdable, Borrower {
   readonly processId: number;
@@ -87,8 +89,7 @@ export class ClientConnection implements Holdable, Borrower {
       pools: new Map(),
       variant: startUp.variant,
       lent: (link) => {
-        link.borrower = this;
-        this.#assigned(link.member, clock.now());
+        this.#assigned(link, clock.now());
         this.#session.lent(link, clock.now());
       },
       waitedTooLong: (waitedMs) => {
@@ -105,6 +106,7 @@ export class ClientConnection implements Holdable, Borrower {
     socket.on('close', () => this.#close());
     socket.on('drain', () => {
       for (const link of this.#session.links) link.pauseReading(false);
+      this.#resume();
     });
   }
 
@@ -158,7 +160,10 @@ export class ClientConnection implements Holdable, Borrower {
     else this.#resume();
   }
 
-  #assigned(member: string, now: number): void {
+  #assigned(link: Link, now: number): void {
+    const { member } = link;
+    link.borrower = this;
+    if (this.isClogged) link.pauseReading(true);
     const waitMs = now - (this.#waitingSince ?? now);
     this.#waitingSince = undefined;
     this.#tally.serverAssignments += 1;
@@ -228,7 +233,8 @@ export class ClientConnection implements Holdable, Borrower {
       this.refuse(REPLY.protocolViolation(cause.message));
     }
     this.#shared.flusher.flush();
-    for (const link of this.#session.links) if (link.isClogged) this.#pause();
+    // It asks without reading what it is answered; or its server takes no more.
+    if (this.isClogged || this.#session.links.some((link) => link.isClogged)) this.#pause();
   }
 
   /** If something was sent on meanwhile: how long it took from its arrival. */
@@ -244,6 +250,7 @@ export class ClientConnection implements Holdable, Borrower {
 
   #resume(): void {
     if (!this.#isPaused || this.#isBacklogged || this.#isSuspended || this.#isClosed) return;
+    if (this.isClogged) return;
     this.#isPaused = false;
     this.#socket.resume();
   }
@@ -262,8 +269,7 @@ export class ClientConnection implements Holdable, Borrower {
           this.#waitingFor = member;
           this.#waitingSince = now;
         } else {
-          link.borrower = this;
-          this.#assigned(member, now);
+          this.#assigned(link, now);
         }
         return link;
       },
@@ -321,6 +327,9 @@ export class ClientConnection implements Holdable, Borrower {
     this.#outbox.flush();
     this.#socket.end();
     this.#socket.destroySoon();
+    // Nobody counts it any more: if it did not read, it would be here for ever.
+    const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+    this.#socket.once('close', () => clearTimeout(timer));
     this.#close();
   }
 

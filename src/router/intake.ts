@@ -19,6 +19,7 @@ import {
   readDescribe,
   readQueryEnd,
 } from '../wire/index.ts';
+import { CopyStream } from './copy-stream.ts';
 import { dispatch } from './dispatch.ts';
 import type { Limbo, LimboAnswer } from './limbo.ts';
 import type { Link } from './link.ts';
@@ -37,13 +38,14 @@ const BACKLOG_BYTES_MAX = 256 * 1024;
 
 const ENDS_COPY: ReadonlySet<number> = new Set([FRONTEND.CopyDone, FRONTEND.CopyFail]);
 
+/** A whole message, or raw COPY data, behind which `owed` bytes of its last message are still to come. */
 interface Waiting {
   readonly bytes: Buffer;
-  /** Raw COPY data, not a whole message. */
-  readonly isRaw: boolean;
+  readonly owed: number | undefined;
 }
 
 export class Intake implements FrameSink {
+  readonly copy = new CopyStream();
   readonly #session: Session;
   readonly #classifier: Classifier;
   readonly #effects: SessionEffects;
@@ -53,9 +55,6 @@ export class Intake implements FrameSink {
   #inboxBytes = 0;
   #isBacklogged = false;
   #isDraining = false;
-  /** Announced COPY data that has not arrived, and the link that has got the part before it. */
-  #copyOwed = 0;
-  #copyLink: Link | undefined = undefined;
 
   constructor(session: Session, { classifier, effects, tally }: SessionOptions) {
     this.#session = session;
@@ -76,12 +75,13 @@ export class Intake implements FrameSink {
     if (this.#isDraining) return;
     this.#isDraining = true;
     for (let next = this.#inbox.peek(); next !== undefined; next = this.#inbox.peek()) {
-      if (!next.isRaw && !this.#accepts(next.bytes[0] ?? 0)) break;
-      if (next.isRaw && this.#isCopyPending) break;
+      if (this.#session.isEnded) break;
+      const { bytes, owed } = next;
+      if (owed === undefined ? !this.#accepts(bytes[0] ?? 0) : this.#isCopyPending) break;
       this.#inbox.shift();
-      this.#inboxBytes -= next.bytes.length;
-      if (next.isRaw) this.#copyData(next.bytes);
-      else this.#takeLate(next.bytes);
+      this.#inboxBytes -= bytes.length;
+      if (owed === undefined) this.#takeLate(bytes);
+      else this.#copyData(bytes, owed);
     }
     this.#isDraining = false;
     this.#tellBacklog();
@@ -102,25 +102,28 @@ export class Intake implements FrameSink {
 
   delivery(tag: number, bodyLength: number): Delivery {
     if (tag !== FRONTEND.CopyData) return 'whole';
-    this.#copyOwed += bodyLength + 5;
+    this.copy.announce(bodyLength);
     return 'pass';
   }
 
   whole(tag: number, message: Buffer): void {
+    // What comes behind a Terminate is for nobody: it would borrow a connection that nobody gives back.
+    if (this.#session.isEnded) return;
     if (this.#inbox.size === 0 && this.#accepts(tag)) this.#take(tag, message);
-    else this.#enqueue(message, false);
+    else this.#enqueue(message, undefined);
   }
 
   pass(bytes: Buffer): void {
-    this.#copyOwed -= bytes.length;
-    if (this.#inbox.size === 0 && !this.#isCopyPending) this.#copyData(bytes);
-    else this.#enqueue(bytes, true);
+    if (this.#session.isEnded) return;
+    const owed = this.copy.arrive(bytes);
+    if (this.#inbox.size === 0 && !this.#isCopyPending) this.#copyData(bytes, owed);
+    else this.#enqueue(bytes, owed);
   }
 
   /** COPY data may be wanted, but the server has not said so yet, or has not even got the statement. */
   get #isCopyPending(): boolean {
     const { unit } = this.#session;
-    if (this.#copyLink !== undefined || unit.kind === 'none') return false;
+    if (this.copy.link !== undefined || unit.kind === 'none') return false;
     return unit.phase === 'placing' || (unit.isClosed && !unit.isCopyOpen);
   }
 
@@ -130,8 +133,8 @@ export class Intake implements FrameSink {
     return unit.kind === 'none' || !unit.isClosed || (unit.isCopyOpen && tag !== FRONTEND.Terminate);
   }
 
-  #enqueue(bytes: Buffer, isRaw: boolean): void {
-    this.#inbox.push({ bytes: Buffer.from(bytes), isRaw });
+  #enqueue(bytes: Buffer, owed: number | undefined): void {
+    this.#inbox.push({ bytes: Buffer.from(bytes), owed });
     this.#inboxBytes += bytes.length;
   }
 
@@ -145,14 +148,11 @@ export class Intake implements FrameSink {
   }
 
   /** Raw COPY data goes to whom it is for; data that nobody asked for is dropped, as a server does. */
-  #copyData(bytes: Buffer): void {
+  #copyData(bytes: Buffer, owed: number): void {
     const { unit } = this.#session;
     const isWanted = unit.isCopyOpen || (unit.kind === 'batch' && !unit.isClosed);
-    const link = this.#copyLink ?? (isWanted ? unit.link : undefined);
     unit.isCopyFed = true;
-    link?.write(bytes);
-    // A COPY that failed in the middle of a message: its server still gets the rest of the message.
-    this.#copyLink = this.#copyOwed > 0 ? link : undefined;
+    this.copy.pass(bytes, owed, isWanted ? unit.link : undefined);
   }
 
   #take(tag: number, message: Buffer): void {
@@ -175,7 +175,6 @@ export class Intake implements FrameSink {
     } catch (cause) {
       if (!(cause instanceof ProtocolViolation)) throw cause;
       this.#session.say(REPLY.protocolViolation(cause.message));
-      this.#inbox.clear();
       this.#session.end();
       this.#effects.endClient();
     }

@@ -130,6 +130,8 @@ export class Link implements FrameSink, Poolable {
   isSuspect = false;
   /** It has, or may have, state of its session that the next one must not see: it is cleaned before it is lent again. */
   isSoiled = false;
+  /** It waits for the rest of a message that will not come: nothing can be sent on it any more. */
+  isOutOfStep = false;
   /** A row, a completion or COPY data of the present unit has come; before it, an answer can still be taken back. */
   hasResult = false;
   /** Set while our own replies are read: the first row of a probe, and an error of any. */
@@ -171,7 +173,7 @@ export class Link implements FrameSink, Poolable {
 
   /** Nothing is owed: a new unit may be sent. */
   get isQuiet(): boolean {
-    return this.pipeline.isEmpty && !this.pipeline.skipsToSync;
+    return this.pipeline.isEmpty && !this.pipeline.skipsToSync && !this.isOutOfStep;
   }
 
   /** The client has got a part of a message whose rest did not arrive: its stream cannot be mended. */

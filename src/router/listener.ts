@@ -3,8 +3,8 @@
  * What a connection does is its own affair (client.ts).
  */
 import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
-import { createServer, type Server } from 'node:net';
-import { type Address, type Clock, listenError, pause } from '../base/index.ts';
+import { createServer, type Server, type Socket } from 'node:net';
+import { type Address, type Clock, failure, listenError, pause } from '../base/index.ts';
 import { type CancelTarget, type ErrorFields, ErrorResponse } from '../wire/index.ts';
 import { isAdminDatabase } from '../admin/index.ts';
 import { AdminConnection } from './admin-client.ts';
@@ -181,8 +181,7 @@ export class Listener {
       admitted: (admitted) => {
         const tooMany = this.#tooMany(shared, admitted.login);
         if (tooMany !== undefined) {
-          admitted.socket.end(ErrorResponse(tooMany));
-          shared.counters.error(tooMany.code);
+          dismiss(shared, admitted.socket, tooMany);
           return;
         }
         this.#begin(shared, admitted);
@@ -242,6 +241,14 @@ export class Listener {
     const keyBytes = minor >= LONG_KEYS_SINCE_MINOR ? LONG_KEY_BYTES : SHORT_KEY_BYTES;
     return { processId, secretKey: randomBytes(keyBytes) };
   }
+}
+
+/** The last word to whom nobody listens any more: it may be gone already, which must not end the router. */
+function dismiss({ counters, log }: Shared, socket: Socket, fields: ErrorFields): void {
+  socket.on('error', (cause) => log.debug('client-connection-failed', failure(cause)));
+  socket.end(ErrorResponse(fields));
+  socket.destroySoon();
+  counters.error(fields.code);
 }
 
 /** Not an error if the console has closed it already. */

@@ -35,11 +35,16 @@ export function whenServerLost(facts: LossFacts): Verdict {
   if (facts.status === 'T') {
     if (facts.failed) return 'transaction-lost';
     if (facts.ends === 'commit') return 'in-doubt';
-    return facts.ends === 'rollback' ? 'rolled-back' : 'transaction-lost';
+    return facts.ends === 'rollback' ? whenRolledBack(facts) : 'transaction-lost';
   }
-  if (facts.status === 'E') return facts.ends === undefined ? 'transaction-lost' : 'rolled-back';
+  if (facts.status === 'E') return facts.ends === undefined ? 'transaction-lost' : whenRolledBack(facts);
   if (facts.failed) return 'over';
   if (facts.copyUnfinished) return 'failed';
   if (facts.writes) return 'in-doubt';
   return facts.repeatable && !facts.answered ? 'again' : 'failed';
+}
+
+/** What the unit writes may be behind the ROLLBACK, in a transaction of its own that was committed. */
+function whenRolledBack({ writes }: LossFacts): Verdict {
+  return writes ? 'in-doubt' : 'rolled-back';
 }

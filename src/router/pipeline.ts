@@ -61,6 +61,12 @@ export class Pipeline {
     return owed >= SWALLOW ? 'swallow' : 'forward';
   }
 
+  /** Up to its next ReadyForQuery the server is at a statement of ours, not at what is ours among the client's. */
+  get isAtOwn(): boolean {
+    for (const owed of this.#owed) if (endsWithReady(owed)) return owed >= SWALLOW;
+    return false;
+  }
+
   /** Takes one reply by its tag (any but notices, parameters and notifications); says whose it is. */
   reply(tag: number): Disposition {
     switch (tag) {

@@ -105,6 +105,8 @@ export class Placement {
 
   find(unit: Unit, now: number): Place {
     if (this.transaction !== undefined) return this.#inTransaction(this.transaction, now);
+    // Its answer may pin the session there, and must not free it of what it makes elsewhere meanwhile.
+    if (this.#auditing !== undefined) return WAIT;
     const pinned = this.#pinnedTo;
     if (this.needsPrimary(unit)) {
       const primary = this.#options.world.primary(now);

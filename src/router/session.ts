@@ -41,18 +41,19 @@ export class Session {
   readonly standing = new Standing();
   readonly times = new ClientTimes();
   readonly prepared: PreparedStatements;
+  readonly intake: Intake;
   readonly #options: SessionOptions;
   readonly #effects: SessionEffects;
   readonly #placement: Placement;
   readonly #waiting: Waiting;
-  readonly #intake: Intake;
   readonly #keeper: SettingsKeeper;
   readonly #ear: ClientEar;
   readonly #answers: Answers;
   readonly #losses: Losses;
   #now = 0;
   #isCancelWanted = false;
-  #isEnded = false;
+  /** It has let go of everything, and hears nothing more. */
+  isEnded = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -65,7 +66,7 @@ export class Session {
     this.#waiting = new Waiting(this, options);
     this.#keeper = new SettingsKeeper(this.#placement, this.prepared, String(options.processId));
     this.#losses = new Losses(this, this.#placement, options);
-    this.#intake = new Intake(this, options);
+    this.intake = new Intake(this, options);
   }
 
   /** Tells a new client the parameters of a server: `known` of a connection like its own, or of one that it borrows. */
@@ -80,7 +81,7 @@ export class Session {
   /** Bytes from the client. Throws `ProtocolViolation` on a broken stream. */
   receive(chunk: Buffer, now: number): void {
     this.#now = now;
-    if (!this.#isEnded) this.#intake.receive(chunk);
+    if (!this.isEnded) this.intake.receive(chunk);
   }
 
   at(now: number): void {
@@ -100,7 +101,7 @@ export class Session {
     this.#now = now;
     this.#placement.refused(member);
     const { unit } = this;
-    if (this.#isEnded || !this.isPlacing || unit.member !== member) return;
+    if (this.isEnded || !this.isPlacing || unit.member !== member) return;
     if (failure.kind === 'full') {
       this.refuse(REPLY.poolFull(failure.waitedMs));
       return;
@@ -142,7 +143,7 @@ export class Session {
     const { unit } = this;
     if (unit.kind === 'none' || unit.kind === 'start' || unit.phase === 'collecting') return;
     if (unit.phase === 'placing') this.fail(REPLY.canceled());
-    else if (unit.link?.pipeline.head === 'forward') this.#effects.cancelAt(unit.link);
+    else if (unit.link?.pipeline.isAtOwn === false) this.#effects.cancelAt(unit.link);
     else this.#isCancelWanted = true;
   }
 
@@ -154,8 +155,8 @@ export class Session {
 
   /** The client is gone, or is to go: lets go of everything. */
   end(): void {
-    if (this.#isEnded) return;
-    this.#isEnded = true;
+    if (this.isEnded) return;
+    this.isEnded = true;
     this.#waiting.end('ended');
     this.#placement.releaseAll(this.unit);
   }
@@ -179,10 +180,6 @@ export class Session {
   /** Which settings a statement is parsed under now. */
   get planningKey(): string {
     return this.#keeper.planningKey;
-  }
-
-  resume(): void {
-    this.#intake.resume();
   }
 
   lose(link: Link, because: LossReason): void {
@@ -297,7 +294,7 @@ export class Session {
     else this.standing.skipToSync();
     unit.end();
     this.#placement.release(unit);
-    this.#intake.resume();
+    this.intake.resume();
   }
 
   #send(link: Link): void {
@@ -309,9 +306,9 @@ export class Session {
     this.times.sent(this.#now);
     this.#isCancelWanted = false;
     this.#count(link);
-    this.#intake.send(link);
+    this.intake.send(link);
     // What waited behind the part of a batch that is on its way can follow it.
-    if (!unit.isClosed) this.#intake.resume();
+    if (!unit.isClosed) this.intake.resume();
   }
 
   #count(link: Link): void {
@@ -343,7 +340,7 @@ export class Session {
     unit.end();
     this.#placement.release(unit);
     this.#ear.tellLater();
-    this.#intake.resume();
+    this.intake.resume();
   }
 
   // ── waiting ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -390,7 +387,7 @@ export class Session {
     this.#effects.toClient(ReadyForQuery('I'));
     this.unit.end();
     this.#placement.release(this.unit);
-    this.#intake.resume();
+    this.intake.resume();
   }
 }
 

@@ -186,7 +186,8 @@ export class Unit {
     this.need = stricter(this.need, intent.need);
     if (intent.writes) this.mayWrite = true;
     if (intent.pins) this.mayPin = true;
-    if (intent.ends !== undefined) this.mayEnd = intent.ends;
+    // Where a COMMIT is among others, that is what counts when the answer is lost.
+    if (intent.ends !== undefined && this.mayEnd !== 'commit') this.mayEnd = intent.ends;
     if (intent.chains === true) this.mayChain = true;
   }
 

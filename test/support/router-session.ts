@@ -88,6 +88,7 @@ export class TestWorld implements World {
 interface StageOptions {
   readonly preparedLimits?: PreparedLimits;
   readonly isSessionMode?: boolean;
+  readonly auditsCode?: boolean;
 }
 
 /** Everything a session did, line by line, and hands to make things happen. */
@@ -110,7 +111,8 @@ export class SessionStage {
   timelines: Record<string, number> = { n1: 1 };
   readonly #fromRouter = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
 
-  constructor(classifier: Classifier, { preparedLimits, isSessionMode = false }: StageOptions = {}) {
+  constructor(classifier: Classifier, options: StageOptions = {}) {
+    const { preparedLimits, isSessionMode = false, auditsCode = false } = options;
     this.session = new Session({
       world: this.world,
       classifier,
@@ -119,7 +121,7 @@ export class SessionStage {
       settings: NO_SETTINGS,
       applicationName: '',
       isSessionMode,
-      auditsCode: false,
+      auditsCode,
       welcome: (parameters) => parameters,
       processId: 7,
       secretKey: Buffer.from([1, 2, 3, 4]),

@@ -29,6 +29,8 @@ export class TestServer {
   /** What it has answered and the session has not got. */
   out: Buffer = Buffer.alloc(0);
   isSilent = false;
+  /** What it says when it is asked what the session has left. */
+  audited = '';
   readonly #statements = new Map<string, string>();
   #portal = '';
   #isSkipping = false;
@@ -57,7 +59,7 @@ export class TestServer {
     switch (tag) {
       case FRONTEND.Query: {
         const text = readQuery(message);
-        this.log.push(`${this.name} < ${text.includes('pg_walfile_name') ? '(probe)' : text}`);
+        this.log.push(`${this.name} < ${ownName(text) ?? text}`);
         this.#run(text, true);
         this.#say(ReadyForQuery(this.status));
         return;
@@ -105,6 +107,10 @@ export class TestServer {
       );
       return;
     }
+    if (ownName(text) === '(audit)') {
+      this.#say(aRow(this.audited), CommandComplete('SELECT 1'));
+      return;
+    }
     const isEnd = /^(COMMIT|ROLLBACK)/.test(text);
     if (this.status === 'E' && !isEnd) return this.#fail('25P02', isSimple);
     if (text.includes('fail')) return this.#fail('22012', isSimple);
@@ -129,6 +135,12 @@ export class TestServer {
     this.#isSkipping = !isSimple;
     this.#say(ErrorResponse({ severity: 'ERROR', code, message: 'as the test wants' }));
   }
+}
+
+/** What the router asks for itself. */
+function ownName(text: string): string | undefined {
+  if (text.includes('pg_walfile_name')) return '(probe)';
+  return text.includes('pg_my_temp_schema') ? '(audit)' : undefined;
 }
 
 /** A DataRow of one text column. */

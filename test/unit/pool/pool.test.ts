@@ -135,6 +135,24 @@ describe('a pool', () => {
     assert.deepEqual(stage.served, ['holder', 'other', 'same']);
   });
 
+  test('whoever takes is served by what is returned or later, never from within, though the first in the queue has left', () => {
+    const stage = new Stage({ size: 4 });
+    const [a, b, first] = [stage.client('a'), stage.client('b'), stage.client('first', 'v2')];
+    stage.take(a);
+    stage.take(b);
+    stage.settle();
+    stage.giveBack(a);
+    stage.giveBack(b);
+    stage.take(first);
+    const [second, third] = [stage.client('second'), stage.client('third')];
+    stage.take(second);
+    stage.pool.withdraw(first);
+    const got = stage.pool.take(third, stage.now);
+    assert.notEqual(got, undefined);
+    assert.equal(third.has, undefined);
+    assert.notEqual(second.has, undefined);
+  });
+
   test('who does not want it any more is not served; the connection is the next one’s', () => {
     const stage = new Stage();
     const [a, b] = [stage.client('a'), stage.client('b')];

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import type { Classifier } from '../../../src/sql/index.ts';
-import { Query } from '../../../src/wire/index.ts';
+import { Query, Sync } from '../../../src/wire/index.ts';
 import { aClassifier, again, extended, SessionStage } from '../../support/router-session.ts';
 
 /** Into a transaction with a row in it; then the cluster loses its leader. */
@@ -132,6 +132,28 @@ describe('when a server is lost', () => {
       'n2 < (probe)',
       'counted write at n2',
     ]);
+  });
+
+  for (const [what, earlier, texts] of [
+    ['a ROLLBACK, in a batch', ['BEGIN'], ['ROLLBACK', 'INSERT INTO t VALUES (1)']],
+    [
+      'the end of a failed transaction, in a batch',
+      ['BEGIN', 'SELECT fail'],
+      ['ROLLBACK', 'INSERT INTO t VALUES (1)'],
+    ],
+    ['a COMMIT that another transaction follows', ['BEGIN'], ['COMMIT', 'BEGIN', 'ROLLBACK']],
+  ] as const) {
+    test(`what was written behind ${what}, is in doubt`, () => {
+      const stage = silent('n1', ...['INSERT INTO t VALUES (0)', ...earlier].map((text) => Query(text)));
+      stage.send(...texts.flatMap((text) => extended(text).slice(0, -1)), Sync()).take();
+      assert.deepEqual(stage.lose('n1').take(), ['client > ERROR 08007', 'client > Ready I']);
+    });
+  }
+
+  test('what one text writes behind the end of a failed transaction is in doubt', () => {
+    const stage = silent('n1', Query('INSERT INTO t VALUES (0)'), Query('BEGIN'), Query('SELECT fail'));
+    stage.send(Query('ROLLBACK; INSERT INTO t VALUES (1)')).take();
+    assert.deepEqual(stage.lose('n1').take(), ['client > ERROR 08007', 'client > Ready I']);
   });
 
   test('a malformed message that had to wait ends the client, not the server connection', () => {

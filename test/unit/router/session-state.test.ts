@@ -113,4 +113,19 @@ describe('the state of a session:', () => {
       'n2 < SELECT 1',
     ]);
   });
+
+  test('an audit of one connection that ends late does not free what was made on another meanwhile', () => {
+    const stage = new SessionStage(classifier, { auditsCode: true }).started();
+    stage.send(Query('BEGIN READ ONLY'), Query('SELECT unknown_function(1)'));
+    const [standby] = stage.session.links;
+    assert.equal(standby?.member, 'n2');
+    stage.server('n2').audited = 'free';
+    stage.session.receive(Query('COMMIT'), 0);
+    stage.deliver(standby);
+    stage.session.receive(Query('CREATE TEMP TABLE x (v int)'), 0);
+    const others = () => [...stage.servers.keys()].filter((link) => link !== standby);
+    while (stage.open() || others().some((link) => stage.deliver(link)));
+    stage.settle();
+    assert.deepEqual(stage.session.pin, { member: 'n1', because: 'creates-temporary' });
+  });
 });

@@ -298,4 +298,20 @@ describe('a session', () => {
     stage.send(Query('BEGIN'), Buffer.from([0x58, 0, 0, 0, 4]));
     assert.deepEqual({ ended: stage.isEnded, servers: stage.servers.size }, { ended: true, servers: 0 });
   });
+
+  test('a cancel reaches a server that prepares the statement anew for it', () => {
+    const stage = begun();
+    stage.world.readers = ['n2', 'n3'];
+    stage.send(Query('SELECT 1'), Query('SELECT 2')).send(...extended('SELECT 3', 's'));
+    for (const name of ['n2', 'n3']) stage.server(name).isSilent = true;
+    assert.match(
+      stage
+        .send(...again('s'))
+        .take()
+        .join(),
+      /Parse m/,
+    );
+    stage.session.cancel(1);
+    assert.match(stage.take().join(), /^cancel at n[23]$/);
+  });
 });
