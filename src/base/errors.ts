@@ -51,7 +51,10 @@ export const ERROR_TABLE = {
 
   // config
   'config-unreadable': row(EXIT.usage, 'Give the path of a readable matriarch.yaml with --config.'),
-  'config-invalid': row(EXIT.usage, 'Correct the lines named above; nothing was started.'),
+  'config-invalid': row(
+    EXIT.usage,
+    'Correct the lines named above; nothing was started, and what runs goes on as before.',
+  ),
   'config-not-found': row(
     EXIT.usage,
     'Name it with --config FILE, or write one: matriarch config sample > matriarch.yaml',

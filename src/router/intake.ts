@@ -232,6 +232,11 @@ export class Intake implements FrameSink {
     }
     // After an error the server reads over everything up to the Sync.
     if (unit.phase === 'sent' && unit.link?.pipeline.skipsToSync === true && tag !== FRONTEND.Sync) return;
+    if (unit.phase === 'sent' && unit.link !== undefined && !session.mayGoOn(unit.link)) {
+      session.lose(unit.link, 'primary-unknown');
+      this.#take(tag, message);
+      return;
+    }
     const statement = this.#note(tag, message);
     if (tag === FRONTEND.Sync || tag === FRONTEND.Query || tag === FRONTEND.FunctionCall)
       unit.isClosed = true;

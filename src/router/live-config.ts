@@ -78,6 +78,7 @@ export class LiveConfig {
     const plan = planReload(this.#whole, next);
     switch (plan.kind) {
       case 'unchanged':
+        this.#log.info('reload-unchanged');
         // The files that it names may have changed all the same.
         this.#prepare(next)();
         return [];

@@ -127,6 +127,13 @@ export class Placement {
     return unit.need === 'primary' || this.#pinnedTo?.proof !== undefined;
   }
 
+  /** A batch that was begun for the primary lasts for as long as that is known to be one: its end is what commits it. */
+  mayGoOn(unit: Unit, link: Link, now: number): boolean {
+    if (this.transaction !== undefined || unit.need !== 'primary') return true;
+    const primary = this.#options.world.primary(now);
+    return primary.kind === 'primary' && primary.member === link.member;
+  }
+
   /** A connection that was waited for has come. */
   lent(link: Link): void {
     this.#waitingFor = undefined;

@@ -15,6 +15,7 @@ const LOSS_REASONS: Readonly<Record<LossReason, string>> = {
   'leader-changed': 'The cluster has a new primary.',
   'member-gone': 'The server has left the cluster.',
   'held-too-long': 'The primary did not come back in time.',
+  'primary-unknown': 'The router does not know any more who the primary is.',
   'settings-refused': 'The server refused a setting of the session that it had taken before.',
   'given-up': 'The router gave it up because of an earlier error.',
 };

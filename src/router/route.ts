@@ -96,6 +96,7 @@ export type LossReason =
   | 'member-gone'
   | 'held-too-long'
   | 'settings-refused'
+  | 'primary-unknown'
   | 'given-up';
 
 /** The reason in words for a person; the only place where it is rendered. */

@@ -170,16 +170,19 @@ export class Session {
     return this.#placement.links;
   }
 
-  /** Where the session has state that cannot be carried, and why. */
   get pin(): { readonly member: string; readonly because: PinReason } | undefined {
     const { pinnedTo, pinnedBecause } = this.#placement;
     if (pinnedTo === undefined || pinnedBecause === undefined) return undefined;
     return { member: pinnedTo.member, because: pinnedBecause };
   }
 
-  /** Which settings a statement is parsed under now. */
   get planningKey(): string {
     return this.#keeper.planningKey;
+  }
+
+  /** What is open for writing on the link may be sent more: its server is still known to be the primary. */
+  mayGoOn(link: Link): boolean {
+    return this.#placement.mayGoOn(this.unit, link, this.#now);
   }
 
   lose(link: Link, because: LossReason): void {

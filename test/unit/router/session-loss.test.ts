@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import type { Classifier } from '../../../src/sql/index.ts';
-import { Query, Sync } from '../../../src/wire/index.ts';
+import { Flush, Query, Sync } from '../../../src/wire/index.ts';
 import { aClassifier, again, extended, SessionStage } from '../../support/router-session.ts';
 
 /** Into a transaction with a row in it; then the cluster loses its leader. */
@@ -26,6 +26,15 @@ describe('when a server is lost', () => {
     classifier = await aClassifier();
   });
   const begun = () => new SessionStage(classifier).started();
+
+  test('a batch that is open for writing ends when the router does not know the primary any more', () => {
+    const stage = begun();
+    stage.send(...extended('INSERT INTO t VALUES (1)').slice(0, -1), Flush()).take();
+    stage.world.none = 'dcs-contact-stale';
+    const heard = stage.send(...extended('INSERT INTO t VALUES (2)')).take();
+    assert.deepEqual(heard, ['client > ERROR 08007', 'client > Ready I']);
+  });
+
   /** After `earlier`, the server `name` answers no more. */
   const silent = (name: string, ...earlier: Buffer[]) => {
     const stage = begun();
