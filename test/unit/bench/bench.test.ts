@@ -71,7 +71,7 @@ test('self time is counted per function within the part, without idling', () => 
   const text = JSON.stringify({
     nodes: [
       node(1, '(idle)'),
-      node(2, 'send', 'file:///work/dist/src/router/link.js'),
+      node(2, 'send', 'file:///project/dist/src/router/link.js'),
       node(3, 'writeBuffer'),
     ],
     // At 5, 6, 7, 8 and 9 ms; each stands for the time until the next.
@@ -79,7 +79,7 @@ test('self time is counted per function within the part, without idling', () => 
     startTime: 5000,
     timeDeltas: [0, 1000, 1000, 1000, 1000],
   });
-  assert.deepEqual(selfTimes(text, '/work', { from: 6000, to: 8000 }), [
+  assert.deepEqual(selfTimes(text, '/project', { from: 6000, to: 8000 }), [
     { what: 'send src/router/link.js:7', micros: 1000, share: 0.5 },
     { what: 'writeBuffer', micros: 1000, share: 0.5 },
   ]);
