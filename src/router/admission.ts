@@ -140,6 +140,11 @@ export class Admission {
         return;
       case 'refused':
         counters.error(step.code);
+        this.#shared.log.info('login-refused', {
+          user: this.#user.slice(0, NAME_MAX),
+          from: this.#from,
+          sqlstate: step.code,
+        });
         if (step.isProof) {
           verifiers.forget(this.#user);
           failures.failed(this.#from, this.#user.slice(0, NAME_MAX), clock.now());

@@ -1,6 +1,6 @@
 /**
  * Connections that come back with state of their session: that is discarded, by the server itself, before the next
- * session has them. One that is not clean in time is of no use to anybody.
+ * session has them. One that cannot be cleaned is of no use to anybody.
  */
 import { Query } from '../wire/index.ts';
 import type { Link, LinkOwner } from './link.ts';
@@ -10,7 +10,7 @@ import { NO_SETTINGS } from './settings.ts';
 const CLEAN = Query('DISCARD ALL');
 
 export class Cleaning {
-  readonly #since = new Map<Link, number>();
+  readonly #links = new Set<Link>();
   readonly #done: (link: Link, isClean: boolean) => void;
   readonly #owner: LinkOwner;
 
@@ -35,23 +35,19 @@ export class Cleaning {
     };
   }
 
-  begin(link: Link, now: number): void {
-    this.#since.set(link, now);
+  begin(link: Link): void {
+    this.#links.add(link);
     link.owner = this.#owner;
     link.sendOwn(CLEAN);
   }
 
   /** It is gone. */
   forget(link: Link): void {
-    this.#since.delete(link);
-  }
-
-  tick(now: number, timeoutMs: number): void {
-    for (const [link, since] of this.#since) if (now - since > timeoutMs) this.#end(link, false);
+    this.#links.delete(link);
   }
 
   #end(link: Link, isClean: boolean): void {
-    if (!this.#since.delete(link)) return;
+    if (!this.#links.delete(link)) return;
     link.owner = undefined;
     if (isClean) {
       link.isSoiled = false;

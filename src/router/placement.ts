@@ -233,8 +233,11 @@ export class Placement {
       this.#auditing = undefined;
       const found = refused ? undefined : readAudit(link.probedRow);
       if (found === 'free') this.unpin();
-      // What could not be asked is taken for the worst.
-      else this.pin(link, found ?? 'settings-unknown');
+      else {
+        // What is left is the reason from here on; what could not be asked is taken for the worst.
+        this.#pinnedBecause = undefined;
+        this.pin(link, found ?? 'settings-unknown');
+      }
       return undefined;
     }
     if (this.#probing?.link !== link) return undefined;

@@ -74,6 +74,8 @@ export class Servers {
   readonly #options: ServersOptions;
   readonly #pools = new Map<string, ServerPool>();
   readonly #upstreams = new Map<Link, Upstream>();
+  /** Connections whose server was seen to owe us an answer of our own, since when. */
+  readonly #askedAt = new Map<Link, number>();
   readonly #cleaning = new Cleaning((link, isClean) => this.#cleaned(link, isClean));
   /** Cancel requests on their way, by the connection they are for; and what came back meanwhile. */
   readonly #cancelling = new Map<Link, number>();
@@ -159,15 +161,16 @@ export class Servers {
     this.#upstreams.get(link)?.pauseReading(false);
     if (this.#cancelling.has(link)) this.#isParked.add(link);
     else if (link.isSoiled) {
-      this.#cleaning.begin(link, clock.now());
-    } else this.#poolWith(link)?.pool.giveBack(link, clock.now());
+      this.#cleaning.begin(link);
+    } else this.#homes.get(link)?.pool.giveBack(link, clock.now());
   }
 
   /** Of no use to anybody; its socket is closed already or closed now. */
   discard(link: Link): void {
     this.#cleaning.forget(link);
     this.#isParked.delete(link);
-    const pool = this.#poolWith(link);
+    this.#askedAt.delete(link);
+    const pool = this.#homes.get(link);
     this.#homes.delete(link);
     const upstream = this.#upstreams.get(link);
     this.#upstreams.delete(link);
@@ -232,10 +235,6 @@ export class Servers {
   }
 
   readonly #homes = new Map<Link, ServerPool>();
-
-  #poolWith(link: Link): ServerPool | undefined {
-    return this.#homes.get(link);
-  }
 
   #poolFor(member: string, { pools, startUp }: BorrowRequest): ServerPool {
     const known = pools.get(member);
@@ -364,20 +363,32 @@ export class Servers {
       this.#upstreams.get(link)?.pauseReading(true);
   }
 
+  /** A server that does not answer a question of our own in time is lost: clients wait behind that, for what it says. */
+  #loseSilent(now: number, timeoutMs: number): void {
+    for (const link of Array.from(this.#upstreams.keys())) {
+      if (!link.pipeline.isAtOwn) this.#askedAt.delete(link);
+      else {
+        const askedAt = this.#askedAt.get(link) ?? now;
+        this.#askedAt.set(link, askedAt);
+        if (now - askedAt > timeoutMs) link.lost('connection-lost', now);
+      }
+    }
+  }
+
   #brokeAlone(link: Link): void {
     link.abandon();
     this.discard(link);
   }
 
   #cleaned(link: Link, isClean: boolean): void {
-    if (isClean) this.#poolWith(link)?.pool.giveBack(link, this.#options.clock.now());
+    if (isClean) this.#homes.get(link)?.pool.giveBack(link, this.#options.clock.now());
     else this.#brokeAlone(link);
   }
 
   #tick(): void {
     const { clock, config, flusher } = this.#options;
     const now = clock.now();
-    this.#cleaning.tick(now, config().server_connect_timeout);
+    this.#loseSilent(now, config().server_connect_timeout);
     for (const { pool } of this.#pools.values()) pool.tick(now);
     flusher.flush();
   }

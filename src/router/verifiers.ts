@@ -10,7 +10,7 @@ import { parseSecret, type Secret, type UserFile } from '../auth/index.ts';
 import {
   type Address,
   type Clock,
-  failure,
+  describe,
   type Log,
   MatriarchError,
   parseJson,
@@ -65,6 +65,7 @@ export class Verifiers {
   readonly #options: VerifiersOptions;
   readonly #cache: LRUCache<string, Secret>;
   readonly #asked = new Map<string, Promise<Secret | undefined>>();
+  #toldFailure = '';
   /** Of passwords, by what they are stored as. */
   readonly #made = new WeakMap<Secret, Verifier>();
   #credential: Credential | undefined = undefined;
@@ -142,7 +143,7 @@ export class Verifiers {
         if (text !== undefined || member.isLeader) break;
       } catch (cause) {
         lastFailure = cause;
-        this.#options.log.debug('verifier-lookup-failed', { member: member.name, ...failure(cause) });
+        this.#tellFailure(member.name, describe(cause));
       }
     }
     if (!isAnswered) {
@@ -153,6 +154,13 @@ export class Verifiers {
     const secret = text === undefined ? undefined : parseSecret(text);
     if (secret !== undefined) this.#cache.set(user, secret);
     return secret;
+  }
+
+  /** Once for each other failure: a missing right fails every login, and each says the same again and again. */
+  #tellFailure(member: string, cause: string): void {
+    if (cause === this.#toldFailure) return;
+    this.#toldFailure = cause;
+    this.#options.log.warn('verifier-lookup-failed', { member, cause });
   }
 
   /** Members that we are connected to first. */

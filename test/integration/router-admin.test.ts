@@ -44,7 +44,13 @@ test('the admin console of a router at work', { timeout: 120_000 }, async (suite
     await worker.query('LISTEN news');
     const [pin] = await shown(admin, 'PINS');
     assert.ok(JSON.stringify(pin).includes('listens'), JSON.stringify(pin));
+    await worker.query('SELECT pg_advisory_lock(5)');
     await worker.query('UNLISTEN news');
+    await eventually('the pin tells what is left', async () => await shown(admin, 'PINS'), {
+      holds: (rows) => JSON.stringify(rows).includes('holds-session-lock'),
+      withinMs: 2000,
+    });
+    await worker.query('SELECT pg_advisory_unlock(5)');
     await eventually('the pin is gone', async () => await shown(admin, 'PINS'), {
       holds: (rows) => rows.length === 0,
       withinMs: 2000,
