@@ -84,6 +84,8 @@ test('neither a status that times out nor a lost connection makes a promotion fa
   const promotion = next.control.promote({ stillAllowed: () => true });
   try {
     for (let round = 0; round < 5; round += 1) {
+      // Nothing is read before the deadline has passed, however quick the server is.
+      setImmediate(() => busyFor(10));
       await assert.rejects(next.control.status({ deadlineMs: 0 }), { code: 'postgres-unreachable' });
       assert.equal((await next.control.status()).inRecovery, true);
       await sql(
@@ -96,6 +98,11 @@ test('neither a status that times out nor a lost connection makes a promotion fa
   }
   assert.equal((await promotion).outcome, 'promoted', JSON.stringify(await promotion));
 });
+
+function busyFor(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
 
 test('a promotion of a server that ends meanwhile has failed at once', async (t) => {
   const old = await aPrimary(t, 'old');
