@@ -1,9 +1,8 @@
 /** Many clients on few server connections, before real servers: what they share, and what they must not see of each other. */
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import type { Client } from 'pg';
-import { CancelRequest } from '../../src/wire/index.ts';
+import { cancel, keyOf } from '../support/cancel.ts';
 import { eventually } from '../support/eventually.ts';
 import { sql } from '../support/postgres.ts';
 import { aClient, aRouter, aStage, type RunningRouter } from '../support/router.ts';
@@ -389,20 +388,3 @@ test('many clients on few server connections', { timeout: 120_000 }, async (suit
     );
   });
 });
-
-function keyOf(client: Client): { readonly processID: number; readonly secretKey: number } {
-  assert('processID' in client && 'secretKey' in client);
-  return { processID: Number(client.processID), secretKey: Number(client.secretKey) };
-}
-
-async function cancel(router: RunningRouter, processId: number, key: number): Promise<void> {
-  const secretKey = Buffer.alloc(4);
-  secretKey.writeInt32BE(key | 0);
-  await new Promise<void>((resolve) => {
-    const socket = connect({ host: router.host, port: router.port }, () =>
-      socket.end(CancelRequest(processId, secretKey)),
-    );
-    socket.once('close', () => resolve());
-    socket.resume();
-  });
-}
