@@ -95,6 +95,10 @@ export const ERROR_TABLE = {
     EXIT.unavailable,
     'Choose another router.unix_socket_dir or port, or stop the program that listens there.',
   ),
+  'router-pid-file-unwritable': row(
+    EXIT.unavailable,
+    'Correct router.pid_file, or let the router’s user write to its directory.',
+  ),
   'router-no-credential': row(
     EXIT.unavailable,
     'The leader’s agent writes it once the cluster runs: start the agents, and see `matriarch status`.',
