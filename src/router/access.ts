@@ -183,7 +183,7 @@ function orInvalid<T>(what: string, work: () => T): T {
 
 /** Size, time and place of each file: changes whenever one is written or replaced. */
 function fingerprintOf(config: RouterConfig): string {
-  const files = Object.entries(config).filter(([key]) => key.endsWith('_file'));
+  const files = Object.entries(config).filter(([key]) => key.endsWith('_file') && key !== 'pid_file');
   return files
     .map(([, file]) => {
       const found = typeof file === 'string' ? statSync(file, { throwIfNoEntry: false }) : undefined;

@@ -60,7 +60,7 @@ async function scrape({ host }: SucceedingRouter): Promise<void> {
 test('five take-overs in a row: no connection is refused, nobody is dropped, nothing is left', {
   timeout: 120_000,
 }, async (t) => {
-  const server = await aPrimary(t, 'n1');
+  const server = await aPrimary(t, 'n1', { parameters: { max_connections: 100, fsync: false } });
   const router = await aSucceedingRouter(t, server);
   const first = await router.pid();
   const writer = await aClient(t, router.as());
@@ -137,7 +137,7 @@ test('five take-overs in a row: no connection is refused, nobody is dropped, not
 });
 
 test('a take-over that cannot be changes nothing, and the log says why', { timeout: 60_000 }, async (t) => {
-  const server = await aPrimary(t, 'n1');
+  const server = await aPrimary(t, 'n1', { parameters: { max_connections: 100, fsync: false } });
   const router = await aSucceedingRouter(t, server);
   const pid = await router.pid();
   const client = await aClient(t, router.as());
@@ -215,7 +215,7 @@ test('a take-over that cannot be changes nothing, and the log says why', { timeo
 test('another address is opened by the successor itself, and the old one is closed', {
   timeout: 60_000,
 }, async (t) => {
-  const server = await aPrimary(t, 'n1');
+  const server = await aPrimary(t, 'n1', { parameters: { max_connections: 100, fsync: false } });
   const router = await aSucceedingRouter(t, server);
   const client = await aClient(t, router.as());
   await router.configure({ listen: `${router.host}:6432` });
@@ -239,7 +239,7 @@ test('another address is opened by the successor itself, and the old one is clos
 test('after drain_timeout the clients of the old one are told to come back', {
   timeout: 60_000,
 }, async (t) => {
-  const server = await aPrimary(t, 'n1');
+  const server = await aPrimary(t, 'n1', { parameters: { max_connections: 100, fsync: false } });
   const router = await aSucceedingRouter(t, server, { drain_timeout: '700ms' });
   const idle = await aClient(t, router.as());
   const told = new Promise<unknown>((resolve) => {
@@ -262,7 +262,7 @@ test('after drain_timeout the clients of the old one are told to come back', {
 test('a successor that is stopped in order takes those before it along; one that is killed does not', {
   timeout: 60_000,
 }, async (t) => {
-  const server = await aPrimary(t, 'n1');
+  const server = await aPrimary(t, 'n1', { parameters: { max_connections: 100, fsync: false } });
   const router = await aSucceedingRouter(t, server);
   const client = await aClient(t, router.as());
   await router.takeOver();
