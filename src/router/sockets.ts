@@ -43,13 +43,13 @@ export class Sockets {
     this.#closings.push(clients.close);
     this.#open.set('clients', { address: listen, server: clients.server });
     if (pid_file !== undefined) {
-      let remove = (): void => undefined;
+      let remove: (() => void) | undefined;
       this.#namePid = () => {
         remove = writePidFile(pid_file, process.pid);
       };
       this.#namePid();
       this.#closings.push(async () => {
-        remove();
+        remove?.();
         await Promise.resolve();
       });
     }

@@ -108,9 +108,12 @@ test('a second server on the same address is told that it is in use', async (t) 
 });
 
 test('an address of another host is told to be none of ours', async () => {
-  await assert.rejects(listenHttp(hello(), { address: { host: '192.0.2.1', port: 8009 }, what: 'the agent' }), {
-    code: 'address-not-available',
-  });
+  await assert.rejects(
+    listenHttp(hello(), { address: { host: '192.0.2.1', port: 8009 }, what: 'the agent' }),
+    {
+      code: 'address-not-available',
+    },
+  );
 });
 
 test('closing ends keep-alive connections, and the port is free afterwards', async (t) => {
