@@ -29,7 +29,7 @@ import type { Session } from './session.ts';
 import type { SessionEffects, SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
 import type { Tally } from './tally.ts';
-import { noteFacts } from './unit-facts.ts';
+import { noteFacts, noteSpoken } from './unit-facts.ts';
 
 /** A batch is gathered up to this size; a longer one goes to the primary as it comes. */
 const BATCH_BYTES_MAX = 256 * 1024;
@@ -335,6 +335,7 @@ export class Intake implements FrameSink {
         named !== undefined && named !== statement && named.classification.because !== 'discards-all';
       if (isMeant) this.#intend(named.classification, named);
     }
+    if (classification.speaksOf !== undefined) noteSpoken(unit, prepared, classification.speaksOf);
     if (unit.settings.length > 0) this.#intendSettings();
   }
 

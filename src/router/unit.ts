@@ -37,8 +37,8 @@ export class Unit {
   setsLocally = false;
   /** The prepared statement that DEALLOCATE names. */
   forgets: string | undefined = undefined;
-  /** The prepared statement that SQL in it speaks of. */
-  names: string | undefined = undefined;
+  /** The prepared statements that SQL in it speaks of. */
+  names: readonly string[] | undefined = undefined;
   /** The text has other statements too. */
   isSeveral = false;
   hasSavepoint = false;
