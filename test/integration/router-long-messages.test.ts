@@ -51,9 +51,13 @@ router:
 ${line}
 `,
   );
-  const child: ChildProcess = spawn('bin/matriarch', ['router', '--config', path], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [join(process.cwd(), 'bin', 'matriarch'), 'router', '--config', path],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let said = '';
   child.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
   child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
@@ -127,19 +131,20 @@ test('a Bind of 100 MB goes through a router that does not hold it', { timeout: 
   assert.ok(grown < GROWTH_BYTES_MAX, `it grew by ${grown}`);
 });
 
+const lives = async (client: WireClient): Promise<void> => {
+  const from = client.lines.length;
+  client.send([Query('SELECT 42')]);
+  assert.ok(await client.answered());
+  assert.deepEqual(client.lines.slice(from + 1), [
+    'DataRow "42"',
+    'CommandComplete SELECT 1',
+    'ReadyForQuery I',
+  ]);
+};
+
 test('long messages that go wrong', { timeout: 180_000 }, async (suite) => {
   const { server } = await aServer(suite, TRUST);
   const router = await aRouterProcess(suite, server);
-  const lives = async (client: WireClient): Promise<void> => {
-    const from = client.lines.length;
-    client.send([Query('SELECT 42')]);
-    assert.ok(await client.answered());
-    assert.deepEqual(client.lines.slice(from + 1), [
-      'DataRow "42"',
-      'CommandComplete SELECT 1',
-      'ReadyForQuery I',
-    ]);
-  };
   const backends = async (): Promise<number> => {
     const rows = await sql(
       server,
@@ -208,6 +213,23 @@ test('long messages that go wrong', { timeout: 180_000 }, async (suite) => {
     await lives(client);
   });
 
+  await suite.test('16 long messages at once, in a pipeline each, are held no more', async (t) => {
+    const clients = await Promise.all(Array.from({ length: 16 }, async () => await connected(t, router)));
+    await Promise.all(
+      clients.map(async (client) => {
+        client.send([Query('SELECT 1'), Parse({ name: 's', ...LENGTH_OF })]);
+        await sendLongBind(client, 's', 16 * MB);
+        client.send([Execute('', 0), Sync(), Query('SELECT 2')]);
+        assert.ok(await client.answered(SLOW_MS));
+        assert.ok(client.lines.includes(`DataRow "${16 * MB}"`));
+        await lives(client);
+      }),
+    );
+    const peak = await rssBytes(router.pid, 'VmHWM');
+    t.diagnostic(`256 MB of 16 clients: RSS ${peak} at its peak`);
+    assert.ok(peak < 320 * MB, `it had ${peak}`);
+  });
+
   await suite.test('one too long for PostgreSQL ends the connection', async (t) => {
     for (const [tag, length] of [
       [0x42, 0x3fffffff],
@@ -220,6 +242,11 @@ test('long messages that go wrong', { timeout: 180_000 }, async (suite) => {
       await client.sendRaw(header);
       assert.ok(await client.closedWithin(5000));
       assert.match(client.lines.at(-2) ?? '', /FATAL.*08P01/);
+      const direct = await connected(t, server.address);
+      const said = direct.lines.length;
+      await direct.sendRaw(header);
+      assert.ok(await direct.closedWithin(5000));
+      assert.deepEqual(direct.lines.slice(said), ['(closed)']);
     }
   });
 });
