@@ -174,11 +174,11 @@ export class Unit {
     this.need = stricter(this.need, intent.need);
   }
 
-  /** It makes something that is kept by its server only: that had better be the primary. */
-  leavesState(): void {
+  /** It prepares what is kept by its server only: that had better be the primary. */
+  leavesState(statement: string): void {
     this.need = 'primary';
     this.mayLeaveState = true;
-    this.pinBecause ??= 'statements-past-limit';
+    this.pinBecause ??= statement === '' ? 'unnamed-past-limit' : 'statements-past-limit';
   }
 
   /** It is about to do what `intent` says. */
