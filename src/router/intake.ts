@@ -21,15 +21,15 @@ import {
 } from '../wire/index.ts';
 import { CopyStream } from './copy-stream.ts';
 import { dispatch } from './dispatch.ts';
-import type { Limbo, LimboAnswer } from './limbo.ts';
+import { LimboIntake } from './limbo-intake.ts';
 import type { Link } from './link.ts';
 import { REPLY } from './replies.ts';
-import { intentOf, type RouteReason, UNKNOWN_INTENT } from './route.ts';
+import { type Intent, intentOf, type RouteReason, stricter, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects, SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
 import type { Tally } from './tally.ts';
-import { noteFacts } from './unit-facts.ts';
+import { isAboutTransaction, noteFacts } from './unit-facts.ts';
 
 /** A batch is gathered up to this size; a longer one goes to the primary as it comes. */
 const BATCH_BYTES_MAX = 256 * 1024;
@@ -53,6 +53,7 @@ export class Intake implements FrameSink {
   readonly #reader = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
   readonly #inbox = new RingQueue<Waiting>();
   #inboxBytes = 0;
+  readonly #limboIntake: LimboIntake;
   #isBacklogged = false;
   #isDraining = false;
 
@@ -61,6 +62,10 @@ export class Intake implements FrameSink {
     this.#tally = tally;
     this.#classifier = classifier;
     this.#effects = effects;
+    this.#limboIntake = new LimboIntake(session, effects, {
+      classify: (message) => this.#classify(message),
+      note: (tag, message) => this.#note(tag, message),
+    });
   }
 
   /** The chunk is good during the call only. */
@@ -164,7 +169,8 @@ export class Intake implements FrameSink {
     }
     if (session.standing.isSkipping) this.#skip(tag);
     else if (session.unit.kind !== 'none') this.#extend(tag, message);
-    else if (session.standing.limbo !== undefined) this.#inLimbo(session.standing.limbo, tag, message);
+    else if (session.standing.limbo !== undefined)
+      this.#limboIntake.take(session.standing.limbo, tag, message);
     else this.#begin(tag, message);
   }
 
@@ -191,10 +197,12 @@ export class Intake implements FrameSink {
     switch (tag) {
       case FRONTEND.Query:
         unit.begin('query');
-        this.#intendQuery(message);
-        if (unit.forgets !== undefined && !unit.isSeveral && this.#session.forgetHere(unit.forgets)) return;
-        unit.keep(message, undefined);
-        this.#session.place();
+        {
+          const found = this.#intendQuery(message);
+          if (unit.forgets !== undefined && !unit.isSeveral && this.#session.forgetHere(unit.forgets)) return;
+          unit.keep(message, undefined);
+          this.#place(found);
+        }
         return;
       case FRONTEND.FunctionCall:
         unit.begin('call');
@@ -249,7 +257,18 @@ export class Intake implements FrameSink {
     if (unit.phase !== 'collecting') return;
     if (!unit.isClosed && tag !== FRONTEND.Flush && unit.bytes <= BATCH_BYTES_MAX) return;
     // What else will be in the batch is not known yet.
-    if (!unit.isClosed) unit.need = 'primary';
+    const { prelude } = session.standing;
+    if (!unit.isClosed && !(prelude.isOpen && prelude.need === 'read')) unit.need = 'primary';
+    this.#place(undefined);
+  }
+
+  /** The unit is known well enough; in a transaction that no server knows of, that goes with it. */
+  #place(found: Classification | undefined): void {
+    const session = this.#session;
+    const { unit } = session;
+    if (unit.isAboutTransaction && session.own.answer(found, session.now)) return;
+    const { prelude } = session.standing;
+    if (prelude.isOpen) unit.need = stricter(unit.need, prelude.need);
     session.place();
   }
 
@@ -269,7 +288,8 @@ export class Intake implements FrameSink {
       case FRONTEND.Parse: {
         this.#tally.clientParses += 1;
         const statement = prepared.parse(message);
-        unit.require(statement.intent);
+        unit.require(this.#intentOf(statement.classification, statement));
+        if (isAboutTransaction(statement.classification)) unit.isAboutTransaction = true;
         if (!statement.isKept) unit.leavesState();
         return statement;
       }
@@ -315,15 +335,16 @@ export class Intake implements FrameSink {
     return this.#classifier.classifyBytes(query, QUERY_TEXT_START, readQueryEnd(query));
   }
 
-  #intendQuery(message: Buffer): void {
+  #intendQuery(message: Buffer): Classification {
     const classification = this.#classify(message);
     this.#session.prepared.forgetUnnamed();
     this.#intend(classification, undefined);
+    return classification;
   }
 
   #intend(classification: Classification, statement: Statement | undefined): void {
     const { unit } = this.#session;
-    unit.intend(statement?.intent ?? intentOf(classification));
+    unit.intend(this.#intentOf(classification, statement));
     this.#count(classification.kind, classification.because);
     noteFacts(unit, classification);
     const { prepared } = this.#session;
@@ -336,6 +357,15 @@ export class Intake implements FrameSink {
       if (isMeant) this.#intend(named.classification, named);
     }
     if (unit.settings.length > 0) this.#intendSettings();
+  }
+
+  #intentOf(found: Classification, statement: Statement | undefined): Intent {
+    const isReadOnly =
+      found.kind === 'begin' &&
+      found.transaction.access === 'default' &&
+      this.#session.own.isReadOnlyByDefault;
+    if (isReadOnly) return intentOf({ ...found, transaction: { ...found.transaction, access: 'read-only' } });
+    return statement?.intent ?? intentOf(found);
   }
 
   #intendUnknown(because: RouteReason): void {
@@ -353,42 +383,5 @@ export class Intake implements FrameSink {
   #intendSettings(): void {
     const { unit } = this.#session;
     if (unit.hasMixedFate || !this.#session.canRecord(unit.settings)) unit.need = 'primary';
-  }
-
-  /** The client is in a transaction whose server is gone: everything is answered here. */
-  #inLimbo(limbo: Limbo, tag: number, message: Buffer): void {
-    const session = this.#session;
-    switch (tag) {
-      case FRONTEND.Query: {
-        const classification = this.#classify(message);
-        this.#tellLimbo(limbo.query(classification.kind, intentOf(classification)), true);
-        return;
-      }
-      case FRONTEND.Sync:
-        this.#effects.toClient(ReadyForQuery(session.standing.status));
-        return;
-      case FRONTEND.Flush:
-      case FRONTEND.CopyDone:
-      case FRONTEND.CopyFail:
-        return;
-      default: {
-        const statement = this.#note(tag, message);
-        const answer = limbo.extended(tag, message, statement);
-        if (answer.error === undefined) session.prepared.confirm();
-        else session.prepared.takeBack();
-        this.#tellLimbo(answer, tag === FRONTEND.FunctionCall);
-      }
-    }
-  }
-
-  #tellLimbo(answer: LimboAnswer, endsUnit: boolean): void {
-    const session = this.#session;
-    session.standing.answeredInLimbo(answer.ended);
-    if (answer.reply !== undefined) this.#effects.toClient(answer.reply);
-    if (answer.error !== undefined) {
-      session.say(answer.error);
-      if (!endsUnit) session.standing.skipToSync();
-    }
-    if (endsUnit) this.#effects.toClient(ReadyForQuery(session.standing.status));
   }
 }

@@ -5,7 +5,7 @@
  *   none -> collecting -> placing (choosing, opening, proving, held) -> sent -> none
  */
 import type { SettingStatement } from '../sql/index.ts';
-import type { ErrorFields } from '../wire/index.ts';
+import { type ErrorFields, SQLSTATE } from '../wire/index.ts';
 import type { Link } from './link.ts';
 import { type Intent, type Need, type PinReason, stricter } from './route.ts';
 import type { Statement } from './statement.ts';
@@ -46,6 +46,8 @@ export class Unit {
   describes = false;
   /** A BEGIN, COMMIT or ROLLBACK is in it, alone or among others. */
   controlsTransaction = false;
+  /** A statement that is only about a transaction is in it. */
+  isAboutTransaction = false;
   /** A COMMIT or ROLLBACK is in it among others. */
   endsAmong = false;
   settings: SettingStatement[] = [];
@@ -116,6 +118,7 @@ export class Unit {
     this.hasSavepoint = false;
     this.describes = false;
     this.controlsTransaction = false;
+    this.isAboutTransaction = false;
     this.endsAmong = false;
     this.isStreamed = false;
     this.member = undefined;
@@ -194,6 +197,12 @@ export class Unit {
   /** What the leader says counts more than what a standby says: it may not know the role or database yet. */
   refused(fields: ErrorFields, isByLeader: boolean): void {
     if (this.refusal === undefined || isByLeader) this.refusal = fields;
+  }
+
+  /** It was refused for what passes: the server is starting, stopping, full, or a connection broke. */
+  get isRefusalPassing(): boolean {
+    const code = this.refusal?.code ?? '';
+    return code.startsWith('57') || code.startsWith('08') || code === SQLSTATE.tooManyConnections;
   }
 
   /** This member has failed it: another is to be chosen. */

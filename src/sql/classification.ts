@@ -42,6 +42,8 @@ export interface ReadClassification extends Common {
   readonly kind: 'read';
   /** Present for SET TRANSACTION and its spellings: what it asks of the current transaction. */
   readonly transaction?: TransactionOptions;
+  /** A single SET TRANSACTION with options, which cannot fail before the transaction's first statement. */
+  readonly isPlain?: true;
 }
 
 /** Runs on the primary. In a READ ONLY transaction it goes where the transaction is, and PostgreSQL refuses it. */
@@ -53,6 +55,8 @@ export interface WriteClassification extends Common {
 export interface BeginClassification extends Common {
   readonly kind: 'begin';
   readonly transaction: TransactionOptions;
+  /** It says START TRANSACTION, and is answered so. */
+  readonly isStart?: true;
 }
 
 /** A single statement that ends a transaction. */
