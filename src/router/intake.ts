@@ -24,12 +24,13 @@ import { dispatch } from './dispatch.ts';
 import { LimboIntake } from './limbo-intake.ts';
 import type { Link } from './link.ts';
 import { REPLY } from './replies.ts';
-import { type Intent, intentOf, type RouteReason, stricter, UNKNOWN_INTENT } from './route.ts';
+import { type RouteReason, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects, SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
 import type { Tally } from './tally.ts';
 import { isAboutTransaction, noteFacts } from './unit-facts.ts';
+import { Wishing } from './wishing.ts';
 
 /** A batch is gathered up to this size; a longer one goes to the primary as it comes. */
 const BATCH_BYTES_MAX = 256 * 1024;
@@ -54,14 +55,17 @@ export class Intake implements FrameSink {
   readonly #inbox = new RingQueue<Waiting>();
   #inboxBytes = 0;
   readonly #limboIntake: LimboIntake;
+  readonly #wishing: Wishing;
   #isBacklogged = false;
   #isDraining = false;
 
-  constructor(session: Session, { classifier, effects, tally }: SessionOptions) {
+  constructor(session: Session, options: SessionOptions) {
+    const { classifier, effects, tally } = options;
     this.#session = session;
     this.#tally = tally;
     this.#classifier = classifier;
     this.#effects = effects;
+    this.#wishing = new Wishing(session, options);
     this.#limboIntake = new LimboIntake(session, effects, {
       classify: (message) => this.#classify(message),
       note: (tag, message) => this.#note(tag, message),
@@ -267,8 +271,7 @@ export class Intake implements FrameSink {
     const session = this.#session;
     const { unit } = session;
     if (unit.isAboutTransaction && session.own.answer(found, session.now)) return;
-    const { prelude } = session.standing;
-    if (prelude.isOpen) unit.need = stricter(unit.need, prelude.need);
+    this.#wishing.settle();
     session.place();
   }
 
@@ -288,7 +291,7 @@ export class Intake implements FrameSink {
       case FRONTEND.Parse: {
         this.#tally.clientParses += 1;
         const statement = prepared.parse(message);
-        unit.require(this.#intentOf(statement.classification, statement));
+        unit.require(this.#wishing.intentOf(statement.classification, statement));
         if (isAboutTransaction(statement.classification)) unit.isAboutTransaction = true;
         if (!statement.isKept) unit.leavesState();
         return statement;
@@ -338,13 +341,17 @@ export class Intake implements FrameSink {
   #intendQuery(message: Buffer): Classification {
     const classification = this.#classify(message);
     this.#session.prepared.forgetUnnamed();
+    this.#wishing.query = message;
     this.#intend(classification, undefined);
+    this.#wishing.query = undefined;
     return classification;
   }
 
   #intend(classification: Classification, statement: Statement | undefined): void {
     const { unit } = this.#session;
-    unit.intend(this.#intentOf(classification, statement));
+    unit.intend(this.#wishing.intentOf(classification, statement));
+    unit.explain(classification);
+    this.#wishing.note(classification, statement);
     this.#count(classification.kind, classification.because);
     noteFacts(unit, classification);
     const { prepared } = this.#session;
@@ -357,15 +364,6 @@ export class Intake implements FrameSink {
       if (isMeant) this.#intend(named.classification, named);
     }
     if (unit.settings.length > 0) this.#intendSettings();
-  }
-
-  #intentOf(found: Classification, statement: Statement | undefined): Intent {
-    const isReadOnly =
-      found.kind === 'begin' &&
-      found.transaction.access === 'default' &&
-      this.#session.own.isReadOnlyByDefault;
-    if (isReadOnly) return intentOf({ ...found, transaction: { ...found.transaction, access: 'read-only' } });
-    return statement?.intent ?? intentOf(found);
   }
 
   #intendUnknown(because: RouteReason): void {

@@ -6,8 +6,10 @@ import type { Classification } from '../sql/index.ts';
 import { ReadyForQuery } from '../wire/index.ts';
 import type { ClientEar } from './client-ear.ts';
 import type { Losses } from './losses.ts';
+import type { Placement } from './placement.ts';
 import type { Session } from './session.ts';
 import type { SessionOptions } from './session-types.ts';
+import type { Settings } from './settings.ts';
 import type { SettingsKeeper } from './settings-keeper.ts';
 import { countUnit } from './tally.ts';
 
@@ -15,6 +17,7 @@ interface Parts {
   readonly ear: ClientEar;
   readonly losses: Losses;
   readonly keeper: SettingsKeeper;
+  readonly placement: Placement;
 }
 
 export class OwnAnswers {
@@ -33,6 +36,17 @@ export class OwnAnswers {
     return this.#parts.ear.heard('default_transaction_read_only') === 'on';
   }
 
+  /** What the client has set. */
+  get settings(): Settings {
+    return this.#parts.placement.settings;
+  }
+
+  /** The client wants its decisions to be kept: see decisions.ts. */
+  get isExplained(): boolean {
+    const value = this.settings.own.get('matriarch.explain')?.toLowerCase();
+    return value === 'on' || value === 'true' || value === '1' || value === 'yes';
+  }
+
   /** Answers the unit, whose only statement is `found` if it is a simple query; false: it is a server's affair. */
   answer(found: Classification | undefined, now: number): boolean {
     const { ear, losses, keeper } = this.#parts;
@@ -43,6 +57,7 @@ export class OwnAnswers {
     const answer = standing.prelude.answer(unit, found, { status, isReadOnlyByDefault });
     if (answer === undefined) return false;
     if (status === 'I') keeper.began();
+    if (status === 'I' && unit.wish !== undefined) standing.prelude.wish(unit.wish);
     const isOver = status === 'T' && answer.status === 'I';
     countUnit(this.#options.tally, times, { now, isOver });
     standing.answeredHere(answer.status);

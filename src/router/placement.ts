@@ -264,7 +264,7 @@ export class Placement {
   #choose(unit: Unit): string | undefined {
     const { world } = this.#options;
     if (unit.kind === 'start') return world.nearest(unit.excluded);
-    if (unit.need !== 'anywhere') return world.reader(unit.excluded);
+    if (unit.need !== 'anywhere') return world.reader(unit.excluded, unit.wish);
     return this.links[0]?.member ?? world.nearest(unit.excluded);
   }
 

@@ -4,6 +4,7 @@
  * it, and a COMMIT or ROLLBACK at once ends it without a server. What is answered here is only what cannot fail: alone in
  * its text, or alone in its batch of the extended protocol, in the plainest form. Anything else goes to a server. Pure.
  */
+import type { Route } from '../routing/index.ts';
 import type { Classification, TransactionOptions } from '../sql/index.ts';
 import {
   BindComplete,
@@ -49,6 +50,7 @@ export class Prelude {
   /** It names, be it for a moment, what a standby refuses. */
   #needsPrimary = false;
   #isDecided = false;
+  #wish: Route | undefined = undefined;
 
   /** A BEGIN was answered and not sent. */
   get isOpen(): boolean {
@@ -70,10 +72,25 @@ export class Prelude {
     return this.#text === undefined || !this.#isDecided ? this.#text : `${this.#text}\n;${READ_ONLY}`;
   }
 
+  /** Its first statement has made the last transaction READ ONLY. */
+  get isDecided(): boolean {
+    return this.#isDecided;
+  }
+
   /** The first statement reads, and that makes the transaction READ ONLY. */
   decide(): void {
     this.#isDecided = true;
     this.#isReadOnly = true;
+  }
+
+  /** Where it is wished to run, by its BEGIN. */
+  wish(route: Route): void {
+    this.#wish = route;
+    if (route.kind === 'primary') this.#needsPrimary = true;
+  }
+
+  get wished(): Route | undefined {
+    return this.#wish;
   }
 
   /** A server has been told, or the transaction is over. */
@@ -178,6 +195,7 @@ export class Prelude {
     this.#saysAccess = false;
     this.#needsPrimary = false;
     this.#isDecided = false;
+    this.#wish = undefined;
     this.#option(options);
   }
 

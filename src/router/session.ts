@@ -68,7 +68,7 @@ export class Session {
     this.#waiting = new Waiting(this, options);
     this.#keeper = new SettingsKeeper(this.#placement, this.prepared, String(options.processId));
     this.#losses = new Losses(this, this.#placement, options);
-    const parts = { ear: this.#ear, losses: this.#losses, keeper: this.#keeper };
+    const parts = { ear: this.#ear, losses: this.#losses, keeper: this.#keeper, placement: this.#placement };
     this.own = new OwnAnswers(this, parts, options);
     this.intake = new Intake(this, options);
   }
@@ -231,8 +231,6 @@ export class Session {
     link?.statements.forgetAll();
   }
 
-  // ── a unit of work: placing, sending, finishing ──────────────────────────────────────────────────────────
-
   /** The server connection of the open transaction. */
   get transaction(): Link | undefined {
     return this.#placement.transaction;
@@ -323,7 +321,8 @@ export class Session {
 
   #count(link: Link): void {
     const need = this.transaction === undefined ? this.unit.need : this.#placement.transactionNeed;
-    if (need !== 'anywhere') this.#effects.counted(link.member, need === 'primary' ? 'write' : 'read');
+    if (need !== 'anywhere')
+      this.#effects.counted(link.member, need === 'primary' ? 'write' : 'read', this.unit);
   }
 
   /** A server has answered the unit. */

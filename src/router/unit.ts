@@ -4,7 +4,8 @@
  *
  *   none -> collecting -> placing (choosing, opening, proving, held) -> sent -> none
  */
-import type { SettingStatement } from '../sql/index.ts';
+import type { Route } from '../routing/index.ts';
+import type { Classification, SettingStatement } from '../sql/index.ts';
 import { type ErrorFields, SQLSTATE } from '../wire/index.ts';
 import type { Link } from './link.ts';
 import { type Intent, type Need, type PinReason, stricter } from './route.ts';
@@ -13,10 +14,21 @@ import type { Statement } from './statement.ts';
 /** In place of a name in DEALLOCATE; no name is empty there. */
 export const ALL_STATEMENTS = '';
 
+/** Reads that say nothing of what their transaction will do. */
+const AROUND: ReadonlySet<string> = new Set(['savepoint', 'transaction-local', 'set-transaction']);
+
 export class Unit {
   kind: 'none' | 'start' | 'query' | 'batch' | 'call' = 'none';
   phase: 'collecting' | 'placing' | 'sent' = 'collecting';
   need: Need = 'anywhere';
+  /** Where it is wished to be read, and who wishes so. */
+  wish: Route | undefined = undefined;
+  wishFrom = '';
+  /** Its only statement, or the strictest of several: what it is. */
+  found: Classification | undefined = undefined;
+  isMixed = false;
+  /** Beside reads there is something in it. */
+  hasOther = false;
   /** The last message of it has arrived. */
   isClosed = false;
   /** What the statements in it would do if they are executed, and whether any is. */
@@ -100,6 +112,11 @@ export class Unit {
     this.kind = kind;
     this.phase = 'collecting';
     this.need = 'anywhere';
+    this.wish = undefined;
+    this.wishFrom = '';
+    this.found = undefined;
+    this.isMixed = false;
+    this.hasOther = false;
     this.isClosed = kind !== 'batch';
     this.executes = kind !== 'batch';
     this.mayWrite = false;
@@ -192,6 +209,13 @@ export class Unit {
     // Where a COMMIT is among others, that is what counts when the answer is lost.
     if (intent.ends !== undefined && this.mayEnd !== 'commit') this.mayEnd = intent.ends;
     if (intent.chains === true) this.mayChain = true;
+  }
+
+  /** What it is about to do, for those who ask why. */
+  explain(found: Classification): void {
+    if (this.found !== undefined && this.found !== found) this.isMixed = true;
+    if (this.found === undefined || found.kind === 'write' || found.kind === 'session') this.found = found;
+    if (found.kind !== 'read' || AROUND.has(found.because)) this.hasOther = true;
   }
 
   /** What the leader says counts more than what a standby says: it may not know the role or database yet. */

@@ -22,6 +22,8 @@ interface Common {
   readonly because: SqlReason;
   /** The name the reason speaks of (function, setting, relation, prepared statement), for explanations only. */
   readonly detail?: string;
+  /** What the text's own comment says to the router: see head-comment.ts. Texts that differ in it share no answer. */
+  readonly hint?: string;
   /**
    * Every statement of the text that changes session settings, in order, whatever the kind. After the text has
    * succeeded, other server connections of this session need these too. Inside a transaction they last only
