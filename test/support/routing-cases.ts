@@ -102,7 +102,7 @@ const WRITES = [
   '/* matriarch: node=n2 */ SELECT * FROM t FOR UPDATE',
   '/* matriarch: primary */ SELECT 1',
   '/* matriarch: node=n1 */ SELECT 1',
-  'SHOW data_directory',
+  'SHOW max_connections',
 ];
 const CONVERSATIONS = [
   '- BEGIN ;; p SELECT 1 ;; p DELETE FROM other ;; - COMMIT ;; s SELECT 2',
