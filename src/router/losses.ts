@@ -94,11 +94,14 @@ export class Losses {
   #settle(status: TransactionStatus, because: LossReason): void {
     const session = this.#session;
     const { unit } = session;
+    // What the server did not get to its end it has not begun; in a batch it may have got other things before.
+    const isPartial =
+      unit.kind !== 'batch' && unit.link !== undefined && unit.link === session.intake.long.link;
     const verdict = whenServerLost({
       status,
       begins: session.standing.prelude.isOpen,
-      ends: unit.ends,
-      writes: unit.writes,
+      ends: isPartial ? undefined : unit.ends,
+      writes: unit.writes && !isPartial,
       answered: unit.isAnswered,
       failed: unit.isFailed,
       copyUnfinished: unit.isCopyOpen,

@@ -10,6 +10,7 @@ import {
   BindComplete,
   CommandComplete,
   FRONTEND,
+  isHead,
   NoData,
   ParameterDescription,
   ParseComplete,
@@ -118,6 +119,7 @@ export class Prelude {
     for (const [index, message] of messages.entries()) {
       const statement = statements[index];
       const found = statement?.classification;
+      if (isHead(message)) return undefined;
       switch (message[0]) {
         case FRONTEND.Parse:
           if (statement === undefined || !isAbout(found) || !statement.isKept) return undefined;

@@ -3,7 +3,7 @@
  * transaction that is to begin with it. Changes the unit's need and wish; a need only ever gets stricter. Pure.
  */
 import type { Classification, Classifier } from '../sql/index.ts';
-import { NoticeResponse, QUERY_TEXT_START, readParseText, readQueryEnd } from '../wire/index.ts';
+import { isHead, NoticeResponse, QUERY_TEXT_START, readParseText, readQueryEnd } from '../wire/index.ts';
 import { type Intent, intentOf, stricter } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionOptions } from './session-types.ts';
@@ -66,13 +66,13 @@ export class Wishing {
   }
 
   #digest(statement: Statement | undefined): string | undefined {
+    const text = statement?.message ?? this.query;
+    // What is too long to be looked at has no digest.
+    if (text === undefined || isHead(text)) return undefined;
     if (statement !== undefined) {
       const { start, end } = readParseText(statement.message);
       return this.#classifier.digest(statement.message, start, end);
     }
-    const { query } = this;
-    return query === undefined
-      ? undefined
-      : this.#classifier.digest(query, QUERY_TEXT_START, readQueryEnd(query));
+    return this.#classifier.digest(text, QUERY_TEXT_START, readQueryEnd(text));
   }
 }

@@ -25,10 +25,12 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
     });
   }
   const controlsTransaction = parts.some(isControl);
+  const speaksOf = namesOfPrepared(parts);
   return Object.freeze({
     ...asAnswer(strictest(parts, first)),
     settings,
     controlsTransaction,
+    ...(speaksOf.length === 0 ? {} : { speaksOf }),
     endsTransaction: parts.some((part) => part.kind === 'end'),
   });
 }
@@ -82,6 +84,14 @@ function withoutPlain(part: Part): Part {
   if (part.kind !== 'read' || part.isPlain === undefined) return part;
   const { isPlain: _isPlain, ...rest } = part;
   return rest;
+}
+
+function namesOfPrepared(parts: readonly Part[]): readonly string[] {
+  return parts.flatMap(({ because, detail }) =>
+    (because === 'executes-prepared' || because === 'forgets-statement') && detail !== undefined
+      ? [detail]
+      : [],
+  );
 }
 
 function isControl(part: Part): boolean {
