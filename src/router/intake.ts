@@ -22,11 +22,11 @@ import {
 } from '../wire/index.ts';
 import { CopyStream } from './copy-stream.ts';
 import { dispatch } from './dispatch.ts';
+import { endAmongCopyData, endForViolation, skipMessage } from './not-work.ts';
 import { InLimbo } from './in-limbo.ts';
 import { Inbox, type Waiting } from './inbox.ts';
 import type { Link } from './link.ts';
 import { isLong, LongMessage } from './long-message.ts';
-import { REPLY } from './replies.ts';
 import { type RouteReason, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects, SessionOptions } from './session-types.ts';
@@ -196,7 +196,7 @@ export class Intake implements FrameSink {
       this.#effects.endClient();
       return;
     }
-    if (session.standing.isSkipping) this.#skip(tag);
+    if (session.standing.isSkipping) skipMessage(session, this.#effects, tag);
     else if (session.unit.kind !== 'none') this.#extend(tag, message);
     else if (session.standing.limbo === undefined) this.#begin(tag, message);
     else {
@@ -212,16 +212,8 @@ export class Intake implements FrameSink {
       this.#take(message[0] ?? 0, message);
     } catch (cause) {
       if (!(cause instanceof ProtocolViolation)) throw cause;
-      this.#session.say(REPLY.protocolViolation(cause.message));
-      this.#session.end();
-      this.#effects.endClient();
+      endForViolation(this.#session, this.#effects, cause.message);
     }
-  }
-
-  #skip(tag: number): void {
-    if (tag !== FRONTEND.Sync) return;
-    this.#session.standing.stopSkipping();
-    this.#effects.toClient(ReadyForQuery(this.#session.standing.status));
   }
 
   #begin(tag: number, message: Buffer): void {
@@ -229,12 +221,7 @@ export class Intake implements FrameSink {
     switch (tag) {
       case FRONTEND.Query:
         unit.begin('query');
-        {
-          const found = this.#intendQuery(message);
-          if (unit.forgets !== undefined && !unit.isSeveral && this.#session.forgetHere(unit.forgets)) return;
-          unit.keep(message, undefined);
-          this.#place(found);
-        }
+        this.#beginQuery(message);
         return;
       case FRONTEND.FunctionCall:
         unit.begin('call');
@@ -262,12 +249,20 @@ export class Intake implements FrameSink {
     }
   }
 
+  #beginQuery(message: Buffer): void {
+    const { unit } = this.#session;
+    const found = this.#intendQuery(message);
+    if (unit.forgets !== undefined && !unit.isSeveral && this.#session.forgetHere(unit.forgets)) return;
+    unit.keep(message, undefined);
+    this.#place(found);
+  }
+
   /** One more message of an open batch, or of a COPY. */
   #extend(tag: number, message: Buffer): void {
     const session = this.#session;
     const { unit } = session;
     if (unit.isCopyOpen && unit.isClosed && !ENDS_COPY.has(tag)) {
-      this.#amongCopyData(tag);
+      endAmongCopyData(session, this.#effects, tag);
       return;
     }
     // After an error the server reads over everything up to the Sync.
@@ -302,15 +297,6 @@ export class Intake implements FrameSink {
     if (unit.isAboutTransaction && session.own.answer(found, session.now)) return;
     this.#wishing.settle();
     session.place();
-  }
-
-  /** PostgreSQL reads over Flush and Sync among COPY data, and takes everything else for the end of all sense. */
-  #amongCopyData(tag: number): void {
-    if (tag === FRONTEND.Flush || tag === FRONTEND.Sync) return;
-    this.#session.say(REPLY.unexpectedInCopy(tag));
-    this.#session.say(REPLY.outOfStep());
-    this.#session.end();
-    this.#effects.endClient();
   }
 
   /** What a message adds to the unit; the statement that it makes or uses. */
@@ -373,15 +359,12 @@ export class Intake implements FrameSink {
     this.#session.prepared.forgetUnnamed();
     this.#wishing.query = message;
     this.#intend(classification, undefined);
-    this.#wishing.query = undefined;
     return classification;
   }
 
   #intend(classification: Classification, statement: Statement | undefined): void {
     const { unit } = this.#session;
-    unit.intend(this.#wishing.intentOf(classification, statement));
-    unit.explain(classification);
-    this.#wishing.note(classification, statement);
+    this.#wishing.intend(classification, statement);
     this.#count(classification.kind, classification.because);
     noteFacts(unit, classification);
     const { prepared } = this.#session;
@@ -389,9 +372,8 @@ export class Intake implements FrameSink {
     if (classification.because === 'executes-prepared') {
       const named = prepared.get(classification.detail ?? '');
       // DISCARD ALL cannot be run so.
-      const isMeant =
-        named !== undefined && named !== statement && named.classification.because !== 'discards-all';
-      if (isMeant) this.#intend(named.classification, named);
+      const isMeant = named !== statement && named?.classification.because !== 'discards-all';
+      if (isMeant && named !== undefined) this.#intend(named.classification, named);
     }
     if (classification.speaksOf !== undefined) noteSpoken(unit, prepared, classification.speaksOf);
     if (unit.settings.length > 0) this.#intendSettings();

@@ -39,8 +39,16 @@ export class Wishing {
     return statement?.intent ?? intentOf(found);
   }
 
+  /** The unit is about to do what the statement says. */
+  intend(found: Classification, statement: Statement | undefined): void {
+    const { unit } = this.#session;
+    unit.intend(this.intentOf(found, statement));
+    unit.explain(found);
+    this.#note(found, statement);
+  }
+
   /** Where the statement is wished to run; and a read that a standby has refused is not sent to one again. */
-  note(found: Classification, statement: Statement | undefined): void {
+  #note(found: Classification, statement: Statement | undefined): void {
     const { unit, own, prepared, now } = this.#session;
     const wished = this.#wisher.of(found, own.settings, () => this.#digest(statement));
     if (wished?.wishes.route !== undefined && unit.wish?.kind !== 'primary') {

@@ -5,14 +5,16 @@ import type { Classifier } from '../../../src/sql/index.ts';
 import { Flush, Query } from '../../../src/wire/index.ts';
 import { aClassifier, again, extended, named, SessionStage } from '../../support/router-session.ts';
 
+const say = (stage: SessionStage, ...texts: string[]) =>
+  texts.flatMap((text) => stage.send(Query(text)).take());
+const heard = (lines: string[]) => lines.filter((line) => !/> (Ready|1|2|n)/.test(line));
+
 describe('a transaction that no server knows of', () => {
   let classifier: Classifier;
   before(async () => {
     classifier = await aClassifier();
   });
   const begun = () => new SessionStage(classifier).started();
-  const say = (stage: SessionStage, ...texts: string[]) =>
-    texts.flatMap((text) => stage.send(Query(text)).take());
 
   test('costs no server until it has a statement, whose node gets the BEGIN with it', () => {
     const stage = begun();
@@ -47,7 +49,6 @@ describe('a transaction that no server knows of', () => {
     ],
   ] as const) {
     test(`${texts.join('; ')} is answered without a server, in either protocol`, () => {
-      const heard = (lines: string[]) => lines.filter((line) => !/> (Ready|1|2|n)/.test(line));
       const lines = told.map((tag) => `client > ${tag}`);
       assert.deepEqual(heard(say(begun(), ...texts)), lines);
       const stage = begun();
@@ -121,8 +122,8 @@ describe('a transaction that no server knows of', () => {
     });
     stage.send(Query('INSERT INTO t VALUES (1)'));
     stage.session.cancel(1);
-    const heard = stage.take().filter((line) => line.startsWith('client'));
-    assert.deepEqual(heard, ['client > ERROR 57014', 'client > Ready E']);
+    const told = stage.take().filter((line) => line.startsWith('client'));
+    assert.deepEqual(told, ['client > ERROR 57014', 'client > Ready E']);
     assert.deepEqual(say(stage, 'SELECT 1', 'COMMIT'), [
       'client > ERROR 25P02',
       'client > Ready E',

@@ -8,6 +8,20 @@ import { aClassifier, extended, SessionStage } from '../../support/router-sessio
 
 const LOGIN = { user: 'app', database: 'app', credential: 'none', minor: 0 } as const;
 
+const at = (stage: SessionStage, text: string) =>
+  stage
+    .send(Query(text))
+    .take()
+    .find((line) => line.startsWith('counted'))
+    ?.split(' ')
+    .at(-1);
+
+const sent = (stage: SessionStage, text: string) =>
+  stage
+    .send(Query(text))
+    .take()
+    .filter((line) => line.includes('<') && !line.includes('(probe)'));
+
 describe('where a statement is wished to run', () => {
   let classifier: Classifier;
   before(async () => {
@@ -15,13 +29,6 @@ describe('where a statement is wished to run', () => {
   });
   const begun = (options: ConstructorParameters<typeof SessionStage>[1] = {}) =>
     new SessionStage(classifier, options).started();
-  const at = (stage: SessionStage, text: string) =>
-    stage
-      .send(Query(text))
-      .take()
-      .find((line) => line.startsWith('counted'))
-      ?.split(' ')
-      .at(-1);
 
   test('is said in its comment, by a setting, or by a rule, the nearest first', () => {
     const stage = begun({ rules: [{ database: ['app'], route: 'primary' }] });
@@ -122,11 +129,6 @@ describe('a transaction whose first statement decides', () => {
     classifier = await aClassifier();
   });
   const begun = () => new SessionStage(classifier, { firstStatementDecides: true }).started();
-  const sent = (stage: SessionStage, text: string) =>
-    stage
-      .send(Query(text))
-      .take()
-      .filter((line) => line.includes('<') && !line.includes('(probe)'));
 
   test('is READ ONLY on a balanced node if that is a read', () => {
     const stage = begun();
