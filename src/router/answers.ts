@@ -97,7 +97,7 @@ export class Answers implements LinkOwner {
     link.hasResult = true;
     prepared.takeBack();
     const told = prepared.inClientsWords(fields.message, unit.statements);
-    const isOfDeciding = fields.code === SQLSTATE.readOnlySqlTransaction && standing.prelude.isDecided;
+    const isOfDeciding = fields.code === SQLSTATE.readOnlySqlTransaction && standing.isDecided;
     const answer =
       told === fields.message && !isOfDeciding
         ? message
@@ -222,7 +222,7 @@ export class Answers implements LinkOwner {
     if (!this.#isRepeatable || unit.need !== 'read' || unit.attempts >= retryReads) return false;
     if (link.member === world.leader()) return false;
     // In a READ ONLY transaction the primary refuses it too, and not for being where it is.
-    if (refusal === 'refused-as-write' && standing.prelude.isDecided) return false;
+    if (refusal === 'refused-as-write' && standing.isDecided) return false;
     routing.rescued(refusal);
     if (refusal === 'refused-as-write' && unit.found !== undefined && !unit.isMixed)
       routing.refused.add(routing.database, unit.found, { now, epoch: prepared.epoch });

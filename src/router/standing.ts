@@ -24,6 +24,11 @@ export class Standing {
     return this.#limbo;
   }
 
+  /** The client is in a transaction that its first statement has made READ ONLY. */
+  get isDecided(): boolean {
+    return this.#status !== 'I' && this.prelude.isDecided;
+  }
+
   /** Everything up to the next Sync is skipped, as a server does after an error. */
   get isSkipping(): boolean {
     return this.#isSkipping;
