@@ -4,7 +4,7 @@
  * it after an error, since then it never happened. Pure.
  */
 import type { Classifier } from '../sql/index.ts';
-import { readParseText } from '../wire/index.ts';
+import { isHead, readParseBeginning, readParseText } from '../wire/index.ts';
 import { intentOf } from './route.ts';
 import type { ServerNames } from './server-names.ts';
 import type { Statement } from './statement.ts';
@@ -57,7 +57,8 @@ export class PreparedStatements {
   }
 
   parse(message: Buffer): Statement {
-    const { name, start, end } = readParseText(message);
+    const isLong = isHead(message);
+    const { name, start, end } = (isLong ? readParseBeginning : readParseText)(message);
     const classification = this.#classifier.classifyBytes(message, start, end);
     const replaces = this.get(name);
     const statement: Statement = {
@@ -67,7 +68,7 @@ export class PreparedStatements {
       classification,
       intent: intentOf(classification),
       replaces: name === '' ? undefined : replaces,
-      isKept: name === '' || replaces !== undefined || this.#hasRoomFor(message),
+      isKept: name === '' ? !isLong : replaces !== undefined || (!isLong && this.#hasRoomFor(message)),
       epoch: this.#serverNames.epoch,
       serverName: '',
       namedFor: undefined,
@@ -79,11 +80,16 @@ export class PreparedStatements {
 
   /** Gives the statement its name at servers under these settings. */
   nameFor(statement: Statement, planningKey: string): void {
-    if (statement.name === '' || statement.namedFor === planningKey) return;
+    if (statement.name === '' || !statement.isKept || statement.namedFor === planningKey) return;
     const { message, epoch } = statement;
     const body = message.toString('latin1', message.indexOf(0, HEADER_BYTES) + 1);
     statement.serverName = this.#serverNames.nameOf(body, planningKey, epoch);
     statement.namedFor = planningKey;
+  }
+
+  /** Counts changes of definitions. */
+  get epoch(): number {
+    return this.#serverNames.epoch;
   }
 
   /** The text speaks of a statement by its name at servers. */

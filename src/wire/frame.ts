@@ -9,11 +9,14 @@
  * sticky: after it the place of the next header is unknown.
  */
 import { assert } from '../base/index.ts';
-import type { FrameLimits } from './limits.ts';
+import { type FrameLimits, MESSAGE_HEAD_BYTES } from './limits.ts';
 import { describeTag, ProtocolViolation } from './violation.ts';
 
-/** How a message is wanted: in one slice, or as raw bytes that are never held. */
-export type Delivery = 'whole' | 'pass';
+/**
+ * How a message is wanted: in one slice, as raw bytes that are never held, or with its beginning in one slice and the
+ * rest as raw bytes (for messages of more than `MESSAGE_HEAD_BYTES` only).
+ */
+export type Delivery = 'whole' | 'pass' | 'head';
 
 /** Receives what a `FrameReader` cuts, in the order of the stream. */
 export interface FrameSink {
@@ -23,6 +26,10 @@ export interface FrameSink {
   whole(tag: number, message: Buffer): void;
   /** Bytes of one or more consecutive 'pass' messages; may begin or end inside one. Aliases the chunk. */
   pass(bytes: Buffer): void;
+  /** The first `MESSAGE_HEAD_BYTES` of a 'head' message of `total` bytes, tag and all. Aliases the chunk unless joined. */
+  head?(tag: number, beginning: Buffer, total: number): void;
+  /** More of that message; `missing` bytes of it are still to come. Aliases the chunk. */
+  rest?(bytes: Buffer, missing: number): void;
 }
 
 const HEADER_BYTES = 5;
@@ -46,6 +53,10 @@ export class FrameReader {
   /** Size of the unfinished whole message; 0 while its header is unfinished or nothing is held. */
   #heldTotal = 0;
 
+  /** Size of a 'head' message whose beginning is being held, else 0; and what is still to come behind a beginning. */
+  #headOf = 0;
+  #restMissing = 0;
+
   constructor(limits: FrameLimits) {
     this.#limits = limits;
   }
@@ -57,7 +68,7 @@ export class FrameReader {
 
   /** Whether the bytes so far end exactly at the end of a message; false for ever once the stream is broken. */
   get isBetweenMessages(): boolean {
-    return !this.#isBroken && this.#passRemaining === 0 && this.#heldBytes === 0;
+    return !this.#isBroken && this.#passRemaining + this.#restMissing + this.#heldBytes === 0;
   }
 
   /**
@@ -82,6 +93,7 @@ export class FrameReader {
 
   /** Goes on with what the last chunk left unfinished; returns where the walk over whole headers starts. */
   #resume(chunk: Buffer, sink: FrameSink): number {
+    if (this.#restMissing > 0) return this.#rest(chunk, 0, sink);
     if (this.#heldBytes === 0) return 0;
     let offset = 0;
     if (this.#heldTotal === 0) {
@@ -90,20 +102,23 @@ export class FrameReader {
       const total = messageBytes(this.#held, 0);
       if (total < HEADER_BYTES) throw badLength(this.#held, 0);
       const tag = this.#held[0] ?? 0;
-      if (sink.delivery(tag, total - HEADER_BYTES) === 'pass') {
+      const delivery = sink.delivery(tag, total - HEADER_BYTES);
+      if (delivery === 'pass') {
         const header = this.#held.subarray(0, HEADER_BYTES);
         this.#release();
         this.#passRemaining = total - HEADER_BYTES;
         sink.pass(header);
         return offset;
       }
-      this.#checkLimit(tag, total);
-      this.#heldTotal = total;
+      if (delivery === 'whole') this.#checkLimit(tag, total);
+      this.#beginHeld(delivery, total);
     }
     offset = this.#hold(chunk, offset, this.#heldTotal - this.#heldBytes);
     if (this.#heldBytes < this.#heldTotal) return offset;
     const message = this.#held.subarray(0, this.#heldTotal);
+    const total = this.#headOf;
     this.#release();
+    if (total > 0) return this.#head(message, total, { chunk, offset, sink });
     sink.whole(message[0] ?? 0, message);
     return offset;
   }
@@ -121,7 +136,8 @@ export class FrameReader {
         throw badLength(chunk, offset);
       }
       const tag = chunk[offset] ?? 0;
-      if (sink.delivery(tag, total - HEADER_BYTES) === 'pass') {
+      const delivery = sink.delivery(tag, total - HEADER_BYTES);
+      if (delivery === 'pass') {
         const next = offset + total;
         offset = Math.min(next, end);
         this.#passRemaining = next - offset;
@@ -129,10 +145,16 @@ export class FrameReader {
       }
       flush(chunk, runStart, offset, sink);
       runStart = offset;
-      this.#checkLimit(tag, total);
-      if (total > end - offset) {
-        this.#heldTotal = total;
+      if (delivery === 'whole') this.#checkLimit(tag, total);
+      if ((delivery === 'whole' ? total : MESSAGE_HEAD_BYTES) > end - offset) {
+        this.#beginHeld(delivery, total);
         break;
+      }
+      if (delivery === 'head') {
+        const beginning = chunk.subarray(offset, offset + MESSAGE_HEAD_BYTES);
+        offset = this.#head(beginning, total, { chunk, offset: offset + MESSAGE_HEAD_BYTES, sink });
+        runStart = offset;
+        continue;
       }
       offset += total;
       runStart = offset;
@@ -140,6 +162,28 @@ export class FrameReader {
     }
     flush(chunk, runStart, offset, sink);
     this.#hold(chunk, offset, end - offset);
+  }
+
+  /** A message, or its beginning, is gathered from here on. */
+  #beginHeld(delivery: 'whole' | 'head', total: number): void {
+    this.#heldTotal = delivery === 'whole' ? total : MESSAGE_HEAD_BYTES;
+    this.#headOf = delivery === 'whole' ? 0 : total;
+  }
+
+  /** Delivers the beginning of a message, and what follows it in the chunk; returns the offset after that. */
+  #head(beginning: Buffer, total: number, at: { chunk: Buffer; offset: number; sink: FrameSink }): number {
+    const { chunk, offset, sink } = at;
+    assert(total > MESSAGE_HEAD_BYTES && sink.head !== undefined, 'only long messages have a head');
+    this.#restMissing = total - MESSAGE_HEAD_BYTES;
+    sink.head(beginning[0] ?? 0, beginning, total);
+    return this.#rest(chunk, offset, sink);
+  }
+
+  #rest(chunk: Buffer, offset: number, sink: FrameSink): number {
+    const bytes = Math.min(this.#restMissing, chunk.length - offset);
+    this.#restMissing -= bytes;
+    if (bytes > 0) sink.rest?.(chunk.subarray(offset, offset + bytes), this.#restMissing);
+    return offset + bytes;
   }
 
   /** Copies up to `wanted` bytes from `offset` behind what is held; returns the offset after them. */
@@ -163,6 +207,7 @@ export class FrameReader {
     this.#held = NOTHING;
     this.#heldBytes = 0;
     this.#heldTotal = 0;
+    this.#headOf = 0;
   }
 
   #checkLimit(tag: number, total: number): void {

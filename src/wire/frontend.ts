@@ -5,6 +5,7 @@
  * trip in the tests.
  */
 import { assert } from '../base/index.ts';
+import { withRestOf } from './message-head.ts';
 import { BodyReader } from './reader.ts';
 import { STARTUP_CODE } from './startup.ts';
 import { FRONTEND } from './tag.ts';
@@ -87,16 +88,17 @@ export function readBindFormats(message: Buffer): {
   return { parameters, resultFormats };
 }
 
-/** The same Bind for another statement; a new Buffer. */
+/** The same Bind, or beginning of one, for another statement; a new Buffer. */
 export function withBindStatement(message: Buffer, statement: string): Buffer {
   const reader = new BodyReader(message, 'Bind');
   const portal = reader.cstring('portal');
   reader.skipCstring('statement');
-  return new MessageWriter(FRONTEND.Bind, message.length + statement.length)
+  const changed = new MessageWriter(FRONTEND.Bind, message.length + statement.length)
     .cstring(portal)
     .cstring(statement)
     .bytes(reader.rest())
     .end();
+  return withRestOf(message, changed);
 }
 
 /** Asks a server to cancel what `processId` does; sent alone on a new connection. */
@@ -190,14 +192,15 @@ export function readParseText(message: Buffer): {
   return { name, start, end };
 }
 
-/** The same Parse under another name; a new Buffer, the SQL's bytes untouched. */
+/** The same Parse, or beginning of one, under another name; a new Buffer, the SQL's bytes untouched. */
 export function withParseName(message: Buffer, name: string): Buffer {
   const reader = new BodyReader(message, 'Parse');
   reader.skipCstring('name');
-  return new MessageWriter(FRONTEND.Parse, message.length + name.length)
+  const changed = new MessageWriter(FRONTEND.Parse, message.length + name.length)
     .cstring(name)
     .bytes(reader.rest())
     .end();
+  return withRestOf(message, changed);
 }
 
 /** Answers a request for a password, cleartext or hashed. */
