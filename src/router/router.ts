@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { FailureDelays } from '../auth/index.ts';
-import { background, type Clock, type Log, rethrowBug } from '../base/index.ts';
+import { background, type Clock, type Log } from '../base/index.ts';
 import type { Config, RouterConfig } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { listenHttp, processSamples } from '../metrics/index.ts';
@@ -79,14 +79,11 @@ export async function startRouter(options: RouterOptions): Promise<void> {
       onContact: (sentAtMs) => world.setContact(sentAtMs),
     });
     background(log, 'following the cluster', following);
-    const unsubscribe = options.source?.onRequest(() => {
-      // A refusal has been logged, with its reasons.
-      live.reload().catch(rethrowBug);
-    });
+    const unfollow = live.follow();
     const checking = setInterval(() => listener.checkTimes(clock.now()), CHECK_TIMES_EVERY_MS);
     closings.push(async () => {
       clearInterval(checking);
-      unsubscribe?.();
+      unfollow();
       await Promise.resolve();
     });
     log.info('router-listening', {
