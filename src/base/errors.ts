@@ -87,6 +87,10 @@ export const ERROR_TABLE = {
     EXIT.unavailable,
     'See `matriarch status`, and whether the database hosts run and can be reached.',
   ),
+  'router-lookup-refused': row(
+    EXIT.failed,
+    'Check the rights and the password of router.auth_user, and router.auth_query: `matriarch auth install` makes both.',
+  ),
   'router-access-invalid': row(
     EXIT.usage,
     'Correct the file that is named: certificates, users, host rules. A router that runs goes on with what it had.',
