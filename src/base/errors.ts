@@ -85,7 +85,7 @@ export const ERROR_TABLE = {
   // router
   'router-no-server': row(
     EXIT.unavailable,
-    'See `matriarch status`, and whether the database hosts run and can be reached.',
+    'See /nodes at router.http_listen, and whether the database hosts run and can be reached.',
   ),
   'router-lookup-refused': row(
     EXIT.failed,
@@ -101,7 +101,7 @@ export const ERROR_TABLE = {
   ),
   'router-no-credential': row(
     EXIT.unavailable,
-    'The leader’s agent writes it once the cluster runs: start the agents, and see `matriarch status`.',
+    'With etcd, the leader’s agent writes it once the cluster runs: start the agents. With `nodes`, set router.auth_user.',
   ),
 
   'reload-needs-restart': row(
