@@ -85,7 +85,11 @@ export const ERROR_TABLE = {
   // router
   'router-no-server': row(
     EXIT.unavailable,
-    'See `matriarch status`, and whether the database hosts run and can be reached.',
+    'See /nodes at router.http_listen, and whether the database hosts run and can be reached.',
+  ),
+  'router-lookup-refused': row(
+    EXIT.failed,
+    'Check the rights and the password of router.auth_user, and router.auth_query: `matriarch auth install` makes both.',
   ),
   'router-access-invalid': row(
     EXIT.usage,
@@ -101,7 +105,7 @@ export const ERROR_TABLE = {
   ),
   'router-no-credential': row(
     EXIT.unavailable,
-    'The leader’s agent writes it once the cluster runs: start the agents, and see `matriarch status`.',
+    'With etcd, the leader’s agent writes it once the cluster runs: start the agents. With `nodes`, set router.auth_user.',
   ),
 
   'reload-needs-restart': row(

@@ -1,6 +1,5 @@
 /** `matriarch router`: runs the query router of an application host until it is told to stop. */
 import { Command } from 'commander';
-import { watchFile, unwatchFile } from 'node:fs';
 import { describe } from '../base/index.ts';
 import type { ConfigSource } from '../router/index.ts';
 import { type ConfigFileOptions, findConfigFile, readConfig, withConfigOption } from './config-file.ts';
@@ -42,20 +41,11 @@ async function runRouter(shell: Shell, options: Options): Promise<void> {
   await service.run(() => startRouter({ ...service.parts, source, takeOver, predecessor }));
 }
 
-/** How often the file is looked at. */
-const LOOK_EVERY_MS = 1000;
-
 /** The file at `path`, which is read again at SIGHUP and when it has changed. */
 function configSource(shell: Shell, path: string): ConfigSource {
   return {
+    file: path,
     read: async () => await readConfig(shell, { config: path }, 'router'),
-    onRequest: (listener) => {
-      const stop = shell.onHangUp(listener);
-      watchFile(path, { interval: LOOK_EVERY_MS, persistent: false }, listener);
-      return () => {
-        stop();
-        unwatchFile(path, listener);
-      };
-    },
+    onRequest: shell.onHangUp,
   };
 }

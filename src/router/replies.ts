@@ -28,7 +28,7 @@ export const REPLY = {
     code: SQLSTATE.cannotConnectNow,
     message: `no server took the statement within ${seconds(waitedMs)}: ${HOLD_REASONS[because]}`,
     detail: 'The statement was not sent to any server.',
-    hint: 'Try again; see SHOW NODES in the database `matriarch`, or `matriarch status`. How long the router waits is router.hold_timeout.',
+    hint: 'Try again; see SHOW NODES in the database `matriarch`. How long the router waits is router.hold_timeout.',
   }),
   holdFull: (because: HoldReason): ErrorFields => ({
     severity: ERROR,
@@ -68,7 +68,7 @@ export const REPLY = {
     hint:
       because === 'dcs-never-reached'
         ? 'Check etcd.endpoints of the router, and that etcd runs there.'
-        : 'See SHOW NODES in the database `matriarch`, or `matriarch status`, and whether the database hosts run.',
+        : 'See SHOW NODES in the database `matriarch`, and whether the database hosts run.',
   }),
   transactionLost: (because: LossReason): ErrorFields => ({
     severity: ERROR,

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { FailureDelays } from '../auth/index.ts';
-import { background, type Clock, type Log, MatriarchError, pause, rethrowBug } from '../base/index.ts';
+import { background, type Clock, type Log, MatriarchError, pause } from '../base/index.ts';
 import type { Config, RouterConfig } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { processSamples } from '../metrics/index.ts';
@@ -112,12 +112,9 @@ export async function startRouter(options: RouterOptions): Promise<void> {
       predecessor: predecessor?.pid,
     });
     await predecessor?.listening();
-    const forget = options.source?.onRequest(() => {
-      // A refusal has been logged, with its reasons.
-      live.reload().catch(rethrowBug);
-    });
+    const unfollow = live.follow();
     unsubscribes.push(
-      forget,
+      unfollow,
       options.takeOver?.onRequest(() => succession?.request()),
     );
     await aborted(AbortSignal.any([stopping.signal, takenOver.signal]));
@@ -126,7 +123,7 @@ export async function startRouter(options: RouterOptions): Promise<void> {
     if (!stopping.signal.aborted) {
       log.info('router-retiring', { clients: listener.size });
       // The file is the successor's: it may be of another version.
-      forget?.();
+      unfollow();
       // What is not used is not needed twice.
       shared.servers.reconnect(undefined);
       const closeSockets = (): void => {

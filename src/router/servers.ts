@@ -334,7 +334,7 @@ export class Servers {
     if (upstream !== undefined) this.#openings.delete(upstream);
     const { member, pool } = home;
     const isWaiting = pool.isWaiting(request);
-    pool.openFailed(request);
+    pool.openFailed(request, this.#options.clock.now());
     if (reason.kind === 'unreachable') {
       reachability.failed(member, reason.because);
       this.#failWaiting(member, pool, reason);
