@@ -33,7 +33,7 @@ const SUSPECT: ReadonlySet<RouteReason> = new Set([
 
 export function noteFacts(unit: Unit, classification: Classification): void {
   const { kind, because, detail, settings, controlsTransaction, endsTransaction } = classification;
-  if (kind === 'session') unit.pinBecause ??= because;
+  if (kind === 'session') unit.pinBecause.add(because);
   if (controlsTransaction || kind === 'begin' || kind === 'end') unit.controlsTransaction = true;
   if (endsTransaction) unit.endsAmong = true;
   if (settings.length > 0) unit.settings.push(...settings);
