@@ -10,6 +10,7 @@
 import { z } from 'zod';
 import { accessKeys } from './access-keys.ts';
 import { keepAliveKeys, nodeCheckKeys, nodeSchema } from './nodes-schema.ts';
+import { routingKeys } from './routing-keys.ts';
 import { address, credential, duration, scalar, text } from './schema-types.ts';
 
 export const logSchema = z.strictObject({
@@ -184,6 +185,7 @@ export const routerSchema = z.strictObject({
   ),
   ...poolingKeys,
   ...accessKeys,
+  ...routingKeys,
   admin_users: z
     .array(z.string().min(1))
     .default([])

@@ -42,6 +42,18 @@ export const REPLY = {
     code: SQLSTATE.successfulCompletion,
     message: `waiting: ${HOLD_REASONS[because]}`,
   }),
+  hintUnread: (word: string): ErrorFields => ({
+    severity: 'NOTICE',
+    code: SQLSTATE.successfulCompletion,
+    message: `the router does not understand "${word}" of a hint, and goes on without it`,
+    hint: 'It knows primary, replica, local, any, node=NAME, consistency=LEVEL and max_staleness=TIME.',
+  }),
+  nodeUnknown: (name: string): ErrorFields => ({
+    severity: 'NOTICE',
+    code: SQLSTATE.successfulCompletion,
+    message: `the router knows no node "${name}", and chooses another`,
+    hint: 'SHOW NODES in the database `matriarch` lists them.',
+  }),
   poolFull: (waitedMs: number): ErrorFields => ({
     severity: ERROR,
     code: SQLSTATE.tooManyConnections,

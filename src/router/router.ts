@@ -8,11 +8,13 @@ import { background, type Clock, type Log } from '../base/index.ts';
 import type { Config, RouterConfig } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { listenHttp, processSamples } from '../metrics/index.ts';
+import { RefusedReads } from '../routing/index.ts';
 import { loadClassifier } from '../sql/index.ts';
 import { type ClusterView, keyLayout, type ReadPolicy } from '../topology/index.ts';
 import { Access, type AccessTable } from './access.ts';
 import { openAdmin } from './admin.ts';
 import { Counters } from './counters.ts';
+import { Decisions } from './decisions.ts';
 import { Flusher } from './flusher.ts';
 import { followCluster, memberWeights } from './follow-cluster.ts';
 import { HoldRoom } from './hold.ts';
@@ -167,6 +169,8 @@ async function makeShared(options: Parts): Promise<Shared> {
     failures: new FailureDelays(),
     hold: new HoldRoom(clock, () => live.router.hold_max_clients),
     counters: new Counters(),
+    refused: new RefusedReads(),
+    decisions: new Decisions(),
     servers,
     latencies,
     flusher,
