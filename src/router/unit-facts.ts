@@ -65,7 +65,7 @@ export function noteSpoken(unit: Unit, prepared: PreparedStatements, names: read
     unit.isSuspect = true;
     if (named.classification.kind !== 'session' && named.classification.settings.length === 0) continue;
     unit.mayPin = true;
-    unit.pinBecause ??= 'settings-unknown';
+    unit.pinBecause.add('settings-unknown');
   }
 }
 
