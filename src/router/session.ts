@@ -174,10 +174,10 @@ export class Session {
     return this.#placement.links;
   }
 
-  get pin(): { readonly member: string; readonly because: PinReason } | undefined {
+  get pin(): { readonly member: string; readonly because: readonly PinReason[] } | undefined {
     const { pinnedTo, pinnedBecause } = this.#placement;
-    if (pinnedTo === undefined || pinnedBecause === undefined) return undefined;
-    return { member: pinnedTo.member, because: pinnedBecause };
+    if (pinnedTo === undefined) return undefined;
+    return { member: pinnedTo.member, because: [...pinnedBecause] };
   }
 
   get planningKey(): string {
@@ -338,7 +338,7 @@ export class Session {
       this.#placement.transaction = link;
       this.#placement.transactionNeed = unit.need;
     }
-    if (unit.pins) this.#placement.pin(link, unit.pinBecause ?? 'settings-unknown');
+    if (unit.pins) for (const because of unit.pinReasons) this.#placement.pin(link, because);
     if (unit.changesDefinitions && unit.executes) this.#options.serverNames.definitionsChanged();
     if (unit.forgets !== undefined && unit.executes && !unit.isFailed) this.#forget(unit.forgets, link);
     this.#keeper.finished(unit, link, before);

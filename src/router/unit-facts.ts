@@ -34,7 +34,7 @@ const SUSPECT: ReadonlySet<RouteReason> = new Set([
 
 export function noteFacts(unit: Unit, classification: Classification): void {
   const { kind, because, detail, settings, controlsTransaction, endsTransaction } = classification;
-  if (kind === 'session') unit.pinBecause ??= because;
+  if (kind === 'session') unit.pinBecause.add(because);
   if (controlsTransaction || kind === 'begin' || kind === 'end') unit.controlsTransaction = true;
   if (isAboutTransaction(classification)) unit.isAboutTransaction = true;
   if (endsTransaction) unit.endsAmong = true;
@@ -65,7 +65,7 @@ export function noteSpoken(unit: Unit, prepared: PreparedStatements, names: read
     unit.isSuspect = true;
     if (named.classification.kind !== 'session' && named.classification.settings.length === 0) continue;
     unit.mayPin = true;
-    unit.pinBecause ??= 'settings-unknown';
+    unit.pinBecause.add('settings-unknown');
   }
 }
 

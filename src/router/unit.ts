@@ -40,7 +40,7 @@ export class Unit {
   /** It leaves state on its server even if nothing in it is executed. */
   mayLeaveState = false;
   /** What it leaves there. */
-  pinBecause: PinReason | undefined = undefined;
+  readonly pinBecause = new Set<PinReason>();
   /** It may free a pinned session of its state; it changes definitions, or those of settings until the transaction ends. */
   mayUnpin = false;
   /** It runs code that was not looked into. */
@@ -104,6 +104,11 @@ export class Unit {
     return this.mayLeaveState || (this.mayPin && this.executes);
   }
 
+  /** Why. */
+  get pinReasons(): Iterable<PinReason> {
+    return this.pinBecause.size > 0 ? this.pinBecause : ['settings-unknown'];
+  }
+
   get ends(): Intent['ends'] {
     return this.executes ? this.mayEnd : undefined;
   }
@@ -124,7 +129,7 @@ export class Unit {
     this.mayEnd = undefined;
     this.mayChain = false;
     this.mayLeaveState = false;
-    this.pinBecause = undefined;
+    this.pinBecause.clear();
     this.mayUnpin = false;
     this.isSuspect = false;
     this.changesDefinitions = false;
@@ -198,7 +203,7 @@ export class Unit {
   leavesState(statement: string): void {
     this.need = 'primary';
     this.mayLeaveState = true;
-    this.pinBecause ??= statement === '' ? 'unnamed-past-limit' : 'statements-past-limit';
+    this.pinBecause.add(statement === '' ? 'unnamed-past-limit' : 'statements-past-limit');
   }
 
   /** It is about to do what `intent` says. */

@@ -128,6 +128,6 @@ describe('the state of a session:', () => {
     const others = () => [...stage.servers.keys()].filter((link) => link !== standby);
     while (stage.open() || others().some((link) => stage.deliver(link)));
     stage.settle();
-    assert.deepEqual(stage.session.pin, { member: 'n1', because: 'creates-temporary' });
+    assert.deepEqual(stage.session.pin, { member: 'n1', because: ['creates-temporary'] });
   });
 });
