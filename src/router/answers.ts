@@ -123,12 +123,30 @@ export class Answers implements LinkOwner {
     this.#session.intake.resume();
   }
 
-  completed(link: Link): void {
+  completed(link: Link, isInQuery: boolean): void {
     const { unit } = this.#session;
-    if (!unit.isCopyIn || link !== unit.link) return;
+    if (link !== unit.link) return;
+    if (isInQuery && unit.forgets.length > 0) this.#forget(link);
+    if (!unit.isCopyIn) return;
     unit.isCopyIn = false;
     // A Sync among the data was eaten too, since nothing failed before it.
     if (unit.kind === 'batch' && unit.isSyncInCopy && link.pipeline.forgetSync()) this.#reopen();
+  }
+
+  /** One more statement of a simple query is complete: what it has forgotten is not taken back if a later one fails. */
+  #forget(link: Link): void {
+    const { unit, prepared } = this.#session;
+    for (const { at, name } of unit.forgets) {
+      if (at !== unit.completions) continue;
+      if (name === undefined) {
+        prepared.forgetAll();
+        link.statements.forgetAll();
+      } else {
+        prepared.forget(name);
+        link.statements.forgetName(name);
+      }
+    }
+    unit.completions += 1;
   }
 
   notice(link: Link, message: Buffer): void {

@@ -66,8 +66,8 @@ export interface LinkOwner {
   /** A Parse or Close of the client was carried out. */
   readonly confirmed: (link: Link) => void;
   readonly copyInBegan: (link: Link) => void;
-  /** A statement of the client has ended without an error. */
-  readonly completed: (link: Link) => void;
+  /** A statement of the client has ended without an error; `isInQuery`: it is one of a simple query. */
+  readonly completed: (link: Link, isInQuery: boolean) => void;
   /** A notice: it belongs to the statement at work, if there is one. */
   readonly notice: (link: Link, message: Buffer) => void;
   /** Notifications: outside of the sequence of replies. */
@@ -310,17 +310,19 @@ export class Link implements FrameSink, Poolable {
 
   /** Takes one reply; true: it is ours. */
   #take(tag: number): boolean {
+    const { next } = this.pipeline;
     const whose = this.pipeline.reply(tag);
     if (whose === 'forward' && !PREAMBLE.has(tag)) this.hasResult = true;
     if (whose === 'unexpected') {
       this.#broken('connection-lost');
       return true;
     }
-    if (tag === BACKEND.ParseComplete || tag === BACKEND.CloseComplete) {
+    if (tag === BACKEND.ParseComplete || tag === BACKEND.CloseComplete || next === REQUEST.forget) {
       if (this.statements.confirm()) this.owner?.confirmed(this);
     }
     if (tag === BACKEND.CopyInResponse && whose === 'forward') this.owner?.copyInBegan(this);
-    if (tag === BACKEND.CommandComplete && whose === 'forward') this.owner?.completed(this);
+    if (tag === BACKEND.CommandComplete && whose === 'forward')
+      this.owner?.completed(this, next === REQUEST.query);
     return whose === 'swallow';
   }
 

@@ -30,6 +30,8 @@ interface Undo {
   readonly name: string;
   readonly previous: Kept | undefined;
   readonly isClients: boolean;
+  /** Everything but the unnamed statement went. */
+  readonly all?: ReadonlyMap<string, Kept>;
 }
 
 export interface ServerStatementsOptions {
@@ -60,9 +62,16 @@ export class ServerStatements {
     this.#byName.delete('');
   }
 
-  /** The server has forgotten all: DISCARD ALL or DEALLOCATE ALL. */
+  /** The server has forgotten all: DISCARD ALL or DEALLOCATE ALL, which leave the unnamed statement. */
   forgetAll(): void {
+    const unnamed = this.#byName.get('');
     this.#byName.clear();
+    if (unnamed !== undefined) this.#byName.set('', unnamed);
+  }
+
+  /** SQL of the client has forgotten what stood under its own name. */
+  forgetName(name: string): void {
+    this.#byName.delete(name);
   }
 
   /** The server has lost it: somebody's DEALLOCATE in a function, say. */
@@ -114,6 +123,15 @@ export class ServerStatements {
     this.#forward(isShared && name !== '' ? Close('statement', '') : message, REQUEST.close);
   }
 
+  /** Sends the client's Execute of SQL that forgets the statement under a name of its own; undefined: all. */
+  executeForgetting(message: Buffer, name: string | undefined): void {
+    if (name === undefined) {
+      this.#unconfirmed.push({ name: '', previous: undefined, isClients: true, all: new Map(this.#byName) });
+      this.forgetAll();
+    } else this.#note(name, undefined, true);
+    this.#forward(message, REQUEST.forget);
+  }
+
   /** Sends the client's Close of a portal, which is answered like that of a statement and changes none. */
   closePortal(message: Buffer): void {
     this.#unconfirmed.push({ name: '', previous: this.#byName.get(''), isClients: false });
@@ -150,9 +168,15 @@ export class ServerStatements {
   /** After an error the server has skipped these. */
   takeBack(): void {
     for (let undo = this.#unconfirmed.pop(); undo !== undefined; undo = this.#unconfirmed.pop()) {
-      if (undo.previous === undefined) this.#byName.delete(undo.name);
+      if (undo.all !== undefined) this.#restore(undo.all);
+      else if (undo.previous === undefined) this.#byName.delete(undo.name);
       else this.#byName.set(undo.name, undo.previous);
     }
+  }
+
+  #restore(all: ReadonlyMap<string, Kept>): void {
+    this.#byName.clear();
+    for (const [name, kept] of all) this.#byName.set(name, kept);
   }
 
   #forward(message: Buffer, request: Request): void {

@@ -25,6 +25,7 @@ import type { Link } from './link.ts';
 import { Losses } from './losses.ts';
 import { ClientTimes } from './overdue.ts';
 import { Placement } from './placement.ts';
+import { type Forgets, ForgettingPortals } from './mentions.ts';
 import { PREPARED_LIMITS, PreparedStatements } from './prepared.ts';
 import { REPLY } from './replies.ts';
 import type { HoldReason, LossReason, PinReason } from './route.ts';
@@ -33,7 +34,7 @@ import type { BorrowFailure, SessionEffects, SessionOptions } from './session-ty
 import { SettingsKeeper } from './settings-keeper.ts';
 import { Standing } from './standing.ts';
 import { countUnit } from './tally.ts';
-import { ALL_STATEMENTS, Unit } from './unit.ts';
+import { Unit } from './unit.ts';
 import { Waiting } from './waiting.ts';
 
 export class Session {
@@ -41,6 +42,7 @@ export class Session {
   readonly standing = new Standing();
   readonly times = new ClientTimes();
   readonly prepared: PreparedStatements;
+  readonly portals = new ForgettingPortals();
   readonly intake: Intake;
   readonly #options: SessionOptions;
   readonly #effects: SessionEffects;
@@ -208,23 +210,18 @@ export class Session {
    * DEALLOCATE of a statement that was prepared by the protocol, which at servers is not the client's alone: it is
    * forgotten here, and the unit is answered. False: it is the server's affair.
    */
-  forgetHere(name: string): boolean {
-    const isAll = name === ALL_STATEMENTS;
-    if (this.standing.status === 'E') return false;
-    if (isAll ? this.#placement.pinnedTo !== undefined : this.prepared.get(name) === undefined) return false;
-    this.#forget(name, undefined);
-    this.#effects.toClient(CommandComplete(isAll ? 'DEALLOCATE ALL' : 'DEALLOCATE'));
+  forgetHere({ name, isDiscard }: Forgets): boolean {
+    if (this.standing.status === 'E' || isDiscard) return false;
+    if (name === undefined) {
+      if (this.#placement.pinnedTo !== undefined) return false;
+      this.prepared.forgetAll();
+    } else {
+      if (this.prepared.get(name) === undefined) return false;
+      this.prepared.forget(name);
+    }
+    this.#effects.toClient(CommandComplete(name === undefined ? 'DEALLOCATE ALL' : 'DEALLOCATE'));
     this.conclude();
     return true;
-  }
-
-  #forget(name: string, link: Link | undefined): void {
-    if (name !== ALL_STATEMENTS) {
-      this.prepared.forget(name);
-      return;
-    }
-    this.prepared.forgetAll();
-    link?.statements.forgetAll();
   }
 
   // ── a unit of work: placing, sending, finishing ──────────────────────────────────────────────────────────
@@ -334,10 +331,10 @@ export class Session {
     }
     if (unit.pins) this.#placement.pin(link, unit.pinBecause ?? 'settings-unknown');
     if (unit.changesDefinitions && unit.executes) this.#options.serverNames.definitionsChanged();
-    if (unit.forgets !== undefined && unit.executes && !unit.isFailed) this.#forget(unit.forgets, link);
     this.#keeper.finished(unit, link, before);
     this.prepared.settle();
-    if (unit.forgets !== undefined && unit.isSeveral) link.isSoiled = true;
+    if (unit.forgets.length > 0 && unit.isSeveral) link.isSoiled = true;
+    if (link.status === 'I') this.portals.over();
     link.statements.closeStrays();
     this.#placement.auditAfter(unit, link, this.prepared.get('')?.isKept === false);
     unit.end();

@@ -7,11 +7,11 @@
 import type { SettingStatement } from '../sql/index.ts';
 import type { ErrorFields } from '../wire/index.ts';
 import type { Link } from './link.ts';
+import type { Forgets, Mention } from './mentions.ts';
 import { type Intent, type Need, type PinReason, stricter } from './route.ts';
 import type { Statement } from './statement.ts';
 
-/** In place of a name in DEALLOCATE; no name is empty there. */
-export const ALL_STATEMENTS = '';
+const NOTHING: readonly Forgets[] = [];
 
 export class Unit {
   kind: 'none' | 'start' | 'query' | 'batch' | 'call' = 'none';
@@ -35,12 +35,13 @@ export class Unit {
   isSuspect = false;
   changesDefinitions = false;
   setsLocally = false;
-  /** The prepared statement that DEALLOCATE names. */
-  forgets: string | undefined = undefined;
-  /** The prepared statements that SQL in it speaks of. */
-  names: readonly string[] | undefined = undefined;
-  /** The text has other statements too. */
+  /** What a simple query in it forgets of prepared statements, and how many of its statements are complete. */
+  forgets: readonly Forgets[] = NOTHING;
+  completions = 0;
+  /** The text of it is of several statements which speak of prepared ones. */
   isSeveral = false;
+  /** What SQL in the message at hand says of prepared statements. */
+  mention: Mention | undefined = undefined;
   hasSavepoint = false;
   /** It asks for the columns of its answer. */
   describes = false;
@@ -53,6 +54,7 @@ export class Unit {
   /** Its messages, with the statement that each makes or uses. Kept until the end, so that a read can be run again. */
   messages: Buffer[] = [];
   statements: (Statement | undefined)[] = [];
+  mentions: (Mention | undefined)[] = [];
   bytes = 0;
   /** Some messages went straight to the server and are not kept. */
   isStreamed = false;
@@ -110,9 +112,10 @@ export class Unit {
     this.isSuspect = false;
     this.changesDefinitions = false;
     this.setsLocally = false;
-    this.forgets = undefined;
+    this.forgets = NOTHING;
+    this.completions = 0;
     this.isSeveral = false;
-    this.names = undefined;
+    this.mention = undefined;
     this.hasSavepoint = false;
     this.describes = false;
     this.controlsTransaction = false;
@@ -152,6 +155,7 @@ export class Unit {
   keep(message: Buffer, statement: Statement | undefined): void {
     this.messages.push(message);
     this.statements.push(statement);
+    this.mentions.push(this.mention);
     this.bytes += message.length;
   }
 
@@ -160,6 +164,7 @@ export class Unit {
     this.isStreamed = true;
     this.messages = [];
     this.statements = [];
+    this.mentions = [];
     this.bytes = 0;
     this.#ownedCount = 0;
   }
@@ -208,6 +213,7 @@ export class Unit {
     this.link = undefined;
     this.member = undefined;
     this.attempts += 1;
+    this.completions = 0;
     this.preamble = [];
   }
 
@@ -215,6 +221,7 @@ export class Unit {
     if (this.preamble.length > 0) this.preamble = [];
     if (this.messages.length > 0) this.messages = [];
     if (this.statements.length > 0) this.statements = [];
+    if (this.mentions.length > 0) this.mentions = [];
     if (this.settings.length > 0) this.settings = [];
     if (this.excluded.size > 0) this.excluded.clear();
     this.bytes = 0;

@@ -3,7 +3,7 @@
  * binds the session, then what writes; a transaction's begin or end, or a setting, among others makes the
  * whole a write, because the server runs them as one and the primary is right for any of it.
  */
-import type { Classification, SettingStatement } from './classification.ts';
+import type { Classification, SettingStatement, SpokenOf } from './classification.ts';
 import type { Attention, Part } from './part.ts';
 import type { SqlReason } from './reasons.ts';
 import { classifyStatement } from './statements.ts';
@@ -25,7 +25,7 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
     });
   }
   const controlsTransaction = parts.some(isControl);
-  const speaksOf = namesOfPrepared(parts);
+  const speaksOf = spokenOf(parts);
   return Object.freeze({
     ...asAnswer(strictest(parts, first)),
     settings,
@@ -79,12 +79,12 @@ function strictest(parts: readonly Part[], first: Part): Part {
   return parts.find((part) => part.kind === 'read' && part.transaction !== undefined) ?? first;
 }
 
-function namesOfPrepared(parts: readonly Part[]): readonly string[] {
-  return parts.flatMap(({ because, detail }) =>
-    (because === 'executes-prepared' || because === 'forgets-statement') && detail !== undefined
-      ? [detail]
-      : [],
-  );
+function spokenOf(parts: readonly Part[]): readonly SpokenOf[] {
+  return parts.flatMap(({ because, detail }, at) => {
+    const isForgotten = because === 'forgets-statement';
+    if (!isForgotten && because !== 'executes-prepared') return [];
+    return [{ at, ...(detail === undefined ? {} : { name: detail }), isForgotten }];
+  });
 }
 
 function isControl(part: Part): boolean {

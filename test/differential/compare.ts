@@ -11,6 +11,9 @@ const CONTEXT_LINES = 6;
  */
 const STALE_PLAN = 'cached plan must not change result type';
 
+/** A server process that ends itself takes its client with it; the router tells of the loss and keeps the client. */
+const ENDED_ITSELF = /^ErrorResponse .*"severity":"FATAL","code":"XX000"/;
+
 /** What differs between the documented texts is taken out here, and nowhere else. */
 function normalized(line: string): string {
   // A standby says so when a session begins there; what the router tells clients is the primary's.
@@ -25,6 +28,11 @@ function isSame(expected: string, seen: string): boolean {
   return expected === seen || (expected.startsWith('ErrorResponse') && STANDBY_REFUSAL.test(seen));
 }
 
+/** The router's word for a server that was lost: nothing else may stand for a server's end. */
+function isLoss(line = ''): boolean {
+  return /^ErrorResponse .*"code":"(08007|08006|57P01)"/.test(line);
+}
+
 /** For people; undefined: none. */
 export function difference(
   expected: readonly string[],
@@ -35,7 +43,8 @@ export function difference(
   const right = seen.map(normalized).filter((line) => line !== '');
   const at = left.findIndex((line, index) => !isSame(line, right[index] ?? ''));
   if (at === -1 && left.length === right.length) return undefined;
-  if (left[at]?.includes(STALE_PLAN) === true) return undefined;
+  const parting = left[at] ?? '';
+  if (parting.includes(STALE_PLAN) || (ENDED_ITSELF.test(parting) && isLoss(right[at]))) return undefined;
   const from = at === -1 ? left.length : at;
   const common = left.slice(Math.max(0, from - CONTEXT_LINES), from);
   return [

@@ -1,5 +1,6 @@
 /** Conversations written by hand, one for each corner of the protocol that an author of a driver would try. */
 import { EXTENDED } from './scripts-extended.ts';
+import { FORGETTING } from './scripts-forgetting.ts';
 import { asks, type Conversation, runs, type Step, sync, waits } from './steps.ts';
 
 const SLOW = `DO $$ BEGIN RAISE NOTICE 'runs'; PERFORM pg_sleep(60); END $$`;
@@ -210,7 +211,7 @@ const STARTUPS: Readonly<Record<string, Conversation>> = {
 
 /** By name. */
 export const SCRIPTS: readonly (readonly [name: string, conversation: Conversation])[] = [
-  ...Object.entries({ ...STEPS, ...EXTENDED }).map(
+  ...Object.entries({ ...STEPS, ...EXTENDED, ...FORGETTING }).map(
     ([name, steps]) => [name, { startup: {}, steps }] as const,
   ),
   ...Object.entries(STARTUPS),
