@@ -51,8 +51,10 @@ export class Answers implements LinkOwner {
     const { unit } = this.#session;
     if (link !== unit.link) return;
     this.tellPreamble();
-    this.#ear.meet(link.parameters);
-    this.#options.effects.toClient(message);
+    if (!this.#session.intake.goesOn(link)) {
+      this.#ear.meet(link.parameters);
+      this.#options.effects.toClient(message);
+    }
     unit.isAnswered = true;
     if (!unit.isClosed || !link.isQuiet) return;
     this.#session.intake.copy.end(link);

@@ -26,7 +26,7 @@ export function dispatch(
   if (mention !== undefined)
     lendNamed(session, link, { lends: mention.lends, isBatch: tag !== FRONTEND.Query });
   noteCopy(session.unit, tag);
-  if (mention?.forgets === undefined) send(link, message, statement);
+  if (mention?.forgets === undefined) send(link, message, statement, session.unit.isRest);
   else link.statements.executeForgetting(message, mention.forgets.name);
 }
 
@@ -49,9 +49,10 @@ function noteCopy(unit: Unit, tag: number | undefined): void {
   if (tag === FRONTEND.CopyDone || tag === FRONTEND.CopyFail) unit.isCopyFed = true;
 }
 
-function send(link: Link, message: Buffer, statement: Statement | undefined): void {
+function send(link: Link, message: Buffer, statement: Statement | undefined, isRest: boolean): void {
   switch (message[0]) {
     case FRONTEND.Query:
+      link.swallowsFirst = isRest;
       link.send(message, REQUEST.query);
       return;
     case FRONTEND.Parse:

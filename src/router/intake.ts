@@ -29,6 +29,7 @@ import { type Mention, mentionIn } from './mentions.ts';
 import { REPLY } from './replies.ts';
 import { UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
+import { type Rest, splitOf } from './split.ts';
 import type { SessionEffects, SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
 import type { Tally } from './tally.ts';
@@ -48,6 +49,9 @@ export class Intake implements FrameSink {
   readonly #reader = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
   readonly #inbox = new Inbox();
   readonly #inLimbo: InLimbo;
+  /** What is to follow the unit at work if that succeeds, and is behind no transaction any more; it did. */
+  #rest: Rest | undefined = undefined;
+  #isRestDue = false;
   #isBacklogged = false;
   #isDraining = false;
 
@@ -71,10 +75,22 @@ export class Intake implements FrameSink {
     this.#tellBacklog();
   }
 
+  /** The unit has ended well: whether there is more of the text that it is of. */
+  goesOn(link: Link): boolean {
+    this.#isRestDue = this.#rest !== undefined && !this.#session.unit.isFailed && link.status === 'I';
+    return this.#isRestDue;
+  }
+
+  /** The rest of the client's text is not run yet. */
+  get hasRest(): boolean {
+    return this.#rest !== undefined;
+  }
+
   /** Takes up what waited, as far as it can be. */
   resume(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
+    if (this.#isRestDue && this.#session.unit.kind === 'none') this.#beginRest();
     for (let next = this.#inbox.peek(); next !== undefined; next = this.#inbox.peek()) {
       if (this.#session.isEnded) break;
       if (!this.#isTurnOf(next)) break;
@@ -227,13 +243,14 @@ export class Intake implements FrameSink {
   #begin(tag: number, message: Buffer): void {
     const { unit } = this.#session;
     switch (tag) {
-      case FRONTEND.Query:
-        unit.begin('query');
-        this.#intending.query(message);
-        if (this.#intending.isForgottenHere) return;
-        unit.keep(message, undefined);
-        this.#session.place();
+      case FRONTEND.Query: {
+        const split = this.#session.isReadOnly
+          ? splitOf(message, this.#intending.classify(message))
+          : undefined;
+        this.#rest = split?.rest;
+        this.#beginQuery(split?.first ?? message);
         return;
+      }
       case FRONTEND.FunctionCall:
         unit.begin('call');
         this.#intending.unknown('calls-function');
@@ -258,6 +275,24 @@ export class Intake implements FrameSink {
       default:
         throw new ProtocolViolation('bad-value', { message: 'frontend message', tag });
     }
+  }
+
+  /** `meant`: what the message is but for its beginning, whose answer is swallowed. */
+  #beginQuery(message: Buffer, meant?: Buffer): void {
+    const { unit } = this.#session;
+    unit.begin('query');
+    unit.isRest = meant !== undefined;
+    this.#intending.query(meant ?? message);
+    if (meant === undefined && this.#intending.isForgottenHere) return;
+    unit.keep(message, undefined);
+    this.#session.place();
+  }
+
+  #beginRest(): void {
+    const rest = this.#rest;
+    this.#rest = undefined;
+    this.#isRestDue = false;
+    if (rest !== undefined && !this.#session.isEnded) this.#beginQuery(rest.message, rest.meant);
   }
 
   /** One more message of an open batch, or of a COPY. */

@@ -134,6 +134,8 @@ export class Link implements FrameSink, Poolable {
   isOutOfStep = false;
   /** A row, a completion or COPY data of the present unit has come; before it, an answer can still be taken back. */
   hasResult = false;
+  /** The first statement of the query at work is ours, and a notice may come of it. */
+  swallowsFirst = false;
   /** Set while our own replies are read: the first row of a probe, and an error of any. */
   probedRow: Buffer | undefined = undefined;
   ownError: ErrorFields | undefined = undefined;
@@ -280,6 +282,7 @@ export class Link implements FrameSink, Poolable {
         return;
       }
       case BACKEND.NoticeResponse:
+        if (this.#isOfFirst(this.pipeline.next)) return;
         if (this.pipeline.isEmpty || this.pipeline.head === 'forward') this.owner?.notice(this, message);
         return;
       case BACKEND.NotificationResponse:
@@ -312,6 +315,10 @@ export class Link implements FrameSink, Poolable {
   #take(tag: number): boolean {
     const { next } = this.pipeline;
     const whose = this.pipeline.reply(tag);
+    if (this.#isOfFirst(next) && tag === BACKEND.CommandComplete) {
+      this.swallowsFirst = false;
+      return true;
+    }
     if (whose === 'forward' && !PREAMBLE.has(tag)) this.hasResult = true;
     if (whose === 'unexpected') {
       this.#broken('connection-lost');
@@ -324,6 +331,10 @@ export class Link implements FrameSink, Poolable {
     if (tag === BACKEND.CommandComplete && whose === 'forward')
       this.owner?.completed(this, next === REQUEST.query);
     return whose === 'swallow';
+  }
+
+  #isOfFirst(next: number | undefined): boolean {
+    return this.swallowsFirst && next === REQUEST.query && this.pipeline.head === 'forward';
   }
 
   #ready(message: Buffer): void {

@@ -211,15 +211,12 @@ export class Session {
    * forgotten here, and the unit is answered. False: it is the server's affair.
    */
   forgetHere({ name, isDiscard }: Forgets): boolean {
+    const isAll = name === undefined;
     if (this.standing.status === 'E' || isDiscard) return false;
-    if (name === undefined) {
-      if (this.#placement.pinnedTo !== undefined) return false;
-      this.prepared.forgetAll();
-    } else {
-      if (this.prepared.get(name) === undefined) return false;
-      this.prepared.forget(name);
-    }
-    this.#effects.toClient(CommandComplete(name === undefined ? 'DEALLOCATE ALL' : 'DEALLOCATE'));
+    if (isAll ? this.#placement.pinnedTo !== undefined : this.prepared.get(name) === undefined) return false;
+    if (isAll) this.prepared.forgetAll();
+    else this.prepared.forget(name);
+    this.#effects.toClient(CommandComplete(isAll ? 'DEALLOCATE ALL' : 'DEALLOCATE'));
     this.conclude();
     return true;
   }
@@ -229,6 +226,11 @@ export class Session {
   /** The server connection of the open transaction. */
   get transaction(): Link | undefined {
     return this.#placement.transaction;
+  }
+
+  /** The open transaction was begun for reads: it may be at a standby. */
+  get isReadOnly(): boolean {
+    return this.transaction !== undefined && this.#placement.transactionNeed !== 'primary';
   }
 
   /** These settings could be carried to other servers. */

@@ -40,6 +40,8 @@ export class Unit {
   completions = 0;
   /** The text of it is of several statements which speak of prepared ones. */
   isSeveral = false;
+  /** It is the rest of a text, with something in front whose answer is swallowed. */
+  isRest = false;
   /** What SQL in the message at hand says of prepared statements. */
   mention: Mention | undefined = undefined;
   hasSavepoint = false;
@@ -115,6 +117,7 @@ export class Unit {
     this.forgets = NOTHING;
     this.completions = 0;
     this.isSeveral = false;
+    this.isRest = false;
     this.mention = undefined;
     this.hasSavepoint = false;
     this.describes = false;

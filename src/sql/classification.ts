@@ -32,6 +32,8 @@ interface Common {
   readonly controlsTransaction: boolean;
   /** What SQL in a text of several runs or forgets of prepared statements, in order. */
   readonly speaksOf?: readonly SpokenOf[];
+  /** Of a text that ends a transaction and goes on: the byte where the statement behind that begins. */
+  readonly goesOnAt?: number;
   /** One of those ends a transaction: what stands before and behind it in the text has not the same fate. */
   readonly endsTransaction: boolean;
 }

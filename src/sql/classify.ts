@@ -26,11 +26,13 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
   }
   const controlsTransaction = parts.some(isControl);
   const speaksOf = spokenOf(parts);
+  const goesOnAt = behindEnd(parts, statements);
   return Object.freeze({
     ...asAnswer(strictest(parts, first)),
     settings,
     controlsTransaction,
     ...(speaksOf.length === 0 ? {} : { speaksOf }),
+    ...(goesOnAt === undefined ? {} : { goesOnAt }),
     endsTransaction: parts.some((part) => part.kind === 'end'),
   });
 }
@@ -77,6 +79,13 @@ function strictest(parts: readonly Part[], first: Part): Part {
   if (parts.every((part) => part.kind === 'set')) return first;
   if (parts.some((part) => part.kind === 'set')) return { kind: 'write', because: 'several-with-setting' };
   return parts.find((part) => part.kind === 'read' && part.transaction !== undefined) ?? first;
+}
+
+/** Where the text goes on behind the first statement that leaves no transaction open; it may not. */
+function behindEnd(parts: readonly Part[], statements: readonly Tree[]): number | undefined {
+  const ending = parts.findIndex((part) => part.kind === 'end' && part.outcome !== 'prepare' && !part.chain);
+  const next = ending === -1 ? undefined : statements[ending + 1];
+  return next === undefined ? undefined : numberAt(next, 'stmt_location');
 }
 
 function spokenOf(parts: readonly Part[]): readonly SpokenOf[] {
