@@ -4,7 +4,7 @@
  */
 import type { Classification, Classifier } from '../sql/index.ts';
 import { isHead, QUERY_TEXT_START, readQueryEnd } from '../wire/index.ts';
-import { forgottenBy, mentionIn } from './mentions.ts';
+import { forgottenBy, mentionIn, NESTING_MAX } from './mentions.ts';
 import { intentOf, type RouteReason, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
@@ -63,7 +63,8 @@ export class Intending {
       // DISCARD ALL cannot be run so; and those that run each other are run by none.
       const isMeant =
         named !== undefined && !via.includes(named) && named.classification.because !== 'discards-all';
-      if (isMeant) this.#intend(named.classification, [...via, named]);
+      if (isMeant && via.length < NESTING_MAX) this.#intend(named.classification, [...via, named]);
+      else if (isMeant) this.unknown('executes-prepared');
     }
     if (classification.speaksOf !== undefined) noteSpoken(unit, prepared, classification.speaksOf);
     if (unit.settings.length > 0) this.#intendSettings();

@@ -24,6 +24,9 @@ export interface Mention {
   readonly forgets: Forgets | undefined;
 }
 
+/** Statements that run others which run others: what is nested deeper is not looked into. */
+export const NESTING_MAX = 16;
+
 /** What SQL of this class names, and what that names in turn. `made` is the statement that is being prepared by it. */
 export function mentionIn(
   classification: Classification,
@@ -32,7 +35,7 @@ export function mentionIn(
 ): Mention | undefined {
   if (namesIn(classification).length === 0) return undefined;
   const lends = new Set<Statement>(made === undefined ? [] : [made]);
-  collect(classification, prepared, lends);
+  collect(classification, { prepared, into: lends, depth: 0 });
   if (made !== undefined) lends.delete(made);
   return lends.size === 0 ? undefined : { lends: [...lends], forgets: undefined };
 }
@@ -101,19 +104,25 @@ function effectOf(
   if (because === 'discards-all') {
     return seen.length > 0 ? undefined : { at: 0, name: undefined, isDiscard: true };
   }
-  if (because !== 'executes-prepared' || seen.includes(classification)) return undefined;
+  if (because !== 'executes-prepared' || seen.length >= NESTING_MAX) return undefined;
   const named = prepared.get(detail ?? '');
   return named === undefined
     ? undefined
     : effectOf(named.classification, prepared, [...seen, classification]);
 }
 
-function collect(classification: Classification, prepared: PreparedStatements, into: Set<Statement>): void {
+interface Collecting {
+  readonly prepared: PreparedStatements;
+  readonly into: Set<Statement>;
+  readonly depth: number;
+}
+
+function collect(classification: Classification, { prepared, into, depth }: Collecting): void {
   for (const name of namesIn(classification)) {
     const named = prepared.get(name);
     if (named?.isKept !== true || into.has(named)) continue;
     into.add(named);
-    collect(named.classification, prepared, into);
+    if (depth < NESTING_MAX) collect(named.classification, { prepared, into, depth: depth + 1 });
   }
 }
 
