@@ -26,10 +26,6 @@ describe('the state of a session:', () => {
   });
 
   test('statements that run each other, or thousands that run one another, do not exhaust the router', () => {
-    const statement = (index: number, next: number): Buffer =>
-      Parse({ name: `s${index}`, sql: `EXECUTE s${next}`, parameterTypes: [] });
-    const uses = (name: string): Buffer =>
-      Bind({ portal: '', statement: name, parameters: [], resultFormats: [] });
     begun().send(statement(0, 1), statement(1, 0), uses('s0'), uses('s1'));
     const chain = Array.from({ length: 4000 }, (_, index) => statement(index, index + 1));
     assert.deepEqual(
@@ -144,3 +140,11 @@ describe('the state of a session:', () => {
     assert.deepEqual(stage.session.pin, { member: 'n1', because: 'creates-temporary' });
   });
 });
+
+function statement(index: number, next: number): Buffer {
+  return Parse({ name: `s${index}`, sql: `EXECUTE s${next}`, parameterTypes: [] });
+}
+
+function uses(name: string): Buffer {
+  return Bind({ portal: '', statement: name, parameters: [], resultFormats: [] });
+}
