@@ -92,7 +92,7 @@ export class Answers implements LinkOwner {
     unit.isFailed = true;
     link.hasResult = true;
     prepared.takeBack();
-    const told = prepared.inClientsWords(fields.message, unit.statements);
+    const told = prepared.inClientsWords(fields.message, [link.statements.failed, ...unit.statements]);
     const answer = told === fields.message ? message : ErrorResponse({ ...fields, message: told });
     // A Query inside of a batch that has failed is skipped like the rest: the unit ends at a Sync that is still to come.
     if (unit.kind === 'batch' && unit.isClosed && link.pipeline.skipsToSync) this.#reopen();

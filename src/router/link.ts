@@ -327,6 +327,7 @@ export class Link implements FrameSink, Poolable {
     if (tag === BACKEND.ParseComplete || tag === BACKEND.CloseComplete || next === REQUEST.forget) {
       if (this.statements.confirm()) this.owner?.confirmed(this);
     }
+    if (tag === BACKEND.BindComplete || tag === BACKEND.ParameterDescription) this.statements.used();
     if (tag === BACKEND.CopyInResponse && whose === 'forward') this.owner?.copyInBegan(this);
     if (tag === BACKEND.CommandComplete && whose === 'forward')
       this.owner?.completed(this, next === REQUEST.query);

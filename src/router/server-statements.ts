@@ -5,6 +5,7 @@
  * Close, for a new one. What a Parse or Close changes is taken back if the server skips it after an error, since then it
  * never happened. Pure.
  */
+import { RingQueue } from '../base/index.ts';
 import {
   Close,
   Describe,
@@ -48,6 +49,10 @@ export class ServerStatements {
   /** What was sent and not confirmed, oldest first. */
   readonly #unconfirmed: Undo[] = [];
   #hasStrays = false;
+  /** What the client's Binds and Describes use that are not answered, oldest first. */
+  readonly #uses = new RingQueue<Statement | undefined>();
+  /** What the message used that has failed last, if it was one of these. */
+  failed: Statement | undefined = undefined;
 
   constructor(options: ServerStatementsOptions) {
     this.#options = options;
@@ -104,6 +109,7 @@ export class ServerStatements {
 
   /** Sends a Bind, or a Describe of a statement; `statement` is what the session knows under its name. */
   use(message: Buffer, request: Request, statement: Statement | undefined): void {
+    this.#uses.push(statement);
     if (statement === undefined) {
       if (this.#byName.size > 0) this.#forgetUnknown(message, request);
       this.#forward(message, request);
@@ -160,6 +166,11 @@ export class ServerStatements {
     return true;
   }
 
+  /** The oldest Bind or Describe of a statement has been answered. */
+  used(): void {
+    this.#uses.shift();
+  }
+
   /** The oldest change that is not confirmed has happened; true: it was the client's. */
   confirm(): boolean {
     return this.#unconfirmed.shift()?.isClients === true;
@@ -167,6 +178,8 @@ export class ServerStatements {
 
   /** After an error the server has skipped these. */
   takeBack(): void {
+    this.failed = this.#uses.shift();
+    while (this.#uses.size > 0) this.#uses.shift();
     for (let undo = this.#unconfirmed.pop(); undo !== undefined; undo = this.#unconfirmed.pop()) {
       if (undo.all !== undefined) this.#restore(undo.all);
       else if (undo.previous === undefined) this.#byName.delete(undo.name);

@@ -28,6 +28,9 @@ function normalized(line: string): string {
 const WRONG_COUNT = /^ErrorResponse .*"code":"08P01","message":"bind message supplies/;
 const IN_FAILED_TRANSACTION = /^ErrorResponse .*"code":"25P02"/;
 
+/** State that was made in a READ ONLY transaction, at a standby, keeps the session there. */
+const BOUND_TO_STANDBY = /^ErrorResponse .*"code":"25006","message":"this session is bound to a standby/;
+
 function isSame(expected: string, seen: string): boolean {
   if (expected === seen) return true;
   if (WRONG_COUNT.test(expected) && IN_FAILED_TRANSACTION.test(seen)) return true;
@@ -50,6 +53,7 @@ export function difference(
   const at = left.findIndex((line, index) => !isSame(line, right[index] ?? ''));
   if (at === -1 && left.length === right.length) return undefined;
   const parting = left[at] ?? '';
+  if (BOUND_TO_STANDBY.test(right[at] ?? '')) return undefined;
   if (parting.includes(STALE_PLAN) || (ENDED_ITSELF.test(parting) && isLoss(right[at]))) return undefined;
   const from = at === -1 ? left.length : at;
   const common = left.slice(Math.max(0, from - CONTEXT_LINES), from);

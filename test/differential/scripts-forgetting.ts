@@ -171,5 +171,16 @@ export const FORGETTING: Readonly<Record<string, readonly Step[]>> = {
     waits,
     ...looked,
   ],
+  'an error names the statement by the name that was used': [
+    parse('s1', 'SELECT v FROM t WHERE id = $1'),
+    bind('', 's1', ['1']),
+    execute(),
+    parse('s2', 'SELECT v FROM t WHERE id = $1'),
+    describe('s2'),
+    bind('p1', 's2'),
+    execute('p1'),
+    sync,
+    waits,
+  ],
   'a statement that ends its own server': [parse('s1', 'RELEASE a'), sync, waits, ...asks('EXECUTE s1')],
 };
