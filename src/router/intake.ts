@@ -20,19 +20,21 @@ import {
 } from '../wire/index.ts';
 import { CopyStream } from './copy-stream.ts';
 import { dispatch } from './dispatch.ts';
+import { endAmongCopyData, endForViolation, skipMessage } from './not-work.ts';
 import { InLimbo } from './in-limbo.ts';
 import { Inbox, type Waiting } from './inbox.ts';
 import type { Link } from './link.ts';
 import { Intending } from './intending.ts';
 import { isLong, LongMessage } from './long-message.ts';
 import { type Mention, mentionIn } from './mentions.ts';
-import { REPLY } from './replies.ts';
 import { UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import { type Rest, splitOf } from './split.ts';
 import type { SessionEffects, SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
 import type { Tally } from './tally.ts';
+import { isAboutTransaction } from './unit-facts.ts';
+import { Wishing } from './wishing.ts';
 
 /** A batch is gathered up to this size; a longer one goes to the primary as it comes. */
 const BATCH_BYTES_MAX = 256 * 1024;
@@ -49,17 +51,20 @@ export class Intake implements FrameSink {
   readonly #reader = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
   readonly #inbox = new Inbox();
   readonly #inLimbo: InLimbo;
+  readonly #wishing: Wishing;
   /** What is to follow the unit at work if that succeeds, and is behind no transaction any more; it did. */
   #rest: Rest | undefined = undefined;
   #isRestDue = false;
   #isBacklogged = false;
   #isDraining = false;
 
-  constructor(session: Session, { classifier, effects, tally }: SessionOptions) {
-    this.#intending = new Intending(session, classifier, effects);
+  constructor(session: Session, options: SessionOptions) {
+    const { classifier, effects, tally } = options;
     this.#session = session;
     this.#tally = tally;
     this.#effects = effects;
+    this.#wishing = new Wishing(session, options);
+    this.#intending = new Intending(session, { classifier, effects, wishing: this.#wishing });
     this.#inLimbo = new InLimbo(session, effects);
   }
 
@@ -212,7 +217,7 @@ export class Intake implements FrameSink {
       this.#effects.endClient();
       return;
     }
-    if (session.standing.isSkipping) this.#skip(tag);
+    if (session.standing.isSkipping) skipMessage(session, this.#effects, tag);
     else if (session.unit.kind !== 'none') this.#extend(tag, message);
     else if (session.standing.limbo === undefined) this.#begin(tag, message);
     else {
@@ -228,16 +233,8 @@ export class Intake implements FrameSink {
       this.#take(message[0] ?? 0, message);
     } catch (cause) {
       if (!(cause instanceof ProtocolViolation)) throw cause;
-      this.#session.say(REPLY.protocolViolation(cause.message));
-      this.#session.end();
-      this.#effects.endClient();
+      endForViolation(this.#session, this.#effects, cause.message);
     }
-  }
-
-  #skip(tag: number): void {
-    if (tag !== FRONTEND.Sync) return;
-    this.#session.standing.stopSkipping();
-    this.#effects.toClient(ReadyForQuery(this.#session.standing.status));
   }
 
   #begin(tag: number, message: Buffer): void {
@@ -282,10 +279,10 @@ export class Intake implements FrameSink {
     const { unit } = this.#session;
     unit.begin('query');
     unit.isRest = meant !== undefined;
-    this.#intending.query(meant ?? message);
+    const found = this.#intending.query(meant ?? message);
     if (meant === undefined && this.#intending.isForgottenHere) return;
     unit.keep(message, undefined);
-    this.#session.place();
+    this.#place(found);
   }
 
   #beginRest(): void {
@@ -300,7 +297,7 @@ export class Intake implements FrameSink {
     const session = this.#session;
     const { unit } = session;
     if (unit.isCopyOpen && unit.isClosed && !ENDS_COPY.has(tag)) {
-      this.#amongCopyData(tag);
+      endAmongCopyData(session, this.#effects, tag);
       return;
     }
     // After an error the server reads over everything up to the Sync.
@@ -323,17 +320,18 @@ export class Intake implements FrameSink {
     const isMany = unit.bytes > BATCH_BYTES_MAX || isHead(message);
     if (!unit.isClosed && tag !== FRONTEND.Flush && !isMany) return;
     // What else will be in the batch is not known yet.
-    if (!unit.isClosed) unit.need = 'primary';
-    session.place();
+    const { prelude } = session.standing;
+    if (!unit.isClosed && !(prelude.isOpen && prelude.need === 'read')) unit.need = 'primary';
+    this.#place(undefined);
   }
 
-  /** PostgreSQL reads over Flush and Sync among COPY data, and takes everything else for the end of all sense. */
-  #amongCopyData(tag: number): void {
-    if (tag === FRONTEND.Flush || tag === FRONTEND.Sync) return;
-    this.#session.say(REPLY.unexpectedInCopy(tag));
-    this.#session.say(REPLY.outOfStep());
-    this.#session.end();
-    this.#effects.endClient();
+  /** The unit is known well enough; in a transaction that no server knows of, that goes with it. */
+  #place(found: Classification | undefined): void {
+    const session = this.#session;
+    const { unit } = session;
+    if (unit.isAboutTransaction && session.own.answer(found, session.now)) return;
+    this.#wishing.settle();
+    session.place();
   }
 
   /** What a message adds to the unit; the statement that it makes or uses. */
@@ -345,7 +343,8 @@ export class Intake implements FrameSink {
         this.#tally.clientParses += 1;
         const statement = prepared.parse(message);
         unit.mention = mentionIn(statement.classification, prepared, statement);
-        unit.require(statement.intent);
+        unit.require(this.#wishing.intentOf(statement.classification, statement));
+        if (isAboutTransaction(statement.classification)) unit.isAboutTransaction = true;
         if (!statement.isKept) unit.leavesState(statement.name);
         return statement;
       }

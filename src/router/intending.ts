@@ -5,21 +5,30 @@
 import type { Classification, Classifier } from '../sql/index.ts';
 import { isHead, QUERY_TEXT_START, readQueryEnd } from '../wire/index.ts';
 import { forgottenBy, mentionIn, NESTING_MAX } from './mentions.ts';
-import { intentOf, type RouteReason, UNKNOWN_INTENT } from './route.ts';
+import { type RouteReason, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Statement } from './statement.ts';
 import { noteFacts, noteSpoken } from './unit-facts.ts';
+import type { Wishing } from './wishing.ts';
+
+export interface IntendingParts {
+  readonly classifier: Classifier;
+  readonly effects: SessionEffects;
+  readonly wishing: Wishing;
+}
 
 export class Intending {
   readonly #session: Session;
   readonly #classifier: Classifier;
   readonly #effects: SessionEffects;
+  readonly #wishing: Wishing;
 
-  constructor(session: Session, classifier: Classifier, effects: SessionEffects) {
+  constructor(session: Session, { classifier, effects, wishing }: IntendingParts) {
     this.#session = session;
     this.#classifier = classifier;
     this.#effects = effects;
+    this.#wishing = wishing;
   }
 
   /** A Bind: the statement is about to be run. */
@@ -33,7 +42,7 @@ export class Intending {
     return this.#classifier.classifyBytes(query, QUERY_TEXT_START, end);
   }
 
-  query(message: Buffer): void {
+  query(message: Buffer): Classification {
     const classification = this.classify(message);
     const { unit, prepared, portals } = this.#session;
     prepared.forgetUnnamed();
@@ -41,7 +50,9 @@ export class Intending {
     unit.mention = mentionIn(classification, prepared);
     unit.forgets = forgottenBy(classification, prepared);
     unit.isSeveral = classification.speaksOf !== undefined;
+    this.#wishing.query = message;
     this.#intend(classification, []);
+    return classification;
   }
 
   /** A simple query that forgets what only the session has is answered here. */
@@ -54,7 +65,7 @@ export class Intending {
   /** `via` are the prepared statements by which it is run, each by the one before. */
   #intend(classification: Classification, via: readonly Statement[]): void {
     const { unit } = this.#session;
-    unit.intend(via.at(-1)?.intent ?? intentOf(classification));
+    this.#wishing.intend(classification, via.at(-1));
     this.count(classification.kind, classification.because);
     noteFacts(unit, classification);
     const { prepared } = this.#session;

@@ -29,6 +29,7 @@ const WAIT: Place = { kind: 'wait' };
 const BOUND_TO_STANDBY: Place = { kind: 'bound-to-standby' };
 const PROBE = Query(PROBE_SQL);
 const AUDIT = Query(AUDIT_SQL);
+const ROLLBACK = Query('ROLLBACK');
 const SETTINGS_LIMITS: SettingsLimits = { entriesMax: 64, bytesMax: 16 * 1024 };
 
 /** Where connections come from; the pools' side. */
@@ -66,7 +67,7 @@ export class Placement {
 
   readonly #options: PlacementOptions;
   #pinnedTo: Link | undefined = undefined;
-  #pinnedBecause: PinReason | undefined = undefined;
+  readonly #pinnedBecause = new Set<PinReason>();
   /** Some of the state cannot be asked for: only DISCARD ALL or the end of the session frees it. */
   #isPinnedForGood = false;
   /** The connection was asked whether the state is still there. */
@@ -93,8 +94,8 @@ export class Placement {
     return this.#pinnedTo;
   }
 
-  /** Why it is pinned, from the first cause on. */
-  get pinnedBecause(): PinReason | undefined {
+  /** Why it is pinned, the first cause first. */
+  get pinnedBecause(): ReadonlySet<PinReason> {
     return this.#pinnedBecause;
   }
 
@@ -155,7 +156,7 @@ export class Placement {
   /** The session has state on `link` that cannot be carried: it stays there. */
   pin(link: Link, because: PinReason): void {
     this.#pinnedTo = link;
-    this.#pinnedBecause ??= because;
+    this.#pinnedBecause.add(because);
     if (!isAuditable(because)) this.#isPinnedForGood = true;
     link.isSoiled = true;
   }
@@ -180,7 +181,7 @@ export class Placement {
       link.doubtedSince = this.#options.owner;
     }
     if (link.status !== 'I' || hasUnnamedThere) return;
-    const isFreedByNext = this.#pinnedBecause === 'unnamed-past-limit';
+    const isFreedByNext = this.#pinnedBecause.has('unnamed-past-limit');
     const mayBeFree = (unit.mayUnpin || isFreedByNext) && this.#pinnedTo === link;
     const isWanted = (mayBeFree || link.isSuspect) && !this.#isPinnedForGood;
     link.isSuspect = false;
@@ -202,7 +203,7 @@ export class Placement {
       if (link === undefined || link === this.transaction || link === this.#pinnedTo || !link.isQuiet)
         continue;
       if (unit.kind !== 'none' && (unit.link === link || unit.member === link.member)) continue;
-      this.#giveBack(link);
+      if (!this.#leftOpen(link)) this.#giveBack(link);
     }
   }
 
@@ -213,7 +214,7 @@ export class Placement {
       if (this.#options.isSessionMode) link.isSoiled = true;
       const isAtWork = unit.kind !== 'none' && unit.link === link;
       const isFit = !isAtWork && link.isQuiet && link.status === 'I';
-      if (isFit && this.#pinnedBecause !== 'loads-library') this.#giveBack(link);
+      if (isFit && !this.#pinnedBecause.has('loads-library')) this.#giveBack(link);
       else this.drop(link);
     }
   }
@@ -235,13 +236,11 @@ export class Placement {
     }
     if (this.#auditing === link) {
       this.#auditing = undefined;
-      const found = refused ? undefined : readAudit(link.probedRow);
-      if (found === 'free') this.unpin();
-      else {
-        // What is left is the reason from here on; what could not be asked is taken for the worst.
-        this.#pinnedBecause = undefined;
-        this.pin(link, found ?? 'settings-unknown');
-      }
+      // What is left is the reason from here on; what could not be asked is taken for the worst.
+      const found = (refused ? undefined : readAudit(link.probedRow)) ?? ['settings-unknown' as const];
+      this.#pinnedBecause.clear();
+      if (found.length === 0) this.unpin();
+      for (const because of found) this.pin(link, because);
       return undefined;
     }
     if (this.#probing?.link !== link) return undefined;
@@ -267,18 +266,25 @@ export class Placement {
   #choose(unit: Unit): string | undefined {
     const { world } = this.#options;
     if (unit.kind === 'start') return world.nearest(unit.excluded);
-    if (unit.need !== 'anywhere') return world.reader(unit.excluded);
+    if (unit.need !== 'anywhere') return world.reader(unit.excluded, unit.wish);
     return this.links[0]?.member ?? world.nearest(unit.excluded);
   }
 
   #step(member: string, term: Term | undefined, isStart = false): Place {
     const link = this.#heldOf(member) ?? this.#borrow(member);
-    if (link === undefined || !link.isQuiet) return WAIT;
+    if (link === undefined || !link.isQuiet || this.#leftOpen(link)) return WAIT;
     if (term !== undefined && link.proof !== term) return this.#prove(link, term);
     if (isStart) return { kind: 'link', link };
     if (link.isDoubtfulFor(this.#options.owner)) link.settings = UNKNOWN_SETTINGS;
     if (link.settings.key === this.settings.key) return { kind: 'link', link };
     return this.#bring(link);
+  }
+
+  /** A transaction that was begun there with a statement that is now run elsewhere, or anew: it is rolled back first. */
+  #leftOpen(link: Link): boolean {
+    if (link.status === 'I' || link === this.transaction) return false;
+    link.sendOwn(ROLLBACK);
+    return true;
   }
 
   #heldOf(member: string): Link | undefined {
@@ -338,7 +344,7 @@ export class Placement {
 
   #clearPin(): void {
     this.#pinnedTo = undefined;
-    this.#pinnedBecause = undefined;
+    this.#pinnedBecause.clear();
     this.#isPinnedForGood = false;
   }
 }

@@ -75,6 +75,8 @@ export class Servers {
   readonly #options: ServersOptions;
   readonly #pools = new Map<string, ServerPool>();
   readonly #upstreams = new Map<Link, Upstream>();
+  /** Not logged in yet. */
+  readonly #openings = new Set<Upstream>();
   /** Connections whose server was seen to owe us an answer of our own, since when. */
   readonly #askedAt = new Map<Link, number>();
   readonly #cleaning = new Cleaning((link, isClean) => this.#cleaned(link, isClean));
@@ -226,6 +228,7 @@ export class Servers {
 
   close(): void {
     clearInterval(this.#timer);
+    for (const upstream of this.#openings) upstream.close();
     for (const link of Array.from(this.#upstreams.keys())) this.discard(link);
   }
 
@@ -291,6 +294,7 @@ export class Servers {
       },
       {
         opened: ({ parameters }) => {
+          this.#openings.delete(upstream);
           reachability.reached(home.member);
           latencies.at(home.member).connect.read.observe(clock.now() - startedAt);
           this.#linkCount += 1;
@@ -311,7 +315,7 @@ export class Servers {
           home.pool.opened(link, request, clock.now());
           flusher.flush();
         },
-        failed: (reason) => this.#openFailed(home, request, reason),
+        failed: (reason) => this.#openFailed(home, request, reason, upstream),
         received: (chunk) => {
           if (link !== undefined) this.#received(link, chunk);
         },
@@ -322,13 +326,15 @@ export class Servers {
         drained: () => link?.borrower?.serverDrained(),
       },
     );
+    this.#openings.add(upstream);
   }
 
-  #openFailed(home: ServerPool, request: BorrowRequest, reason: OpenFailure): void {
+  #openFailed(home: ServerPool, request: BorrowRequest, reason: OpenFailure, upstream?: Upstream): void {
     const { reachability, flusher } = this.#options;
+    if (upstream !== undefined) this.#openings.delete(upstream);
     const { member, pool } = home;
     const isWaiting = pool.isWaiting(request);
-    pool.openFailed(request);
+    pool.openFailed(request, this.#options.clock.now());
     if (reason.kind === 'unreachable') {
       reachability.failed(member, reason.because);
       this.#failWaiting(member, pool, reason);

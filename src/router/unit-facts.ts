@@ -34,8 +34,9 @@ const SUSPECT: ReadonlySet<RouteReason> = new Set([
 
 export function noteFacts(unit: Unit, classification: Classification): void {
   const { kind, because, detail, settings, controlsTransaction, endsTransaction } = classification;
-  if (kind === 'session') unit.pinBecause ??= because;
+  if (kind === 'session') unit.pinBecause.add(because);
   if (controlsTransaction || kind === 'begin' || kind === 'end') unit.controlsTransaction = true;
+  if (isAboutTransaction(classification)) unit.isAboutTransaction = true;
   if (endsTransaction) unit.endsAmong = true;
   if (settings.length > 0) unit.settings.push(...settings);
   if (UNPINNING.has(because)) unit.mayUnpin = true;
@@ -44,6 +45,11 @@ export function noteFacts(unit: Unit, classification: Classification): void {
   if (because === 'savepoint') unit.hasSavepoint = true;
   const setsConfig = because === 'function-volatile' && detail?.endsWith('set_config') === true;
   if (setsConfig || because === 'transaction-local') unit.setsLocally = true;
+}
+
+/** It begins or ends a transaction, or says of which kind it is, and nothing else. */
+export function isAboutTransaction(found: Classification): boolean {
+  return found.kind === 'begin' || found.kind === 'end' || (found.kind === 'read' && found.isPlain === true);
 }
 
 /** A text of several runs what was prepared by the protocol: what that sets or leaves is kept where it was made. */
@@ -55,6 +61,6 @@ export function noteSpoken(unit: Unit, prepared: PreparedStatements, spoken: rea
     unit.isSuspect = true;
     if (named.classification.kind !== 'session' && named.classification.settings.length === 0) continue;
     unit.mayPin = true;
-    unit.pinBecause ??= 'settings-unknown';
+    unit.pinBecause.add('settings-unknown');
   }
 }
