@@ -55,8 +55,10 @@ export class Answers implements LinkOwner {
     const { unit } = this.#session;
     if (link !== unit.link) return;
     this.tellPreamble();
-    this.#ear.meet(link.parameters);
-    this.#options.effects.toClient(message);
+    if (!this.#session.intake.goesOn(link)) {
+      this.#ear.meet(link.parameters);
+      this.#options.effects.toClient(message);
+    }
     unit.isAnswered = true;
     if (!unit.isClosed || !link.isQuiet) return;
     this.#session.intake.copy.end(link);
@@ -96,7 +98,7 @@ export class Answers implements LinkOwner {
     unit.isFailed = true;
     link.hasResult = true;
     prepared.takeBack();
-    const told = prepared.inClientsWords(fields.message, unit.statements);
+    const told = prepared.inClientsWords(fields.message, [link.statements.failed, ...unit.statements]);
     const isOfDeciding = fields.code === SQLSTATE.readOnlySqlTransaction && standing.isDecided;
     const answer =
       told === fields.message && !isOfDeciding
@@ -133,12 +135,30 @@ export class Answers implements LinkOwner {
     this.#session.intake.resume();
   }
 
-  completed(link: Link): void {
+  completed(link: Link, isInQuery: boolean): void {
     const { unit } = this.#session;
-    if (!unit.isCopyIn || link !== unit.link) return;
+    if (link !== unit.link) return;
+    if (isInQuery && unit.forgets.length > 0) this.#forget(link);
+    if (!unit.isCopyIn) return;
     unit.isCopyIn = false;
     // A Sync among the data was eaten too, since nothing failed before it.
     if (unit.kind === 'batch' && unit.isSyncInCopy && link.pipeline.forgetSync()) this.#reopen();
+  }
+
+  /** One more statement of a simple query is complete: what it has forgotten is not taken back if a later one fails. */
+  #forget(link: Link): void {
+    const { unit, prepared } = this.#session;
+    for (const { at, name } of unit.forgets) {
+      if (at !== unit.completions) continue;
+      if (name === undefined) {
+        prepared.forgetAll();
+        link.statements.forgetAll();
+      } else {
+        prepared.forget(name);
+        link.statements.forgetName(name);
+      }
+    }
+    unit.completions += 1;
   }
 
   notice(link: Link, message: Buffer): void {

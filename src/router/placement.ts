@@ -173,7 +173,9 @@ export class Placement {
    * statement of which there is no copy: the question would end it.
    */
   auditAfter(unit: Unit, link: Link, hasUnnamedThere = false): void {
-    if (this.#options.isSessionMode) return;
+    // In session mode it matters only where the session could not write.
+    const isAtPrimary = this.#pinnedTo === undefined || this.#pinnedTo.proof !== undefined;
+    if (this.#options.isSessionMode && isAtPrimary) return;
     if (unit.isSuspect && unit.executes && this.#options.auditsCode) {
       link.isSuspect = true;
       link.doubtedSince = this.#options.owner;

@@ -8,11 +8,11 @@ import type { Route } from '../routing/index.ts';
 import type { Classification, SettingStatement } from '../sql/index.ts';
 import { type ErrorFields, SQLSTATE } from '../wire/index.ts';
 import type { Link } from './link.ts';
+import type { Forgets, Mention } from './mentions.ts';
 import { type Intent, type Need, type PinReason, stricter } from './route.ts';
 import type { Statement } from './statement.ts';
 
-/** In place of a name in DEALLOCATE; no name is empty there. */
-export const ALL_STATEMENTS = '';
+const NOTHING: readonly Forgets[] = [];
 
 /** Reads that say nothing of what their transaction will do. */
 const AROUND: ReadonlySet<string> = new Set(['savepoint', 'transaction-local', 'set-transaction']);
@@ -47,12 +47,15 @@ export class Unit {
   isSuspect = false;
   changesDefinitions = false;
   setsLocally = false;
-  /** The prepared statement that DEALLOCATE names. */
-  forgets: string | undefined = undefined;
-  /** The prepared statements that SQL in it speaks of. */
-  names: readonly string[] | undefined = undefined;
-  /** The text has other statements too. */
+  /** What a simple query in it forgets of prepared statements, and how many of its statements are complete. */
+  forgets: readonly Forgets[] = NOTHING;
+  completions = 0;
+  /** The text of it is of several statements which speak of prepared ones. */
   isSeveral = false;
+  /** It is the rest of a text, with something in front whose answer is swallowed. */
+  isRest = false;
+  /** What SQL in the message at hand says of prepared statements. */
+  mention: Mention | undefined = undefined;
   hasSavepoint = false;
   /** It asks for the columns of its answer. */
   describes = false;
@@ -67,6 +70,7 @@ export class Unit {
   /** Its messages, with the statement that each makes or uses. Kept until the end, so that a read can be run again. */
   messages: Buffer[] = [];
   statements: (Statement | undefined)[] = [];
+  mentions: (Mention | undefined)[] = [];
   bytes = 0;
   /** Some messages went straight to the server and are not kept. */
   isStreamed = false;
@@ -134,9 +138,11 @@ export class Unit {
     this.isSuspect = false;
     this.changesDefinitions = false;
     this.setsLocally = false;
-    this.forgets = undefined;
+    this.forgets = NOTHING;
+    this.completions = 0;
     this.isSeveral = false;
-    this.names = undefined;
+    this.isRest = false;
+    this.mention = undefined;
     this.hasSavepoint = false;
     this.describes = false;
     this.controlsTransaction = false;
@@ -177,6 +183,7 @@ export class Unit {
   keep(message: Buffer, statement: Statement | undefined): void {
     this.messages.push(message);
     this.statements.push(statement);
+    this.mentions.push(this.mention);
     this.bytes += message.length;
   }
 
@@ -185,6 +192,7 @@ export class Unit {
     this.isStreamed = true;
     this.messages = [];
     this.statements = [];
+    this.mentions = [];
     this.bytes = 0;
     this.#ownedCount = 0;
   }
@@ -246,6 +254,7 @@ export class Unit {
     this.link = undefined;
     this.member = undefined;
     this.attempts += 1;
+    this.completions = 0;
     this.preamble = [];
   }
 
@@ -253,6 +262,7 @@ export class Unit {
     if (this.preamble.length > 0) this.preamble = [];
     if (this.messages.length > 0) this.messages = [];
     if (this.statements.length > 0) this.statements = [];
+    if (this.mentions.length > 0) this.mentions = [];
     if (this.settings.length > 0) this.settings = [];
     if (this.excluded.size > 0) this.excluded.clear();
     this.bytes = 0;
