@@ -1,6 +1,5 @@
 /** The same conversation with PostgreSQL and with a router in front of it: every message is the same. */
 import assert from 'node:assert/strict';
-import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
 import { checked } from './campaign.ts';
 import { conversations } from './generate.ts';
@@ -9,8 +8,8 @@ import { anArena } from './stage.ts';
 
 const CONVERSATIONS = 500;
 const LIMIT_MS = 180_000;
-/** Another each time, since what was played once and mended finds nothing any more; a failure tells how to play it again. */
-const SEED = randomInt(2 ** 31);
+/** The same each time, so that a change is what makes a difference; `npm run differential` plays others. */
+const SEED = 77;
 
 test('a router answers as PostgreSQL does', { timeout: 280_000 }, async (suite) => {
   const arena = await anArena(suite);
