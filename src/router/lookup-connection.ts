@@ -15,6 +15,7 @@ import {
   Sync,
 } from '../wire/index.ts';
 import type { ServerTls } from './server-tls.ts';
+import { Scratch } from './scratch.ts';
 import { READ_BUFFER_BYTES, Upstream } from './upstream.ts';
 
 export interface LookupOptions {
@@ -56,7 +57,7 @@ export class LookupConnection implements FrameSink {
         credential: { password },
         tls,
         connectTimeoutMs,
-        readBuffer: Buffer.allocUnsafe(READ_BUFFER_BYTES / 4),
+        readBuffer: new Scratch(READ_BUFFER_BYTES / 4),
       },
       {
         opened: () => {

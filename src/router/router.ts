@@ -21,6 +21,7 @@ import { type ConfigSource, LiveConfig } from './live-config.ts';
 import { Listener } from './listener.ts';
 import { poolSamples } from './pool-samples.ts';
 import { Reachability } from './reachability.ts';
+import { Scratch } from './scratch.ts';
 import { samplesOf } from './samples.ts';
 import { Servers } from './servers.ts';
 import type { Shared } from './shared.ts';
@@ -137,7 +138,7 @@ async function makeShared(options: Parts): Promise<Shared> {
     log,
     random: options.random ?? unspread,
     tls: () => access.now.serverTls,
-    readBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
+    readBuffer: new Scratch(READ_BUFFER_BYTES),
   });
   live.onPrepare((next) => access.prepare(next.router));
   const verifiers = new Verifiers({
@@ -173,7 +174,7 @@ async function makeShared(options: Parts): Promise<Shared> {
     servers,
     latencies,
     flusher,
-    clientBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
+    clientBuffer: new Scratch(READ_BUFFER_BYTES),
     mockSecret: randomBytes(32),
     passOnCancel: (target) => listener.passOnCancel(target),
     isFull: () => listener.isFull,

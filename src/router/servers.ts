@@ -18,6 +18,7 @@ import type { Login } from './login.ts';
 import { makeRoomFor, roomFor } from './pool-room.ts';
 import { type PoolSettings, poolSettings } from './pool-settings.ts';
 import type { Reachability } from './reachability.ts';
+import type { Scratch } from './scratch.ts';
 import { ServerNames } from './server-names.ts';
 import type { ServerParameters } from './server-parameters.ts';
 import type { ServerTls } from './server-tls.ts';
@@ -49,7 +50,7 @@ export interface ServersOptions {
   /** Of connections from now on. */
   readonly tls: () => ServerTls;
   /** Shared by all sockets; overwritten by the next read. */
-  readonly readBuffer: Buffer;
+  readonly readBuffer: Scratch;
 }
 
 export interface ServerPool {
