@@ -90,9 +90,9 @@ export class Intake implements FrameSink {
   /** Sends the gathered unit; from here on its further messages go straight to `link`. */
   send(link: Link): void {
     const { unit } = this.#session;
-    const { messages, statements } = unit;
-    for (let index = 0; index < messages.length; index += 1) {
-      const message = messages[index];
+    const { statements } = unit;
+    for (let index = 0; index < unit.messageCount; index += 1) {
+      const message = unit.messageAt(index);
       if (message !== undefined) dispatch(this.#session, link, message, statements[index]);
     }
     if (!unit.isClosed && unit.need === 'primary') {

@@ -13,6 +13,12 @@ import type { Statement } from './statement.ts';
 /** In place of a name in DEALLOCATE; no name is empty there. */
 export const ALL_STATEMENTS = '';
 
+const NOTHING = Buffer.alloc(0);
+/** Room for the messages of a unit at first, and how much of it an idle session keeps. */
+const STORE_BYTES_FIRST = 256;
+const STORE_BYTES_KEPT_MAX = 1024;
+const MESSAGES_KEPT_MAX = 64;
+
 export class Unit {
   kind: 'none' | 'start' | 'query' | 'batch' | 'call' = 'none';
   phase: 'collecting' | 'placing' | 'sent' = 'collecting';
@@ -50,9 +56,8 @@ export class Unit {
   endsAmong = false;
   settings: SettingStatement[] = [];
 
-  /** Its messages, with the statement that each makes or uses. Kept until the end, so that a read can be run again. */
-  messages: Buffer[] = [];
-  statements: (Statement | undefined)[] = [];
+  /** The statement that each of its messages makes or uses. Both are kept until the end, so that a read can be run again. */
+  readonly statements: (Statement | undefined)[] = [];
   bytes = 0;
   /** Some messages went straight to the server and are not kept. */
   isStreamed = false;
@@ -137,20 +142,52 @@ export class Unit {
     this.#empty();
   }
 
-  /** Messages that are kept and still lie in the chunk that they arrived in begin here. */
-  #ownedCount = 0;
+  /** Its first messages, one behind the other: a copy, used over and over while it is large enough. */
+  #store = NOTHING;
+  /** Where each of these ends there. */
+  readonly #ends: number[] = [];
+  #storedCount = 0;
+  #storedBytes = 0;
+  /** Those behind them, which still lie in the chunk that they arrived in. */
+  readonly #fresh: Buffer[] = [];
+  #freshCount = 0;
+
+  /** Messages that are kept. */
+  get messageCount(): number {
+    return this.#storedCount + this.#freshCount;
+  }
+
+  messageAt(index: number): Buffer | undefined {
+    if (index >= this.#storedCount) return this.#fresh[index - this.#storedCount];
+    const start = index === 0 ? 0 : this.#ends[index - 1];
+    return this.#store.subarray(start, this.#ends[index]);
+  }
 
   /** The chunk that messages arrived in is about to be overwritten: what is kept of it is copied. */
   own(): void {
-    const { messages } = this;
-    for (; this.#ownedCount < messages.length; this.#ownedCount += 1) {
-      const message = messages[this.#ownedCount];
-      if (message !== undefined) messages[this.#ownedCount] = Buffer.from(message);
+    if (this.#freshCount === 0) return;
+    if (this.bytes > this.#store.length) this.#growStore();
+    for (let index = 0; index < this.#freshCount; index += 1) {
+      const message = this.#fresh[index];
+      if (message === undefined) continue;
+      this.#store.set(message, this.#storedBytes);
+      this.#storedBytes += message.length;
+      this.#ends[this.#storedCount] = this.#storedBytes;
+      this.#storedCount += 1;
+      this.#fresh[index] = NOTHING;
     }
+    this.#freshCount = 0;
+  }
+
+  #growStore(): void {
+    const grown = Buffer.allocUnsafe(Math.max(STORE_BYTES_FIRST, this.bytes, this.#store.length * 2));
+    grown.set(this.#store.subarray(0, this.#storedBytes));
+    this.#store = grown;
   }
 
   keep(message: Buffer, statement: Statement | undefined): void {
-    this.messages.push(message);
+    this.#fresh[this.#freshCount] = message;
+    this.#freshCount += 1;
     this.statements.push(statement);
     this.bytes += message.length;
   }
@@ -158,10 +195,7 @@ export class Unit {
   /** From here on its messages go straight to the server: it cannot be run again. */
   stream(): void {
     this.isStreamed = true;
-    this.messages = [];
-    this.statements = [];
-    this.bytes = 0;
-    this.#ownedCount = 0;
+    this.#dropMessages();
   }
 
   /** Some of its settings, or of those that its transaction made before, hold and some do not: which is not known. */
@@ -213,11 +247,20 @@ export class Unit {
 
   #empty(): void {
     if (this.preamble.length > 0) this.preamble = [];
-    if (this.messages.length > 0) this.messages = [];
-    if (this.statements.length > 0) this.statements = [];
     if (this.settings.length > 0) this.settings = [];
     if (this.excluded.size > 0) this.excluded.clear();
+    this.#dropMessages();
+  }
+
+  #dropMessages(): void {
+    while (this.statements.length > 0) this.statements.pop();
     this.bytes = 0;
-    this.#ownedCount = 0;
+    this.#storedCount = 0;
+    this.#storedBytes = 0;
+    for (let index = 0; index < this.#freshCount; index += 1) this.#fresh[index] = NOTHING;
+    this.#freshCount = 0;
+    if (this.#fresh.length > MESSAGES_KEPT_MAX) this.#fresh.length = 0;
+    if (this.#ends.length > MESSAGES_KEPT_MAX) this.#ends.length = 0;
+    if (this.#store.length > STORE_BYTES_KEPT_MAX) this.#store = NOTHING;
   }
 }

@@ -12,8 +12,11 @@ import { assert } from '../base/index.ts';
 import type { FrameLimits } from './limits.ts';
 import { describeTag, ProtocolViolation } from './violation.ts';
 
-/** How a message is wanted: in one slice, or as raw bytes that are never held. */
-export type Delivery = 'whole' | 'pass';
+/**
+ * How a message is wanted: in one slice; as raw bytes that are never held; or complete, as the last of a run of such
+ * bytes (`last`), so that the answer to a statement is one slice with the message that ends it.
+ */
+export type Delivery = 'whole' | 'pass' | 'last';
 
 /** Receives what a `FrameReader` cuts, in the order of the stream. */
 export interface FrameSink {
@@ -21,8 +24,8 @@ export interface FrameSink {
   delivery(tag: number, bodyLength: number): Delivery;
   /** A complete message: tag, length, body. Aliases the pushed chunk unless it had to be joined. */
   whole(tag: number, message: Buffer): void;
-  /** Bytes of one or more consecutive 'pass' messages; may begin or end inside one. Aliases the chunk. */
-  pass(bytes: Buffer): void;
+  /** Bytes of one or more consecutive 'pass' messages, or of these and a 'last'; may begin or end inside one. Aliases the chunk. */
+  pass(bytes: Buffer, endsWithLast: boolean): void;
 }
 
 const HEADER_BYTES = 5;
@@ -45,6 +48,7 @@ export class FrameReader {
   #heldBytes = 0;
   /** Size of the unfinished whole message; 0 while its header is unfinished or nothing is held. */
   #heldTotal = 0;
+  #isHeldLast = false;
 
   constructor(limits: FrameLimits) {
     this.#limits = limits;
@@ -90,21 +94,24 @@ export class FrameReader {
       const total = messageBytes(this.#held, 0);
       if (total < HEADER_BYTES) throw badLength(this.#held, 0);
       const tag = this.#held[0] ?? 0;
-      if (sink.delivery(tag, total - HEADER_BYTES) === 'pass') {
+      const delivery = sink.delivery(tag, total - HEADER_BYTES);
+      if (delivery === 'pass') {
         const header = this.#held.subarray(0, HEADER_BYTES);
         this.#release();
         this.#passRemaining = total - HEADER_BYTES;
-        sink.pass(header);
+        sink.pass(header, false);
         return offset;
       }
       this.#checkLimit(tag, total);
       this.#heldTotal = total;
+      this.#isHeldLast = delivery === 'last';
     }
     offset = this.#hold(chunk, offset, this.#heldTotal - this.#heldBytes);
     if (this.#heldBytes < this.#heldTotal) return offset;
     const message = this.#held.subarray(0, this.#heldTotal);
     this.#release();
-    sink.whole(message[0] ?? 0, message);
+    if (this.#isHeldLast) sink.pass(message, true);
+    else sink.whole(message[0] ?? 0, message);
     return offset;
   }
 
@@ -121,15 +128,23 @@ export class FrameReader {
         throw badLength(chunk, offset);
       }
       const tag = chunk[offset] ?? 0;
-      if (sink.delivery(tag, total - HEADER_BYTES) === 'pass') {
+      const delivery = sink.delivery(tag, total - HEADER_BYTES);
+      if (delivery === 'pass') {
         const next = offset + total;
         offset = Math.min(next, end);
         this.#passRemaining = next - offset;
         continue;
       }
+      if (delivery === 'last' && total <= end - offset) {
+        offset += total;
+        sink.pass(slice(chunk, runStart, offset), true);
+        runStart = offset;
+        continue;
+      }
       flush(chunk, runStart, offset, sink);
       runStart = offset;
       this.#checkLimit(tag, total);
+      this.#isHeldLast = delivery === 'last';
       if (total > end - offset) {
         this.#heldTotal = total;
         break;
@@ -184,5 +199,9 @@ function badLength(bytes: Buffer, offset: number): ProtocolViolation {
 }
 
 function flush(chunk: Buffer, start: number, end: number, sink: FrameSink): void {
-  if (end > start) sink.pass(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end));
+  if (end > start) sink.pass(slice(chunk, start, end), false);
+}
+
+function slice(chunk: Buffer, start: number, end: number): Buffer {
+  return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);
 }
