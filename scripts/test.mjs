@@ -81,7 +81,7 @@ async function runRing({ name, folders, concurrency, processes, limitMs, budgetM
     if (event.skip !== undefined && event.skip !== false)
       summary.skipped.push(`${title} (${event.skip === true ? 'no reason given' : event.skip})`);
     else if (isPass) summary.passed += 1;
-    else fail(title);
+    else fail(`${title}\n${why(event.details.error)}`);
   };
   if (files.length > 0) {
     const entries = processes === undefined ? files : bundles(name, files, processes);
@@ -97,6 +97,15 @@ async function runRing({ name, folders, concurrency, processes, limitMs, budgetM
   }
   if (files.length === 0) fail(`${name}: the ring has no test file`);
   return { ...summary, ms: performance.now() - startedAt, memoryMb: memory.stop() };
+}
+
+/** The first lines of what a test failed with, so that the end of a log says it all. */
+function why(error) {
+  const lines = String(error?.cause?.message ?? error?.message ?? error).split('\n');
+  return lines
+    .slice(0, 12)
+    .map((line) => `      ${line.slice(0, 1000)}`)
+    .join('\n');
 }
 
 /** Compiled forms of the `*.test.ts` under test/<folder>; '.' is test itself without its folders. */

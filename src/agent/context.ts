@@ -58,8 +58,6 @@ export interface AgentState {
   isSilent: boolean;
   /** What the leader's history last made us doubt; told once. */
   lastDoubt: string | undefined;
-  /** Newest timeline that this standby is known to have received WAL of; a restart of its receiver forgets it. */
-  receivedTimeline: number;
   /** What the configuration files say, as we wrote them; undefined before the first write of this life. */
   configured: { readonly as: 'primary' | 'standby'; readonly upstream: string | undefined } | undefined;
   /** Revision of the cluster-wide configuration that the files of PostgreSQL reflect. */
@@ -95,7 +93,6 @@ export function freshState(now: number): AgentState {
     asking: undefined,
     isSilent: false,
     lastDoubt: undefined,
-    receivedTimeline: 0,
     configured: undefined,
     appliedConfig: undefined,
     isBootstrapping: false,

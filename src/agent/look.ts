@@ -109,11 +109,7 @@ async function askStatus(ctx: AgentContext, pid: number | undefined): Promise<vo
   state.status = status;
   state.isSilent = false;
   state.statusAt = clock.now();
-  if (status.inRecovery && status.replicationState === 'streaming') {
-    state.receivedTimeline = status.timeline;
-    state.rewindsInVain = 0;
-  }
-  if (!status.inRecovery) state.receivedTimeline = status.timeline;
+  if (status.replicationState === 'streaming') state.rewindsInVain = 0;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -70,15 +70,13 @@ export function localServer(state: AgentState): LocalServer {
   const isLive = process === 'running' && status !== undefined;
   const standbyLsn = Math.max(status?.receiveLsn ?? 0, status?.replayLsn ?? 0);
   const liveLsn = status?.inRecovery === true ? standbyLsn || undefined : status?.flushLsn;
-  const liveTimeline =
-    status?.inRecovery === true ? Math.max(status.timeline, state.receivedTimeline) : status?.timeline;
   return {
     data: dataOf(inspection),
     process,
     role,
     crashed: process === 'stopped' && stoppedAt?.lsnIs === 'unknown',
     systemId: control?.systemId,
-    timeline: isLive ? liveTimeline : stoppedAt?.timeline,
+    timeline: isLive ? status.timeline : stoppedAt?.timeline,
     lsn: isLive ? liveLsn : stoppedAt?.lsn,
     streaming: isLive && status.replicationState === 'streaming',
     upstream: state.configured?.upstream,

@@ -97,7 +97,6 @@ export async function startAsStandby(
   if (!job.isCurrent()) return;
   await configure(ctx, 'standby', from);
   if (!job.isCurrent()) return;
-  ctx.state.receivedTimeline = 0;
   const result = await ctx.pg.start({ as: 'standby', deadlineMs: STANDBY_START_MS });
   ctx.log.info('postgres-started', { as: 'standby', upstream: from, outcome: result.outcome });
 }

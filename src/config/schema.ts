@@ -117,6 +117,9 @@ const poolingKeys = {
   query_timeout: duration('A client whose statement runs for longer is disconnected; 0: never.').prefault(
     '0s',
   ),
+  client_message_timeout: duration(
+    'A client that sends less than 1 MB in so long, in the middle of a message that a server waits for, is disconnected; 0: never.',
+  ).prefault('1min'),
   server_lifetime: duration(
     'A server connection older than this is closed when it is free; a tenth less by chance, so that not all are closed at once. 0: after its first use.',
   ).prefault('1h'),

@@ -137,6 +137,7 @@ export function renderHba(settings: PostgresSettings, lines: readonly string[]):
   const { superuser, replication, rewind } = settings.authentication;
   const own = [
     `local all ${quoteHba(superuser.username)} scram-sha-256`,
+    `local replication ${quoteHba(superuser.username)} scram-sha-256`,
     `host replication ${quoteHba(replication.username)} all scram-sha-256`,
     `host postgres ${quoteHba(rewind.username)} all scram-sha-256`,
     `host postgres ${quoteHba(ROUTER_ROLE)} all scram-sha-256`,

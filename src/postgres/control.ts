@@ -1,5 +1,5 @@
 /** Puts the parts together: one `PostgresControl` over one data directory. The work is in the files it imports. */
-import { assert, type Clock, type Log, MatriarchError } from '../base/index.ts';
+import { assert, type Clock, failure, type Log, MatriarchError, rethrowBug } from '../base/index.ts';
 import { cloneFrom } from './clone.ts';
 import { writeConfigFiles, writeSignals } from './config-files.ts';
 import { readControl } from './control-file.ts';
@@ -15,7 +15,7 @@ import { changeSlots } from './slots.ts';
 import { checkListen, startServer } from './startup.ts';
 import { parseStatus, STATUS_SQL } from './status.ts';
 import type { PostgresControl, PostgresOptions } from './types.ts';
-import { askTimeline } from './upstream.ts';
+import { askTimeline, replayedTimeline } from './upstream.ts';
 
 const STATUS_MS = 1000;
 const SQL_MS = 30_000;
@@ -140,13 +140,22 @@ type OverSql = Pick<
 >;
 
 /** What is asked in SQL: the status on the kept connection, all else on one of its own. */
-function overSql({ place, target }: Parts, session: Session): OverSql {
+function overSql({ place, target, log }: Parts, session: Session): OverSql {
   const asSuperuser = async <T>(work: (ask: Ask) => Promise<T>, deadlineMs = SQL_MS): Promise<T> =>
     withConnection(target, deadlineMs, work);
   return {
     async status({ deadlineMs = STATUS_MS } = {}) {
-      const rows = await session.ask(STATUS_SQL, [], deadlineMs);
-      return parseStatus(rows[0]?.['status']);
+      const answer = (await session.ask(STATUS_SQL, [], deadlineMs))[0]?.['status'];
+      const status = parseStatus(answer);
+      if (!status.inRecovery || status.replicationState === 'streaming') return status;
+      try {
+        return parseStatus(answer, await replayedTimeline(target, deadlineMs));
+      } catch (cause) {
+        rethrowBug(cause);
+        // Without it the standby may seem to be behind and not run for leader, which is safe.
+        log.warn('replayed-timeline-unknown', failure(cause));
+        return status;
+      }
     },
     async checkpoint({ deadlineMs = CHECKPOINT_MS } = {}) {
       await asSuperuser((ask) => ask('CHECKPOINT'), deadlineMs);

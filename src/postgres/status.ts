@@ -73,8 +73,11 @@ const rowSchema = z.object({
 
 type Row = z.output<typeof rowSchema>;
 
-/** Throws `postgres-unreachable` when the answer is not of the expected form. */
-export function parseStatus(value: unknown): ServerStatus {
+/**
+ * `replayedTimeline` is what IDENTIFY_SYSTEM says of a standby: without a receiver no function of SQL does, for pg_control
+ * learns of a new timeline only at the next restart point. Throws `postgres-unreachable` when the answer is not of the expected form.
+ */
+export function parseStatus(value: unknown, replayedTimeline = 0): ServerStatus {
   const parsed = rowSchema.safeParse(value);
   if (!parsed.success) {
     const message = `PostgreSQL's status has an unexpected form: ${z.prettifyError(parsed.error)}`;
@@ -84,7 +87,7 @@ export function parseStatus(value: unknown): ServerStatus {
   const { receiver } = row;
   return {
     inRecovery: row.in_recovery,
-    timeline: timelineOf(row),
+    timeline: timelineOf(row, replayedTimeline),
     flushLsn: row.flush_lsn,
     receiveLsn: row.receive_lsn,
     replayLsn: row.replay_lsn,
@@ -107,7 +110,7 @@ export function parseStatus(value: unknown): ServerStatus {
   };
 }
 
-function timelineOf(row: Row): number {
+function timelineOf(row: Row, replayed: number): number {
   if (row.write_timeline !== undefined) return Number.parseInt(row.write_timeline, 16);
-  return Math.max(row.receiver?.timeline ?? 0, row.checkpoint_timeline, row.recovery_timeline);
+  return Math.max(row.receiver?.timeline ?? 0, row.checkpoint_timeline, row.recovery_timeline, replayed);
 }

@@ -147,7 +147,7 @@ export interface SlotStatus {
 /** What the running server says about itself, in one round trip. */
 export interface ServerStatus {
   readonly inRecovery: boolean;
-  /** Primary: of the WAL being written. Standby: of the WAL being received, else of what was replayed last. */
+  /** Primary: of the WAL being written. Standby: of the WAL being received, else of what was replayed last, which IDENTIFY_SYSTEM tells. */
   readonly timeline: number;
   /** Primary only. */
   readonly flushLsn: number | undefined;

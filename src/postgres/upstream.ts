@@ -1,5 +1,5 @@
-/** Questions to another member: over a replication connection its timeline and history, over SQL whether it can be rewound from. */
-import { type Clock, formatAddress, MatriarchError, pause } from '../base/index.ts';
+/** Questions over a replication connection: a server's timeline and history. Over SQL: whether it can be rewound from. */
+import { type Address, type Clock, formatAddress, MatriarchError, pause } from '../base/index.ts';
 import { parseLsn } from './lsn.ts';
 import { type Ask, type Rows, type Target, withConnection } from './session.ts';
 import { ensureSlotByCommand } from './slots.ts';
@@ -28,6 +28,15 @@ export async function askTimeline(
     const history = parseTimelineHistory(content);
     if (!history.ok) throw strange(from, `TIMELINE_HISTORY (${history.because})`);
     return { systemId, timeline, lsn, inRecovery, history: history.value };
+  });
+}
+
+/** The timeline that a standby has replayed WAL of; it takes one of its WAL senders for the moment. Throws `postgres-unreachable`. */
+export async function replayedTimeline(standby: Target, deadlineMs: number): Promise<number> {
+  return withConnection({ ...standby, replication: true }, deadlineMs, async (ask) => {
+    const timeline = Number((await ask('IDENTIFY_SYSTEM'))[0]?.['timeline']);
+    if (!Number.isInteger(timeline)) throw strange(standby, 'IDENTIFY_SYSTEM');
+    return timeline;
   });
 }
 
@@ -104,7 +113,7 @@ function contentOf(rows: Rows): string {
   return Buffer.isBuffer(content) ? content.toString('utf8') : String(content);
 }
 
-function strange(from: Upstream, what: string): MatriarchError {
+function strange(from: Address, what: string): MatriarchError {
   const message = `PostgreSQL at ${formatAddress(from)} answers ${what} in an unexpected form`;
   return new MatriarchError('postgres-unreachable', message);
 }

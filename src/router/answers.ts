@@ -55,6 +55,7 @@ export class Answers implements LinkOwner {
     unit.isAnswered = true;
     if (!unit.isClosed || !link.isQuiet) return;
     this.#session.intake.copy.end(link);
+    this.#session.intake.long.end(link);
     this.#session.finish(link);
     if (link.isOutOfStep) this.#session.lose(link, 'given-up');
   }

@@ -8,25 +8,37 @@ import type { Upstream } from './upstream.ts';
 
 const CANCEL_TIMEOUT_MS = 5000;
 
-/** `done` is called once, when the server has closed the connection, or there is none. */
-export function cancelAt(upstream: Upstream, done: () => void): void {
+/** `settled`: the server has passed it on, or will never see it. `in-doubt`: it may still arrive. */
+export type CancelEnd = 'settled' | 'in-doubt';
+
+/** `ended` is called once: when the server has closed the connection, or we have given it up, or there is none. */
+export function cancelAt(
+  upstream: Upstream,
+  ended: (how: CancelEnd) => void,
+  timeoutMs = CANCEL_TIMEOUT_MS,
+): void {
   const { ready, address, tls } = upstream;
   if (ready === undefined) {
-    done();
+    ended('settled');
     return;
   }
   const opening = openServerSocket(
     { address, tls },
     {
       ready: (socket) => {
+        let how: CancelEnd = 'in-doubt';
+        // The server closes it in order once it has signalled the process.
+        socket.once('end', () => {
+          how = 'settled';
+        });
         socket.on('error', () => socket.destroy());
-        socket.once('close', done);
-        socket.setTimeout(CANCEL_TIMEOUT_MS, () => socket.destroy());
+        socket.once('close', () => ended(how));
+        socket.setTimeout(timeoutMs, () => socket.destroy());
         socket.end(CancelRequest(ready.processId, ready.secretKey));
         socket.resume();
       },
-      failed: done,
+      failed: () => ended('settled'),
     },
   );
-  opening.setTimeout(CANCEL_TIMEOUT_MS, () => opening.destroy());
+  opening.setTimeout(timeoutMs, () => opening.destroy());
 }

@@ -13,6 +13,7 @@ import type { Identity } from './identity.ts';
 import type { Borrower, Link } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { overdue } from './overdue.ts';
+import { Pace } from './pace.ts';
 import { poolSettings } from './pool-settings.ts';
 import { REPLY } from './replies.ts';
 import type { HoldReason } from './route.ts';
@@ -50,6 +51,7 @@ export class ClientConnection implements Holdable, Borrower {
   #isSuspended = false;
   #isPaused = false;
   #isHeld = false;
+  readonly #pace = new Pace();
 
   constructor(shared: Shared, { socket, login }: Admitted, identity: Identity) {
     this.#shared = shared;
@@ -198,7 +200,12 @@ export class ClientConnection implements Holdable, Borrower {
 
   /** Disconnects it if it is past one of its limits. */
   checkTimes(now: number): void {
-    const fields = overdue(this.#session.times, this.#shared.config, now);
+    const { config } = this.#shared;
+    const { links, intake } = this.#session;
+    const isInMessage = links.some((link) => link === intake.openLink);
+    const pace = { isInMessage, isPaused: this.#isPaused, limitMs: config.client_message_timeout };
+    const isTooSlow = this.#pace.isTooSlow(pace, now);
+    const fields = isTooSlow ? REPLY.messageTooSlow() : overdue(this.#session.times, config, now);
     if (fields === undefined) return;
     this.#shared.log.info('client-overdue', { client: this.processId, sqlstate: fields.code });
     // Its server would go on working for nobody.
@@ -225,6 +232,7 @@ export class ClientConnection implements Holdable, Borrower {
     const now = clock.now();
     this.#requestedAt = now;
     this.#tally.receivedBytes += chunk.length;
+    this.#pace.arrived(chunk.length);
     try {
       this.#session.receive(chunk, now);
       this.#noteRouted(clock.now() - now);

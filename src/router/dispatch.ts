@@ -33,9 +33,12 @@ function lendNamed(
 ): void {
   // In a failed transaction nothing is run, and a Parse of ours would be refused.
   if (standing.status === 'E') return;
-  const name = statement === undefined ? unit.names : namedIn(statement.classification);
-  const named = name === undefined || name === '' ? undefined : prepared.get(name);
-  if (named?.isKept === true) link.statements.lend(named, isBatch);
+  const names = statement === undefined ? unit.names : namedIn(statement.classification);
+  if (names === undefined) return;
+  for (const name of names) {
+    const named = prepared.get(name);
+    if (named?.isKept === true) link.statements.lend(named, isBatch);
+  }
 }
 
 /** How far a COPY from the client has come. */

@@ -3,7 +3,6 @@
  * the unit is known well enough to be placed, and sends it message by message. A batch is gathered up to its
  * Sync, since a server answers nothing before; a Flush or too many bytes decide for the primary, and the rest streams.
  */
-import { RingQueue } from '../base/index.ts';
 import type { Classification, Classifier } from '../sql/index.ts';
 import {
   type Delivery,
@@ -11,48 +10,45 @@ import {
   FRONTEND,
   FrameReader,
   type FrameSink,
+  isHead,
   ProtocolViolation,
   QUERY_TEXT_START,
   ReadyForQuery,
   readBind,
+  readBindNames,
   readClose,
   readDescribe,
   readQueryEnd,
 } from '../wire/index.ts';
 import { CopyStream } from './copy-stream.ts';
 import { dispatch } from './dispatch.ts';
-import type { Limbo, LimboAnswer } from './limbo.ts';
+import { InLimbo } from './in-limbo.ts';
+import { Inbox, type Waiting } from './inbox.ts';
 import type { Link } from './link.ts';
+import { isLong, LongMessage } from './long-message.ts';
 import { REPLY } from './replies.ts';
 import { intentOf, type RouteReason, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects, SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
 import type { Tally } from './tally.ts';
-import { noteFacts } from './unit-facts.ts';
+import { noteFacts, noteSpoken } from './unit-facts.ts';
 
 /** A batch is gathered up to this size; a longer one goes to the primary as it comes. */
 const BATCH_BYTES_MAX = 256 * 1024;
-/** With so much waiting the client is not read from. */
-const BACKLOG_BYTES_MAX = 256 * 1024;
 
 const ENDS_COPY: ReadonlySet<number> = new Set([FRONTEND.CopyDone, FRONTEND.CopyFail]);
 
-/** A whole message, or raw COPY data, behind which `owed` bytes of its last message are still to come. */
-interface Waiting {
-  readonly bytes: Buffer;
-  readonly owed: number | undefined;
-}
-
 export class Intake implements FrameSink {
   readonly copy = new CopyStream();
+  readonly long = new LongMessage();
   readonly #session: Session;
   readonly #classifier: Classifier;
   readonly #effects: SessionEffects;
   readonly #tally: Tally;
   readonly #reader = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
-  readonly #inbox = new RingQueue<Waiting>();
-  #inboxBytes = 0;
+  readonly #inbox = new Inbox();
+  readonly #inLimbo: InLimbo;
   #isBacklogged = false;
   #isDraining = false;
 
@@ -61,6 +57,12 @@ export class Intake implements FrameSink {
     this.#tally = tally;
     this.#classifier = classifier;
     this.#effects = effects;
+    this.#inLimbo = new InLimbo(session, effects);
+  }
+
+  /** Who has got a part of a message. */
+  get openLink(): Link | undefined {
+    return this.long.link ?? this.copy.link;
   }
 
   /** The chunk is good during the call only. */
@@ -76,12 +78,11 @@ export class Intake implements FrameSink {
     this.#isDraining = true;
     for (let next = this.#inbox.peek(); next !== undefined; next = this.#inbox.peek()) {
       if (this.#session.isEnded) break;
-      const { bytes, owed } = next;
-      if (owed === undefined ? !this.#accepts(bytes[0] ?? 0) : this.#isCopyPending) break;
+      if (!this.#isTurnOf(next)) break;
       this.#inbox.shift();
-      this.#inboxBytes -= bytes.length;
-      if (owed === undefined) this.#takeLate(bytes);
-      else this.#copyData(bytes, owed);
+      if (next.kind === 'message') this.#takeLate(next.bytes);
+      else if (next.kind === 'copy') this.#copyData(next.bytes, next.missing);
+      else this.#passRest(next.bytes, next.missing);
     }
     this.#isDraining = false;
     this.#tellBacklog();
@@ -93,15 +94,21 @@ export class Intake implements FrameSink {
     const { statements } = unit;
     for (let index = 0; index < unit.messageCount; index += 1) {
       const message = unit.messageAt(index);
-      if (message !== undefined) dispatch(this.#session, link, message, statements[index]);
+      if (message !== undefined) this.#dispatch(link, message, statements[index]);
     }
-    if (!unit.isClosed && unit.need === 'primary') {
+    if (this.long.link === link || (!unit.isClosed && unit.need === 'primary')) {
       unit.stream();
     }
   }
 
+  #dispatch(link: Link, message: Buffer, statement: Statement | undefined): void {
+    dispatch(this.#session, link, message, statement);
+    if (isHead(message)) this.long.begin(link);
+  }
+
   delivery(tag: number, bodyLength: number): Delivery {
-    if (tag !== FRONTEND.CopyData) return 'whole';
+    const isHeadWanted = isLong(tag, bodyLength);
+    if (tag !== FRONTEND.CopyData) return isHeadWanted ? 'head' : 'whole';
     this.copy.announce(bodyLength);
     return 'pass';
   }
@@ -109,15 +116,44 @@ export class Intake implements FrameSink {
   whole(tag: number, message: Buffer): void {
     // What comes behind a Terminate is for nobody: it would borrow a connection that nobody gives back.
     if (this.#session.isEnded) return;
-    if (this.#inbox.size === 0 && this.#accepts(tag)) this.#take(tag, message);
-    else this.#enqueue(message, undefined);
+    if (this.#inbox.isEmpty && this.#accepts(tag)) this.#take(tag, message);
+    else this.#inbox.add({ kind: 'message', bytes: message });
+  }
+
+  head(tag: number, beginning: Buffer): void {
+    this.whole(tag, beginning);
+  }
+
+  rest(bytes: Buffer, missing: number): void {
+    if (this.#session.isEnded) return;
+    if (this.#inbox.isEmpty && !this.#isHeadKept) this.#passRest(bytes, missing);
+    else this.#inbox.add({ kind: 'rest', bytes, missing });
   }
 
   pass(bytes: Buffer): void {
     if (this.#session.isEnded) return;
     const owed = this.copy.arrive(bytes);
-    if (this.#inbox.size === 0 && !this.#isCopyPending) this.#copyData(bytes, owed);
-    else this.#enqueue(bytes, owed);
+    if (this.#inbox.isEmpty && !this.#isCopyPending) this.#copyData(bytes, owed);
+    else this.#inbox.add({ kind: 'copy', bytes, missing: owed });
+  }
+
+  #isTurnOf(waiting: Waiting): boolean {
+    if (waiting.kind === 'message') return this.#accepts(waiting.bytes[0] ?? 0);
+    return waiting.kind === 'copy' ? !this.#isCopyPending : !this.#isHeadKept;
+  }
+
+  /** The unit ends with the head of a long message, and has no server yet. */
+  get #isHeadKept(): boolean {
+    const { unit } = this.#session;
+    const last = unit.phase === 'sent' ? undefined : unit.messageAt(unit.messageCount - 1);
+    return last !== undefined && isHead(last);
+  }
+
+  /** More of a long message. Its end may be what commits: so it is not sent where the unit could not have begun by now. */
+  #passRest(bytes: Buffer, missing: number): void {
+    const { link } = this.long;
+    if (link !== undefined && !this.#session.mayGoOn(link)) this.#session.lose(link, 'primary-unknown');
+    this.long.pass(bytes, missing);
   }
 
   /** COPY data may be wanted, but the server has not said so yet, or has not even got the statement. */
@@ -133,15 +169,9 @@ export class Intake implements FrameSink {
     return unit.kind === 'none' || !unit.isClosed || (unit.isCopyOpen && tag !== FRONTEND.Terminate);
   }
 
-  #enqueue(bytes: Buffer, owed: number | undefined): void {
-    this.#inbox.push({ bytes: Buffer.from(bytes), owed });
-    this.#inboxBytes += bytes.length;
-  }
-
   #tellBacklog(): void {
-    const isFull = this.#inboxBytes + this.#session.unit.bytes > BACKLOG_BYTES_MAX;
-    const isPausable =
-      isFull && this.#session.unit.phase !== 'collecting' && this.#session.unit.kind !== 'none';
+    const { unit } = this.#session;
+    const isPausable = this.#inbox.isFull(unit.bytes) && unit.phase !== 'collecting' && unit.kind !== 'none';
     if (isPausable === this.#isBacklogged) return;
     this.#isBacklogged = isPausable;
     this.#effects.backlog(isPausable);
@@ -164,8 +194,12 @@ export class Intake implements FrameSink {
     }
     if (session.standing.isSkipping) this.#skip(tag);
     else if (session.unit.kind !== 'none') this.#extend(tag, message);
-    else if (session.standing.limbo !== undefined) this.#inLimbo(session.standing.limbo, tag, message);
-    else this.#begin(tag, message);
+    else if (session.standing.limbo === undefined) this.#begin(tag, message);
+    else {
+      const classify = (): Classification => this.#classify(message);
+      const note = (): Statement | undefined => this.#note(tag, message);
+      this.#inLimbo.take(session.standing.limbo, { tag, message, classify, note });
+    }
   }
 
   /** A message that waited. If it is malformed, that is the client's fault, not that of whoever made it be read now. */
@@ -241,13 +275,14 @@ export class Intake implements FrameSink {
     if (tag === FRONTEND.Sync || tag === FRONTEND.Query || tag === FRONTEND.FunctionCall)
       unit.isClosed = true;
     if (unit.phase === 'sent' && unit.link !== undefined) {
-      dispatch(this.#session, unit.link, message, statement);
+      this.#dispatch(unit.link, message, statement);
       unit.isStreamed = true;
       return;
     }
     unit.keep(message, statement);
     if (unit.phase !== 'collecting') return;
-    if (!unit.isClosed && tag !== FRONTEND.Flush && unit.bytes <= BATCH_BYTES_MAX) return;
+    const isMany = unit.bytes > BATCH_BYTES_MAX || isHead(message);
+    if (!unit.isClosed && tag !== FRONTEND.Flush && !isMany) return;
     // What else will be in the batch is not known yet.
     if (!unit.isClosed) unit.need = 'primary';
     session.place();
@@ -270,12 +305,12 @@ export class Intake implements FrameSink {
         this.#tally.clientParses += 1;
         const statement = prepared.parse(message);
         unit.require(statement.intent);
-        if (!statement.isKept) unit.leavesState();
+        if (!statement.isKept) unit.leavesState(statement.name);
         return statement;
       }
       case FRONTEND.Bind: {
         this.#tally.binds += 1;
-        const statement = prepared.get(readBind(message).statement);
+        const statement = prepared.get((isHead(message) ? readBindNames : readBind)(message).statement);
         // Made by PREPARE in SQL, or not at all: who knows what it does.
         if (statement === undefined) this.#intendUnknown('statement-unknown');
         else this.#intend(statement.classification, statement);
@@ -312,7 +347,8 @@ export class Intake implements FrameSink {
   }
 
   #classify(query: Buffer): Classification {
-    return this.#classifier.classifyBytes(query, QUERY_TEXT_START, readQueryEnd(query));
+    const end = isHead(query) ? query.length : readQueryEnd(query);
+    return this.#classifier.classifyBytes(query, QUERY_TEXT_START, end);
   }
 
   #intendQuery(message: Buffer): void {
@@ -335,6 +371,7 @@ export class Intake implements FrameSink {
         named !== undefined && named !== statement && named.classification.because !== 'discards-all';
       if (isMeant) this.#intend(named.classification, named);
     }
+    if (classification.speaksOf !== undefined) noteSpoken(unit, prepared, classification.speaksOf);
     if (unit.settings.length > 0) this.#intendSettings();
   }
 
@@ -353,42 +390,5 @@ export class Intake implements FrameSink {
   #intendSettings(): void {
     const { unit } = this.#session;
     if (unit.hasMixedFate || !this.#session.canRecord(unit.settings)) unit.need = 'primary';
-  }
-
-  /** The client is in a transaction whose server is gone: everything is answered here. */
-  #inLimbo(limbo: Limbo, tag: number, message: Buffer): void {
-    const session = this.#session;
-    switch (tag) {
-      case FRONTEND.Query: {
-        const classification = this.#classify(message);
-        this.#tellLimbo(limbo.query(classification.kind, intentOf(classification)), true);
-        return;
-      }
-      case FRONTEND.Sync:
-        this.#effects.toClient(ReadyForQuery(session.standing.status));
-        return;
-      case FRONTEND.Flush:
-      case FRONTEND.CopyDone:
-      case FRONTEND.CopyFail:
-        return;
-      default: {
-        const statement = this.#note(tag, message);
-        const answer = limbo.extended(tag, message, statement);
-        if (answer.error === undefined) session.prepared.confirm();
-        else session.prepared.takeBack();
-        this.#tellLimbo(answer, tag === FRONTEND.FunctionCall);
-      }
-    }
-  }
-
-  #tellLimbo(answer: LimboAnswer, endsUnit: boolean): void {
-    const session = this.#session;
-    session.standing.answeredInLimbo(answer.ended);
-    if (answer.reply !== undefined) this.#effects.toClient(answer.reply);
-    if (answer.error !== undefined) {
-      session.say(answer.error);
-      if (!endsUnit) session.standing.skipToSync();
-    }
-    if (endsUnit) this.#effects.toClient(ReadyForQuery(session.standing.status));
   }
 }

@@ -13,7 +13,7 @@ import {
   FRONTEND,
   NoData,
   ParseComplete,
-  readBind,
+  readBindNames,
   readDescribe,
 } from '../wire/index.ts';
 import { REPLY } from './replies.ts';
@@ -54,7 +54,7 @@ export class Limbo {
       case FRONTEND.Parse:
         return isEnd ? say(ParseComplete()) : this.#refuse();
       case FRONTEND.Bind:
-        this.#bound = isEnd && readBind(message).portal === '' ? statement : undefined;
+        this.#bound = isEnd && readBindNames(message).portal === '' ? statement : undefined;
         return this.#bound === undefined ? this.#refuse() : say(BindComplete());
       case FRONTEND.Describe:
         if (readDescribe(message).kind === 'portal') {

@@ -197,9 +197,9 @@ export class Link implements FrameSink, Poolable {
     this.#wire.close();
   }
 
-  /** Raw bytes of a COPY. */
+  /** Raw bytes of a COPY, or of a long message; dropped if the connection is gone. */
   write(bytes: Buffer): void {
-    this.#wire.write(bytes);
+    if (!this.#isGone) this.#wire.write(bytes);
   }
 
   /** Bytes from the server. Throws `ProtocolViolation` on a broken stream: the shell then reports `lost`. */

@@ -88,10 +88,13 @@ export class Losses {
   #settle(status: TransactionStatus, because: LossReason): void {
     const session = this.#session;
     const { unit } = session;
+    // What the server did not get to its end it has not begun; in a batch it may have got other things before.
+    const isPartial =
+      unit.kind !== 'batch' && unit.link !== undefined && unit.link === session.intake.long.link;
     const verdict = whenServerLost({
       status,
-      ends: unit.ends,
-      writes: unit.writes,
+      ends: isPartial ? undefined : unit.ends,
+      writes: unit.writes && !isPartial,
       answered: unit.isAnswered,
       failed: unit.isFailed,
       copyUnfinished: unit.isCopyOpen,

@@ -168,16 +168,18 @@ export class Placement {
 
   /**
    * Where the unit may have made state on the connection, or ended that which pins the session, the server is asked,
-   * while the client has its answer already; then the session is pinned or freed.
+   * while the client has its answer already; then the session is pinned or freed. Not while the client has an unnamed
+   * statement of which there is no copy: the question would end it.
    */
-  auditAfter(unit: Unit, link: Link): void {
+  auditAfter(unit: Unit, link: Link, hasUnnamedThere = false): void {
     if (this.#options.isSessionMode) return;
     if (unit.isSuspect && unit.executes && this.#options.auditsCode) {
       link.isSuspect = true;
       link.doubtedSince = this.#options.owner;
     }
-    if (link.status !== 'I') return;
-    const mayBeFree = unit.mayUnpin && this.#pinnedTo === link;
+    if (link.status !== 'I' || hasUnnamedThere) return;
+    const isFreedByNext = this.#pinnedBecause === 'unnamed-past-limit';
+    const mayBeFree = (unit.mayUnpin || isFreedByNext) && this.#pinnedTo === link;
     const isWanted = (mayBeFree || link.isSuspect) && !this.#isPinnedForGood;
     link.isSuspect = false;
     if (!isWanted || !link.isQuiet) return;

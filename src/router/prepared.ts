@@ -4,7 +4,7 @@
  * it after an error, since then it never happened. Pure.
  */
 import type { Classification, Classifier } from '../sql/index.ts';
-import { readParseText } from '../wire/index.ts';
+import { isHead, readParseBeginning, readParseText } from '../wire/index.ts';
 import { intentOf } from './route.ts';
 import type { ServerNames } from './server-names.ts';
 import type { Statement } from './statement.ts';
@@ -68,7 +68,8 @@ export class PreparedStatements {
   }
 
   parse(message: Buffer): Statement {
-    const { name, copy, classification } = this.#read(message);
+    const isLong = isHead(message);
+    const { name, copy, classification } = this.#read(message, isLong);
     const replaces = this.get(name);
     const statement: Statement = {
       name,
@@ -76,7 +77,7 @@ export class PreparedStatements {
       classification,
       intent: intentOf(classification),
       replaces: name === '' ? undefined : replaces,
-      isKept: name === '' || replaces !== undefined || this.#hasRoomFor(message),
+      isKept: name === '' ? !isLong : replaces !== undefined || (!isLong && this.#hasRoomFor(message)),
       epoch: this.#serverNames.epoch,
       serverName: '',
       namedFor: undefined,
@@ -87,9 +88,9 @@ export class PreparedStatements {
   }
 
   /** What the message says. Drivers without names send the same again and again: then nothing is read anew. */
-  #read(message: Buffer): ReadParse {
+  #read(message: Buffer, isLong: boolean): ReadParse {
     if (this.#last?.copy.equals(message) === true) return this.#last;
-    const { name, start, end } = readParseText(message);
+    const { name, start, end } = (isLong ? readParseBeginning : readParseText)(message);
     const classification = this.#classifier.classifyBytes(message, start, end);
     // It outlives the chunk that its message arrived in.
     const read = { name, copy: Buffer.from(message), classification };
@@ -100,7 +101,7 @@ export class PreparedStatements {
 
   /** Gives the statement its name at servers under these settings. */
   nameFor(statement: Statement, planningKey: string): void {
-    if (statement.name === '' || statement.namedFor === planningKey) return;
+    if (statement.name === '' || !statement.isKept || statement.namedFor === planningKey) return;
     const { message, epoch } = statement;
     const body = message.toString('latin1', message.indexOf(0, HEADER_BYTES) + 1);
     statement.serverName = this.#serverNames.nameOf(body, planningKey, epoch);

@@ -47,8 +47,10 @@ const AUDITABLE = [
   'prepares-statement',
 ] as const;
 
+/** Its end can be found out. */
 export function isAuditable(because: PinReason): boolean {
-  return AUDITABLE.some((known) => known === because);
+  // The next unnamed statement, or a simple query, ends that one.
+  return because === 'unnamed-past-limit' || AUDITABLE.some((known) => known === because);
 }
 
 /** What the audit's row says; undefined: it could not be asked. */

@@ -123,6 +123,13 @@ export const REPLY = {
     message: `too many connections for ${what} "${name}"`,
     detail: `The router serves ${max} of its clients at most.`,
   }),
+  messageTooSlow: (): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.idleSessionTimeout,
+    message: 'terminating connection due to message timeout',
+    detail: 'A message was begun whose rest did not come, or too slowly, while a server waited for it.',
+    hint: "The router's limit is router.client_message_timeout.",
+  }),
   loginTimeout: (): ErrorFields => ({
     severity: FATAL,
     code: SQLSTATE.cannotConnectNow,

@@ -74,7 +74,7 @@ export function stricter(one: Need, other: Need): Need {
 export type RouteReason = SqlReason | 'calls-function' | 'statement-unknown';
 
 /** Why a session stays with one server connection. */
-export type PinReason = SqlReason | 'settings-unknown' | 'statements-past-limit';
+export type PinReason = SqlReason | 'settings-unknown' | 'statements-past-limit' | 'unnamed-past-limit';
 
 /** Why work is held. */
 export type HoldReason =

@@ -9,7 +9,7 @@ import {
   Close,
   Describe,
   Parse,
-  readBind,
+  readBindNames,
   readDescribe,
   Sync,
   withBindStatement,
@@ -76,12 +76,12 @@ export class ServerStatements {
     if (name === '') {
       this.#note('', statement, true);
       this.#forward(message, REQUEST.parse);
-    } else if (!statement.isKept) {
+    } else if (statement.replaces !== undefined) this.#parseAgain(message, name);
+    else if (!statement.isKept) {
       // The server has it from here on under the client's name; nobody else does, and nobody brings it here again.
       this.#note(name, undefined, true);
       this.#forward(message, REQUEST.parse);
-    } else if (statement.replaces !== undefined) this.#parseAgain(message, name);
-    else if (this.#byName.has(serverName)) {
+    } else if (this.#byName.has(serverName)) {
       // Another session has prepared it: the server judges this Parse all the same, but need not keep it.
       this.#note('', STRAY, true);
       this.#forward(withParseName(message, ''), REQUEST.parse);
@@ -181,7 +181,7 @@ export class ServerStatements {
     const { name, serverName, message } = statement;
     const kept = this.#byName.get(serverName);
     if (name === '') {
-      if (kept === statement) return;
+      if (kept === statement || !statement.isKept) return;
       this.#note('', statement, false);
       this.#swallow(message, REQUEST.parse);
       return;
@@ -215,7 +215,7 @@ export class ServerStatements {
 
   /** The session does not know the statement, so it must not be found here either. */
   #forgetUnknown(message: Buffer, request: Request): void {
-    const name = request === REQUEST.bind ? readBind(message).statement : readDescribe(message).name;
+    const name = request === REQUEST.bind ? readBindNames(message).statement : readDescribe(message).name;
     if (this.#byName.has(name)) this.#closeStale(name);
   }
 

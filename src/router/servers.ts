@@ -9,6 +9,7 @@ import type { RouterConfig } from '../config/index.ts';
 import { Pool, type PoolRequest } from '../pool/index.ts';
 import { ProtocolViolation } from '../wire/index.ts';
 import { cancelAt } from './cancel.ts';
+import { Cancelling } from './cancelling.ts';
 import { Cleaning } from './cleaning.ts';
 import type { Flusher } from './flusher.ts';
 import { keepAliveOf } from './keep-alive.ts';
@@ -78,9 +79,21 @@ export class Servers {
   /** Connections whose server was seen to owe us an answer of our own, since when. */
   readonly #askedAt = new Map<Link, number>();
   readonly #cleaning = new Cleaning((link, isClean) => this.#cleaned(link, isClean));
-  /** Cancel requests on their way, by the connection they are for; and what came back meanwhile. */
-  readonly #cancelling = new Map<Link, number>();
-  readonly #isParked = new Set<Link>();
+  readonly #cancelling = new Cancelling<Link>({
+    send: (link, ended) => {
+      const upstream = this.#upstreams.get(link);
+      if (upstream !== undefined) cancelAt(upstream, ended);
+      else ended('settled');
+    },
+    fit: (link) => {
+      this.giveBack(link);
+      this.#options.flusher.flush();
+    },
+    unfit: (link) => {
+      link.abandon();
+      this.discard(link);
+    },
+  });
   readonly #parameters: LRUCache<string, ServerParameters>;
   readonly #tallies = new Map<string, Tally>();
   readonly #paused = new Set<string>();
@@ -160,16 +173,15 @@ export class Servers {
   giveBack(link: Link): void {
     const { clock } = this.#options;
     this.#upstreams.get(link)?.pauseReading(false);
-    if (this.#cancelling.has(link)) this.#isParked.add(link);
-    else if (link.isSoiled) {
-      this.#cleaning.begin(link);
-    } else this.#homes.get(link)?.pool.giveBack(link, clock.now());
+    if (this.#cancelling.keeps(link)) return;
+    if (link.isSoiled) this.#cleaning.begin(link);
+    else this.#homes.get(link)?.pool.giveBack(link, clock.now());
   }
 
   /** Of no use to anybody; its socket is closed already or closed now. */
   discard(link: Link): void {
     this.#cleaning.forget(link);
-    this.#isParked.delete(link);
+    this.#cancelling.forget(link);
     this.#askedAt.delete(link);
     const pool = this.#homes.get(link);
     this.#homes.delete(link);
@@ -179,26 +191,9 @@ export class Servers {
     pool?.pool.remove(link, this.#options.clock.now());
   }
 
-  /**
-   * Asks the server to cancel what it does on the connection. The request goes its own way and could arrive late, when the
-   * connection is at work for somebody else: so it is not lent again until the server has closed the request's
-   * connection, which it does after it has passed it on.
-   */
+  /** Asks the server to cancel what it does on the connection, for the client that has it. */
   cancel(link: Link): void {
-    const upstream = this.#upstreams.get(link);
-    if (upstream === undefined) return;
-    this.#cancelling.set(link, (this.#cancelling.get(link) ?? 0) + 1);
-    cancelAt(upstream, () => {
-      const left = (this.#cancelling.get(link) ?? 1) - 1;
-      if (left > 0) {
-        this.#cancelling.set(link, left);
-        return;
-      }
-      this.#cancelling.delete(link);
-      if (!this.#isParked.delete(link)) return;
-      this.giveBack(link);
-      this.#options.flusher.flush();
-    });
+    this.#cancelling.cancel(link);
   }
 
   /** What the servers report to clients that start like this one, if that was seen lately. */

@@ -311,7 +311,7 @@ export class Session {
     this.#count(link);
     this.intake.send(link);
     // What waited behind the part of a batch that is on its way can follow it.
-    if (!unit.isClosed) this.intake.resume();
+    if (!unit.isClosed || this.intake.long.link === link) this.intake.resume();
   }
 
   #count(link: Link): void {
@@ -339,7 +339,7 @@ export class Session {
     this.prepared.settle();
     if (unit.forgets !== undefined && unit.isSeveral) link.isSoiled = true;
     link.statements.closeStrays();
-    this.#placement.auditAfter(unit, link);
+    this.#placement.auditAfter(unit, link, this.prepared.get('')?.isKept === false);
     unit.end();
     this.#placement.release(unit);
     this.#ear.tellLater();

@@ -1,5 +1,6 @@
 /** What the classification of a statement says about the unit of work that it is in, beside where it must run. Pure. */
 import type { Classification } from '../sql/index.ts';
+import type { PreparedStatements } from './prepared.ts';
 import type { RouteReason } from './route.ts';
 import { ALL_STATEMENTS, type Unit } from './unit.ts';
 
@@ -49,8 +50,22 @@ export function noteFacts(unit: Unit, classification: Classification): void {
   unit.isSeveral = because === 'several-with-forgetting';
 }
 
-/** The prepared statement that SQL speaks of by the client's name for it; empty for all of them. */
-export function namedIn({ because, detail }: Classification): string | undefined {
-  if (because === 'executes-prepared') return detail;
-  return because === 'forgets-statement' ? (detail ?? ALL_STATEMENTS) : undefined;
+/** A text of several runs what was prepared by the protocol: what that sets or leaves is kept where it was made. */
+export function noteSpoken(unit: Unit, prepared: PreparedStatements, names: readonly string[]): void {
+  for (const name of names) {
+    const named = prepared.get(name);
+    if (named === undefined) continue;
+    unit.intend(named.intent);
+    unit.isSuspect = true;
+    if (named.classification.kind !== 'session' && named.classification.settings.length === 0) continue;
+    unit.mayPin = true;
+    unit.pinBecause ??= 'settings-unknown';
+  }
+}
+
+/** The prepared statements that SQL speaks of by the client's names for them. */
+export function namedIn({ because, detail, speaksOf }: Classification): readonly string[] | undefined {
+  if (speaksOf !== undefined) return speaksOf;
+  const isSpoken = because === 'executes-prepared' || because === 'forgets-statement';
+  return isSpoken && detail !== undefined ? [detail] : undefined;
 }

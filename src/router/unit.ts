@@ -43,8 +43,8 @@ export class Unit {
   setsLocally = false;
   /** The prepared statement that DEALLOCATE names. */
   forgets: string | undefined = undefined;
-  /** The prepared statement that SQL in it speaks of. */
-  names: string | undefined = undefined;
+  /** The prepared statements that SQL in it speaks of. */
+  names: readonly string[] | undefined = undefined;
   /** The text has other statements too. */
   isSeveral = false;
   hasSavepoint = false;
@@ -208,11 +208,11 @@ export class Unit {
     this.need = stricter(this.need, intent.need);
   }
 
-  /** It makes something that is kept by its server only: that had better be the primary. */
-  leavesState(): void {
+  /** It prepares what is kept by its server only: that had better be the primary. */
+  leavesState(statement: string): void {
     this.need = 'primary';
     this.mayLeaveState = true;
-    this.pinBecause ??= 'statements-past-limit';
+    this.pinBecause ??= statement === '' ? 'unnamed-past-limit' : 'statements-past-limit';
   }
 
   /** It is about to do what `intent` says. */

@@ -30,6 +30,8 @@ interface Common {
   readonly settings: readonly SettingStatement[];
   /** The text holds several statements and a BEGIN, COMMIT, ROLLBACK or the like is among them. */
   readonly controlsTransaction: boolean;
+  /** Prepared statements that SQL in a text of several runs or forgets, by the names that it has for them. */
+  readonly speaksOf?: readonly string[];
   /** One of those ends a transaction: what stands before and behind it in the text has not the same fate. */
   readonly endsTransaction: boolean;
 }

@@ -25,10 +25,12 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
     });
   }
   const controlsTransaction = parts.some(isControl);
+  const speaksOf = namesOfPrepared(parts);
   return Object.freeze({
     ...asAnswer(strictest(parts, first)),
     settings,
     controlsTransaction,
+    ...(speaksOf.length === 0 ? {} : { speaksOf }),
     endsTransaction: parts.some((part) => part.kind === 'end'),
   });
 }
@@ -75,6 +77,14 @@ function strictest(parts: readonly Part[], first: Part): Part {
   if (parts.every((part) => part.kind === 'set')) return first;
   if (parts.some((part) => part.kind === 'set')) return { kind: 'write', because: 'several-with-setting' };
   return parts.find((part) => part.kind === 'read' && part.transaction !== undefined) ?? first;
+}
+
+function namesOfPrepared(parts: readonly Part[]): readonly string[] {
+  return parts.flatMap(({ because, detail }) =>
+    (because === 'executes-prepared' || because === 'forgets-statement') && detail !== undefined
+      ? [detail]
+      : [],
+  );
 }
 
 function isControl(part: Part): boolean {

@@ -9,14 +9,16 @@
  * sticky: after it the place of the next header is unknown.
  */
 import { assert } from '../base/index.ts';
-import type { FrameLimits } from './limits.ts';
+import { type FrameLimits, MESSAGE_HEAD_BYTES } from './limits.ts';
 import { describeTag, ProtocolViolation } from './violation.ts';
 
 /**
- * How a message is wanted: in one slice; as raw bytes that are never held; or complete, as the last of a run of such
- * bytes (`last`), so that the answer to a statement is one slice with the message that ends it.
+/**
+ * How a message is wanted: in one slice; as raw bytes that are never held; complete, as the last of a run of such bytes,
+ * so that an answer is one slice with the message that ends it; or with its beginning in one slice and the rest as raw
+ * bytes (for messages of more than `MESSAGE_HEAD_BYTES` only).
  */
-export type Delivery = 'whole' | 'pass' | 'last';
+export type Delivery = 'whole' | 'pass' | 'last' | 'head';
 
 /** Receives what a `FrameReader` cuts, in the order of the stream. */
 export interface FrameSink {
@@ -26,6 +28,10 @@ export interface FrameSink {
   whole(tag: number, message: Buffer): void;
   /** Bytes of one or more consecutive 'pass' messages, or of these and a 'last'; may begin or end inside one. Aliases the chunk. */
   pass(bytes: Buffer, endsWithLast: boolean): void;
+  /** The first `MESSAGE_HEAD_BYTES` of a 'head' message of `total` bytes, tag and all. Aliases the chunk unless joined. */
+  head?(tag: number, beginning: Buffer, total: number): void;
+  /** More of that message; `missing` bytes of it are still to come. Aliases the chunk. */
+  rest?(bytes: Buffer, missing: number): void;
 }
 
 const HEADER_BYTES = 5;
@@ -50,6 +56,10 @@ export class FrameReader {
   #heldTotal = 0;
   #isHeldLast = false;
 
+  /** Size of a 'head' message whose beginning is being held, else 0; and what is still to come behind a beginning. */
+  #headOf = 0;
+  #restMissing = 0;
+
   constructor(limits: FrameLimits) {
     this.#limits = limits;
   }
@@ -61,7 +71,7 @@ export class FrameReader {
 
   /** Whether the bytes so far end exactly at the end of a message; false for ever once the stream is broken. */
   get isBetweenMessages(): boolean {
-    return !this.#isBroken && this.#passRemaining === 0 && this.#heldBytes === 0;
+    return !this.#isBroken && this.#passRemaining + this.#restMissing + this.#heldBytes === 0;
   }
 
   /**
@@ -86,6 +96,7 @@ export class FrameReader {
 
   /** Goes on with what the last chunk left unfinished; returns where the walk over whole headers starts. */
   #resume(chunk: Buffer, sink: FrameSink): number {
+    if (this.#restMissing > 0) return this.#rest(chunk, 0, sink);
     if (this.#heldBytes === 0) return 0;
     let offset = 0;
     if (this.#heldTotal === 0) {
@@ -102,14 +113,15 @@ export class FrameReader {
         sink.pass(header, false);
         return offset;
       }
-      this.#checkLimit(tag, total);
-      this.#heldTotal = total;
-      this.#isHeldLast = delivery === 'last';
+      if (delivery !== 'head') this.#checkLimit(tag, total);
+      this.#beginHeld(delivery, total);
     }
     offset = this.#hold(chunk, offset, this.#heldTotal - this.#heldBytes);
     if (this.#heldBytes < this.#heldTotal) return offset;
     const message = this.#held.subarray(0, this.#heldTotal);
+    const total = this.#headOf;
     this.#release();
+    if (total > 0) return this.#head(message, total, { chunk, offset, sink });
     if (this.#isHeldLast) sink.pass(message, true);
     else sink.whole(message[0] ?? 0, message);
     return offset;
@@ -143,11 +155,16 @@ export class FrameReader {
       }
       flush(chunk, runStart, offset, sink);
       runStart = offset;
-      this.#checkLimit(tag, total);
-      this.#isHeldLast = delivery === 'last';
-      if (total > end - offset) {
-        this.#heldTotal = total;
+      if (delivery !== 'head') this.#checkLimit(tag, total);
+      if ((delivery === 'head' ? MESSAGE_HEAD_BYTES : total) > end - offset) {
+        this.#beginHeld(delivery, total);
         break;
+      }
+      if (delivery === 'head') {
+        const beginning = chunk.subarray(offset, offset + MESSAGE_HEAD_BYTES);
+        offset = this.#head(beginning, total, { chunk, offset: offset + MESSAGE_HEAD_BYTES, sink });
+        runStart = offset;
+        continue;
       }
       offset += total;
       runStart = offset;
@@ -155,6 +172,29 @@ export class FrameReader {
     }
     flush(chunk, runStart, offset, sink);
     this.#hold(chunk, offset, end - offset);
+  }
+
+  /** A message, or its beginning, is gathered from here on. */
+  #beginHeld(delivery: 'whole' | 'last' | 'head', total: number): void {
+    this.#heldTotal = delivery === 'head' ? MESSAGE_HEAD_BYTES : total;
+    this.#headOf = delivery === 'head' ? total : 0;
+    this.#isHeldLast = delivery === 'last';
+  }
+
+  /** Delivers the beginning of a message, and what follows it in the chunk; returns the offset after that. */
+  #head(beginning: Buffer, total: number, at: { chunk: Buffer; offset: number; sink: FrameSink }): number {
+    const { chunk, offset, sink } = at;
+    assert(total > MESSAGE_HEAD_BYTES && sink.head !== undefined, 'only long messages have a head');
+    this.#restMissing = total - MESSAGE_HEAD_BYTES;
+    sink.head(beginning[0] ?? 0, beginning, total);
+    return this.#rest(chunk, offset, sink);
+  }
+
+  #rest(chunk: Buffer, offset: number, sink: FrameSink): number {
+    const bytes = Math.min(this.#restMissing, chunk.length - offset);
+    this.#restMissing -= bytes;
+    if (bytes > 0) sink.rest?.(chunk.subarray(offset, offset + bytes), this.#restMissing);
+    return offset + bytes;
   }
 
   /** Copies up to `wanted` bytes from `offset` behind what is held; returns the offset after them. */
@@ -178,6 +218,7 @@ export class FrameReader {
     this.#held = NOTHING;
     this.#heldBytes = 0;
     this.#heldTotal = 0;
+    this.#headOf = 0;
   }
 
   #checkLimit(tag: number, total: number): void {

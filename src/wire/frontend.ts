@@ -5,6 +5,7 @@
  * trip in the tests.
  */
 import { assert } from '../base/index.ts';
+import { withRestOf } from './message-head.ts';
 import { BodyReader } from './reader.ts';
 import { STARTUP_CODE } from './startup.ts';
 import { FRONTEND } from './tag.ts';
@@ -87,7 +88,7 @@ export function readBindFormats(message: Buffer): {
   return { parameters, resultFormats };
 }
 
-/** The same Bind for another statement; a new Buffer. */
+/** The same Bind, or beginning of one, for another statement; a new Buffer. */
 export function withBindStatement(message: Buffer, statement: string): Buffer {
   const reader = new BodyReader(message, 'Bind');
   reader.skipCstring('portal');
@@ -109,7 +110,7 @@ function withName(
   changed.write(name, start);
   message.copy(changed, start + bytes, end);
   changed.writeInt32BE(changed.length - 1, 1);
-  return changed;
+  return withRestOf(message, changed);
 }
 
 /** Asks a server to cancel what `processId` does; sent alone on a new connection. */
@@ -203,7 +204,7 @@ export function readParseText(message: Buffer): {
   return { name, start, end };
 }
 
-/** The same Parse under another name; a new Buffer, the SQL's bytes untouched. */
+/** The same Parse, or beginning of one, under another name; a new Buffer, the SQL's bytes untouched. */
 export function withParseName(message: Buffer, name: string): Buffer {
   const reader = new BodyReader(message, 'Parse');
   const start = reader.offset;

@@ -7,8 +7,11 @@ export {
   FRAME_BYTES_MAX,
   type FrameLimits,
   LIMITS_BEFORE_AUTHENTICATION,
+  lengthMaxOf,
+  MESSAGE_HEAD_BYTES,
   SCRAM_ITERATIONS_MAX,
 } from './limits.ts';
+export { isHead, readBindNames, readParseBeginning } from './message-head.ts';
 export { saslprep } from './saslprep.ts';
 export {
   type ScramBinding,

@@ -153,6 +153,16 @@ export const EXTENDED: Readonly<Record<string, readonly Step[]>> = {
     sync,
     waits,
   ],
+  'statements of the protocol that a text of several runs and forgets': [
+    parse('s1', 'SELECT 5'),
+    parse('s2', 'SELECT 6'),
+    sync,
+    waits,
+    ...asks('SELECT 1; EXECUTE s1; EXECUTE s2'),
+    ...asks('EXECUTE s1; DEALLOCATE s1; SELECT 2'),
+    ...asks('EXECUTE s1'),
+    ...asks('DROP TABLE IF EXISTS u; RESET work_mem; EXECUTE s2'),
+  ],
   'DEALLOCATE ALL and DISCARD ALL': [
     parse('s1', 'SELECT 1'),
     sync,

@@ -34,7 +34,11 @@ describe('three agents', () => {
       { endpoints: etcd.urls, request_timeout: 2000 },
       { clock: systemClock, log: silentLog },
     );
-    hosts = await someHosts(scope, { names: ['alpha', 'beta', 'gamma'], etcd: etcd.urls });
+    hosts = await someHosts(scope, {
+      names: ['alpha', 'beta', 'gamma'],
+      etcd: etcd.urls,
+      synchronous: true,
+    });
     for (const host of hosts) host.start();
   });
 

@@ -213,3 +213,24 @@ test('a killed standby that went too far is shut down cleanly before it is rewou
   await until('it follows', async () => (await third.control.status()).timeline === 2);
   assert.equal(await count(third), 1);
 });
+
+test('a standby whose new primary dies at once knows what timeline it is on', async (t) => {
+  const old = await aPrimary(t, 'old');
+  const next = await aStandby(t, 'next', old);
+  const third = await aStandby(t, 'third', old);
+  await old.control.stop({ mode: 'fast', deadlineMs: 20_000 });
+  assert.equal((await next.control.promote({ stillAllowed: () => true })).outcome, 'promoted');
+  await next.control.ensureSlots({ ensure: ['third'] });
+  await third.control.writeConfig({ as: 'standby', upstream: next.address, slot: 'third' });
+  await third.control.reload();
+  await sql(next, 'CREATE TABLE kept AS SELECT 1 AS a');
+  await until('it follows', async () => (await count(third).catch(() => 0)) === 1);
+  await next.control.stop({ mode: 'immediate', deadlineMs: 5000 });
+  await until('its receiver ends', async () => {
+    const { replicationState } = await third.control.status();
+    return replicationState === 'in archive recovery';
+  });
+  // pg_control is still of the old timeline: no restart point has been made.
+  assert.equal((await third.control.status()).checkpointTimeline, 1);
+  assert.equal((await third.control.status()).timeline, 2);
+});

@@ -383,7 +383,7 @@ test('many clients on few server connections', { timeout: 120_000 }, async (suit
     await eventually(
       'the first role has none',
       async () =>
-        await sql(primary, "SELECT pid FROM pg_stat_activity WHERE datname = 'app' AND usename = 'app'"),
+        await sql(primary, "SELECT * FROM pg_stat_activity WHERE datname = 'app' AND usename = 'app'"),
       { holds: (rows) => rows.length === 0, withinMs: 5000 },
     );
   });

@@ -30,6 +30,8 @@ export interface AgentSettings {
   readonly tags?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Each data directory is a symbolic link to a folder with another name. */
   readonly linked?: boolean;
+  /** A commit is acknowledged once a standby has it, so that what was acknowledged outlives any one host. */
+  readonly synchronous?: boolean;
 }
 
 /** Hosts without anything running; `start` starts their agents. */
@@ -44,6 +46,10 @@ export async function someHosts(scope: Scope, settings: AgentSettings): Promise<
         etcd: settings.etcd,
         tags: settings.tags?.[name] ?? {},
         linked: settings.linked ?? false,
+        parameters:
+          settings.synchronous === true
+            ? { synchronous_standby_names: `ANY 1 (${settings.names.join(', ')})` }
+            : {},
       }),
   );
   scope.after(async () => {
@@ -60,6 +66,7 @@ interface HostOptions {
   readonly etcd: readonly string[];
   readonly tags: Readonly<Record<string, unknown>>;
   readonly linked: boolean;
+  readonly parameters: Readonly<Record<string, string>>;
 }
 
 export class Host {
@@ -105,7 +112,7 @@ export class Host {
             replication: credential('replicator'),
             rewind: credential('rewind_user'),
           },
-          parameters: { shared_buffers: '16MB', max_connections: 40 },
+          parameters: { shared_buffers: '16MB', max_connections: 40, ...this.#options.parameters },
         },
         bootstrap: { users: [{ username: 'app', password: 'app', database: 'app' }] },
         tags: this.#options.tags,

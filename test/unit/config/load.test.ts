@@ -155,6 +155,7 @@ test('defaults are those of the reference page', () => {
         idle_transaction_timeout: 0,
         transaction_timeout: 0,
         query_timeout: 0,
+        client_message_timeout: 60_000,
         server_lifetime: 3_600_000,
         server_idle_timeout: 600_000,
         audit_code: true,

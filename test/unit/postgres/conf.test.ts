@@ -136,6 +136,7 @@ test('a name or value that would break out of its line is refused', () => {
 test("pg_hba.conf has the agent's own lines first, and any user by SCRAM when the file names no lines", () => {
   const own = [
     'local all "postgres" scram-sha-256',
+    'local replication "postgres" scram-sha-256',
     'host replication "replicator" all scram-sha-256',
     'host postgres "rewind_user" all scram-sha-256',
     'host postgres "matriarch_router" all scram-sha-256',

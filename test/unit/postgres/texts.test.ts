@@ -85,6 +85,7 @@ test('the status row becomes a value; a standby without a receiver takes its tim
   assert.equal(primary.replicationState, undefined);
   const alone = { ...PRIMARY, in_recovery: true, write_timeline: null, recovery_timeline: 11 };
   assert.equal(parseStatus(alone).timeline, 11);
+  assert.equal(parseStatus(alone, 13).timeline, 13);
   assert.equal(parseStatus(alone).replicationState, 'in archive recovery');
   const receiver = { status: 'streaming', timeline: 12 };
   const streaming = parseStatus({ ...alone, receiver });
