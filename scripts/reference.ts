@@ -1,5 +1,6 @@
 /** Every page of docs that is rendered from a table, as text: what render-docs.ts writes and a test compares. */
 
+import assert from 'node:assert/strict';
 import { ERROR_TABLE, type ErrorRow, systemClock } from '../src/base/index.ts';
 import { buildProgram } from '../src/cli/program.ts';
 import { configJsonSchema, renderReference, renderSample } from '../src/config/index.ts';
@@ -102,6 +103,9 @@ function commandPage(): string {
     nodeVersion: '',
     signal: new AbortController().signal,
     onHangUp: () => () => undefined,
+    onTakeOver: () => () => undefined,
+    startSuccessor: () => assert.fail('no command is run here'),
+    predecessor: undefined,
     setExit: () => undefined,
     undisturbed: (work) => work(),
   });

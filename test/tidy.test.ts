@@ -21,10 +21,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sql: ['base'],
   dcs: ['base'],
   topology: ['base', 'dcs'],
+  routing: [],
   metrics: ['base'],
   pool: ['base'],
   admin: ['base', 'wire'],
-  router: ['base', 'config', 'wire', 'auth', 'sql', 'dcs', 'topology', 'pool', 'admin', 'metrics'],
+  router: ['base', 'config', 'wire', 'auth', 'sql', 'dcs', 'topology', 'routing', 'pool', 'admin', 'metrics'],
   postgres: ['base', 'wire'],
   ha: ['base'],
   agent: ['base', 'config', 'ha', 'dcs', 'topology', 'postgres', 'metrics'],
@@ -35,7 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** The command may import everything; its row of the map says so in a word. */
 const isNotCli = (row: string): boolean => !row.startsWith('cli:');
 
-const PURE = ['wire', 'auth', 'sql', 'ha', 'topology', 'pool', 'admin', 'import'];
+const PURE = ['wire', 'auth', 'sql', 'routing', 'ha', 'topology', 'pool', 'admin', 'import'];
 /** The shells among the pure folders: the watch, and the loading of the grammar with its declarations. */
 const SHELLS = ['src/topology/watch.ts', 'src/sql/grammar.ts', 'src/sql/libpg-query-wasm.d.ts'];
 /** `loadClassifier` waits for the grammar; everything behind it is synchronous. */

@@ -54,7 +54,7 @@ export async function startAgent(parts: AgentParts): Promise<void> {
   const ending = new AbortController();
   const member = new MemberKey();
   const duties = new Duties(ctx, member);
-  const rest = await listenHttp(restApi(ctx), ctx.restapi.listen, 'REST API');
+  const rest = await listenHttp(restApi(ctx), { address: ctx.restapi.listen, what: 'REST API' });
   ctx.log.info('agent-listening', { address: formatAddress(ctx.restapi.listen) });
   const unsubscribe = ctx.pg.onExit(() => ctx.wake.now());
   // The loop ends when it is told to, and when the keep-alive has ended, for whatever reason.

@@ -85,7 +85,11 @@ export const ERROR_TABLE = {
   // router
   'router-no-server': row(
     EXIT.unavailable,
-    'See `matriarch status`, and whether the database hosts run and can be reached.',
+    'See /nodes at router.http_listen, and whether the database hosts run and can be reached.',
+  ),
+  'router-lookup-refused': row(
+    EXIT.failed,
+    'Check the rights and the password of router.auth_user, and router.auth_query: `matriarch auth install` makes both.',
   ),
   'router-access-invalid': row(
     EXIT.usage,
@@ -95,9 +99,13 @@ export const ERROR_TABLE = {
     EXIT.unavailable,
     'Choose another router.unix_socket_dir or port, or stop the program that listens there.',
   ),
+  'router-pid-file-unwritable': row(
+    EXIT.unavailable,
+    'Correct router.pid_file, or let the router’s user write to its directory.',
+  ),
   'router-no-credential': row(
     EXIT.unavailable,
-    'The leader’s agent writes it once the cluster runs: start the agents, and see `matriarch status`.',
+    'With etcd, the leader’s agent writes it once the cluster runs: start the agents. With `nodes`, set router.auth_user.',
   ),
 
   'reload-needs-restart': row(

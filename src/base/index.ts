@@ -8,7 +8,7 @@ export { type Deferred, deferred } from './deferred.ts';
 export { DURATION_PATTERN, parseDuration } from './duration.ts';
 export { ERROR_TABLE, type ErrorCode, type ErrorRow, EXIT, MatriarchError } from './errors.ts';
 export { isRecord, parseJson, wholeNumber } from './json.ts';
-export { type Address, formatAddress, listenError } from './listen.ts';
+export { type Address, formatAddress, type ListenPlace, listenError, listenOn } from './listen.ts';
 export { type Log, type LogFields, silentLog } from './log.ts';
 export {
   allPids,

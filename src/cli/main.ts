@@ -7,6 +7,7 @@ import { EXIT, MatriarchError, systemClock } from '../base/index.ts';
 import { renderError } from './print-error.ts';
 import { buildProgram } from './program.ts';
 import type { Shell } from './shell.ts';
+import { predecessorOf, startSuccessor } from './take-over.ts';
 
 /** How often the timer fires that keeps the process alive while a command only waits for a signal. */
 const ALIVE_MS = 60_000;
@@ -33,6 +34,14 @@ async function run(argv: readonly string[]): Promise<number> {
       process.on('SIGHUP', listener);
       return () => void process.off('SIGHUP', listener);
     },
+    onTakeOver: (listener) => {
+      process.on('SIGUSR2', listener);
+      // Not to be killed by a signal that came late.
+      process.on('SIGUSR2', () => undefined);
+      return () => void process.off('SIGUSR2', listener);
+    },
+    startSuccessor: () => startSuccessor(process),
+    predecessor: predecessorOf(process),
     setExit: (code) => {
       exit = code;
     },

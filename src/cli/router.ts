@@ -1,6 +1,6 @@
 /** `matriarch router`: runs the query router of an application host until it is told to stop. */
 import { Command } from 'commander';
-import { watchFile, unwatchFile } from 'node:fs';
+import { describe } from '../base/index.ts';
 import type { ConfigSource } from '../router/index.ts';
 import { type ConfigFileOptions, findConfigFile, readConfig, withConfigOption } from './config-file.ts';
 import { startService } from './service.ts';
@@ -14,32 +14,38 @@ export function routerCommand(shell: Shell): Command {
       `
 Runs in the foreground until SIGTERM or SIGINT, then stops in order; a second signal ends it at once.
 SIGHUP, or a change of its file, makes it read the file again: it takes over all of it, or refuses it with the reasons in
-its log and runs on as before.`,
+its log and runs on as before.
+SIGUSR2 starts the same command again, which takes over the sockets: no connection is refused. The old process stays until
+its clients are gone, or for router.drain_timeout. If the new one does not come up, nothing changes; the log says why.`,
     )
-    .action(async (options: ConfigFileOptions & { readonly debug?: boolean }) => {
-      const config = await readConfig(shell, options, 'router');
-      const service = await startService(shell, { config, role: 'router', isDebug: options.debug === true });
-      const { startRouter } = await import('../router/index.ts');
-      const source = configSource(shell, findConfigFile(shell, options));
-      await service.run(() => startRouter({ ...service.parts, source }));
+    .action(async (options: Options) => {
+      try {
+        await runRouter(shell, options);
+      } catch (cause) {
+        await shell.predecessor?.send({ kind: 'failed', because: describe(cause) });
+        throw cause;
+      }
     });
   return withConfigOption(command);
 }
 
-/** How often the file is looked at. */
-const LOOK_EVERY_MS = 1000;
+type Options = ConfigFileOptions & { readonly debug?: boolean };
+
+async function runRouter(shell: Shell, options: Options): Promise<void> {
+  const { predecessor } = shell;
+  const config = await readConfig(shell, options, 'router');
+  const service = await startService(shell, { config, role: 'router', isDebug: options.debug === true });
+  const { startRouter } = await import('../router/index.ts');
+  const source = configSource(shell, findConfigFile(shell, options));
+  const takeOver = { onRequest: shell.onTakeOver, start: shell.startSuccessor };
+  await service.run(() => startRouter({ ...service.parts, source, takeOver, predecessor }));
+}
 
 /** The file at `path`, which is read again at SIGHUP and when it has changed. */
 function configSource(shell: Shell, path: string): ConfigSource {
   return {
+    file: path,
     read: async () => await readConfig(shell, { config: path }, 'router'),
-    onRequest: (listener) => {
-      const stop = shell.onHangUp(listener);
-      watchFile(path, { interval: LOOK_EVERY_MS, persistent: false }, listener);
-      return () => {
-        stop();
-        unwatchFile(path, listener);
-      };
-    },
+    onRequest: shell.onHangUp,
   };
 }

@@ -3,6 +3,7 @@
  * command reads `process` by itself.
  */
 import type { Clock } from '../base/index.ts';
+import type { Channel } from '../router/index.ts';
 
 export interface Shell {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -18,6 +19,12 @@ export interface Shell {
   readonly signal: AbortSignal;
   /** Calls `listener` at each SIGHUP, which then does not end the process; gives the function that ends that. */
   readonly onHangUp: (listener: () => void) => () => void;
+  /** Calls `listener` at each SIGUSR2; gives the function that ends that, from when on SIGUSR2 is ignored. */
+  readonly onTakeOver: (listener: () => void) => () => void;
+  /** Starts this command again, in a process that takes over from this one. */
+  readonly startSuccessor: () => Channel;
+  /** The process that this one takes over from. */
+  readonly predecessor: Channel | undefined;
   /** Sets the exit status of a command that ends without an error, such as `EXIT.failed` for "no primary". */
   readonly setExit: (code: number) => void;
   /** Runs work, such as clearing up, that a second signal must not cut short. */

@@ -44,6 +44,7 @@ function table(settings: readonly Setting[]): string {
 function typeOf(node: SchemaNode): string {
   if (node.enum !== undefined) return node.enum.map((value) => `\`${value}\``).join(' ');
   if (node.anyOf?.length === 2) return 'duration';
+  if (node.type === 'boolean') return '`true` `false`';
   if (node.type === 'array') return 'list';
   if (node.type === 'object') return 'map';
   if (node.type === 'integer') return `${node.minimum} … ${node.maximum}`;

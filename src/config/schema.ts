@@ -10,6 +10,7 @@
 import { z } from 'zod';
 import { accessKeys } from './access-keys.ts';
 import { keepAliveKeys, nodeCheckKeys, nodeSchema } from './nodes-schema.ts';
+import { routingKeys } from './routing-keys.ts';
 import { address, credential, duration, scalar, text } from './schema-types.ts';
 
 export const logSchema = z.strictObject({
@@ -182,8 +183,20 @@ export const routerSchema = z.strictObject({
   server_connect_timeout: duration('Longest time to open a connection to a server and log in.').prefault(
     '5s',
   ),
+  drain_timeout: duration(
+    'After another process has taken over (SIGUSR2): how long clients may stay with the old one. Then those between transactions are disconnected, as at SIGTERM. 0: no limit.',
+  ).prefault('1h'),
+  pid_file: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({
+      description: 'File with the id of the process that listens; without it there is none.',
+      examples: ['/run/matriarch/router.pid'],
+    }),
   ...poolingKeys,
   ...accessKeys,
+  ...routingKeys,
   admin_users: z
     .array(z.string().min(1))
     .default([])

@@ -5,7 +5,7 @@
 import { createServer, type Server } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
-import { type Address, listenError } from '../base/index.ts';
+import { type ListenPlace, listenOn } from '../base/index.ts';
 
 const CONNECTIONS_MAX = 256;
 const HEADERS_TIMEOUT_MS = 5000;
@@ -15,14 +15,15 @@ const CLOSE_GRACE_MS = 1000;
 
 /** A server that listens. `close` resolves when its port is free and no connection of it is left. */
 export interface HttpListener {
+  readonly server: Server;
   readonly close: () => Promise<void>;
 }
 
 /**
- * Serves `app` on `address`; resolves once it listens. `what` names the server in errors.
+ * Serves `app` at that place; resolves once it listens.
  * Rejects with `address-in-use`, `address-not-available` or `address-forbidden`.
  */
-export async function listenHttp(app: Hono, address: Address, what: string): Promise<HttpListener> {
+export async function listenHttp(app: Hono, place: ListenPlace): Promise<HttpListener> {
   const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const server = createServer(
     {
@@ -33,21 +34,8 @@ export async function listenHttp(app: Hono, address: Address, what: string): Pro
     (request, response) => void answer(request, response),
   );
   server.maxConnections = CONNECTIONS_MAX;
-  await listening(server, address, what);
-  return { close: () => closed(server) };
-}
-
-async function listening(server: Server, address: Address, what: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const failed = (cause: Error): void => {
-      reject(listenError(cause, address, what));
-    };
-    server.once('error', failed);
-    server.listen(address.port, address.host, () => {
-      server.removeListener('error', failed);
-      resolve();
-    });
-  });
+  await listenOn(server, place);
+  return { server, close: () => closed(server) };
 }
 
 async function closed(server: Server): Promise<void> {

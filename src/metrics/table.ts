@@ -119,6 +119,10 @@ export const METRICS = {
     'Server connections of clients that were lost or given up, by reason.',
     'because',
   ),
+  matriarch_router_reads_rescued_total: counter(
+    'Reads that a standby refused before any row, and that were run again elsewhere, by reason.',
+    'because',
+  ),
   matriarch_router_holds_total: counter(
     'Times work was held for want of a primary, by how it ended.',
     'outcome',

@@ -2,7 +2,7 @@
  * What a pool does next, as arithmetic over counts: how many connections to open, which to close, who has waited too
  * long. Pure. A pool is the server connections of one node, database and role.
  *
- *   wanted = waiting − opening         each waiting client needs a connection of its own
+ *   wanted = waiting − opening         each waiting client needs a connection of its own; and up to minSize
  *   room   = size (+ reserve, once somebody has waited for reserveAfterMs) − (lent + idle + opening)
  *   open   = min(wanted, room, room of the database, room of the role)
  *
@@ -31,13 +31,16 @@ export interface PoolCounts {
   readonly oldestWaitMs: number;
   /** Connections that other limits (of the database, of the role) still allow. */
   readonly roomElsewhere: number;
+  /** Opening has failed just now: what nobody waits for is not opened yet. */
+  readonly isFillingPaused: boolean;
 }
 
 /** Connections to open now. */
 export function connectionsToOpen(limits: PoolLimits, counts: PoolCounts): number {
   const open = counts.lent + counts.idle + counts.opening;
   const room = Math.min(sizeNow(limits, counts) - open, counts.roomElsewhere);
-  const missing = Math.max(counts.waiting - counts.opening, limits.minSize - open);
+  const toFill = counts.isFillingPaused ? 0 : limits.minSize - open;
+  const missing = Math.max(counts.waiting - counts.opening, toFill);
   return Math.max(0, Math.min(room, missing));
 }
 

@@ -7,7 +7,7 @@
  * Invariants: a connection is lent to at most one client; nobody is served before who came earlier, even where only a
  * connection of another variant (other start-up parameters) is free: that one is closed to make room.
  */
-import { assert } from '../base/index.ts';
+import { assert, backoffMs } from '../base/index.ts';
 import { connectionsToOpen, isWaitOver, type PoolLimits, wearOf, wornOutAt } from './plan.ts';
 
 /** What a pool remembers of a connection; made and changed by the pool only. */
@@ -51,6 +51,9 @@ export interface PoolOptions<S extends Poolable, R extends PoolRequest<S>> {
   readonly random: () => number;
 }
 
+/** Between attempts to reach minSize that fail, such as those with a password that was changed. */
+const FILL_BACKOFF = { firstMs: 100, maxMs: 15_000 };
+
 export class Pool<S extends Poolable, R extends PoolRequest<S>> {
   readonly #options: PoolOptions<S, R>;
   /** The one used last is lent next: it is the warmest, and those that are not needed grow old. */
@@ -62,6 +65,9 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
   #isPaused = false;
   /** As whom connections are opened when nobody waits. */
   #pattern: R | undefined = undefined;
+  /** Rounds of openings that failed since one succeeded. */
+  #failedRounds = 0;
+  #fillAgainAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: PoolOptions<S, R>) {
     this.#options = options;
@@ -151,6 +157,8 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
   /** The connection that was asked for with `request` is open. */
   opened(connection: S, request: R, now: number): void {
     this.#openingEnded(request);
+    this.#failedRounds = 0;
+    this.#fillAgainAt = Number.NEGATIVE_INFINITY;
     connection.seat = {
       openedAt: now,
       wornOutAt: wornOutAt(this.#options.limits(), now, this.#options.random()),
@@ -165,8 +173,12 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
   }
 
   /** It could not be opened. The caller tells whom it concerns, after this. */
-  openFailed(request: R): void {
+  openFailed(request: R, now: number): void {
     this.#openingEnded(request);
+    // Those that were opened together fail together, and count once.
+    if (now < this.#fillAgainAt) return;
+    this.#fillAgainAt = now + backoffMs(this.#failedRounds, FILL_BACKOFF, this.#options.random());
+    this.#failedRounds += 1;
   }
 
   /** All who wait, first come first; they wait no more. */
@@ -262,6 +274,7 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
       waiting: this.#waiting.size,
       oldestWaitMs: this.oldestWaitMs(now),
       roomElsewhere: this.#options.roomElsewhere(),
+      isFillingPaused: now < this.#fillAgainAt,
     });
   }
 

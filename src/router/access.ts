@@ -3,7 +3,7 @@
  * sides. Made whole from one reading of all files, and exchanged whole: at a reload, and when one of the files changes. A
  * reading with anything wrong in it changes nothing. Connections that are there are not touched.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import {
   type HbaRule,
@@ -17,6 +17,7 @@ import {
 import { describe, failure, type Log, MatriarchError } from '../base/index.ts';
 import type { RouterConfig } from '../config/index.ts';
 import { ClientTls } from './client-tls.ts';
+import { stampOfNamed } from './file-stamp.ts';
 import type { ServerTls } from './server-tls.ts';
 
 /** One reading. */
@@ -38,13 +39,13 @@ export class Access {
   readonly #timer: NodeJS.Timeout;
   #config: RouterConfig;
   #table: AccessTable;
-  #fingerprint: string;
+  #stamp: string;
 
   /** Reads all files; throws `router-access-invalid`. */
   constructor(config: RouterConfig, log: Log) {
     this.#log = log;
     this.#config = config;
-    this.#fingerprint = fingerprintOf(config);
+    this.#stamp = stampOfNamed(config);
     this.#table = readAccess(config);
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
     this.#timer.unref();
@@ -56,12 +57,12 @@ export class Access {
 
   /** Reads what another configuration names, without taking it over; throws `router-access-invalid`. */
   prepare(config: RouterConfig): () => void {
-    const fingerprint = fingerprintOf(config);
+    const stamp = stampOfNamed(config);
     const table = readAccess(config);
     return () => {
       this.#config = config;
       this.#table = table;
-      this.#fingerprint = fingerprint;
+      this.#stamp = stamp;
     };
   }
 
@@ -71,9 +72,9 @@ export class Access {
 
   /** Read again only when something has changed, and once: a refused reading is not logged for ever. */
   #look(): void {
-    const fingerprint = fingerprintOf(this.#config);
-    if (fingerprint === this.#fingerprint) return;
-    this.#fingerprint = fingerprint;
+    const stamp = stampOfNamed(this.#config);
+    if (stamp === this.#stamp) return;
+    this.#stamp = stamp;
     try {
       this.#table = readAccess(this.#config);
       this.#log.info('access-reloaded', {});
@@ -179,15 +180,4 @@ function orInvalid<T>(what: string, work: () => T): T {
   } catch (cause) {
     throw new MatriarchError('router-access-invalid', `${what}: ${describe(cause)}`, { cause });
   }
-}
-
-/** Size, time and place of each file: changes whenever one is written or replaced. */
-function fingerprintOf(config: RouterConfig): string {
-  const files = Object.entries(config).filter(([key]) => key.endsWith('_file'));
-  return files
-    .map(([, file]) => {
-      const found = typeof file === 'string' ? statSync(file, { throwIfNoEntry: false }) : undefined;
-      return found === undefined ? '-' : `${found.ino} ${found.size} ${found.mtimeMs} ${found.ctimeMs}`;
-    })
-    .join('\n');
 }

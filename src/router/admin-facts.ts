@@ -1,4 +1,5 @@
 /** What the admin console is told: the router's clients, servers, pools and counters at the moment of a question. */
+import { stringify } from 'yaml';
 import type {
   AdminFacts,
   ClientFacts,
@@ -229,26 +230,25 @@ function configOf({ live }: Shared): ConfigFacts[] {
         // No password is shown.
         value: key.includes('password') ? '' : shown(value, node),
         default: node.default === undefined ? undefined : shown(node.default, node),
-        isChangeable: !FIXED_KEYS.has(path) && isScalar(node),
+        // At a reload; by SET too.
+        isChangeable: !FIXED_KEYS.has(path),
       };
     });
-}
-
-function isScalar(node: SchemaNode): boolean {
-  return isDuration(node) || node.type === 'integer' || node.type === 'boolean' || node.enum !== undefined;
 }
 
 function isDuration(node: SchemaNode): boolean {
   return node.anyOf?.length === 2;
 }
 
-/** Durations in seconds, as PgBouncer shows them. */
+/** Durations in seconds, as PgBouncer shows them; maps and lists as the file writes them, on one line. */
 function shown(value: unknown, node: SchemaNode): string {
   if (isDuration(node) && typeof value === 'number') return String(value / 1000);
   if (value === undefined) return '';
   if (typeof value === 'string') return value;
-  return isAddress(value) ? formatAddress(value) : JSON.stringify(value);
+  return isAddress(value) ? formatAddress(value) : stringify(value, ON_ONE_LINE).trimEnd();
 }
+
+const ON_ONE_LINE = { collectionStyle: 'flow', lineWidth: 0 } as const;
 
 function isAddress(value: unknown): value is Address {
   return typeof value === 'object' && value !== null && 'host' in value && 'port' in value;

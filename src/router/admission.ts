@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { failureKey, type Secret } from '../auth/index.ts';
-import { background, failure, pause, unreachable } from '../base/index.ts';
+import { background, failure, MatriarchError, pause, unreachable } from '../base/index.ts';
 import { type ErrorFields, ErrorResponse, ProtocolViolation } from '../wire/index.ts';
 import type { TlsPeer } from './client-tls.ts';
 import { demandOf, type ProofMethod } from './gate.ts';
@@ -230,7 +230,10 @@ export class Admission {
     this.#outbox.flush();
   }
 
-  /** While no server can be asked, the client waits as long as other work waits for a primary. */
+  /**
+   * While no server can be asked, the client waits as long as other work waits for a primary. Where the servers refuse to
+   * be asked, which is logged, waiting does not help, and nobody is known.
+   */
   async #lookup(user: string): Promise<Secret | undefined | 'gave-up'> {
     const { clock, config, verifiers, world } = this.#shared;
     const startedAt = clock.now();
@@ -238,6 +241,7 @@ export class Admission {
       try {
         return await verifiers.lookup(user);
       } catch (cause) {
+        if (cause instanceof MatriarchError && cause.code === 'router-lookup-refused') return undefined;
         const waited = clock.now() - startedAt;
         if (waited < config.hold_timeout) {
           await pause(LOOKUP_RETRY_MS);

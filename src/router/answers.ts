@@ -6,10 +6,14 @@
 import { type ErrorFields, ErrorResponse, READY_BYTES, SQLSTATE } from '../wire/index.ts';
 import type { ClientEar } from './client-ear.ts';
 import type { Link, LinkOwner } from './link.ts';
+import { type Refusal, refusalOf } from './refusal.ts';
 import type { LossReason } from './route.ts';
 import { APPLICATION_NAME } from './server-parameters.ts';
 import type { Session } from './session.ts';
 import type { SessionOptions } from './session-types.ts';
+
+const DECIDED =
+  'The transaction began with a read, which makes it READ ONLY (router.first_statement_decides). Begin it with READ WRITE.';
 
 export class Answers implements LinkOwner {
   readonly #session: Session;
@@ -85,12 +89,14 @@ export class Answers implements LinkOwner {
   }
 
   failed(link: Link, fields: ErrorFields, message: Buffer): Buffer | undefined {
-    const { unit, prepared } = this.#session;
+    const { unit, prepared, standing } = this.#session;
     if (link !== unit.link) return undefined;
-    if (fields.code === SQLSTATE.readOnlySqlTransaction && this.#canMoveToPrimary()) {
+    const refusal = refusalOf(fields);
+    if (refusal !== undefined && this.#isRescued(link, refusal)) {
       link.pipeline.swallowAll();
       this.#again();
-      unit.need = 'primary';
+      if (refusal === 'recovery-conflict') unit.exclude(link.member);
+      else unit.need = 'primary';
       return undefined;
     }
     if (this.#isOfSharing(fields) && this.#renewStatements(link, fields)) {
@@ -102,7 +108,11 @@ export class Answers implements LinkOwner {
     link.hasResult = true;
     prepared.takeBack();
     const told = prepared.inClientsWords(fields.message, unit.statements);
-    const answer = told === fields.message ? message : ErrorResponse({ ...fields, message: told });
+    const isOfDeciding = fields.code === SQLSTATE.readOnlySqlTransaction && standing.isDecided;
+    const answer =
+      told === fields.message && !isOfDeciding
+        ? message
+        : ErrorResponse({ ...fields, message: told, ...(isOfDeciding ? { hint: DECIDED } : {}) });
     // A Query inside of a batch that has failed is skipped like the rest: the unit ends at a Sync that is still to come.
     if (unit.kind === 'batch' && unit.isClosed && link.pipeline.skipsToSync) this.#reopen();
     return answer;
@@ -213,9 +223,20 @@ export class Answers implements LinkOwner {
     return (isLost || unit.describes) && unit.attempts < this.#options.retryReads;
   }
 
-  /** A standby refused as a write what was taken for a read, and the client has seen nothing of it. */
-  #canMoveToPrimary(): boolean {
-    const { need, attempts } = this.#session.unit;
-    return this.#isRepeatable && need === 'read' && attempts < this.#options.retryReads;
+  /**
+   * A standby refused what was taken for a read, and the client has seen nothing of it: it is run again elsewhere, and if
+   * that is because of what it is, not of when it ran, it is remembered. A primary's word is the last one.
+   */
+  #isRescued(link: Link, refusal: Refusal): boolean {
+    const { unit, standing, now, prepared } = this.#session;
+    const { routing, world, retryReads } = this.#options;
+    if (!this.#isRepeatable || unit.need !== 'read' || unit.attempts >= retryReads) return false;
+    if (link.member === world.leader()) return false;
+    // In a READ ONLY transaction the primary refuses it too, and not for being where it is.
+    if (refusal === 'refused-as-write' && standing.isDecided) return false;
+    routing.rescued(refusal);
+    if (refusal === 'refused-as-write' && unit.found !== undefined && !unit.isMixed)
+      routing.refused.add(routing.database, unit.found, { now, epoch: prepared.epoch });
+    return true;
   }
 }

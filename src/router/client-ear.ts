@@ -20,6 +20,11 @@ export class ClientEar {
     this.#effects = effects;
   }
 
+  /** What the client was last told that a setting of its session is. */
+  heard(name: string): string | undefined {
+    return this.#heard.get(name);
+  }
+
   /** The parameters of the first server connection. */
   tellFirst({ values, key }: ServerParameters): void {
     this.#key = key;

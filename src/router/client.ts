@@ -21,6 +21,7 @@ import type { BorrowRequest } from './servers.ts';
 import { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Shared } from './shared.ts';
+import { noteDecision, routingOf } from './session-routing.ts';
 import { readShared } from './shared-read.ts';
 import { type StartUp, startUpOf, welcomeOf } from './start-up.ts';
 import type { Tally } from './tally.ts';
@@ -70,6 +71,7 @@ export class ClientConnection implements Holdable, Borrower {
       classifier,
       serverNames: shared.servers.names,
       tally: this.#tally,
+      routing: routingOf(shared, this),
       effects: this.#effects(),
       settings: startUp.settings,
       applicationName: startUp.applicationName,
@@ -314,8 +316,9 @@ export class ClientConnection implements Holdable, Borrower {
         if (isFull) this.#pause();
         else this.#resume();
       },
-      counted: (member, kind) => {
+      counted: (member, kind, unit) => {
         counters.statement(member, kind);
+        if (this.#session.own.isExplained) noteDecision(this.#shared, this, { member, unit });
         this.#routedTo = latencies.at(member).route[kind];
       },
       served: (member, kind, ms) => latencies.at(member).server[kind].observe(ms),

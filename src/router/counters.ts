@@ -14,6 +14,7 @@ export class Counters {
   readonly #losses = new Map<string, number>();
   /** By reason, then by kind: reasons are many and say most of the kind. */
   readonly #routed = new Map<string, Map<string, { count: number }>>();
+  readonly #rescues = new Map<string, number>();
   readonly #logins = new Map<string, number>();
 
   statement(member: string, kind: 'read' | 'write'): void {
@@ -49,6 +50,17 @@ export class Counters {
     add(this.#holdReasons, because);
   }
 
+  rescued(because: string): void {
+    add(this.#rescues, because);
+  }
+
+  /** How many statements there were of each kind and reason. */
+  get routes(): readonly { readonly kind: string; readonly because: string; readonly count: number }[] {
+    return [...this.#routed].flatMap(([because, kinds]) =>
+      Array.from(kinds, ([kind, { count }]) => ({ kind, because, count })),
+    );
+  }
+
   serverLost(because: string): void {
     add(this.#losses, because);
   }
@@ -80,6 +92,7 @@ export class Counters {
       ...counted('matriarch_router_holds_total', 'outcome', this.#holds),
       ...counted('matriarch_router_hold_reasons_total', 'because', this.#holdReasons),
       ...counted('matriarch_router_servers_lost_total', 'because', this.#losses),
+      ...counted('matriarch_router_reads_rescued_total', 'because', this.#rescues),
       ...counted('matriarch_router_clients_total', 'outcome', this.#logins),
     ];
   }

@@ -2,3 +2,4 @@
 export { readAccess } from './access.ts';
 export type { ConfigSource } from './live-config.ts';
 export { type RouterOptions, startRouter } from './router.ts';
+export type { Channel } from './take-over.ts';

@@ -22,17 +22,18 @@ import {
 } from '../wire/index.ts';
 import { CopyStream } from './copy-stream.ts';
 import { dispatch } from './dispatch.ts';
+import { endAmongCopyData, endForViolation, skipMessage } from './not-work.ts';
 import { InLimbo } from './in-limbo.ts';
 import { Inbox, type Waiting } from './inbox.ts';
 import type { Link } from './link.ts';
 import { isLong, LongMessage } from './long-message.ts';
-import { REPLY } from './replies.ts';
-import { intentOf, type RouteReason, UNKNOWN_INTENT } from './route.ts';
+import { type RouteReason, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects, SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
 import type { Tally } from './tally.ts';
-import { noteFacts, noteSpoken } from './unit-facts.ts';
+import { isAboutTransaction, noteFacts, noteSpoken } from './unit-facts.ts';
+import { Wishing } from './wishing.ts';
 
 /** A batch is gathered up to this size; a longer one goes to the primary as it comes. */
 const BATCH_BYTES_MAX = 256 * 1024;
@@ -49,14 +50,17 @@ export class Intake implements FrameSink {
   readonly #reader = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
   readonly #inbox = new Inbox();
   readonly #inLimbo: InLimbo;
+  readonly #wishing: Wishing;
   #isBacklogged = false;
   #isDraining = false;
 
-  constructor(session: Session, { classifier, effects, tally }: SessionOptions) {
+  constructor(session: Session, options: SessionOptions) {
+    const { classifier, effects, tally } = options;
     this.#session = session;
     this.#tally = tally;
     this.#classifier = classifier;
     this.#effects = effects;
+    this.#wishing = new Wishing(session, options);
     this.#inLimbo = new InLimbo(session, effects);
   }
 
@@ -192,7 +196,7 @@ export class Intake implements FrameSink {
       this.#effects.endClient();
       return;
     }
-    if (session.standing.isSkipping) this.#skip(tag);
+    if (session.standing.isSkipping) skipMessage(session, this.#effects, tag);
     else if (session.unit.kind !== 'none') this.#extend(tag, message);
     else if (session.standing.limbo === undefined) this.#begin(tag, message);
     else {
@@ -208,16 +212,8 @@ export class Intake implements FrameSink {
       this.#take(message[0] ?? 0, message);
     } catch (cause) {
       if (!(cause instanceof ProtocolViolation)) throw cause;
-      this.#session.say(REPLY.protocolViolation(cause.message));
-      this.#session.end();
-      this.#effects.endClient();
+      endForViolation(this.#session, this.#effects, cause.message);
     }
-  }
-
-  #skip(tag: number): void {
-    if (tag !== FRONTEND.Sync) return;
-    this.#session.standing.stopSkipping();
-    this.#effects.toClient(ReadyForQuery(this.#session.standing.status));
   }
 
   #begin(tag: number, message: Buffer): void {
@@ -225,10 +221,7 @@ export class Intake implements FrameSink {
     switch (tag) {
       case FRONTEND.Query:
         unit.begin('query');
-        this.#intendQuery(message);
-        if (unit.forgets !== undefined && !unit.isSeveral && this.#session.forgetHere(unit.forgets)) return;
-        unit.keep(message, undefined);
-        this.#session.place();
+        this.#beginQuery(message);
         return;
       case FRONTEND.FunctionCall:
         unit.begin('call');
@@ -256,12 +249,20 @@ export class Intake implements FrameSink {
     }
   }
 
+  #beginQuery(message: Buffer): void {
+    const { unit } = this.#session;
+    const found = this.#intendQuery(message);
+    if (unit.forgets !== undefined && !unit.isSeveral && this.#session.forgetHere(unit.forgets)) return;
+    unit.keep(message, undefined);
+    this.#place(found);
+  }
+
   /** One more message of an open batch, or of a COPY. */
   #extend(tag: number, message: Buffer): void {
     const session = this.#session;
     const { unit } = session;
     if (unit.isCopyOpen && unit.isClosed && !ENDS_COPY.has(tag)) {
-      this.#amongCopyData(tag);
+      endAmongCopyData(session, this.#effects, tag);
       return;
     }
     // After an error the server reads over everything up to the Sync.
@@ -284,17 +285,18 @@ export class Intake implements FrameSink {
     const isMany = unit.bytes > BATCH_BYTES_MAX || isHead(message);
     if (!unit.isClosed && tag !== FRONTEND.Flush && !isMany) return;
     // What else will be in the batch is not known yet.
-    if (!unit.isClosed) unit.need = 'primary';
-    session.place();
+    const { prelude } = session.standing;
+    if (!unit.isClosed && !(prelude.isOpen && prelude.need === 'read')) unit.need = 'primary';
+    this.#place(undefined);
   }
 
-  /** PostgreSQL reads over Flush and Sync among COPY data, and takes everything else for the end of all sense. */
-  #amongCopyData(tag: number): void {
-    if (tag === FRONTEND.Flush || tag === FRONTEND.Sync) return;
-    this.#session.say(REPLY.unexpectedInCopy(tag));
-    this.#session.say(REPLY.outOfStep());
-    this.#session.end();
-    this.#effects.endClient();
+  /** The unit is known well enough; in a transaction that no server knows of, that goes with it. */
+  #place(found: Classification | undefined): void {
+    const session = this.#session;
+    const { unit } = session;
+    if (unit.isAboutTransaction && session.own.answer(found, session.now)) return;
+    this.#wishing.settle();
+    session.place();
   }
 
   /** What a message adds to the unit; the statement that it makes or uses. */
@@ -304,7 +306,8 @@ export class Intake implements FrameSink {
       case FRONTEND.Parse: {
         this.#tally.clientParses += 1;
         const statement = prepared.parse(message);
-        unit.require(statement.intent);
+        unit.require(this.#wishing.intentOf(statement.classification, statement));
+        if (isAboutTransaction(statement.classification)) unit.isAboutTransaction = true;
         if (!statement.isKept) unit.leavesState(statement.name);
         return statement;
       }
@@ -351,15 +354,17 @@ export class Intake implements FrameSink {
     return this.#classifier.classifyBytes(query, QUERY_TEXT_START, end);
   }
 
-  #intendQuery(message: Buffer): void {
+  #intendQuery(message: Buffer): Classification {
     const classification = this.#classify(message);
     this.#session.prepared.forgetUnnamed();
+    this.#wishing.query = message;
     this.#intend(classification, undefined);
+    return classification;
   }
 
   #intend(classification: Classification, statement: Statement | undefined): void {
     const { unit } = this.#session;
-    unit.intend(statement?.intent ?? intentOf(classification));
+    this.#wishing.intend(classification, statement);
     this.#count(classification.kind, classification.because);
     noteFacts(unit, classification);
     const { prepared } = this.#session;
@@ -367,9 +372,8 @@ export class Intake implements FrameSink {
     if (classification.because === 'executes-prepared') {
       const named = prepared.get(classification.detail ?? '');
       // DISCARD ALL cannot be run so.
-      const isMeant =
-        named !== undefined && named !== statement && named.classification.because !== 'discards-all';
-      if (isMeant) this.#intend(named.classification, named);
+      const isMeant = named !== statement && named?.classification.because !== 'discards-all';
+      if (isMeant && named !== undefined) this.#intend(named.classification, named);
     }
     if (classification.speaksOf !== undefined) noteSpoken(unit, prepared, classification.speaksOf);
     if (unit.settings.length > 0) this.#intendSettings();

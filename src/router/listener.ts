@@ -4,7 +4,7 @@
  */
 import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
-import { type Address, type Clock, failure, listenError, pause } from '../base/index.ts';
+import { type Address, type Clock, failure, listenOn, pause } from '../base/index.ts';
 import { type CancelTarget, type ErrorFields, ErrorResponse } from '../wire/index.ts';
 import { isAdminDatabase } from '../admin/index.ts';
 import { AdminConnection } from './admin-client.ts';
@@ -18,6 +18,12 @@ import { REPLY } from './replies.ts';
 import { isReplication, ReplicationConnection } from './replication.ts';
 import type { Shared } from './shared.ts';
 import { listenUnix, type UnixSocketPlace } from './unix-socket.ts';
+
+/** A socket that is listened on. `close` resolves when the last connection by it is gone. */
+export interface Listening {
+  readonly server: Server;
+  readonly close: () => Promise<void>;
+}
 
 export interface ListenerOptions {
   readonly clientsMax: () => number;
@@ -108,21 +114,14 @@ export class Listener {
     for (const client of Array.from(this.#clients.values())) client.checkTimes(now);
   }
 
-  /** Accepts clients from here on; gives the function that stops it and resolves when the last of them is gone. */
-  async listen(address: Address, shared: Shared): Promise<() => Promise<void>> {
+  /** Accepts clients from here on, at a socket of its own or an inherited one. */
+  async listen(address: Address, shared: Shared, inherited?: Server): Promise<Listening> {
     const server = createServer({ noDelay: true, ...keepAliveOf(shared.config) }, (socket) =>
       this.#accept(shared, { socket, isLocal: false }),
     );
-    await new Promise<void>((resolve, reject) => {
-      const failed = (cause: Error): void => reject(listenError(cause, address, 'The router'));
-      server.once('error', failed);
-      server.listen({ ...address, backlog: LISTEN_BACKLOG }, () => {
-        server.removeListener('error', failed);
-        resolve();
-      });
-    });
+    await listenOn(server, { address, what: 'The router', inherited, backlog: LISTEN_BACKLOG });
     this.#closings.push(() => void server.close());
-    return async () => await closed(server);
+    return { server, close: async () => await closed(server) };
   }
 
   /** The same, on a Unix socket. */
@@ -131,8 +130,9 @@ export class Listener {
     const unlock = await listenUnix(server, place);
     this.#closings.push(() => void server.close());
     return async () => {
-      await closed(server);
+      const over = closed(server);
       unlock();
+      await over;
     };
   }
 
@@ -142,14 +142,17 @@ export class Listener {
     this.#admins.delete(processId);
   }
 
-  /** A cancel is one-way: whoever sends it gets no answer, so nobody learns which keys exist. */
-  passOnCancel(target: CancelTarget): void {
+  /**
+   * A cancel is one-way: whoever sends it gets no answer, so nobody learns which keys exist. False: it is for nobody here.
+   */
+  passOnCancel(target: CancelTarget): boolean {
     const { processId } = target;
     const client =
       this.#clients.get(processId) ?? this.#replications.get(processId) ?? this.#admins.get(processId);
-    if (client === undefined || client.secretKey.length !== target.secretKey.length) return;
-    if (!timingSafeEqual(client.secretKey, target.secretKey)) return;
+    if (client === undefined || client.secretKey.length !== target.secretKey.length) return false;
+    if (!timingSafeEqual(client.secretKey, target.secretKey)) return false;
     client.cancel();
+    return true;
   }
 
   /** Lets everybody go: who is at work gets a while to finish. */
@@ -158,13 +161,18 @@ export class Listener {
     const deadline = clock.now() + STOP_GRACE_MS;
     for (const admission of Array.from(this.#admissions)) admission.refuse(REPLY.shutdown());
     for (const replication of Array.from(this.#replications.values())) replication.destroy();
-    for (const admin of Array.from(this.#admins.values())) admin.refuse(REPLY.shutdown());
+    this.dismissAdmins();
     while (this.#clients.size > 0 && clock.now() < deadline) {
       for (const client of Array.from(this.#clients.values()))
         if (client.state !== 'active') client.refuse(REPLY.shutdown());
       if (this.#clients.size > 0) await pause(STOP_LOOK_EVERY_MS);
     }
     for (const client of Array.from(this.#clients.values())) client.refuse(REPLY.shutdown());
+  }
+
+  /** Lets the administrators go: they are meant to talk to the router that listens now. */
+  dismissAdmins(): void {
+    for (const admin of Array.from(this.#admins.values())) admin.refuse(REPLY.shutdown());
   }
 
   /** Ends everybody at once, without a word. */

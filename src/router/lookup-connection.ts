@@ -4,6 +4,7 @@ import {
   BACKEND,
   Bind,
   type Delivery,
+  type ErrorFields,
   Execute,
   FRAME_BYTES_MAX,
   FrameReader,
@@ -65,8 +66,9 @@ export class LookupConnection implements FrameSink {
           this.#opened.resolve(this);
         },
         failed: (failure) => {
-          const because = failure.kind === 'refused' ? failure.fields.message : failure.because;
-          this.#opened.reject(new MatriarchError('router-no-server', `verifier lookup: ${because}`));
+          this.#opened.reject(
+            failure.kind === 'refused' ? refusal(failure.fields) : noServer(failure.because),
+          );
         },
         received: (chunk) => this.#received(chunk),
         lost: () => this.#lost(),
@@ -75,7 +77,7 @@ export class LookupConnection implements FrameSink {
     );
   }
 
-  /** Rejects with `router-no-server`. */
+  /** Rejects with `router-no-server` or `router-lookup-refused`. */
   static async open(options: LookupOptions): Promise<LookupConnection> {
     return await new LookupConnection(options).#opened.promise;
   }
@@ -84,7 +86,10 @@ export class LookupConnection implements FrameSink {
     return this.#isOpen;
   }
 
-  /** What is stored of the role's password: the only column, or the second; undefined: no such role, or no password. */
+  /**
+   * What is stored of the role's password: the only column, or the second; undefined: no such role, or no password.
+   * Rejects as `open` does.
+   */
   async secretOf(role: string): Promise<string | undefined> {
     const question: Question = {
       answer: deferred<string | undefined>(),
@@ -116,8 +121,7 @@ export class LookupConnection implements FrameSink {
       const columns = readTextColumns(message);
       question.value = columns.length === 1 ? columns[0] : columns[1];
     } else if (tag === BACKEND.ErrorResponse) {
-      const { code, message: text } = readErrorFields(message);
-      question.failure = new MatriarchError('router-no-server', `verifier lookup: ${code} ${text}`);
+      question.failure = refusal(readErrorFields(message));
     } else if (tag === BACKEND.ReadyForQuery) {
       this.#questions.shift();
       if (question.failure === undefined) question.answer.resolve(question.value);
@@ -140,9 +144,25 @@ export class LookupConnection implements FrameSink {
   #lost(): void {
     this.#isOpen = false;
     for (const question of this.#questions.splice(0)) {
-      question.answer.reject(
-        new MatriarchError('router-no-server', 'verifier lookup: the connection was lost'),
-      );
+      question.answer.reject(noServer('the connection was lost'));
     }
   }
+}
+
+/**
+ * Classes of SQLSTATE that pass by themselves: no connection, no resources, not now, broken down. All others are about
+ * who asks and what (28P01, 42501, 42883, 3D000 …), and the same the next time.
+ */
+const PASSING = new Set(['08', '40', '53', '55', '57', '58', 'XX']);
+
+function refusal({ code, message }: ErrorFields): MatriarchError {
+  const isPassing = PASSING.has(code.slice(0, 2));
+  const because = `${code} ${message}`;
+  return isPassing
+    ? noServer(because)
+    : new MatriarchError('router-lookup-refused', `verifier lookup: ${because}`);
+}
+
+function noServer(because: string): MatriarchError {
+  return new MatriarchError('router-no-server', `verifier lookup: ${because}`);
 }

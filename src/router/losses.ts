@@ -24,6 +24,11 @@ export class Losses {
     this.#options = options;
   }
 
+  /** The client is still to be told that its session's state is lost. */
+  get hasPinLost(): boolean {
+    return this.#pinLost !== undefined;
+  }
+
   /** Why the session's state was lost, once. */
   takePinLost(): LossReason | undefined {
     const because = this.#pinLost;
@@ -56,7 +61,8 @@ export class Losses {
     const session = this.#session;
     const { unit } = session;
     const isTransaction = link === session.transaction;
-    const status: TransactionStatus = isTransaction ? session.standing.status : 'I';
+    const isInTransaction = isTransaction || session.standing.prelude.isOpen;
+    const status: TransactionStatus = isInTransaction ? session.standing.status : 'I';
     const isAtWork = unit.kind !== 'none' && unit.phase === 'sent' && unit.link === link;
     this.drop(link, because);
     this.#options.effects.serverLost(because);
@@ -93,6 +99,7 @@ export class Losses {
       unit.kind !== 'batch' && unit.link !== undefined && unit.link === session.intake.long.link;
     const verdict = whenServerLost({
       status,
+      begins: session.standing.prelude.isOpen,
       ends: isPartial ? undefined : unit.ends,
       writes: unit.writes && !isPartial,
       answered: unit.isAnswered,

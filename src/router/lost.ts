@@ -7,6 +7,8 @@ import type { TransactionStatus } from '../wire/index.ts';
 export interface LossFacts {
   /** Of the connection before this unit was sent. */
   readonly status: TransactionStatus;
+  /** The transaction's BEGIN went with it, so that all of the transaction is still here. */
+  readonly begins: boolean;
   /** How the unit would have ended the transaction. */
   readonly ends: 'commit' | 'rollback' | undefined;
   /** It may have changed something. */
@@ -32,6 +34,7 @@ export interface LossFacts {
 export type Verdict = 'again' | 'over' | 'failed' | 'in-doubt' | 'rolled-back' | 'transaction-lost';
 
 export function whenServerLost(facts: LossFacts): Verdict {
+  if (facts.begins && mayBeginAgain(facts)) return 'again';
   if (facts.status === 'T') {
     if (facts.failed) return 'transaction-lost';
     if (facts.ends === 'commit') return 'in-doubt';
@@ -42,6 +45,11 @@ export function whenServerLost(facts: LossFacts): Verdict {
   if (facts.copyUnfinished) return 'failed';
   if (facts.writes) return 'in-doubt';
   return facts.repeatable && !facts.answered ? 'again' : 'failed';
+}
+
+/** It only read, and the client has seen nothing of it. */
+function mayBeginAgain({ writes, ends, failed, answered, copyUnfinished, repeatable }: LossFacts): boolean {
+  return repeatable && !writes && ends === undefined && !failed && !answered && !copyUnfinished;
 }
 
 /** What the unit writes may be behind the ROLLBACK, in a transaction of its own that was committed. */

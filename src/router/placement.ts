@@ -29,6 +29,7 @@ const WAIT: Place = { kind: 'wait' };
 const BOUND_TO_STANDBY: Place = { kind: 'bound-to-standby' };
 const PROBE = Query(PROBE_SQL);
 const AUDIT = Query(AUDIT_SQL);
+const ROLLBACK = Query('ROLLBACK');
 const SETTINGS_LIMITS: SettingsLimits = { entriesMax: 64, bytesMax: 16 * 1024 };
 
 /** Where connections come from; the pools' side. */
@@ -200,7 +201,7 @@ export class Placement {
       if (link === undefined || link === this.transaction || link === this.#pinnedTo || !link.isQuiet)
         continue;
       if (unit.kind !== 'none' && (unit.link === link || unit.member === link.member)) continue;
-      this.#giveBack(link);
+      if (!this.#leftOpen(link)) this.#giveBack(link);
     }
   }
 
@@ -265,18 +266,25 @@ export class Placement {
   #choose(unit: Unit): string | undefined {
     const { world } = this.#options;
     if (unit.kind === 'start') return world.nearest(unit.excluded);
-    if (unit.need !== 'anywhere') return world.reader(unit.excluded);
+    if (unit.need !== 'anywhere') return world.reader(unit.excluded, unit.wish);
     return this.links[0]?.member ?? world.nearest(unit.excluded);
   }
 
   #step(member: string, term: Term | undefined, isStart = false): Place {
     const link = this.#heldOf(member) ?? this.#borrow(member);
-    if (link === undefined || !link.isQuiet) return WAIT;
+    if (link === undefined || !link.isQuiet || this.#leftOpen(link)) return WAIT;
     if (term !== undefined && link.proof !== term) return this.#prove(link, term);
     if (isStart) return { kind: 'link', link };
     if (link.isDoubtfulFor(this.#options.owner)) link.settings = UNKNOWN_SETTINGS;
     if (link.settings.key === this.settings.key) return { kind: 'link', link };
     return this.#bring(link);
+  }
+
+  /** A transaction that was begun there with a statement that is now run elsewhere, or anew: it is rolled back first. */
+  #leftOpen(link: Link): boolean {
+    if (link.status === 'I' || link === this.transaction) return false;
+    link.sendOwn(ROLLBACK);
+    return true;
   }
 
   #heldOf(member: string): Link | undefined {

@@ -108,6 +108,11 @@ export class PreparedStatements {
     statement.namedFor = planningKey;
   }
 
+  /** Counts changes of definitions. */
+  get epoch(): number {
+    return this.#serverNames.epoch;
+  }
+
   /** The text speaks of a statement by its name at servers. */
   speaksOfServers(text: string): boolean {
     return this.#serverNames.findIn(text) !== undefined;

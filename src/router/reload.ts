@@ -24,6 +24,7 @@ export const FIXED_KEYS: ReadonlySet<string> = new Set([
   'router.http_listen',
   'router.unix_socket_dir',
   'router.unix_socket_mode',
+  'router.pid_file',
   'router.tcp_keepalive',
   'router.tcp_keepidle',
   'router.node_check_period',

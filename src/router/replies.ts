@@ -28,7 +28,7 @@ export const REPLY = {
     code: SQLSTATE.cannotConnectNow,
     message: `no server took the statement within ${seconds(waitedMs)}: ${HOLD_REASONS[because]}`,
     detail: 'The statement was not sent to any server.',
-    hint: 'Try again; see SHOW NODES in the database `matriarch`, or `matriarch status`. How long the router waits is router.hold_timeout.',
+    hint: 'Try again; see SHOW NODES in the database `matriarch`. How long the router waits is router.hold_timeout.',
   }),
   holdFull: (because: HoldReason): ErrorFields => ({
     severity: ERROR,
@@ -41,6 +41,18 @@ export const REPLY = {
     severity: 'NOTICE',
     code: SQLSTATE.successfulCompletion,
     message: `waiting: ${HOLD_REASONS[because]}`,
+  }),
+  hintUnread: (word: string): ErrorFields => ({
+    severity: 'NOTICE',
+    code: SQLSTATE.successfulCompletion,
+    message: `the router does not understand "${word}" of a hint, and goes on without it`,
+    hint: 'It knows primary, replica, local, any, node=NAME, consistency=LEVEL and max_staleness=TIME.',
+  }),
+  nodeUnknown: (name: string): ErrorFields => ({
+    severity: 'NOTICE',
+    code: SQLSTATE.successfulCompletion,
+    message: `the router knows no node "${name}", and chooses another`,
+    hint: 'SHOW NODES in the database `matriarch` lists them.',
   }),
   poolFull: (waitedMs: number): ErrorFields => ({
     severity: ERROR,
@@ -56,7 +68,7 @@ export const REPLY = {
     hint:
       because === 'dcs-never-reached'
         ? 'Check etcd.endpoints of the router, and that etcd runs there.'
-        : 'See SHOW NODES in the database `matriarch`, or `matriarch status`, and whether the database hosts run.',
+        : 'See SHOW NODES in the database `matriarch`, and whether the database hosts run.',
   }),
   transactionLost: (because: LossReason): ErrorFields => ({
     severity: ERROR,

@@ -4,15 +4,18 @@
  */
 import { randomBytes } from 'node:crypto';
 import { FailureDelays } from '../auth/index.ts';
-import { background, type Clock, type Log, rethrowBug } from '../base/index.ts';
+import { background, type Clock, type Log, MatriarchError, pause } from '../base/index.ts';
 import type { Config, RouterConfig } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
-import { listenHttp, processSamples } from '../metrics/index.ts';
+import { processSamples } from '../metrics/index.ts';
+import { RefusedReads } from '../routing/index.ts';
 import { loadClassifier } from '../sql/index.ts';
 import { type ClusterView, keyLayout, type ReadPolicy } from '../topology/index.ts';
+import type { CancelTarget } from '../wire/index.ts';
 import { Access, type AccessTable } from './access.ts';
 import { openAdmin } from './admin.ts';
 import { Counters } from './counters.ts';
+import { Decisions } from './decisions.ts';
 import { Flusher } from './flusher.ts';
 import { followCluster, memberWeights } from './follow-cluster.ts';
 import { HoldRoom } from './hold.ts';
@@ -20,14 +23,18 @@ import { Latencies } from './latencies.ts';
 import { type ConfigSource, LiveConfig } from './live-config.ts';
 import { Listener } from './listener.ts';
 import { poolSamples } from './pool-samples.ts';
+import { Predecessor } from './predecessor.ts';
 import { Reachability } from './reachability.ts';
+import { retire } from './retire.ts';
 import { Scratch } from './scratch.ts';
 import { samplesOf } from './samples.ts';
 import { Servers } from './servers.ts';
 import type { Shared } from './shared.ts';
+import { Sockets } from './sockets.ts';
 import { statusApp } from './status-http.ts';
+import { Succession, takeOverRefusal } from './succession.ts';
+import type { Channel } from './take-over.ts';
 import { READ_BUFFER_BYTES } from './upstream.ts';
-import type { UnixSocketPlace } from './unix-socket.ts';
 import { type LookupSettings, type MemberToAsk, Verifiers } from './verifiers.ts';
 import { ClusterWorld } from './world.ts';
 
@@ -43,16 +50,31 @@ export interface RouterOptions {
   readonly source?: ConfigSource;
   /** In [0, 1): spreads the closing of old server connections; without it they are not spread. */
   readonly random?: () => number;
+  /** Without it nobody takes over from this router. */
+  readonly takeOver?: TakeOver;
+  /** The router that this one takes over from. */
+  readonly predecessor?: Channel | undefined;
   /** For the metric matriarch_build_info. */
   readonly version?: string;
+}
+
+export interface TakeOver {
+  /** Calls `listener` whenever somebody asks for a successor; gives the function that ends that. */
+  readonly onRequest: (listener: () => void) => () => void;
+  readonly start: () => Channel;
 }
 
 /** How late a client past its limits is disconnected at the most. */
 const CHECK_TIMES_EVERY_MS = 250;
 
+/** How long a successor may need to find its cluster; without one it would be no good. */
+const FIND_CLUSTER_MS = 15_000;
+const LOOK_EVERY_MS = 10;
+
 /**
  * Runs until the signal aborts; resolves after an orderly stop. Listens, and logs `router-listening`, at once: clients
- * that come before the first view of the cluster wait for it. Rejects with `address-in-use` and its kin.
+ * that come before the first view of the cluster wait for it. One that takes over from another knows the cluster first.
+ * Rejects with `address-in-use` and its kin.
  */
 export async function startRouter(options: RouterOptions): Promise<void> {
   const { config, clock, log, signal } = options;
@@ -60,53 +82,72 @@ export async function startRouter(options: RouterOptions): Promise<void> {
   const live = new LiveConfig(config, options.source, log);
   const listener = new Listener({ clientsMax: () => live.router.max_client_conn, clock });
   const stop = (): void => stopping.abort();
-  const shared = await makeShared({ ...options, live, listener, stop, signal: stopping.signal });
+  const predecessor = options.predecessor && new Predecessor(options.predecessor);
+  const passOnCancel = (target: CancelTarget): void => {
+    if (!listener.passOnCancel(target)) predecessor?.passOnCancel(target);
+  };
+  const parts = { ...options, live, listener, stop, passOnCancel, signal: stopping.signal };
+  const shared = await makeShared(parts);
   const { world, verifiers } = shared;
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
-  const closings: (() => Promise<void>)[] = [];
+  const sockets = new Sockets();
+  const takenOver = new AbortController();
+  const succession = successionOf(parts, { shared, sockets, takenOver: () => takenOver.abort() });
+  let checking: NodeJS.Timeout | undefined;
+  const unsubscribes: ((() => void) | undefined)[] = [];
   try {
-    const http = await listenHttp(
-      statusFor(options, shared, listener),
-      config.router.http_listen,
-      'The router’s HTTP server',
-    );
-    closings.push(() => http.close());
-    closings.push(await listener.listen(config.router.listen, shared));
-    const place = unixSocketPlace(config.router);
-    if (place !== undefined) closings.push(await listener.listenLocal(place, shared));
     const following = followCluster({ ...options, access: () => shared.access.now }, stopping.signal, {
       onView: (view, changedAt) => viewChanged(shared, listener, view, changedAt),
       onContact: (sentAtMs) => world.setContact(sentAtMs),
     });
     background(log, 'following the cluster', following);
-    const unsubscribe = options.source?.onRequest(() => {
-      // A refusal has been logged, with its reasons.
-      live.reload().catch(rethrowBug);
-    });
-    const checking = setInterval(() => listener.checkTimes(clock.now()), CHECK_TIMES_EVERY_MS);
-    closings.push(async () => {
-      clearInterval(checking);
-      unsubscribe?.();
-      await Promise.resolve();
-    });
+    if (predecessor !== undefined) await clusterFound(shared, stopping.signal);
+    const status = statusFor(options, shared, listener);
+    await sockets.listen({ config, shared, listener, status, predecessor });
+    checking = setInterval(() => listener.checkTimes(clock.now()), CHECK_TIMES_EVERY_MS);
     log.info('router-listening', {
       ...config.router.listen,
       http: config.router.http_listen,
       datacenter: config.datacenter,
+      predecessor: predecessor?.pid,
     });
-    await aborted(stopping.signal);
-    log.info('router-stopping', { clients: listener.size });
+    await predecessor?.listening();
+    const unfollow = live.follow();
+    unsubscribes.push(
+      unfollow,
+      options.takeOver?.onRequest(() => succession?.request()),
+    );
+    await aborted(AbortSignal.any([stopping.signal, takenOver.signal]));
     // Accepting ends with this call; its promise waits for the last connection.
-    const closed = closings.map((close) => close());
+    let closed: Promise<void> | undefined;
+    if (!stopping.signal.aborted) {
+      log.info('router-retiring', { clients: listener.size });
+      // The file is the successor's: it may be of another version.
+      unfollow();
+      // What is not used is not needed twice.
+      shared.servers.reconnect(undefined);
+      const closeSockets = (): void => {
+        closed = sockets.close();
+      };
+      const timeoutMs = live.router.drain_timeout;
+      await retire({ listener, clock, predecessor, timeoutMs, signal: stopping.signal, closeSockets });
+    }
+    log.info('router-stopping', { clients: listener.size });
+    if (stopping.signal.aborted) await predecessor?.stopping();
+    stop();
+    closed ??= sockets.close();
     await listener.drain();
-    await Promise.all(closed);
+    await closed;
   } catch (cause) {
     stop();
     listener.destroy();
-    await Promise.all(closings.map((close) => close()));
+    await sockets.close();
     throw cause;
   } finally {
+    clearInterval(checking);
+    for (const unsubscribe of unsubscribes) unsubscribe?.();
+    succession?.close();
     signal.removeEventListener('abort', stop);
     verifiers.close();
     shared.access.close();
@@ -115,11 +156,42 @@ export async function startRouter(options: RouterOptions): Promise<void> {
   log.info('router-stopped');
 }
 
+async function clusterFound({ world, clock }: Shared, signal: AbortSignal): Promise<void> {
+  const deadline = clock.now() + FIND_CLUSTER_MS;
+  while (!world.isKnown && !signal.aborted) {
+    if (clock.now() > deadline)
+      throw new MatriarchError('router-no-server', `found no cluster within ${FIND_CLUSTER_MS / 1000} s`);
+    await pause(LOOK_EVERY_MS, signal);
+  }
+}
+
+function successionOf(
+  { takeOver, log, signal, stop, passOnCancel }: Parts,
+  {
+    shared,
+    sockets,
+    takenOver,
+  }: { readonly shared: Shared; readonly sockets: Sockets; readonly takenOver: () => void },
+): Succession | undefined {
+  if (takeOver === undefined) return undefined;
+  return new Succession({
+    log,
+    start: takeOver.start,
+    sockets: sockets.open,
+    refusal: () => (signal.aborted ? 'stopping' : takeOverRefusal(shared.admin.facts())),
+    takenOver,
+    failed: () => sockets.namePid(),
+    passOnCancel,
+    stop,
+  });
+}
+
 interface Parts extends RouterOptions {
   readonly live: LiveConfig;
   readonly listener: Listener;
   /** Ends the router in order. */
   readonly stop: () => void;
+  readonly passOnCancel: (target: CancelTarget) => void;
 }
 
 async function makeShared(options: Parts): Promise<Shared> {
@@ -171,12 +243,14 @@ async function makeShared(options: Parts): Promise<Shared> {
     failures: new FailureDelays(),
     hold: new HoldRoom(clock, () => live.router.hold_max_clients),
     counters: new Counters(),
+    refused: new RefusedReads(),
+    decisions: new Decisions(),
     servers,
     latencies,
     flusher,
     clientBuffer: new Scratch(READ_BUFFER_BYTES),
     mockSecret: randomBytes(32),
-    passOnCancel: (target) => listener.passOnCancel(target),
+    passOnCancel: options.passOnCancel,
     isFull: () => listener.isFull,
     forget: (client) => listener.forget(client),
   };
@@ -192,12 +266,6 @@ function readPolicy(config: Config): ReadPolicy {
     addresses,
     memberWeights: memberWeights(config),
   };
-}
-
-function unixSocketPlace(config: RouterConfig): UnixSocketPlace | undefined {
-  const { unix_socket_dir: folder, unix_socket_mode, listen } = config;
-  if (folder === undefined) return undefined;
-  return { folder, port: listen.port, mode: Number.parseInt(unix_socket_mode, 8), pid: process.pid };
 }
 
 function lookupSettings(config: RouterConfig, access: AccessTable): LookupSettings {

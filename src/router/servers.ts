@@ -19,14 +19,13 @@ import type { Login } from './login.ts';
 import { makeRoomFor, roomFor } from './pool-room.ts';
 import { type PoolSettings, poolSettings } from './pool-settings.ts';
 import type { Reachability } from './reachability.ts';
-import type { Scratch } from './scratch.ts';
 import { ServerNames } from './server-names.ts';
 import type { ServerParameters } from './server-parameters.ts';
 import type { ServerTls } from './server-tls.ts';
 import type { OpenFailure } from './session-types.ts';
 import type { StartUp } from './start-up.ts';
 import { Tally } from './tally.ts';
-import { Upstream } from './upstream.ts';
+import { Upstream, type UpstreamOptions } from './upstream.ts';
 import type { ClusterWorld } from './world.ts';
 
 /** A client's wish for a connection; a client has one, used over and over. */
@@ -51,7 +50,7 @@ export interface ServersOptions {
   /** Of connections from now on. */
   readonly tls: () => ServerTls;
   /** Shared by all sockets; overwritten by the next read. */
-  readonly readBuffer: Scratch;
+  readonly readBuffer: UpstreamOptions['readBuffer'];
 }
 
 export interface ServerPool {
@@ -76,6 +75,8 @@ export class Servers {
   readonly #options: ServersOptions;
   readonly #pools = new Map<string, ServerPool>();
   readonly #upstreams = new Map<Link, Upstream>();
+  /** Not logged in yet. */
+  readonly #openings = new Set<Upstream>();
   /** Connections whose server was seen to owe us an answer of our own, since when. */
   readonly #askedAt = new Map<Link, number>();
   readonly #cleaning = new Cleaning((link, isClean) => this.#cleaned(link, isClean));
@@ -227,6 +228,7 @@ export class Servers {
 
   close(): void {
     clearInterval(this.#timer);
+    for (const upstream of this.#openings) upstream.close();
     for (const link of Array.from(this.#upstreams.keys())) this.discard(link);
   }
 
@@ -292,6 +294,7 @@ export class Servers {
       },
       {
         opened: ({ parameters }) => {
+          this.#openings.delete(upstream);
           reachability.reached(home.member);
           latencies.at(home.member).connect.read.observe(clock.now() - startedAt);
           this.#linkCount += 1;
@@ -312,7 +315,7 @@ export class Servers {
           home.pool.opened(link, request, clock.now());
           flusher.flush();
         },
-        failed: (reason) => this.#openFailed(home, request, reason),
+        failed: (reason) => this.#openFailed(home, request, reason, upstream),
         received: (chunk) => {
           if (link !== undefined) this.#received(link, chunk);
         },
@@ -323,13 +326,15 @@ export class Servers {
         drained: () => link?.borrower?.serverDrained(),
       },
     );
+    this.#openings.add(upstream);
   }
 
-  #openFailed(home: ServerPool, request: BorrowRequest, reason: OpenFailure): void {
+  #openFailed(home: ServerPool, request: BorrowRequest, reason: OpenFailure, upstream?: Upstream): void {
     const { reachability, flusher } = this.#options;
+    if (upstream !== undefined) this.#openings.delete(upstream);
     const { member, pool } = home;
     const isWaiting = pool.isWaiting(request);
-    pool.openFailed(request);
+    pool.openFailed(request, this.#options.clock.now());
     if (reason.kind === 'unreachable') {
       reachability.failed(member, reason.because);
       this.#failWaiting(member, pool, reason);

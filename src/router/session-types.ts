@@ -9,6 +9,8 @@ import type { ServerNames } from './server-names.ts';
 import type { ServerParameters } from './server-parameters.ts';
 import type { Settings } from './settings.ts';
 import type { Tally } from './tally.ts';
+import type { Unit } from './unit.ts';
+import type { SessionRouting } from './wisher.ts';
 import type { World } from './world.ts';
 
 /** Effects. `toClient` and `Wire.write` gather; the shell flushes at the end of each event. */
@@ -25,7 +27,7 @@ export interface SessionEffects extends Lender {
   /** Stop, or go on, reading from the client. */
   readonly backlog: (isFull: boolean) => void;
   /** A statement was sent to a member. */
-  readonly counted: (member: string, kind: 'read' | 'write') => void;
+  readonly counted: (member: string, kind: 'read' | 'write', unit: Unit) => void;
   /** A unit of work was answered by a member `ms` after it was sent. */
   readonly served: (member: string, kind: 'read' | 'write', ms: number) => void;
   /** A statement was understood: what it is, and why. */
@@ -40,6 +42,7 @@ export interface SessionEffects extends Lender {
 export interface SessionOptions {
   readonly world: World;
   readonly classifier: Classifier;
+  readonly routing: SessionRouting;
   readonly serverNames: ServerNames;
   /** What is done is counted there. */
   readonly tally: Tally;

@@ -15,8 +15,8 @@ import {
   CommandComplete,
   type ErrorFields,
   ErrorResponse,
+  Query,
   ReadyForQuery,
-  SQLSTATE,
 } from '../wire/index.ts';
 import { Answers } from './answers.ts';
 import { ClientEar } from './client-ear.ts';
@@ -24,6 +24,7 @@ import { Intake } from './intake.ts';
 import type { Link } from './link.ts';
 import { Losses } from './losses.ts';
 import { ClientTimes } from './overdue.ts';
+import { OwnAnswers } from './own-answers.ts';
 import { Placement } from './placement.ts';
 import { PREPARED_LIMITS, PreparedStatements } from './prepared.ts';
 import { REPLY } from './replies.ts';
@@ -42,6 +43,7 @@ export class Session {
   readonly times = new ClientTimes();
   readonly prepared: PreparedStatements;
   readonly intake: Intake;
+  readonly own: OwnAnswers;
   readonly #options: SessionOptions;
   readonly #effects: SessionEffects;
   readonly #placement: Placement;
@@ -50,7 +52,7 @@ export class Session {
   readonly #ear: ClientEar;
   readonly #answers: Answers;
   readonly #losses: Losses;
-  #now = 0;
+  now = 0;
   #isCancelWanted = false;
   /** It has let go of everything, and hears nothing more. */
   isEnded = false;
@@ -66,12 +68,14 @@ export class Session {
     this.#waiting = new Waiting(this, options);
     this.#keeper = new SettingsKeeper(this.#placement, this.prepared, String(options.processId));
     this.#losses = new Losses(this, this.#placement, options);
+    const parts = { ear: this.#ear, losses: this.#losses, keeper: this.#keeper, placement: this.#placement };
+    this.own = new OwnAnswers(this, parts, options);
     this.intake = new Intake(this, options);
   }
 
   /** Tells a new client the parameters of a server: `known` of a connection like its own, or of one that it borrows. */
   start(now: number, known?: ServerParameters): void {
-    this.#now = now;
+    this.now = now;
     this.times.answered('I', now);
     this.unit.begin('start');
     if (known === undefined) this.place();
@@ -80,17 +84,17 @@ export class Session {
 
   /** Bytes from the client. Throws `ProtocolViolation` on a broken stream. */
   receive(chunk: Buffer, now: number): void {
-    this.#now = now;
+    this.now = now;
     if (!this.isEnded) this.intake.receive(chunk);
   }
 
   at(now: number): void {
-    this.#now = now;
+    this.now = now;
   }
 
   /** The connection that was waited for is there. */
   lent(link: Link, now: number): void {
-    this.#now = now;
+    this.now = now;
     this.#placement.lent(link);
     this.placeAgain();
     this.#placement.release(this.unit);
@@ -98,7 +102,7 @@ export class Session {
 
   /** It will not come. */
   borrowFailed(member: string, failure: BorrowFailure, now: number): void {
-    this.#now = now;
+    this.now = now;
     this.#placement.refused(member);
     const { unit } = this;
     if (this.isEnded || !this.isPlacing || unit.member !== member) return;
@@ -117,20 +121,20 @@ export class Session {
       }
       unit.excluded.clear();
     }
-    if (unit.refusal !== undefined && !isTransient(unit.refusal.code)) this.refuse(unit.refusal);
+    if (unit.refusal !== undefined && !unit.isRefusalPassing) this.refuse(unit.refusal);
     else this.hold(isForPrimary ? 'primary-unreachable' : 'no-server-reachable');
   }
 
   /** The view of the cluster has changed. */
   worldChanged(now: number): void {
-    this.#now = now;
+    this.now = now;
     this.#losses.worldChanged();
     this.placeAgain();
   }
 
   /** Time passes for a held session. */
   tick(now: number): void {
-    this.#now = now;
+    this.now = now;
     this.#waiting.tick(now);
   }
 
@@ -139,7 +143,7 @@ export class Session {
    * statement of our own in front of the client's is not to be hit: then the server is told when it has answered that.
    */
   cancel(now: number): void {
-    this.#now = now;
+    this.now = now;
     const { unit } = this;
     if (unit.kind === 'none' || unit.kind === 'start' || unit.phase === 'collecting') return;
     if (unit.phase === 'placing') this.fail(REPLY.canceled());
@@ -182,7 +186,7 @@ export class Session {
 
   /** What is open for writing on the link may be sent more: its server is still known to be the primary. */
   mayGoOn(link: Link): boolean {
-    return this.#placement.mayGoOn(this.unit, link, this.#now);
+    return this.#placement.mayGoOn(this.unit, link, this.now);
   }
 
   lose(link: Link, because: LossReason): void {
@@ -227,8 +231,6 @@ export class Session {
     link?.statements.forgetAll();
   }
 
-  // ── a unit of work: placing, sending, finishing ──────────────────────────────────────────────────────────
-
   /** The server connection of the open transaction. */
   get transaction(): Link | undefined {
     return this.#placement.transaction;
@@ -248,7 +250,7 @@ export class Session {
       this.fail(REPLY.sessionLost(pinLost));
       return;
     }
-    const place = this.#placement.find(unit, this.#now);
+    const place = this.#placement.find(unit, this.now);
     switch (place.kind) {
       case 'link':
         if (unit.kind === 'start') this.#welcome(place.link.parameters);
@@ -274,6 +276,7 @@ export class Session {
    */
   fail(fields: ErrorFields): void {
     if (this.transaction !== undefined) this.#losses.giveUp(this.transaction);
+    else if (this.standing.prelude.isOpen) this.standing.enterLimbo('given-up', true);
     this.say(fields);
     this.conclude();
   }
@@ -289,7 +292,7 @@ export class Session {
   conclude(): void {
     const { unit } = this;
     this.#waiting.end('gave-up');
-    this.times.answered(this.standing.status, this.#now);
+    this.times.answered(this.standing.status, this.now);
     this.#placement.stopWaiting();
     this.prepared.takeBack();
     this.prepared.settle();
@@ -306,9 +309,11 @@ export class Session {
     unit.phase = 'sent';
     unit.link = link;
     link.hasResult = false;
-    this.times.sent(this.#now);
+    this.times.sent(this.now);
     this.#isCancelWanted = false;
     this.#count(link);
+    const { text } = this.standing.prelude;
+    if (text !== undefined) link.sendOwn(Query(text));
     this.intake.send(link);
     // What waited behind the part of a batch that is on its way can follow it.
     if (!unit.isClosed || this.intake.long.link === link) this.intake.resume();
@@ -316,17 +321,18 @@ export class Session {
 
   #count(link: Link): void {
     const need = this.transaction === undefined ? this.unit.need : this.#placement.transactionNeed;
-    if (need !== 'anywhere') this.#effects.counted(link.member, need === 'primary' ? 'write' : 'read');
+    if (need !== 'anywhere')
+      this.#effects.counted(link.member, need === 'primary' ? 'write' : 'read', this.unit);
   }
 
   /** A server has answered the unit. */
   finish(link: Link): void {
     const { unit } = this;
     const before = this.standing.status;
-    const ms = countUnit(this.#options.tally, this.times, { now: this.#now, isOver: link.status === 'I' });
+    const ms = countUnit(this.#options.tally, this.times, { now: this.now, isOver: link.status === 'I' });
     this.#effects.served(link.member, unit.need === 'primary' ? 'write' : 'read', ms);
     this.standing.answered(link.status);
-    this.times.answered(this.standing.status, this.#now);
+    this.times.answered(this.standing.status, this.now);
     if (link.status === 'I') this.#placement.transaction = undefined;
     else if (this.transaction === undefined) {
       this.#placement.transaction = link;
@@ -346,8 +352,6 @@ export class Session {
     this.intake.resume();
   }
 
-  // ── waiting ──────────────────────────────────────────────────────────────────────────────────────────────
-
   /** The unit has no server yet. */
   get isPlacing(): boolean {
     return this.unit.kind !== 'none' && this.unit.phase === 'placing';
@@ -361,7 +365,7 @@ export class Session {
   /** Waits for better times. */
   hold(because: HoldReason): void {
     this.#placement.stopWaiting();
-    this.#waiting.hold(because, this.#now);
+    this.#waiting.hold(because, this.now);
   }
 
   /** It has waited for too long. */
@@ -392,9 +396,4 @@ export class Session {
     this.#placement.release(this.unit);
     this.intake.resume();
   }
-}
-
-/** Errors of a login that pass: the server is starting, stopping, full, or a connection broke. */
-function isTransient(code: string): boolean {
-  return code.startsWith('57') || code.startsWith('08') || code === SQLSTATE.tooManyConnections;
 }

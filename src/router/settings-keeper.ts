@@ -34,12 +34,15 @@ export class SettingsKeeper {
     return this.#isOwnMeaning ? `${this.#nonce} ${this.#transactions} ${planningKey}` : planningKey;
   }
 
+  /** A transaction was begun that no server knows of yet. */
+  began(): void {
+    this.#pending = [];
+    this.#hasSavepoint = false;
+  }
+
   /** A unit was answered; `before` is the state of the transaction before it, `link.status` that after it. */
   finished(unit: Unit, link: Link, before: TransactionStatus): void {
-    if (before === 'I') {
-      this.#pending = [];
-      this.#hasSavepoint = false;
-    }
+    if (before === 'I') this.began();
     if (unit.hasSavepoint) this.#hasSavepoint = true;
     if (link.status === 'I') this.#isOwnMeaning = false;
     else if (unit.setsLocally || unit.settings.length > 0) this.#takeOwnMeaning();

@@ -11,6 +11,8 @@ import type { SettingStatement } from '../sql/index.ts';
 interface Entry {
   readonly text: string;
   readonly names: readonly string[];
+  /** By name, where the router itself goes by it. */
+  readonly values?: Readonly<Record<string, string>>;
 }
 
 /** Immutable; states with equal `key` are equal. */
@@ -20,12 +22,16 @@ export interface Settings {
   /** Of those entries that can change what a statement means when it is parsed or planned. */
   readonly planningKey: string;
   readonly bytes: number;
+  /** What the session says to the router, by name: `matriarch.…`, and its application's name. */
+  readonly own: ReadonlyMap<string, string>;
 }
 
 export interface SettingsLimits {
   readonly entriesMax: number;
   readonly bytesMax: number;
 }
+
+const APPLICATION = 'application_name';
 
 /** Who one is: kept by RESET ALL, since PostgreSQL does not count these among the settings there. */
 const IDENTITY: ReadonlySet<string> = new Set(['role', 'session_authorization']);
@@ -88,16 +94,31 @@ export const UNKNOWN_SETTINGS: Settings = {
   key: '\0unknown',
   planningKey: '\0unknown',
   bytes: 0,
+  own: new Map(),
 };
 
 const RESET_EVERYTHING = ['RESET SESSION AUTHORIZATION', 'RESET ROLE', 'RESET ALL'];
 
 /** What a client asked for at its start, as if it had been SET then. */
-export function startSettings(applicationName: string | undefined): Settings {
-  if (applicationName === undefined || applicationName === '') return NO_SETTINGS;
-  const literal = applicationName.replaceAll("'", "''").replaceAll('\\', '\\\\');
-  return settingsOf([{ names: ['application_name'], text: `SET application_name TO E'${literal}'` }]);
+export function startSettings(
+  applicationName: string | undefined,
+  own: readonly (readonly [string, string])[] = [],
+): Settings {
+  const entries = own.map(ownEntry);
+  if (applicationName === undefined || applicationName === '')
+    return entries.length === 0 ? NO_SETTINGS : settingsOf(entries);
+  const text = `SET application_name TO ${literalOf(applicationName)}`;
+  return settingsOf([...entries, { names: [APPLICATION], text, values: { [APPLICATION]: applicationName } }]);
 }
+
+/** The prefix of settings that are said to the router. Servers take them for a library's, and show them. */
+export const OWN_PREFIX = 'matriarch.';
+
+function ownEntry([name, value]: readonly [string, string]): Entry {
+  return { names: [name], text: `SET ${quoted(name)} TO ${literalOf(value)}`, values: { [name]: value } };
+}
+
+const literalOf = (value: string): string => `E'${value.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`;
 
 /**
  * The state after `statement` succeeded. `start` is what a reset goes back to: the session's start-up settings; of a
@@ -134,7 +155,7 @@ export interface Difference {
 
 export function differenceOf(from: Settings, to: Settings): Difference {
   if (from === UNKNOWN_SETTINGS) {
-    const isSure = to.entries.every(({ names }) => names.every((name) => SURE.has(name)));
+    const isSure = to.entries.every(({ names }) => names.every(isSureName));
     return { statements: [...RESET_EVERYTHING, ...to.entries.map(({ text }) => text)], isSure };
   }
   const [had, wanted] = [effective(from), effective(to)];
@@ -149,7 +170,7 @@ export function differenceOf(from: Settings, to: Settings): Difference {
     for (const name of names) touched.add(name);
     statements.push(text);
   }
-  return { statements, isSure: [...touched].every((name) => SURE.has(name)) };
+  return { statements, isSure: [...touched].every(isSureName) };
 }
 
 function changed(before: Settings, statement: SettingStatement, start: Settings): Settings {
@@ -158,12 +179,28 @@ function changed(before: Settings, statement: SettingStatement, start: Settings)
   if (names.includes('session_authorization')) names.push('role');
   const kept = before.entries.filter((entry) => !isCovered(entry, names));
   const isReset = statement.changes.every(({ value }) => value === undefined);
-  if (!isReset) return settingsOf([...kept, { names, text: statement.text }]);
+  if (!isReset) {
+    const values = ownValues(statement);
+    const made = { names, text: statement.text };
+    return settingsOf([...kept, values === undefined ? made : { ...made, values }]);
+  }
   const again = start.entries.filter((entry) => entry.names.some((name) => names.includes(name)));
   // A part of what another statement set: its reset must be said wherever that statement is.
   const isPartial = kept.some((entry) => entry.names.some((name) => names.includes(name)));
   return settingsOf([...kept, ...(isPartial ? [{ names, text: statement.text }] : []), ...again]);
 }
+
+function ownValues({ changes }: SettingStatement): Entry['values'] {
+  const own = changes.filter(({ name, value }) => isOwn(name) && value !== undefined);
+  return own.length === 0
+    ? undefined
+    : Object.fromEntries(own.map(({ name, value = '' }): [string, string] => [name, value]));
+}
+
+const isOwn = (name: string): boolean => name === APPLICATION || name.startsWith(OWN_PREFIX);
+
+const hasNoMeaning = (name: string): boolean => WITHOUT_MEANING.has(name) || name.startsWith(OWN_PREFIX);
+const isSureName = (name: string): boolean => SURE.has(name) || name.startsWith(OWN_PREFIX);
 
 function isCovered(entry: Entry, names: readonly string[]): boolean {
   return entry.names.every((name) => names.includes(name));
@@ -181,12 +218,13 @@ function effective(settings: Settings): ReadonlyMap<string, string> {
 }
 
 function settingsOf(entries: readonly Entry[]): Settings {
-  const withMeaning = entries.filter(({ names }) => !names.every((name) => WITHOUT_MEANING.has(name)));
+  const withMeaning = entries.filter(({ names }) => !names.every(hasNoMeaning));
   return {
     entries,
     key: keyOf(entries),
     planningKey: keyOf(withMeaning),
     bytes: entries.reduce((sum, { text }) => sum + text.length, 0),
+    own: new Map(entries.flatMap(({ values }) => Object.entries(values ?? {}))),
   };
 }
 

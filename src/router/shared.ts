@@ -2,11 +2,13 @@
 import type { FailureDelays } from '../auth/index.ts';
 import type { Clock, Log } from '../base/index.ts';
 import type { RouterConfig } from '../config/index.ts';
+import type { RefusedReads } from '../routing/index.ts';
 import type { Classifier } from '../sql/index.ts';
 import type { CancelTarget } from '../wire/index.ts';
 import type { Access } from './access.ts';
 import type { AdminShared } from './admin-client.ts';
 import type { Counters } from './counters.ts';
+import type { Decisions } from './decisions.ts';
 import type { Flusher } from './flusher.ts';
 import type { HoldRoom } from './hold.ts';
 import type { Identity } from './identity.ts';
@@ -31,6 +33,9 @@ export interface Shared {
   readonly failures: FailureDelays;
   readonly hold: HoldRoom;
   readonly counters: Counters;
+  /** Reads that standbys have refused; decisions that clients asked to see. */
+  readonly refused: RefusedReads;
+  readonly decisions: Decisions;
   readonly servers: Servers;
   readonly admin: AdminShared;
   readonly latencies: Latencies;

@@ -6,7 +6,7 @@
  */
 import type { Login } from './login.ts';
 import { APPLICATION_NAME, type ServerParameters, serverParameters } from './server-parameters.ts';
-import { type Settings, startSettings } from './settings.ts';
+import { OWN_PREFIX, type Settings, startSettings } from './settings.ts';
 
 export interface StartUp {
   readonly user: string;
@@ -24,7 +24,8 @@ export interface StartUp {
 const NOT_SETTINGS: ReadonlySet<string> = new Set(['user', 'database', 'replication', APPLICATION_NAME]);
 
 export function startUpOf({ user, database, parameters }: Login): StartUp {
-  const own = [...parameters].filter(([name]) => !NOT_SETTINGS.has(name));
+  const { own: said, others } = partedOf(parameters);
+  const own = others.filter(([name]) => !NOT_SETTINGS.has(name));
   own.sort(([a], [b]) => (a < b ? -1 : 1));
   const applicationName = parameters.get(APPLICATION_NAME) ?? '';
   return {
@@ -32,10 +33,47 @@ export function startUpOf({ user, database, parameters }: Login): StartUp {
     database,
     variant: own.map((pair) => pair.join('=')).join('\0'),
     parameters: own,
-    settings: startSettings(applicationName),
+    settings: startSettings(applicationName, said),
     applicationName: asShown(applicationName),
   };
 }
+
+/** What is said to the router, as a parameter or in `options`, is no reason for a pool of its own. */
+function partedOf(parameters: Login['parameters']): {
+  readonly own: readonly (readonly [string, string])[];
+  readonly others: readonly (readonly [string, string])[];
+} {
+  const own: (readonly [string, string])[] = [];
+  const others: (readonly [string, string])[] = [];
+  for (const [name, value] of parameters) {
+    if (name.startsWith(OWN_PREFIX)) own.push([name, value]);
+    else if (name !== 'options') others.push([name, value]);
+    else {
+      const rest = withoutOwn(value, own);
+      if (rest !== '') others.push([name, rest]);
+    }
+  }
+  return { own, others };
+}
+
+/** `options` as PostgreSQL cuts it: words parted by blanks, a backslash before a blank makes it part of the word. */
+function withoutOwn(options: string, own: (readonly [string, string])[]): string {
+  const words = options.match(/(?:\\.|[^\s\\])+/gs) ?? [];
+  const rest: string[] = [];
+  for (let index = 0; index < words.length; index += 1) {
+    const word = words[index] ?? '';
+    const isParted = word === '-c';
+    const said = isParted ? (words[index + 1] ?? '') : word.replace(/^(-c|--)/, '');
+    const setting = word.startsWith('-') ? SETTING.exec(said.replace(/\\(.)/gs, '$1')) : null;
+    const [, name = '', value = ''] = setting ?? [];
+    if (name.startsWith(OWN_PREFIX)) own.push([name.replaceAll('-', '_'), value]);
+    else rest.push(...(isParted ? [word, words[index + 1] ?? ''] : [word]));
+    if (isParted) index += 1;
+  }
+  return own.length === 0 ? options : rest.join(' ').trim();
+}
+
+const SETTING = /^([^=]+)=(.*)$/s;
 
 /** What a client is told that begins on a connection with these parameters. */
 export function welcomeOf({ values }: ServerParameters, { applicationName }: StartUp): ServerParameters {

@@ -36,6 +36,7 @@ export function noteFacts(unit: Unit, classification: Classification): void {
   const { kind, because, detail, settings, controlsTransaction, endsTransaction } = classification;
   if (kind === 'session') unit.pinBecause ??= because;
   if (controlsTransaction || kind === 'begin' || kind === 'end') unit.controlsTransaction = true;
+  if (isAboutTransaction(classification)) unit.isAboutTransaction = true;
   if (endsTransaction) unit.endsAmong = true;
   if (settings.length > 0) unit.settings.push(...settings);
   if (UNPINNING.has(because)) unit.mayUnpin = true;
@@ -48,6 +49,11 @@ export function noteFacts(unit: Unit, classification: Classification): void {
   if (because !== 'forgets-statement' && because !== 'several-with-forgetting') return;
   unit.forgets = detail ?? ALL_STATEMENTS;
   unit.isSeveral = because === 'several-with-forgetting';
+}
+
+/** It begins or ends a transaction, or says of which kind it is, and nothing else. */
+export function isAboutTransaction(found: Classification): boolean {
+  return found.kind === 'begin' || found.kind === 'end' || (found.kind === 'read' && found.isPlain === true);
 }
 
 /** A text of several runs what was prepared by the protocol: what that sets or leaves is kept where it was made. */

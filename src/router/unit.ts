@@ -4,8 +4,9 @@
  *
  *   none -> collecting -> placing (choosing, opening, proving, held) -> sent -> none
  */
-import type { SettingStatement } from '../sql/index.ts';
-import type { ErrorFields } from '../wire/index.ts';
+import type { Route } from '../routing/index.ts';
+import type { Classification, SettingStatement } from '../sql/index.ts';
+import { type ErrorFields, SQLSTATE } from '../wire/index.ts';
 import type { Link } from './link.ts';
 import { type Intent, type Need, type PinReason, stricter } from './route.ts';
 import type { Statement } from './statement.ts';
@@ -18,11 +19,21 @@ const NOTHING = Buffer.alloc(0);
 const STORE_BYTES_FIRST = 256;
 const STORE_BYTES_KEPT_MAX = 1024;
 const MESSAGES_KEPT_MAX = 64;
+/** Reads that say nothing of what their transaction will do. */
+const AROUND: ReadonlySet<string> = new Set(['savepoint', 'transaction-local', 'set-transaction']);
 
 export class Unit {
   kind: 'none' | 'start' | 'query' | 'batch' | 'call' = 'none';
   phase: 'collecting' | 'placing' | 'sent' = 'collecting';
   need: Need = 'anywhere';
+  /** Where it is wished to be read, and who wishes so. */
+  wish: Route | undefined = undefined;
+  wishFrom = '';
+  /** Its only statement, or the strictest of several: what it is. */
+  found: Classification | undefined = undefined;
+  isMixed = false;
+  /** Beside reads there is something in it. */
+  hasOther = false;
   /** The last message of it has arrived. */
   isClosed = false;
   /** What the statements in it would do if they are executed, and whether any is. */
@@ -52,6 +63,8 @@ export class Unit {
   describes = false;
   /** A BEGIN, COMMIT or ROLLBACK is in it, alone or among others. */
   controlsTransaction = false;
+  /** A statement that is only about a transaction is in it. */
+  isAboutTransaction = false;
   /** A COMMIT or ROLLBACK is in it among others. */
   endsAmong = false;
   settings: SettingStatement[] = [];
@@ -103,6 +116,11 @@ export class Unit {
     this.kind = kind;
     this.phase = 'collecting';
     this.need = 'anywhere';
+    this.wish = undefined;
+    this.wishFrom = '';
+    this.found = undefined;
+    this.isMixed = false;
+    this.hasOther = false;
     this.isClosed = kind !== 'batch';
     this.executes = kind !== 'batch';
     this.mayWrite = false;
@@ -121,6 +139,7 @@ export class Unit {
     this.hasSavepoint = false;
     this.describes = false;
     this.controlsTransaction = false;
+    this.isAboutTransaction = false;
     this.endsAmong = false;
     this.isStreamed = false;
     this.member = undefined;
@@ -155,6 +174,11 @@ export class Unit {
   /** Messages that are kept. */
   get messageCount(): number {
     return this.#storedCount + this.#freshCount;
+  }
+
+  /** All of them, for one who looks at them as a whole. */
+  get messages(): readonly Buffer[] {
+    return Array.from({ length: this.messageCount }, (_, index) => this.messageAt(index) ?? NOTHING);
   }
 
   messageAt(index: number): Buffer | undefined {
@@ -225,9 +249,22 @@ export class Unit {
     if (intent.chains === true) this.mayChain = true;
   }
 
+  /** What it is about to do, for those who ask why. */
+  explain(found: Classification): void {
+    if (this.found !== undefined && this.found !== found) this.isMixed = true;
+    if (this.found === undefined || found.kind === 'write' || found.kind === 'session') this.found = found;
+    if (found.kind !== 'read' || AROUND.has(found.because)) this.hasOther = true;
+  }
+
   /** What the leader says counts more than what a standby says: it may not know the role or database yet. */
   refused(fields: ErrorFields, isByLeader: boolean): void {
     if (this.refusal === undefined || isByLeader) this.refusal = fields;
+  }
+
+  /** It was refused for what passes: the server is starting, stopping, full, or a connection broke. */
+  get isRefusalPassing(): boolean {
+    const code = this.refusal?.code ?? '';
+    return code.startsWith('57') || code.startsWith('08') || code === SQLSTATE.tooManyConnections;
   }
 
   /** This member has failed it: another is to be chosen. */

@@ -11,6 +11,7 @@ import {
   type Address,
   type Clock,
   describe,
+  failure,
   type Log,
   MatriarchError,
   parseJson,
@@ -65,7 +66,8 @@ export class Verifiers {
   readonly #options: VerifiersOptions;
   readonly #cache: LRUCache<string, Secret>;
   readonly #asked = new Map<string, Promise<Secret | undefined>>();
-  #toldFailure = '';
+  /** The last failure of each member that was told. */
+  readonly #told = new Map<string, string>();
   /** Of passwords, by what they are stored as. */
   readonly #made = new WeakMap<Secret, Verifier>();
   #credential: Credential | undefined = undefined;
@@ -99,7 +101,8 @@ export class Verifiers {
 
   /**
    * The secret of a role; undefined if there is no such role or none with a password. Rejects with
-   * `router-no-server` if no server can be asked. Clients who ask for the same role at once share one answer.
+   * `router-no-server` if no server can be asked, which may be otherwise soon, and with `router-lookup-refused` if they
+   * refuse the question, which somebody has to mend. Clients who ask for the same role at once share one answer.
    */
   async lookup(user: string): Promise<Secret | undefined> {
     const { users, login } = this.#options.settings();
@@ -135,18 +138,29 @@ export class Verifiers {
     let text: string | undefined;
     let lastFailure: unknown = undefined;
     let isAnswered = false;
-    // A standby may not know a new role yet, so `no such role` is believed only of the leader, or of all.
-    for (const member of this.#inOrder()) {
+    // A standby may not know a new role or a right yet, so `no such role` and refusals are believed only of the leader,
+    // or of all.
+    const members = this.#inOrder();
+    const refused: MemberToAsk[] = [];
+    for (const member of members) {
       try {
         text = await this.#askMember(member, user);
         isAnswered = true;
+        this.#told.delete(member.name);
         if (text !== undefined || member.isLeader) break;
       } catch (cause) {
         lastFailure = cause;
-        this.#tellFailure(member.name, describe(cause));
+        if (isRefusal(cause)) refused.push(member);
+        this.#tellFailure(member.name, cause);
       }
     }
     if (!isAnswered) {
+      const areAll = refused.length > 0 && refused.length === members.length;
+      if (areAll || refused.some(({ isLeader }) => isLeader)) {
+        throw new MatriarchError('router-lookup-refused', 'the servers refuse to be asked about roles', {
+          cause: lastFailure,
+        });
+      }
       throw new MatriarchError('router-no-server', 'no server could be asked about the role', {
         cause: lastFailure,
       });
@@ -156,11 +170,13 @@ export class Verifiers {
     return secret;
   }
 
-  /** Once for each other failure: a missing right fails every login, and each says the same again and again. */
-  #tellFailure(member: string, cause: string): void {
-    if (cause === this.#toldFailure) return;
-    this.#toldFailure = cause;
-    this.#options.log.warn('verifier-lookup-failed', { member, cause });
+  /** Once until it is another, or mended: a missing right fails every login, and each says the same again and again. */
+  #tellFailure(member: string, failed: unknown): void {
+    const cause = describe(failed);
+    if (this.#told.get(member) === cause) return;
+    this.#told.set(member, cause);
+    if (isRefusal(failed)) this.#options.log.error('verifier-lookup-refused', { member, ...failure(failed) });
+    else this.#options.log.warn('verifier-lookup-failed', { member, cause });
   }
 
   /** Members that we are connected to first. */
@@ -200,13 +216,19 @@ export class Verifiers {
 
   async #open(member: MemberToAsk): Promise<LookupConnection> {
     const { login, ...settings } = this.#options.settings();
-    const credential = login ?? (await this.#readCredential());
+    const open = async (credential: Credential): Promise<LookupConnection> =>
+      await LookupConnection.open({ address: member.address, ...credential, ...settings });
+    const kept = login ?? this.#credential;
     try {
-      return await LookupConnection.open({ address: member.address, ...credential, ...settings });
+      return await open(kept ?? (await this.#readCredential()));
     } catch (cause) {
-      // Perhaps the credential was changed: read it anew the next time.
+      const used = this.#credential;
       this.#credential = undefined;
-      throw cause;
+      // Perhaps the store's was changed since it was read.
+      if (used === undefined || used !== kept || !isRefusal(cause)) throw cause;
+      const now = await this.#readCredential();
+      if (now.username === used.username && now.password === used.password) throw cause;
+      return await open(now);
     }
   }
 
@@ -230,6 +252,10 @@ export class Verifiers {
     }
     return this.#credential;
   }
+}
+
+function isRefusal(cause: unknown): boolean {
+  return cause instanceof MatriarchError && cause.code === 'router-lookup-refused';
 }
 
 function readCredential(text: string): Credential | undefined {

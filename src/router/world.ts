@@ -16,7 +16,9 @@ import {
   type ReadPolicy,
   readCandidates,
 } from '../topology/index.ts';
+import type { Route } from '../routing/index.ts';
 import type { HoldReason } from './route.ts';
+import { namedCandidate, outFor } from './route-choice.ts';
 
 /** Compared by identity. */
 export interface Term {
@@ -35,7 +37,7 @@ export interface World {
   /** The leader by name, whether or not it may be written to; undefined if there is none. */
   readonly leader: () => string | undefined;
   /** The next member to read from, by weight. */
-  readonly reader: (exclude: ReadonlySet<string>) => string | undefined;
+  readonly reader: (exclude: ReadonlySet<string>, wish?: Route) => string | undefined;
   /** The nearest member to open a session on; not counted as a read. */
   readonly nearest: (exclude: ReadonlySet<string>) => string | undefined;
   readonly isMember: (name: string) => boolean;
@@ -163,7 +165,9 @@ export class ClusterWorld implements World {
     return this.#view.members.has(name);
   }
 
-  reader(exclude: ReadonlySet<string>): string | undefined {
+  reader(exclude: ReadonlySet<string>, wish?: Route): string | undefined {
+    const wished = wish === undefined ? undefined : this.#wished(wish, exclude);
+    if (wished !== undefined) return wished;
     if (exclude.size === 0 && this.#schedule.length > 0) {
       const name = this.#schedule[this.#scheduleAt];
       this.#scheduleAt = (this.#scheduleAt + 1) % this.#schedule.length;
@@ -179,6 +183,23 @@ export class ClusterWorld implements World {
       if (best === undefined || this.#rank(candidate) > this.#rank(best)) best = candidate;
     }
     return best?.name;
+  }
+
+  #wished(wish: Route, exclude: ReadonlySet<string>): string | undefined {
+    const out = new Set([...exclude, ...this.#unreachable]);
+    switch (wish.kind) {
+      case 'any':
+      case 'primary':
+        return undefined;
+      case 'node':
+        return namedCandidate(wish, this.#candidates, out);
+      case 'replica':
+      case 'local': {
+        const { localDatacenter } = this.#policy;
+        return this.#choose(outFor(wish, this.#candidates, { localDatacenter, out }));
+      }
+    }
+    return undefined;
   }
 
   /** Reachable before unreachable, then by weight, then the leader. */

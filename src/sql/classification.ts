@@ -22,6 +22,8 @@ interface Common {
   readonly because: SqlReason;
   /** The name the reason speaks of (function, setting, relation, prepared statement), for explanations only. */
   readonly detail?: string;
+  /** What the text's own comment says to the router: see head-comment.ts. Texts that differ in it share no answer. */
+  readonly hint?: string;
   /**
    * Every statement of the text that changes session settings, in order, whatever the kind. After the text has
    * succeeded, other server connections of this session need these too. Inside a transaction they last only
@@ -44,6 +46,8 @@ export interface ReadClassification extends Common {
   readonly kind: 'read';
   /** Present for SET TRANSACTION and its spellings: what it asks of the current transaction. */
   readonly transaction?: TransactionOptions;
+  /** A single SET TRANSACTION with options, which cannot fail before the transaction's first statement. */
+  readonly isPlain?: true;
 }
 
 /** Runs on the primary. In a READ ONLY transaction it goes where the transaction is, and PostgreSQL refuses it. */
@@ -55,6 +59,8 @@ export interface WriteClassification extends Common {
 export interface BeginClassification extends Common {
   readonly kind: 'begin';
   readonly transaction: TransactionOptions;
+  /** It says START TRANSACTION, and is answered so. */
+  readonly isStart?: true;
 }
 
 /** A single statement that ends a transaction. */

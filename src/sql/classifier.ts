@@ -10,6 +10,7 @@ import { unreachable } from '../base/index.ts';
 import type { Classification } from './classification.ts';
 import { classifyTree, notLookedAt } from './classify.ts';
 import { Digester, digestText, leavesOutLiterals } from './digest.ts';
+import { headComment } from './head-comment.ts';
 import { type Grammar, loadGrammar } from './grammar.ts';
 import type { Attention } from './part.ts';
 import { isTree } from './tree.ts';
@@ -154,7 +155,7 @@ class CachingClassifier implements Classifier {
     const parsed = this.#grammar.parse(sql);
     switch (parsed.outcome) {
       case 'parsed':
-        return isTree(parsed.tree) ? classifyTree(parsed.tree, sql, attention) : NOT_PARSED;
+        return isTree(parsed.tree) ? withHint(classifyTree(parsed.tree, sql, attention), sql) : NOT_PARSED;
       case 'refused':
         return NOT_PARSED;
       case 'unready':
@@ -172,6 +173,11 @@ const ONLY_BY_TEXT = 'only-by-text';
 function isShareable(answer: Classification, attention: Attention, shared: string): boolean {
   if (answer === NOT_PARSED || answer === NOT_UTF8 || answer.settings.length > 0) return false;
   return !attention.literal || !leavesOutLiterals(shared);
+}
+
+function withHint(answer: Classification, sql: string): Classification {
+  const hint = headComment(sql);
+  return hint === undefined ? answer : Object.freeze({ ...answer, hint });
 }
 
 const TOO_LONG = notLookedAt('too-long');

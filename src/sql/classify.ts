@@ -76,7 +76,14 @@ function strictest(parts: readonly Part[], first: Part): Part {
   if (parts.some(isControl)) return { kind: 'write', because: 'several-with-transaction' };
   if (parts.every((part) => part.kind === 'set')) return first;
   if (parts.some((part) => part.kind === 'set')) return { kind: 'write', because: 'several-with-setting' };
-  return parts.find((part) => part.kind === 'read' && part.transaction !== undefined) ?? first;
+  return withoutPlain(parts.find((part) => part.kind === 'read' && part.transaction !== undefined) ?? first);
+}
+
+/** Among others it is not alone any more. */
+function withoutPlain(part: Part): Part {
+  if (part.kind !== 'read' || part.isPlain === undefined) return part;
+  const { isPlain: _isPlain, ...rest } = part;
+  return rest;
 }
 
 function namesOfPrepared(parts: readonly Part[]): readonly string[] {

@@ -10,6 +10,7 @@ interface Reasoned {
 export interface ReadPart extends Reasoned {
   readonly kind: 'read';
   readonly transaction?: TransactionOptions;
+  readonly isPlain?: true;
 }
 
 export interface StrictPart extends Reasoned {
@@ -19,6 +20,7 @@ export interface StrictPart extends Reasoned {
 export interface BeginPart extends Reasoned {
   readonly kind: 'begin';
   readonly transaction: TransactionOptions;
+  readonly isStart?: true;
 }
 
 export interface EndPart extends Reasoned {

@@ -9,7 +9,7 @@
  */
 import type { Isolation, SettingChange, TransactionOptions } from './classification.ts';
 import { isSessionSetting } from './inspect.ts';
-import type { Part } from './part.ts';
+import type { Part, ReadPart } from './part.ts';
 import { constantText, flagAt, listAt, type Tree, textAt, treeAt } from './tree.ts';
 
 /** SET, RESET and their kin. */
@@ -44,7 +44,7 @@ export function transactionOptions(options: readonly Tree[]): TransactionOptions
 function classifySetMulti(name: string, options: readonly Tree[]): Part {
   switch (name) {
     case 'TRANSACTION':
-      return setTransaction(options.map(changeOfOption));
+      return { ...setTransaction(options.map(changeOfOption)), isPlain: true };
     case 'SESSION CHARACTERISTICS':
       return classifyChanges(
         options.map((option) => {
@@ -59,7 +59,7 @@ function classifySetMulti(name: string, options: readonly Tree[]): Part {
   }
 }
 
-function setTransaction(changes: readonly SettingChange[]): Part {
+function setTransaction(changes: readonly SettingChange[]): ReadPart {
   return { kind: 'read', because: 'set-transaction', transaction: optionsOf(changes) };
 }
 

@@ -141,6 +141,7 @@ function classifyTransaction(statement: Tree): Part {
         kind: 'begin',
         because: 'begins-transaction',
         transaction: transactionOptions(listAt(statement, 'options')),
+        ...(textAt(statement, 'kind') === 'TRANS_STMT_START' ? { isStart: true } : {}),
       };
     case 'TRANS_STMT_COMMIT':
       return ends('commit', chain);

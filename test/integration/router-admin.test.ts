@@ -61,10 +61,20 @@ test('the admin console of a router at work', { timeout: 120_000 }, async (suite
     const nodes = await shown(admin, 'NODES');
     assert.equal(nodes.length, 3);
     assert.equal((await shown(admin, 'POOL_NODES')).length, 3);
-    assert.ok(
-      (await shown(admin, 'CONFIG')).some(
-        (row) => row['key'] === 'default_pool_size' && row['value'] === '2',
+    const settings = new Map(
+      (await shown(admin, 'CONFIG')).map(({ key, value, changeable }) => [key, [value, changeable]]),
+    );
+    assert.deepEqual(
+      ['default_pool_size', 'weights', 'admin_users', 'listen', 'tcp_keepalive'].map((key) =>
+        settings.get(key),
       ),
+      [
+        ['2', 'yes'],
+        ['{ local: 10, remote: 1 }', 'yes'],
+        ['[ app ]', 'yes'],
+        [`${router.host}:5432`, 'no'],
+        ['true', 'no'],
+      ],
     );
     const metrics = await (await fetch(`${router.http}/metrics`)).text();
     assert.match(metrics, /matriarch_router_phase_seconds_bucket\{[^}]*phase="server"/);

@@ -279,6 +279,30 @@ test('auth_query: a role that is no superuser looks up, in a database and with a
     assert.equal((await psql(at, 'SELECT 1', 'changed')).stdout, '1\n');
   });
 
+  await t.test('where the servers refuse the question, nobody waits, and the log says why once', async () => {
+    const cases: readonly (readonly [string[], RegExp])[] = [
+      [['auth_user: old', 'auth_password: old-secret'], /42501 permission denied/],
+      [['auth_user: looker', 'auth_password: wrong'], /28P01 password authentication failed/],
+      [['auth_user: looker', 'auth_password: look-up', 'auth_query: SELECT nothing($1)'], /42883/],
+    ];
+    for (const [lines, because] of cases) {
+      const own = await aRouter(t, stage, lines);
+      for (const user of ['nobody', 'nobody-else']) {
+        let told = '';
+        const took = await msOf(
+          psql(`host=${own.host} dbname=app user=${user}`, 'SELECT 1', 'x').then(({ stderr }) => {
+            told = stderr;
+          }),
+        );
+        assert.match(told, /password authentication failed for user "nobody/);
+        assert.ok(took < 5000, `${took} ms`);
+      }
+      const refusals = own.lines.filter(({ event }) => event === 'verifier-lookup-refused');
+      assert.equal(refusals.length, 1, JSON.stringify(own.lines));
+      assert.match(JSON.stringify(refusals), because);
+    }
+  });
+
   await t.test('the SQL that is printed makes the same, and may be run again', async () => {
     const printed = await matriarch(['auth', 'install', '--print', '--password-file', passwordFile], {
       cwd: folder,

@@ -69,6 +69,9 @@ test('a changed file is taken over at SIGHUP or by itself, or refused whole, and
   router.child.kill('SIGHUP');
   await logged('reload-refused', 2);
   assert.match(router.out(), /did you mean default_pool_size/);
+  // Asked again, it says so; nobody asked for a look at the file after each of these.
+  router.child.kill('SIGHUP');
+  await logged('reload-still-refused', 1);
 
   await write({ weights: { local: 10, remote: 0 } });
   await logged('reload-applied', 2);
@@ -82,9 +85,14 @@ test('a changed file is taken over at SIGHUP or by itself, or refused whole, and
   await logged('reload-refused', 3);
   assert.match(router.out(), /hba\.conf:1: unknown method/);
   await aClient(t, as);
+  // The mended file brings in the one that named it.
   await writeFile(rules, 'host all all all reject\n');
-  router.child.kill('SIGHUP');
   await logged('reload-applied', 3);
   await assert.rejects(aClient(t, as), { code: '28000' });
   assert.equal((await client.query('SELECT 1')).rowCount, 1);
+
+  await write({ ...applied, auth_type: 'hba', auth_hba_file: rules, default_pool_size: 9 });
+  await logged('reload-applied', 4);
+  assert.equal(router.out().split('"event":"reload-refused"').length - 1, 3, 'each refusal is told once');
+  assert.equal(router.out().split('"event":"reload-still-refused"').length - 1, 1);
 });

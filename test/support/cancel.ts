@@ -12,7 +12,11 @@ export function keyOf(client: Client): { readonly processID: number; readonly se
 }
 
 /** Sends a CancelRequest, which gets no answer. */
-export async function cancel(router: RunningRouter, processId: number, key: number): Promise<void> {
+export async function cancel(
+  router: Pick<RunningRouter, 'host' | 'port'>,
+  processId: number,
+  key: number,
+): Promise<void> {
   const secretKey = Buffer.alloc(4);
   secretKey.writeInt32BE(key | 0);
   await new Promise<void>((resolve) => {

@@ -3,7 +3,7 @@ import { NO_TLS } from '../../src/router/server-tls.ts';
 import type { LookupSettings } from '../../src/router/verifiers.ts';
 
 export const LOOKUP_SETTINGS: LookupSettings = {
-  connectTimeoutMs: 1000,
+  connectTimeoutMs: 5000,
   query: 'SELECT verifier FROM matriarch.router_lookup($1)',
   database: 'postgres',
   login: undefined,

@@ -1,6 +1,6 @@
 /** The smallest cluster for a router: one real PostgreSQL that leads, and a store in memory that says so. */
 import type { TestContext } from 'node:test';
-import { systemClock } from '../../src/base/index.ts';
+import { type Address, systemClock } from '../../src/base/index.ts';
 import { createMemoryDcs, type Dcs } from '../../src/dcs/index.ts';
 import type { PostgresSettings } from '../../src/postgres/index.ts';
 import { keyLayout, renderMember } from '../../src/topology/index.ts';
@@ -14,14 +14,19 @@ export interface OneServer {
   readonly etcdUrls: readonly string[];
 }
 
-export async function aServer(t: TestContext, changes: Partial<PostgresSettings> = {}): Promise<OneServer> {
+/** `published`: where the router is told to find it, made of where it is. */
+export async function aServer(
+  t: TestContext,
+  changes: Partial<PostgresSettings> = {},
+  published: (address: Address) => Promise<Address> | Address = (address) => address,
+): Promise<OneServer> {
   const server = await aPrimary(t, 'n1', changes);
   await server.control.setRouterCredential(ROUTER_PASSWORD);
   const store = createMemoryDcs({ clock: systemClock, tickEveryMs: 50 });
   t.after(() => store.close());
   const dcs = store.connect();
   const layout = keyLayout('/service/', 'test');
-  const { host, port } = server.address;
+  const { host, port } = await published(server.address);
   const member = renderMember({
     conn_url: `postgres://${host}:${port}/postgres`,
     api_url: `http://${host}:8008/patroni`,

@@ -8,9 +8,10 @@ import type { PreparedLimits } from '../../src/router/prepared.ts';
 import type { HoldReason } from '../../src/router/route.ts';
 import { ServerNames } from '../../src/router/server-names.ts';
 import { Session } from '../../src/router/session.ts';
-import { NO_SETTINGS } from '../../src/router/settings.ts';
+import { NO_SETTINGS, type Settings } from '../../src/router/settings.ts';
 import { Tally } from '../../src/router/tally.ts';
 import type { PrimaryAnswer, Term, World } from '../../src/router/world.ts';
+import { RefusedReads, type Route, type Rule } from '../../src/routing/index.ts';
 import { type Classifier, loadClassifier } from '../../src/sql/index.ts';
 import {
   BACKEND,
@@ -69,7 +70,9 @@ export class TestWorld implements World {
     return this.none === 'no-leader' ? undefined : this.term.member;
   }
 
-  reader(exclude: ReadonlySet<string>): string | undefined {
+  reader(exclude: ReadonlySet<string>, wish?: Route): string | undefined {
+    if (wish?.kind === 'node' && this.members.includes(wish.name) && !exclude.has(wish.name))
+      return wish.name;
     this.#turn += 1;
     const wanted = this.readers[this.#turn % this.readers.length];
     if (wanted !== undefined && !exclude.has(wanted)) return wanted;
@@ -89,6 +92,9 @@ interface StageOptions {
   readonly preparedLimits?: PreparedLimits;
   readonly isSessionMode?: boolean;
   readonly auditsCode?: boolean;
+  readonly rules?: readonly Rule[];
+  readonly firstStatementDecides?: boolean;
+  readonly settings?: Settings;
 }
 
 /** Everything a session did, line by line, and hands to make things happen. */
@@ -98,6 +104,9 @@ export class SessionStage {
   readonly log: string[] = [];
   /** Kind and reason of each statement. */
   readonly routed: string[] = [];
+  readonly refused = new RefusedReads();
+  /** Why reads were run again that a standby had refused. */
+  readonly rescued: string[] = [];
   readonly session: Session;
   readonly servers = new Map<Link, TestServer>();
   /** Members to which a connection is being opened. */
@@ -118,7 +127,17 @@ export class SessionStage {
       classifier,
       serverNames: new ServerNames('m'),
       tally: this.tally,
-      settings: NO_SETTINGS,
+      routing: {
+        user: 'app',
+        database: 'app',
+        rules: options.rules ?? [],
+        firstStatementDecides: options.firstStatementDecides ?? false,
+        refused: this.refused,
+        rescued: (because) => {
+          this.rescued.push(because);
+        },
+      },
+      settings: options.settings ?? NO_SETTINGS,
       applicationName: '',
       isSessionMode,
       auditsCode,

@@ -116,7 +116,7 @@ export class TestServer {
     if (text.includes('fail')) return this.#fail('22012', isSimple);
     if (text.includes('refused_by_standby') && this.timeline === undefined)
       return this.#fail('25006', isSimple);
-    if (/^BEGIN(?!.*(COMMIT|ROLLBACK)$)/.test(text)) this.status = 'T';
+    if (/^(?:\/\*.*\*\/ )?BEGIN(?!.*(COMMIT|ROLLBACK)$)/.test(text)) this.status = 'T';
     if (isEnd) {
       this.#say(CommandComplete(this.status === 'E' ? 'ROLLBACK' : text));
       this.status = text.endsWith('AND CHAIN') ? 'T' : 'I';

@@ -178,6 +178,8 @@ test('defaults are those of the reference page', () => {
         node_check_timeout: 2000,
         hold_timeout: 30_000,
         hold_max_clients: 1000,
+        rules: [],
+        first_statement_decides: false,
         retry_reads: 3,
       },
       log: { level: 'info', format: 'auto' },

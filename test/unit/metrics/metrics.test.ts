@@ -99,23 +99,26 @@ function hello(): Hono {
 
 test('a second server on the same address is told that it is in use', async (t) => {
   const address = { host: freshLoopback(), port: 8009 };
-  const first = await listenHttp(hello(), address, 'the agent');
+  const first = await listenHttp(hello(), { address, what: 'the agent' });
   t.after(() => first.close());
-  await assert.rejects(listenHttp(hello(), address, 'the router'), {
+  await assert.rejects(listenHttp(hello(), { address, what: 'the router' }), {
     code: 'address-in-use',
     message: `the router cannot listen on ${address.host}:8009`,
   });
 });
 
 test('an address of another host is told to be none of ours', async () => {
-  await assert.rejects(listenHttp(hello(), { host: '192.0.2.1', port: 8009 }, 'the agent'), {
-    code: 'address-not-available',
-  });
+  await assert.rejects(
+    listenHttp(hello(), { address: { host: '192.0.2.1', port: 8009 }, what: 'the agent' }),
+    {
+      code: 'address-not-available',
+    },
+  );
 });
 
 test('closing ends keep-alive connections, and the port is free afterwards', async (t) => {
   const address = { host: freshLoopback(), port: 8009 };
-  const server = await listenHttp(hello(), address, 'the agent');
+  const server = await listenHttp(hello(), { address, what: 'the agent' });
   const agent = new Agent({ keepAlive: true });
   t.after(() => agent.destroy());
   const body = await new Promise<string>((resolve, reject) => {
@@ -128,7 +131,7 @@ test('closing ends keep-alive connections, and the port is free afterwards', asy
   assert.equal(body, 'here');
   await withDeadline(server.close(), 500, 'the end of the server');
   await withDeadline(server.close(), 500, 'a second close');
-  const again = await listenHttp(hello(), address, 'the agent');
+  const again = await listenHttp(hello(), { address, what: 'the agent' });
   await again.close();
 });
 
@@ -139,7 +142,7 @@ test('closing cuts an answer that does not come', async () => {
     asked.resolve();
     return deferred<Response>().promise;
   });
-  const server = await listenHttp(app, address, 'the agent');
+  const server = await listenHttp(app, { address, what: 'the agent' });
   const cut = deferred();
   get({ ...address, path: '/' }).on('error', () => cut.resolve());
   await withDeadline(asked.promise, 5000, 'the request');

@@ -29,6 +29,7 @@ const counts = (changes: Partial<PoolCounts> = {}): PoolCounts => ({
   waiting: 0,
   oldestWaitMs: 0,
   roomElsewhere: Number.POSITIVE_INFINITY,
+  isFillingPaused: false,
   ...changes,
 });
 
@@ -52,6 +53,9 @@ describe('connections to open', () => {
       { waiting: 9, lent: 5, oldestWaitMs: 5000 },
       2,
     ],
+    ['the least number, though nobody waits', { minSize: 3 }, { lent: 1 }, 2],
+    ['not the least number just after a failure', { minSize: 3 }, { isFillingPaused: true }, 0],
+    ['for who waits also after a failure', { minSize: 3 }, { waiting: 1, isFillingPaused: true }, 1],
     ['other limits count too', {}, { waiting: 3, roomElsewhere: 1 }, 1],
     ['other limits may be exceeded already', {}, { waiting: 3, roomElsewhere: -2 }, 0],
     ['the least number is kept without anybody waiting', { minSize: 3 }, { idle: 1 }, 2],

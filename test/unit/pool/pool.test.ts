@@ -120,6 +120,39 @@ describe('a pool', () => {
     );
   });
 
+  test('tries ever more rarely to open what nobody waits for while that fails, and at once after a success', () => {
+    const stage = new Stage({ minSize: 2 });
+    const client = stage.client('first');
+    let since = 0;
+    stage.take(client);
+    stage.settle();
+    stage.giveBack(client);
+    const rounds = (forMs: number): number[] => {
+      const at: number[] = [];
+      const end = stage.now + forMs;
+      for (; stage.now < end; stage.now += 100) {
+        stage.pool.tick(stage.now);
+        if (stage.opening.length > 0) at.push(stage.now - since);
+        for (const failed of stage.opening.splice(0)) stage.pool.openFailed(failed, stage.now);
+      }
+      return at;
+    };
+    stage.pool.reconnect();
+    // Half of 100, 200, 400 ms … 15 s, since nothing is left to chance here; looked at each 100 ms.
+    assert.deepEqual(
+      rounds(60_000),
+      [0, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 20_300, 27_800, 35_300, 42_800, 50_300, 57_800],
+    );
+    // Who waits does not wait for that.
+    stage.take(client);
+    stage.settle();
+    assert.equal(client.has?.variant, '');
+    since = stage.now;
+    stage.giveBack(client);
+    stage.pool.reconnect();
+    assert.deepEqual(rounds(300), [0, 100, 200]);
+  });
+
   test('nobody is served before who came earlier, though a connection is free for him', () => {
     const stage = new Stage({ size: 1 });
     const [holder, other, same] = [stage.client('holder'), stage.client('other', 'v2'), stage.client('same')];
@@ -243,7 +276,7 @@ test('whatever happens, a connection has one holder at most, the size is kept, a
           client.has = undefined;
         } else if (what === 6) {
           const failed = stage.opening.shift();
-          if (failed !== undefined) stage.pool.openFailed(failed);
+          if (failed !== undefined) stage.pool.openFailed(failed, stage.now);
         }
         stage.now += 100;
         stage.pool.tick(stage.now);

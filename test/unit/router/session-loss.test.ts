@@ -75,10 +75,18 @@ describe('when a server is lost', () => {
     assert.deepEqual(stage.lose('n1').take(), ['client > ERROR 08007', 'client > Ready I']);
   });
 
-  test('at BEGIN, which changed nothing, it begins elsewhere', () => {
+  test('in a read that its BEGIN went with, both are said elsewhere', () => {
     const stage = silent('n1', Query('INSERT INTO t VALUES (1)'));
-    stage.send(Query('BEGIN')).take();
-    assert.deepEqual(stage.lose('n1').take().slice(-2), ['client > BEGIN', 'client > Ready T']);
+    stage.send(Query('BEGIN'), Query('SELECT 2')).take();
+    const lines = ['n1 < BEGIN', 'n1 < SELECT 2', 'client > row 2', 'client > SELECT 1', 'client > Ready T'];
+    assert.deepEqual(stage.lose('n1').take().slice(-5), lines);
+  });
+
+  test('in a write that its BEGIN went with, the transaction is lost, not in doubt', () => {
+    const stage = silent('n1', Query('INSERT INTO t VALUES (1)'));
+    stage.send(Query('BEGIN'), Query('INSERT INTO t VALUES (2)')).take();
+    assert.deepEqual(stage.lose('n1').take(), ['client > ERROR 57P01', 'client > Ready E']);
+    assert.deepEqual(stage.send(Query('ROLLBACK')).take(), ['client > ROLLBACK', 'client > Ready I']);
   });
 
   test('at COMMIT, it is in doubt; at ROLLBACK, it is rolled back', () => {
@@ -86,14 +94,14 @@ describe('when a server is lost', () => {
       ['COMMIT', ['client > ERROR 08007', 'client > Ready I']],
       ['ROLLBACK', ['client > ROLLBACK', 'client > Ready I']],
     ] as const) {
-      const stage = silent('n1', Query('BEGIN'));
+      const stage = silent('n1', Query('BEGIN'), Query('SELECT 0'));
       stage.send(Query(end)).take();
       assert.deepEqual(stage.lose('n1').take(), heard);
     }
   });
 
   test('in a transaction, the client is in a failed one until it ends it, in either protocol', () => {
-    const stage = silent('n1', Query('BEGIN'));
+    const stage = silent('n1', Query('BEGIN'), Query('SELECT 0'));
     stage.send(Query('INSERT INTO t VALUES (1)')).take();
     assert.deepEqual(stage.lose('n1').take(), ['client > ERROR 57P01', 'client > Ready E']);
     assert.deepEqual(stage.send(Query('SELECT 1')).take(), ['client > ERROR 25P02', 'client > Ready E']);
@@ -112,10 +120,10 @@ describe('when a server is lost', () => {
   });
 
   test('at ROLLBACK AND CHAIN, it is told that there is no new transaction', () => {
-    const sent = silent('n1', Query('BEGIN'));
+    const sent = silent('n1', Query('BEGIN'), Query('SELECT 0'));
     sent.send(Query('ROLLBACK AND CHAIN')).take();
     assert.deepEqual(sent.lose('n1').take(), ['client > ERROR 08006', 'client > Ready I']);
-    const idle = begun().send(Query('BEGIN')).lose('n1');
+    const idle = begun().send(Query('BEGIN'), Query('SELECT 0')).lose('n1');
     idle.take();
     assert.deepEqual(idle.send(Query('ROLLBACK AND CHAIN')).take(), [
       'client > ERROR 57P01',
@@ -124,7 +132,7 @@ describe('when a server is lost', () => {
   });
 
   test('idle in a transaction, a COMMIT is told that it is lost', () => {
-    const stage = begun().send(Query('BEGIN')).lose('n1');
+    const stage = begun().send(Query('BEGIN'), Query('SELECT 0')).lose('n1');
     stage.take();
     assert.deepEqual(stage.send(Query('COMMIT')).take(), ['client > ERROR 57P01', 'client > Ready I']);
   });
@@ -144,13 +152,13 @@ describe('when a server is lost', () => {
   });
 
   for (const [what, earlier, texts] of [
-    ['a ROLLBACK, in a batch', ['BEGIN'], ['ROLLBACK', 'INSERT INTO t VALUES (1)']],
+    ['a ROLLBACK, in a batch', ['BEGIN', 'SELECT 0'], ['ROLLBACK', 'INSERT INTO t VALUES (1)']],
     [
       'the end of a failed transaction, in a batch',
       ['BEGIN', 'SELECT fail'],
       ['ROLLBACK', 'INSERT INTO t VALUES (1)'],
     ],
-    ['a COMMIT that another transaction follows', ['BEGIN'], ['COMMIT', 'BEGIN', 'ROLLBACK']],
+    ['a COMMIT that another transaction follows', ['BEGIN', 'SELECT 0'], ['COMMIT', 'BEGIN', 'ROLLBACK']],
   ] as const) {
     test(`what was written behind ${what}, is in doubt`, () => {
       const stage = silent('n1', ...['INSERT INTO t VALUES (0)', ...earlier].map((text) => Query(text)));

@@ -23,6 +23,7 @@ const facts = (changes: Partial<LossFacts>): LossFacts => ({
   answered: false,
   failed: false,
   copyUnfinished: false,
+  begins: false,
   repeatable: true,
   ...changes,
 });

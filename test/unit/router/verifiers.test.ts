@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { createServer, type Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
-import { silentLog, systemClock } from '../../../src/base/index.ts';
+import { type Address, MatriarchError, silentLog, systemClock } from '../../../src/base/index.ts';
 import { createMemoryDcs } from '../../../src/dcs/index.ts';
 import { Verifiers } from '../../../src/router/verifiers.ts';
 import {
   AuthenticationOk,
   buildVerifier,
   CommandComplete,
+  ErrorResponse,
   FRONTEND,
   FrameReader,
   LIMITS_BEFORE_AUTHENTICATION,
@@ -64,7 +65,12 @@ async function aServer(t: TestContext, answer: (question: number) => Buffer) {
   return { address: { host, port: PORT }, sockets };
 }
 
-async function verifiersAt(t: TestContext, server: { readonly address: { host: string; port: number } }) {
+interface At {
+  readonly address: Address;
+}
+
+/** With `leader`, the first is a standby. */
+async function verifiersAt(t: TestContext, first: At, leader?: At) {
   const store = createMemoryDcs({ clock: systemClock, tickEveryMs: 5 });
   const dcs = store.connect();
   t.after(() => store.close());
@@ -75,7 +81,10 @@ async function verifiersAt(t: TestContext, server: { readonly address: { host: s
     credentialKey: KEY,
     clock: systemClock,
     log: silentLog,
-    members: () => [{ name: 'n1', address: server.address, isLeader: true }],
+    members: () => [
+      { name: 'n1', address: first.address, isLeader: leader === undefined },
+      ...(leader === undefined ? [] : [{ name: 'n2', address: leader.address, isLeader: true }]),
+    ],
     settings: () => LOOKUP_SETTINGS,
   });
   t.after(() => verifiers.close());
@@ -93,6 +102,38 @@ describe('a login', () => {
       users.map(() => VERIFIER),
     );
     assert.equal(server.sockets.length, 1);
+  });
+
+  test('is told of a refusal of the question by what it is, and of one that passes as of no server', async (t) => {
+    const refusedWith = async (code: string) => {
+      const fields = { severity: 'ERROR', code, message: 'no' };
+      const server = await aServer(t, () => Buffer.concat([ErrorResponse(fields), ReadyForQuery('I')]));
+      const verifiers = await verifiersAt(t, server);
+      return await verifiers
+        .lookup('app')
+        .catch((cause: unknown) => (cause instanceof MatriarchError ? cause.code : cause));
+    };
+    for (const code of ['42501', '42883', '42P01', '3F000', '22023'])
+      assert.equal(await refusedWith(code), 'router-lookup-refused', code);
+    for (const code of ['57P03', '53300', '57014', 'XX000', '08006'])
+      assert.equal(await refusedWith(code), 'router-no-server', code);
+  });
+
+  test('believes a refusal of a standby only if the leader says the same, or all do', async (t) => {
+    const refusal = ErrorResponse({ severity: 'ERROR', code: '42883', message: 'no such function' });
+    const refusing = await aServer(t, () => Buffer.concat([refusal, ReadyForQuery('I')]));
+    const good = await aServer(t, () => ANSWER);
+    const gone = { address: { host: freshLoopback(), port: PORT } };
+    const codeAt = async (leader: typeof gone): Promise<string> => {
+      const verifiers = await verifiersAt(t, refusing, leader);
+      return await verifiers.lookup('app').then(
+        () => 'found',
+        (cause: unknown) => (cause instanceof MatriarchError ? cause.code : 'another error'),
+      );
+    };
+    assert.equal(await codeAt(good), 'found');
+    assert.equal(await codeAt(gone), 'router-no-server');
+    assert.equal(await codeAt(refusing), 'router-lookup-refused');
   });
 
   test('is not stopped for ever by a server that talked nonsense: it is asked anew', async (t) => {

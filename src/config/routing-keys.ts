@@ -1,0 +1,64 @@
+/** Settings of the router about where statements run: rules, and what else decides beside the statement itself. */
+import { z } from 'zod';
+
+const names = (described: string, example: string) =>
+  z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .meta({ description: `${described} A \`*\` stands for anything.`, examples: [[example]] });
+
+/** One rule; what is left out fits all. */
+const ruleSchema = z
+  .strictObject({
+    user: names('Roles.', 'report_*'),
+    database: names('Databases, by the name that clients use.', 'archive'),
+    application_name: names('Names that applications give themselves.', 'psql'),
+    digest: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'The statement’s digest: its text with one blank for each run of blanks and ? for each literal.',
+      ),
+    digest_prefix: z.string().min(1).optional().describe('The beginning of the statement’s digest.'),
+    route: z
+      .string()
+      .regex(
+        /^(primary|replica|local|any|node=[^\s,;]+)$/,
+        'expected primary, replica, local, any or node=NAME',
+      )
+      .optional()
+      .describe('Where its reads go: primary, replica, local, any or node=NAME.'),
+    consistency: z
+      .enum(['eventual', 'session', 'shared', 'strong'])
+      .optional()
+      .describe('How far behind its reads may be.'),
+    max_staleness: z
+      .string()
+      .regex(/^\d{1,12}(ms|s|min|h|B|kB|MB|GB)?$/, 'expected a time such as 500ms or bytes such as 16MB')
+      .optional()
+      .describe('The most that its reads may be behind.'),
+  })
+  .refine(
+    ({ route, consistency, max_staleness }) => (route ?? consistency ?? max_staleness) !== undefined,
+    'expected route, consistency or max_staleness',
+  );
+
+export const routingKeys = {
+  rules: z
+    .array(ruleSchema)
+    .max(1000)
+    .default([])
+    .meta({
+      description:
+        'Where statements go that do not say so themselves, by role, database, application and digest. The first that fits holds. A write goes to the primary whatever a rule says.',
+      examples: [[{ user: ['report_*'], route: 'replica' }]],
+    }),
+  first_statement_decides: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether a transaction that does not say what it is, and begins with a read, is made READ ONLY and runs on a balanced node. A write in it is refused with 25006.',
+    ),
+};

@@ -1,0 +1,77 @@
+/** The router that this one takes over from, as long as it lives: its sockets, and the clients that are still its own. */
+import type { Server } from 'node:net';
+import { type Address, formatAddress, pause } from '../base/index.ts';
+import type { CancelTarget } from '../wire/index.ts';
+import { type Channel, readMessage, type SocketUse } from './take-over.ts';
+
+/** Cancels on their way to it; more are dropped, as cancels may be. */
+const CANCELS_MAX = 1000;
+const LOOK_EVERY_MS = 50;
+
+export class Predecessor {
+  readonly #channel: Channel;
+  readonly #waits = new Map<SocketUse, (socket: Server | undefined) => void>();
+  #isAlive = true;
+  #cancels = 0;
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+    channel.onMessage((value, socket) => {
+      const message = readMessage(value);
+      if (message?.kind === 'socket') this.#came(message.use, socket);
+    });
+    channel.onClose(() => {
+      this.#isAlive = false;
+      for (const use of this.#waits.keys()) this.#came(use, undefined);
+    });
+  }
+
+  get pid(): number {
+    return this.#channel.pid;
+  }
+
+  /**
+   * Its socket, if it listens at that address. Whoever awaits this must give the socket to a server of its own without
+   * awaiting anything else: see `Channel.onMessage`. The predecessor ends a successor that waits for too long.
+   */
+  async socket(use: SocketUse, address: Address): Promise<Server | undefined> {
+    if (!this.#isAlive) return undefined;
+    return await new Promise((resolve) => {
+      this.#waits.set(use, resolve);
+      void this.#channel.send({ kind: 'wants', use, address: formatAddress(address) });
+    });
+  }
+
+  /** From here on it accepts nobody. */
+  async listening(): Promise<void> {
+    await this.#channel.send({ kind: 'listening' });
+  }
+
+  /** For one of its clients, or its own predecessor's. */
+  passOnCancel({ processId, secretKey }: CancelTarget): void {
+    if (!this.#isAlive || this.#cancels >= CANCELS_MAX) return;
+    this.#cancels += 1;
+    void this.#channel
+      .send({ kind: 'cancel', processId, secretKey: secretKey.toString('hex') })
+      .finally(() => {
+        this.#cancels -= 1;
+      });
+  }
+
+  /** It is to end in order, as we do. */
+  async stopping(): Promise<void> {
+    await this.#channel.send({ kind: 'stopping' });
+  }
+
+  /** Resolves when it has ended, or `signal` aborts. */
+  async gone(signal: AbortSignal): Promise<void> {
+    while (this.#isAlive && !signal.aborted) await pause(LOOK_EVERY_MS, signal);
+  }
+
+  #came(use: SocketUse, socket: Server | undefined): void {
+    const resolve = this.#waits.get(use);
+    this.#waits.delete(use);
+    if (resolve === undefined) socket?.close();
+    else resolve(socket);
+  }
+}

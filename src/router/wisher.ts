@@ -1,0 +1,99 @@
+/**
+ * What is wished of a statement's place, from all who may say so: its own comment, else the session's settings, else the
+ * rules of the file; each for what the stronger leaves open. What cannot be met or read is told to the client, once. Pure.
+ */
+import {
+  type HintRead,
+  type Rule,
+  readHint,
+  type RefusedReads,
+  ruleFor,
+  type Wishes,
+} from '../routing/index.ts';
+import type { Classification } from '../sql/index.ts';
+import type { ErrorFields } from '../wire/index.ts';
+import { REPLY } from './replies.ts';
+import { APPLICATION_NAME } from './server-parameters.ts';
+import { OWN_PREFIX, type Settings } from './settings.ts';
+
+/** What a session is given of the router's, for its routes; may change while it lives. */
+export interface SessionRouting {
+  readonly user: string;
+  readonly database: string;
+  readonly rules: readonly Rule[];
+  readonly firstStatementDecides: boolean;
+  /** Of all sessions. */
+  readonly refused: RefusedReads;
+  /** A read that a standby has refused is run again elsewhere. */
+  readonly rescued: (because: 'refused-as-write' | 'object-missing' | 'recovery-conflict') => void;
+}
+
+/** Who wishes it: `hint`, `setting`, or `rule 3`. */
+export interface Wished {
+  readonly wishes: Wishes;
+  readonly from: string;
+}
+
+/** What a client has been told of; more is not told. */
+const TOLD_MAX = 16;
+
+export class Wisher {
+  readonly #routing: SessionRouting;
+  readonly #isMember: (name: string) => boolean;
+  readonly #tell: (fields: ErrorFields) => void;
+  readonly #told = new Set<string>();
+  #settings: Settings | undefined = undefined;
+  #ofSettings: Wishes | undefined = undefined;
+
+  constructor(
+    routing: SessionRouting,
+    isMember: (name: string) => boolean,
+    tell: (fields: ErrorFields) => void,
+  ) {
+    this.#routing = routing;
+    this.#isMember = isMember;
+    this.#tell = tell;
+  }
+
+  /** `digest` is asked for only where a rule speaks of it. */
+  of(found: Classification, settings: Settings, digest: () => string | undefined): Wished | undefined {
+    const { rules, user, database } = this.#routing;
+    if (settings !== this.#settings) this.#read(settings);
+    const said = this.#ofSettings;
+    if (found.hint === undefined && said === undefined && rules.length === 0) return undefined;
+    const hint = found.hint === undefined ? undefined : this.#understood(readHint(found.hint));
+    const applicationName = settings.own.get(APPLICATION_NAME) ?? '';
+    const rule = rules.length === 0 ? undefined : ruleFor(rules, { user, database, applicationName, digest });
+    if (hint === undefined && said === undefined && rule === undefined) return undefined;
+    const wishes = { ...rule?.wishes, ...said, ...hint };
+    const from = hint?.route ? 'hint' : said?.route ? 'setting' : `rule ${rule?.number ?? ''}`.trim();
+    if (wishes.route?.kind === 'node' && !this.#isMember(wishes.route.name)) {
+      this.#once(`node=${wishes.route.name}`, REPLY.nodeUnknown(wishes.route.name));
+    }
+    return { wishes, from };
+  }
+
+  #read(settings: Settings): void {
+    this.#settings = settings;
+    this.#ofSettings = undefined;
+    const words: string[] = [];
+    for (const [name, value] of settings.own) {
+      if (!name.startsWith(OWN_PREFIX) || value === '') continue;
+      const key = name.slice(OWN_PREFIX.length);
+      if (key === 'route') words.push(value);
+      else if (key !== 'explain') words.push(`${key}=${value}`);
+    }
+    if (words.length > 0) this.#ofSettings = this.#understood(readHint(words.join(' ')));
+  }
+
+  #understood({ wishes, unread }: HintRead): Wishes {
+    for (const word of unread) this.#once(word, REPLY.hintUnread(word));
+    return wishes;
+  }
+
+  #once(key: string, fields: ErrorFields): void {
+    if (this.#told.has(key) || this.#told.size >= TOLD_MAX) return;
+    this.#told.add(key);
+    this.#tell(fields);
+  }
+}

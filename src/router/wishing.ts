@@ -1,0 +1,86 @@
+/**
+ * What decides beside a statement's class where its unit of work runs: wishes, earlier refusals by standbys, and the
+ * transaction that is to begin with it. Changes the unit's need and wish; a need only ever gets stricter. Pure.
+ */
+import type { Classification, Classifier } from '../sql/index.ts';
+import { isHead, NoticeResponse, QUERY_TEXT_START, readParseText, readQueryEnd } from '../wire/index.ts';
+import { type Intent, intentOf, stricter } from './route.ts';
+import type { Session } from './session.ts';
+import type { SessionOptions } from './session-types.ts';
+import type { Statement } from './statement.ts';
+import { type SessionRouting, Wisher } from './wisher.ts';
+
+export class Wishing {
+  /** The simple query that is looked at. */
+  query: Buffer | undefined = undefined;
+  readonly #session: Session;
+  readonly #classifier: Classifier;
+  readonly #routing: SessionRouting;
+  readonly #wisher: Wisher;
+
+  constructor(session: Session, { classifier, routing, world, effects }: SessionOptions) {
+    this.#session = session;
+    this.#classifier = classifier;
+    this.#routing = routing;
+    this.#wisher = new Wisher(
+      routing,
+      (name) => world.isMember(name),
+      (fields) => effects.toClient(NoticeResponse(fields)),
+    );
+  }
+
+  /** What a statement needs; a BEGIN that does not say what it is, is what the session's transactions are. */
+  intentOf(found: Classification, statement: Statement | undefined): Intent {
+    const isReadOnly =
+      found.kind === 'begin' &&
+      found.transaction.access === 'default' &&
+      this.#session.own.isReadOnlyByDefault;
+    if (isReadOnly) return intentOf({ ...found, transaction: { ...found.transaction, access: 'read-only' } });
+    return statement?.intent ?? intentOf(found);
+  }
+
+  /** The unit is about to do what the statement says. */
+  intend(found: Classification, statement: Statement | undefined): void {
+    const { unit } = this.#session;
+    unit.intend(this.intentOf(found, statement));
+    unit.explain(found);
+    this.#note(found, statement);
+  }
+
+  /** Where the statement is wished to run; and a read that a standby has refused is not sent to one again. */
+  #note(found: Classification, statement: Statement | undefined): void {
+    const { unit, own, prepared, now } = this.#session;
+    const wished = this.#wisher.of(found, own.settings, () => this.#digest(statement));
+    if (wished?.wishes.route !== undefined && unit.wish?.kind !== 'primary') {
+      unit.wish = wished.wishes.route;
+      unit.wishFrom = wished.from;
+    }
+    const { refused, database } = this.#routing;
+    if (found.kind !== 'read' || refused.size === 0) return;
+    if (refused.has(database, found, { now, epoch: prepared.epoch })) unit.need = 'primary';
+  }
+
+  /** The unit is about to be placed: what its transaction needs goes with it. */
+  settle(): void {
+    const { unit, standing } = this.#session;
+    const { prelude } = standing;
+    if (prelude.isOpen) {
+      const isRead = unit.need === 'read' && !unit.hasOther && unit.found !== undefined;
+      if (isRead && prelude.isUndecided && this.#routing.firstStatementDecides) prelude.decide();
+      unit.wish ??= prelude.wished;
+      unit.need = stricter(unit.need, prelude.need);
+    }
+    if (unit.need === 'read' && unit.wish?.kind === 'primary') unit.need = 'primary';
+  }
+
+  #digest(statement: Statement | undefined): string | undefined {
+    const text = statement?.message ?? this.query;
+    // What is too long to be looked at has no digest.
+    if (text === undefined || isHead(text)) return undefined;
+    if (statement !== undefined) {
+      const { start, end } = readParseText(statement.message);
+      return this.#classifier.digest(statement.message, start, end);
+    }
+    return this.#classifier.digest(text, QUERY_TEXT_START, readQueryEnd(text));
+  }
+}

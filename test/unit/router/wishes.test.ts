@@ -1,0 +1,151 @@
+/** Wishes of a session, refusals of standbys, and transactions whose first statement decides. */
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { startUpOf } from '../../../src/router/start-up.ts';
+import type { Classifier } from '../../../src/sql/index.ts';
+import { Query } from '../../../src/wire/index.ts';
+import { aClassifier, extended, SessionStage } from '../../support/router-session.ts';
+
+const LOGIN = { user: 'app', database: 'app', credential: 'none', minor: 0 } as const;
+
+const at = (stage: SessionStage, text: string) =>
+  stage
+    .send(Query(text))
+    .take()
+    .find((line) => line.startsWith('counted'))
+    ?.split(' ')
+    .at(-1);
+
+const sent = (stage: SessionStage, text: string) =>
+  stage
+    .send(Query(text))
+    .take()
+    .filter((line) => line.includes('<') && !line.includes('(probe)'));
+
+describe('where a statement is wished to run', () => {
+  let classifier: Classifier;
+  before(async () => {
+    classifier = await aClassifier();
+  });
+  const begun = (options: ConstructorParameters<typeof SessionStage>[1] = {}) =>
+    new SessionStage(classifier, options).started();
+
+  test('is said in its comment, by a setting, or by a rule, the nearest first', () => {
+    const stage = begun({ rules: [{ database: ['app'], route: 'primary' }] });
+    assert.equal(at(stage, 'SELECT 1'), 'n1');
+    assert.equal(at(stage, '/* matriarch: node=n3 */ SELECT 1'), 'n3');
+    stage.send(Query("SET matriarch.route = 'node=n2'")).take();
+    assert.equal(at(stage, 'SELECT 1'), 'n2');
+    assert.equal(at(stage, '/* other */ -- more\n /* matriarch: node=n3 */ SELECT 2'), 'n3');
+    stage.send(Query('RESET matriarch.route'));
+    assert.equal(at(stage, 'SELECT 1'), 'n1');
+  });
+
+  test('of a prepared statement is said once', () => {
+    const stage = begun();
+    const lines = stage.send(...extended('/* matriarch: primary */ SELECT 1', 's')).take();
+    assert.ok(lines.includes('counted write at n1'));
+  });
+
+  test('never moves a write', () => {
+    assert.equal(at(begun(), '/* matriarch: node=n3 */ INSERT INTO t VALUES (1)'), 'n1');
+    assert.equal(at(begun(), '/* matriarch: node=n3 */ SELECT nextval(1)'), 'n1');
+  });
+
+  test('by a digest', () => {
+    const stage = begun({ rules: [{ digest: 'SELECT ?, ?', route: 'primary' }] });
+    assert.deepEqual(
+      [at(stage, 'SELECT 5'), at(stage, 'SELECT 5,  6'), at(stage, 'SELECT 5, 6')],
+      ['n2', 'n1', 'n1'],
+    );
+    assert.ok(
+      stage
+        .send(...extended('SELECT 7, 8'))
+        .take()
+        .includes('counted write at n1'),
+    );
+  });
+
+  test('holds for the whole READ ONLY transaction that says so in its BEGIN', () => {
+    const stage = begun();
+    stage.send(Query('/* matriarch: node=n3 */ BEGIN READ ONLY')).take();
+    assert.deepEqual([at(stage, 'SELECT 1'), at(stage, 'SELECT 2')], ['n3', 'n3']);
+    stage.send(Query('COMMIT'), Query('/* matriarch: primary */ BEGIN READ ONLY')).take();
+    assert.equal(at(stage, 'SELECT 1'), 'n1');
+  });
+
+  test('that is not understood, or names nobody, is told once and is as none', () => {
+    const stage = begun();
+    const notices = (text: string) =>
+      stage
+        .send(Query(text))
+        .take()
+        .filter((line) => line.includes('> N')).length;
+    const texts = ['/* matriarch: nonsense */ SELECT 1', '/* matriarch: node=n9 */ SELECT 1'];
+    assert.deepEqual([...texts, ...texts].map(notices), [1, 1, 0, 0]);
+  });
+
+  test('is said at the start in options, which make no pool of their own', () => {
+    const parameters = new Map([
+      ['options', '-c matriarch.route=node=n3 -c work_mem=1MB --matriarch.max-staleness=1s'],
+    ]);
+    const { variant, settings } = startUpOf({ ...LOGIN, parameters });
+    assert.deepEqual(
+      [variant, [...settings.own]],
+      [
+        'options=-c work_mem=1MB',
+        [
+          ['matriarch.route', 'node=n3'],
+          ['matriarch.max_staleness', '1s'],
+        ],
+      ],
+    );
+    assert.equal(at(begun({ settings }), 'SELECT 1'), 'n3');
+  });
+});
+
+describe('a read that a standby refuses', () => {
+  let classifier: Classifier;
+  before(async () => {
+    classifier = await aClassifier();
+  });
+
+  test('is run on the primary, and goes there at once the next time', () => {
+    const stage = new SessionStage(classifier).started();
+    const first = stage.send(Query('SELECT refused_by_standby, 1')).take();
+    const second = stage.send(Query('SELECT refused_by_standby, 2')).take();
+    assert.deepEqual(
+      [first, second].map((lines) => lines.filter((line) => line.startsWith('counted'))),
+      [['counted read at n2', 'counted write at n1'], ['counted write at n1']],
+    );
+    assert.deepEqual(stage.rescued, ['refused-as-write']);
+  });
+});
+
+// router.first_statement_decides
+describe('a transaction whose first statement decides', () => {
+  let classifier: Classifier;
+  before(async () => {
+    classifier = await aClassifier();
+  });
+  const begun = () => new SessionStage(classifier, { firstStatementDecides: true }).started();
+
+  test('is READ ONLY on a balanced node if that is a read', () => {
+    const stage = begun();
+    stage.send(Query('BEGIN')).take();
+    assert.deepEqual(sent(stage, 'SELECT 1'), ['n2 < BEGIN\n;SET TRANSACTION READ ONLY', 'n2 < SELECT 1']);
+  });
+
+  for (const [begin, first] of [
+    ['BEGIN', 'INSERT INTO t VALUES (1)'],
+    ['BEGIN', 'SAVEPOINT s'],
+    ['BEGIN READ WRITE', 'SELECT 1'],
+    ['BEGIN ISOLATION LEVEL SERIALIZABLE', 'SELECT 1'],
+  ] as const) {
+    test(`is as ever after ${begin} and ${first}`, () => {
+      const stage = begun();
+      stage.send(Query(begin)).take();
+      assert.deepEqual(sent(stage, first), [`n1 < ${begin}`, `n1 < ${first}`]);
+    });
+  }
+});
