@@ -99,7 +99,7 @@ export interface ClientFacts extends ConnectionFacts {
 }
 
 export interface PinFacts {
-  /** A reason code, such as `temp-table`. */
+  /** Reason codes, such as `listens, creates-temporary`. */
   readonly because: string;
   readonly sinceMs: number;
 }

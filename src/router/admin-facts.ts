@@ -140,7 +140,7 @@ function clientOf(client: ClientConnection, now: number, wall: Wall): ClientFact
     pin:
       client.pin === undefined
         ? undefined
-        : { because: client.pin.because, sinceMs: wall(client.requestedAt) },
+        : { because: client.pin.because.join(', '), sinceMs: wall(client.requestedAt) },
   };
 }
 

@@ -66,12 +66,14 @@ export class Answers implements LinkOwner {
 
   #tellReady(link: Link, bytes: Buffer): void {
     const { toClient } = this.#options.effects;
-    if (this.#ear.knows(link.parameters)) {
+    const goesOn = this.#session.intake.goesOn(link);
+    if (!goesOn && this.#ear.knows(link.parameters)) {
       toClient(bytes);
       return;
     }
     const start = bytes.length - READY_BYTES;
     if (start > 0) toClient(bytes.subarray(0, start));
+    if (goesOn) return;
     this.#ear.meet(link.parameters);
     toClient(bytes.subarray(start));
   }
@@ -107,7 +109,7 @@ export class Answers implements LinkOwner {
     unit.isFailed = true;
     link.hasResult = true;
     prepared.takeBack();
-    const told = prepared.inClientsWords(fields.message, unit.statements);
+    const told = prepared.inClientsWords(fields.message, [link.statements.failed, ...unit.statements]);
     const isOfDeciding = fields.code === SQLSTATE.readOnlySqlTransaction && standing.isDecided;
     const answer =
       told === fields.message && !isOfDeciding
@@ -144,12 +146,30 @@ export class Answers implements LinkOwner {
     this.#session.intake.resume();
   }
 
-  completed(link: Link): void {
+  completed(link: Link, isInQuery: boolean): void {
     const { unit } = this.#session;
-    if (!unit.isCopyIn || link !== unit.link) return;
+    if (link !== unit.link) return;
+    if (isInQuery && unit.forgets.length > 0) this.#forget(link);
+    if (!unit.isCopyIn) return;
     unit.isCopyIn = false;
     // A Sync among the data was eaten too, since nothing failed before it.
     if (unit.kind === 'batch' && unit.isSyncInCopy && link.pipeline.forgetSync()) this.#reopen();
+  }
+
+  /** One more statement of a simple query is complete: what it has forgotten is not taken back if a later one fails. */
+  #forget(link: Link): void {
+    const { unit, prepared } = this.#session;
+    for (const { at, name } of unit.forgets) {
+      if (at !== unit.completions) continue;
+      if (name === undefined) {
+        prepared.forgetAll();
+        link.statements.forgetAll();
+      } else {
+        prepared.forget(name);
+        link.statements.forgetName(name);
+      }
+    }
+    unit.completions += 1;
   }
 
   notice(link: Link, message: Buffer): void {

@@ -4,41 +4,41 @@
  */
 import { FRONTEND, readClose, readDescribe } from '../wire/index.ts';
 import type { Link } from './link.ts';
+import type { Mention } from './mentions.ts';
 import { REQUEST } from './pipeline.ts';
 import type { Session } from './session.ts';
 import type { Statement } from './statement.ts';
 import type { Unit } from './unit.ts';
-import { namedIn } from './unit-facts.ts';
 
-/** `statement` is the prepared statement that the message makes, uses or closes, if the session knows it. */
+/**
+ * `statement` is the prepared statement that the message makes, uses or closes, if the session knows it; `mention` what
+ * SQL in it says of others. Arguments one by one, since an object a message is what the hot path must not cost.
+ */
 export function dispatch(
   session: Session,
   link: Link,
   message: Buffer,
   statement: Statement | undefined,
+  mention: Mention | undefined,
 ): void {
   const tag = message[0];
   if (statement !== undefined) session.prepared.nameFor(statement, session.planningKey);
-  if (tag === FRONTEND.Query || tag === FRONTEND.Parse || tag === FRONTEND.Bind) {
-    lendNamed(session, link, { isBatch: tag !== FRONTEND.Query, statement });
-  } else noteCopy(session.unit, tag);
-  send(link, message, statement);
+  if (mention !== undefined)
+    lendNamed(session, link, { lends: mention.lends, isBatch: tag !== FRONTEND.Query });
+  noteCopy(session.unit, tag);
+  if (mention?.forgets === undefined) send(link, message, statement, session.unit.isRest);
+  else link.statements.executeForgetting(message, mention.forgets.name);
 }
 
 /** SQL in the unit speaks of a statement that was prepared by the protocol, by the client's name for it. */
 function lendNamed(
-  { unit, prepared, standing }: Session,
+  { standing }: Session,
   link: Link,
-  { isBatch, statement }: { readonly isBatch: boolean; readonly statement: Statement | undefined },
+  { lends, isBatch }: { readonly lends: Mention['lends']; readonly isBatch: boolean },
 ): void {
   // In a failed transaction nothing is run, and a Parse of ours would be refused.
   if (standing.status === 'E') return;
-  const names = statement === undefined ? unit.names : namedIn(statement.classification);
-  if (names === undefined) return;
-  for (const name of names) {
-    const named = prepared.get(name);
-    if (named?.isKept === true) link.statements.lend(named, isBatch);
-  }
+  for (const named of lends) link.statements.lend(named, isBatch);
 }
 
 /** How far a COPY from the client has come. */
@@ -49,9 +49,10 @@ function noteCopy(unit: Unit, tag: number | undefined): void {
   if (tag === FRONTEND.CopyDone || tag === FRONTEND.CopyFail) unit.isCopyFed = true;
 }
 
-function send(link: Link, message: Buffer, statement: Statement | undefined): void {
+function send(link: Link, message: Buffer, statement: Statement | undefined, isRest: boolean): void {
   switch (message[0]) {
     case FRONTEND.Query:
+      link.swallowsFirst = isRest;
       link.send(message, REQUEST.query);
       return;
     case FRONTEND.Parse:

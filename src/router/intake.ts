@@ -3,7 +3,7 @@
  * the unit is known well enough to be placed, and sends it message by message. A batch is gathered up to its
  * Sync, since a server answers nothing before; a Flush or too many bytes decide for the primary, and the rest streams.
  */
-import type { Classification, Classifier } from '../sql/index.ts';
+import type { Classification } from '../sql/index.ts';
 import {
   type Delivery,
   FRAME_BYTES_MAX,
@@ -12,13 +12,11 @@ import {
   type FrameSink,
   isHead,
   ProtocolViolation,
-  QUERY_TEXT_START,
   ReadyForQuery,
   readBind,
   readBindNames,
   readClose,
   readDescribe,
-  readQueryEnd,
 } from '../wire/index.ts';
 import { CopyStream } from './copy-stream.ts';
 import { dispatch } from './dispatch.ts';
@@ -26,13 +24,16 @@ import { endAmongCopyData, endForViolation, skipMessage } from './not-work.ts';
 import { InLimbo } from './in-limbo.ts';
 import { Inbox, type Waiting } from './inbox.ts';
 import type { Link } from './link.ts';
+import { Intending } from './intending.ts';
 import { isLong, LongMessage } from './long-message.ts';
-import { type RouteReason, UNKNOWN_INTENT } from './route.ts';
+import { type Mention, mentionIn } from './mentions.ts';
+import { UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
+import { type Rest, splitOf } from './split.ts';
 import type { SessionEffects, SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
 import type { Tally } from './tally.ts';
-import { isAboutTransaction, noteFacts, noteSpoken } from './unit-facts.ts';
+import { isAboutTransaction } from './unit-facts.ts';
 import { Wishing } from './wishing.ts';
 
 /** A batch is gathered up to this size; a longer one goes to the primary as it comes. */
@@ -44,13 +45,16 @@ export class Intake implements FrameSink {
   readonly copy = new CopyStream();
   readonly long = new LongMessage();
   readonly #session: Session;
-  readonly #classifier: Classifier;
+  readonly #intending: Intending;
   readonly #effects: SessionEffects;
   readonly #tally: Tally;
   readonly #reader = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
   readonly #inbox = new Inbox();
   readonly #inLimbo: InLimbo;
   readonly #wishing: Wishing;
+  /** What is to follow the unit at work if that succeeds, and is behind no transaction any more; it did. */
+  #rest: Rest | undefined = undefined;
+  #isRestDue = false;
   #isBacklogged = false;
   #isDraining = false;
 
@@ -58,9 +62,9 @@ export class Intake implements FrameSink {
     const { classifier, effects, tally } = options;
     this.#session = session;
     this.#tally = tally;
-    this.#classifier = classifier;
     this.#effects = effects;
     this.#wishing = new Wishing(session, options);
+    this.#intending = new Intending(session, { classifier, effects, wishing: this.#wishing });
     this.#inLimbo = new InLimbo(session, effects);
   }
 
@@ -76,10 +80,22 @@ export class Intake implements FrameSink {
     this.#tellBacklog();
   }
 
+  /** The unit has ended well: whether there is more of the text that it is of. */
+  goesOn(link: Link): boolean {
+    this.#isRestDue = this.#rest !== undefined && !this.#session.unit.isFailed && link.status === 'I';
+    return this.#isRestDue;
+  }
+
+  /** The rest of the client's text is not run yet. */
+  get hasRest(): boolean {
+    return this.#rest !== undefined;
+  }
+
   /** Takes up what waited, as far as it can be. */
   resume(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
+    if (this.#isRestDue && this.#session.unit.kind === 'none') this.#beginRest();
     for (let next = this.#inbox.peek(); next !== undefined; next = this.#inbox.peek()) {
       if (this.#session.isEnded) break;
       if (!this.#isTurnOf(next)) break;
@@ -95,18 +111,23 @@ export class Intake implements FrameSink {
   /** Sends the gathered unit; from here on its further messages go straight to `link`. */
   send(link: Link): void {
     const { unit } = this.#session;
-    const { statements } = unit;
-    for (let index = 0; index < unit.messageCount; index += 1) {
-      const message = unit.messageAt(index);
-      if (message !== undefined) this.#dispatch(link, message, statements[index]);
+    const { messages, statements, mentions } = unit;
+    for (let index = 0; index < messages.count; index += 1) {
+      const message = messages.at(index);
+      if (message !== undefined) this.#dispatch(link, message, statements[index], mentions[index]);
     }
     if (this.long.link === link || (!unit.isClosed && unit.need === 'primary')) {
       unit.stream();
     }
   }
 
-  #dispatch(link: Link, message: Buffer, statement: Statement | undefined): void {
-    dispatch(this.#session, link, message, statement);
+  #dispatch(
+    link: Link,
+    message: Buffer,
+    statement: Statement | undefined,
+    mention: Mention | undefined,
+  ): void {
+    dispatch(this.#session, link, message, statement, mention);
     if (isHead(message)) this.long.begin(link);
   }
 
@@ -149,7 +170,7 @@ export class Intake implements FrameSink {
   /** The unit ends with the head of a long message, and has no server yet. */
   get #isHeadKept(): boolean {
     const { unit } = this.#session;
-    const last = unit.phase === 'sent' ? undefined : unit.messageAt(unit.messageCount - 1);
+    const last = unit.phase === 'sent' ? undefined : unit.messages.at(unit.messages.count - 1);
     return last !== undefined && isHead(last);
   }
 
@@ -200,7 +221,7 @@ export class Intake implements FrameSink {
     else if (session.unit.kind !== 'none') this.#extend(tag, message);
     else if (session.standing.limbo === undefined) this.#begin(tag, message);
     else {
-      const classify = (): Classification => this.#classify(message);
+      const classify = (): Classification => this.#intending.classify(message);
       const note = (): Statement | undefined => this.#note(tag, message);
       this.#inLimbo.take(session.standing.limbo, { tag, message, classify, note });
     }
@@ -219,13 +240,17 @@ export class Intake implements FrameSink {
   #begin(tag: number, message: Buffer): void {
     const { unit } = this.#session;
     switch (tag) {
-      case FRONTEND.Query:
-        unit.begin('query');
-        this.#beginQuery(message);
+      case FRONTEND.Query: {
+        const split = this.#session.isReadOnly
+          ? splitOf(message, this.#intending.classify(message))
+          : undefined;
+        this.#rest = split?.rest;
+        this.#beginQuery(split?.first ?? message);
         return;
+      }
       case FRONTEND.FunctionCall:
         unit.begin('call');
-        this.#intendUnknown('calls-function');
+        this.#intending.unknown('calls-function');
         unit.keep(message, undefined);
         this.#session.place();
         return;
@@ -249,12 +274,22 @@ export class Intake implements FrameSink {
     }
   }
 
-  #beginQuery(message: Buffer): void {
+  /** `meant`: what the message is but for its beginning, whose answer is swallowed. */
+  #beginQuery(message: Buffer, meant?: Buffer): void {
     const { unit } = this.#session;
-    const found = this.#intendQuery(message);
-    if (unit.forgets !== undefined && !unit.isSeveral && this.#session.forgetHere(unit.forgets)) return;
+    unit.begin('query');
+    unit.isRest = meant !== undefined;
+    const found = this.#intending.query(meant ?? message);
+    if (meant === undefined && this.#intending.isForgottenHere) return;
     unit.keep(message, undefined);
     this.#place(found);
+  }
+
+  #beginRest(): void {
+    const rest = this.#rest;
+    this.#rest = undefined;
+    this.#isRestDue = false;
+    if (rest !== undefined && !this.#session.isEnded) this.#beginQuery(rest.message, rest.meant);
   }
 
   /** One more message of an open batch, or of a COPY. */
@@ -276,7 +311,7 @@ export class Intake implements FrameSink {
     if (tag === FRONTEND.Sync || tag === FRONTEND.Query || tag === FRONTEND.FunctionCall)
       unit.isClosed = true;
     if (unit.phase === 'sent' && unit.link !== undefined) {
-      this.#dispatch(unit.link, message, statement);
+      this.#dispatch(unit.link, message, statement, unit.mention);
       unit.isStreamed = true;
       return;
     }
@@ -301,11 +336,13 @@ export class Intake implements FrameSink {
 
   /** What a message adds to the unit; the statement that it makes or uses. */
   #note(tag: number, message: Buffer): Statement | undefined {
-    const { unit, prepared } = this.#session;
+    const { unit, prepared, portals } = this.#session;
+    unit.mention = undefined;
     switch (tag) {
       case FRONTEND.Parse: {
         this.#tally.clientParses += 1;
         const statement = prepared.parse(message);
+        unit.mention = mentionIn(statement.classification, prepared, statement);
         unit.require(this.#wishing.intentOf(statement.classification, statement));
         if (isAboutTransaction(statement.classification)) unit.isAboutTransaction = true;
         if (!statement.isKept) unit.leavesState(statement.name);
@@ -313,10 +350,12 @@ export class Intake implements FrameSink {
       }
       case FRONTEND.Bind: {
         this.#tally.binds += 1;
-        const statement = prepared.get((isHead(message) ? readBindNames : readBind)(message).statement);
+        const bound = (isHead(message) ? readBindNames : readBind)(message);
+        const statement = prepared.get(bound.statement);
+        portals.bound(bound.portal, statement);
         // Made by PREPARE in SQL, or not at all: who knows what it does.
-        if (statement === undefined) this.#intendUnknown('statement-unknown');
-        else this.#intend(statement.classification, statement);
+        if (statement === undefined) this.#intending.unknown('statement-unknown');
+        else this.#intending.run(statement);
         return statement;
       }
       case FRONTEND.Describe: {
@@ -329,70 +368,27 @@ export class Intake implements FrameSink {
       }
       case FRONTEND.Execute:
         unit.executes = true;
+        unit.mention = portals.executed(message, prepared);
         return undefined;
       case FRONTEND.Close: {
         const closed = readClose(message);
-        if (closed.kind === 'portal') return undefined;
+        if (closed.kind === 'portal') {
+          portals.closed(closed.name);
+          return undefined;
+        }
         const statement = prepared.get(closed.name);
         prepared.close(closed.name);
         return statement;
       }
       case FRONTEND.Query: // in the middle of a batch: unusual, so no cleverness
       case FRONTEND.FunctionCall:
-        if (tag === FRONTEND.Query) this.#intendQuery(message);
-        else this.#count('write', 'calls-function');
+        if (tag === FRONTEND.Query) this.#intending.query(message);
+        else this.#intending.count('write', 'calls-function');
         unit.intend(UNKNOWN_INTENT);
         unit.executes = true;
         return undefined;
       default:
         return undefined;
     }
-  }
-
-  #classify(query: Buffer): Classification {
-    const end = isHead(query) ? query.length : readQueryEnd(query);
-    return this.#classifier.classifyBytes(query, QUERY_TEXT_START, end);
-  }
-
-  #intendQuery(message: Buffer): Classification {
-    const classification = this.#classify(message);
-    this.#session.prepared.forgetUnnamed();
-    this.#wishing.query = message;
-    this.#intend(classification, undefined);
-    return classification;
-  }
-
-  #intend(classification: Classification, statement: Statement | undefined): void {
-    const { unit } = this.#session;
-    this.#wishing.intend(classification, statement);
-    this.#count(classification.kind, classification.because);
-    noteFacts(unit, classification);
-    const { prepared } = this.#session;
-    if (classification.because === 'discards-all') prepared.discard();
-    if (classification.because === 'executes-prepared') {
-      const named = prepared.get(classification.detail ?? '');
-      // DISCARD ALL cannot be run so.
-      const isMeant = named !== statement && named?.classification.because !== 'discards-all';
-      if (isMeant && named !== undefined) this.#intend(named.classification, named);
-    }
-    if (classification.speaksOf !== undefined) noteSpoken(unit, prepared, classification.speaksOf);
-    if (unit.settings.length > 0) this.#intendSettings();
-  }
-
-  #intendUnknown(because: RouteReason): void {
-    this.#session.unit.intend(UNKNOWN_INTENT);
-    this.#session.unit.isSuspect = true;
-    this.#count('write', because);
-  }
-
-  /** In a transaction whose server is gone nothing is routed any more. */
-  #count(kind: Classification['kind'], because: RouteReason): void {
-    if (this.#session.standing.limbo === undefined) this.#effects.routed(kind, because);
-  }
-
-  /** What cannot be recorded keeps the session where it was made: that had better be the primary. */
-  #intendSettings(): void {
-    const { unit } = this.#session;
-    if (unit.hasMixedFate || !this.#session.canRecord(unit.settings)) unit.need = 'primary';
   }
 }

@@ -67,8 +67,8 @@ export interface LinkOwner {
   /** A Parse or Close of the client was carried out. */
   readonly confirmed: (link: Link) => void;
   readonly copyInBegan: (link: Link) => void;
-  /** A statement of the client has ended without an error. */
-  readonly completed: (link: Link) => void;
+  /** A statement of the client has ended without an error; `isInQuery`: it is one of a simple query. */
+  readonly completed: (link: Link, isInQuery: boolean) => void;
   /** A notice: it belongs to the statement at work, if there is one. */
   readonly notice: (link: Link, message: Buffer) => void;
   /** Notifications: outside of the sequence of replies. */
@@ -135,6 +135,8 @@ export class Link implements FrameSink, Poolable {
   isOutOfStep = false;
   /** A row, a completion or COPY data of the present unit has come; before it, an answer can still be taken back. */
   hasResult = false;
+  /** The first statement of the query at work is ours, and a notice may come of it. */
+  swallowsFirst = false;
   /** Set while our own replies are read: the first row of a probe, and an error of any. */
   probedRow: Buffer | undefined = undefined;
   ownError: ErrorFields | undefined = undefined;
@@ -284,6 +286,7 @@ export class Link implements FrameSink, Poolable {
         return;
       }
       case BACKEND.NoticeResponse:
+        if (this.#isOfFirst(this.pipeline.next)) return;
         if (this.pipeline.isEmpty || this.pipeline.head === 'forward') this.owner?.notice(this, message);
         return;
       case BACKEND.NotificationResponse:
@@ -320,18 +323,29 @@ export class Link implements FrameSink, Poolable {
 
   /** Takes one reply; true: it is ours. */
   #take(tag: number): boolean {
+    const { next } = this.pipeline;
     const whose = this.pipeline.reply(tag);
+    if (this.#isOfFirst(next) && tag === BACKEND.CommandComplete) {
+      this.swallowsFirst = false;
+      return true;
+    }
     if (whose === 'forward' && !PREAMBLE.has(tag)) this.hasResult = true;
     if (whose === 'unexpected') {
       this.#broken('connection-lost');
       return true;
     }
-    if (tag === BACKEND.ParseComplete || tag === BACKEND.CloseComplete) {
+    if (tag === BACKEND.ParseComplete || tag === BACKEND.CloseComplete || next === REQUEST.forget) {
       if (this.statements.confirm()) this.owner?.confirmed(this);
     }
+    if (tag === BACKEND.BindComplete || tag === BACKEND.ParameterDescription) this.statements.used();
     if (tag === BACKEND.CopyInResponse && whose === 'forward') this.owner?.copyInBegan(this);
-    if (tag === BACKEND.CommandComplete && whose === 'forward') this.owner?.completed(this);
+    if (tag === BACKEND.CommandComplete && whose === 'forward')
+      this.owner?.completed(this, next === REQUEST.query);
     return whose === 'swallow';
+  }
+
+  #isOfFirst(next: number | undefined): boolean {
+    return this.swallowsFirst && next === REQUEST.query && this.pipeline.head === 'forward';
   }
 
   /** `bytes` end with ReadyForQuery, from `start` on. */

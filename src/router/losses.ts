@@ -143,7 +143,8 @@ export class Losses {
   /** ROLLBACK was asked for, and happened by the loss; only a simple query's answer can be made up whole. */
   #answerRollback(because: LossReason): void {
     const session = this.#session;
-    if (session.unit.kind !== 'query' || session.unit.isAnswered || session.unit.mayChain) {
+    const { unit, intake } = session;
+    if (unit.kind !== 'query' || unit.isAnswered || unit.mayChain || intake.hasRest) {
       session.fail(REPLY.failed(because));
       return;
     }

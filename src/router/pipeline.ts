@@ -21,14 +21,16 @@ export const REQUEST = {
   close: 5,
   sync: 6,
   call: 7,
+  /** An Execute that forgets prepared statements when it completes. */
+  forget: 8,
 } as const;
 export type Request = (typeof REQUEST)[keyof typeof REQUEST];
 
 /** Whose a reply is. `unexpected`: nobody asked for it, so the server does not keep to the protocol. */
 export type Disposition = 'forward' | 'swallow' | 'unexpected';
 
-const SWALLOW = 8;
-const REQUEST_MASK = 7;
+const SWALLOW = 16;
+const REQUEST_MASK = 15;
 
 export class Pipeline {
   readonly #owed = new RingQueue<number>();
@@ -59,6 +61,12 @@ export class Pipeline {
     const owed = this.#owed.peek();
     if (owed === undefined) return this.#skipsToSync ? 'forward' : 'unexpected';
     return owed >= SWALLOW ? 'swallow' : 'forward';
+  }
+
+  /** What the next reply answers; undefined: nothing is owed. */
+  get next(): number | undefined {
+    const owed = this.#owed.peek();
+    return owed === undefined ? undefined : owed & REQUEST_MASK;
   }
 
   /** Up to its next ReadyForQuery the server is at a statement of ours, not at what is ours among the client's. */
@@ -123,10 +131,9 @@ export class Pipeline {
   }
 
   #takeUnlessQuery(request: Request): Disposition {
-    const owed = this.#owed.peek();
-    if (owed !== undefined && (owed & REQUEST_MASK) === REQUEST.query)
-      return owed >= SWALLOW ? 'swallow' : 'forward';
-    return this.#take(request);
+    const { next } = this;
+    if (next === REQUEST.query) return this.head;
+    return this.#take(request === REQUEST.execute && next === REQUEST.forget ? next : request);
   }
 
   /**

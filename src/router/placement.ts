@@ -67,7 +67,7 @@ export class Placement {
 
   readonly #options: PlacementOptions;
   #pinnedTo: Link | undefined = undefined;
-  #pinnedBecause: PinReason | undefined = undefined;
+  readonly #pinnedBecause = new Set<PinReason>();
   /** Some of the state cannot be asked for: only DISCARD ALL or the end of the session frees it. */
   #isPinnedForGood = false;
   /** The connection was asked whether the state is still there. */
@@ -94,8 +94,8 @@ export class Placement {
     return this.#pinnedTo;
   }
 
-  /** Why it is pinned, from the first cause on. */
-  get pinnedBecause(): PinReason | undefined {
+  /** Why it is pinned, the first cause first. */
+  get pinnedBecause(): ReadonlySet<PinReason> {
     return this.#pinnedBecause;
   }
 
@@ -156,7 +156,7 @@ export class Placement {
   /** The session has state on `link` that cannot be carried: it stays there. */
   pin(link: Link, because: PinReason): void {
     this.#pinnedTo = link;
-    this.#pinnedBecause ??= because;
+    this.#pinnedBecause.add(because);
     if (!isAuditable(because)) this.#isPinnedForGood = true;
     link.isSoiled = true;
   }
@@ -173,13 +173,15 @@ export class Placement {
    * statement of which there is no copy: the question would end it.
    */
   auditAfter(unit: Unit, link: Link, hasUnnamedThere = false): void {
-    if (this.#options.isSessionMode) return;
+    // In session mode it matters only where the session could not write.
+    const isAtPrimary = this.#pinnedTo === undefined || this.#pinnedTo.proof !== undefined;
+    if (this.#options.isSessionMode && isAtPrimary) return;
     if (unit.isSuspect && unit.executes && this.#options.auditsCode) {
       link.isSuspect = true;
       link.doubtedSince = this.#options.owner;
     }
     if (link.status !== 'I' || hasUnnamedThere) return;
-    const isFreedByNext = this.#pinnedBecause === 'unnamed-past-limit';
+    const isFreedByNext = this.#pinnedBecause.has('unnamed-past-limit');
     const mayBeFree = (unit.mayUnpin || isFreedByNext) && this.#pinnedTo === link;
     const isWanted = (mayBeFree || link.isSuspect) && !this.#isPinnedForGood;
     link.isSuspect = false;
@@ -212,7 +214,7 @@ export class Placement {
       if (this.#options.isSessionMode) link.isSoiled = true;
       const isAtWork = unit.kind !== 'none' && unit.link === link;
       const isFit = !isAtWork && link.isQuiet && link.status === 'I';
-      if (isFit && this.#pinnedBecause !== 'loads-library') this.#giveBack(link);
+      if (isFit && !this.#pinnedBecause.has('loads-library')) this.#giveBack(link);
       else this.drop(link);
     }
   }
@@ -234,13 +236,11 @@ export class Placement {
     }
     if (this.#auditing === link) {
       this.#auditing = undefined;
-      const found = refused ? undefined : readAudit(link.probedRow);
-      if (found === 'free') this.unpin();
-      else {
-        // What is left is the reason from here on; what could not be asked is taken for the worst.
-        this.#pinnedBecause = undefined;
-        this.pin(link, found ?? 'settings-unknown');
-      }
+      // What is left is the reason from here on; what could not be asked is taken for the worst.
+      const found = (refused ? undefined : readAudit(link.probedRow)) ?? ['settings-unknown' as const];
+      this.#pinnedBecause.clear();
+      if (found.length === 0) this.unpin();
+      for (const because of found) this.pin(link, because);
       return undefined;
     }
     if (this.#probing?.link !== link) return undefined;
@@ -345,7 +345,7 @@ export class Placement {
 
   #clearPin(): void {
     this.#pinnedTo = undefined;
-    this.#pinnedBecause = undefined;
+    this.#pinnedBecause.clear();
     this.#isPinnedForGood = false;
   }
 }

@@ -33,6 +33,9 @@ interface ReadParse {
 interface Change {
   readonly name: string;
   readonly previous: Statement | undefined;
+  /** All but the unnamed statement were forgotten, by DISCARD ALL or DEALLOCATE ALL: these. */
+  readonly all?: ReadonlyMap<string, Statement>;
+  readonly isDiscard?: boolean;
 }
 
 export class PreparedStatements {
@@ -46,8 +49,6 @@ export class PreparedStatements {
   /** Changes of the unit at work, oldest first; the server has confirmed the first `#confirmed` of them. */
   readonly #changes: Change[] = [];
   #confirmed = 0;
-  /** DISCARD ALL is in the unit, behind so many changes: what was there before is gone for what follows. */
-  #discardedAt: number | undefined = undefined;
 
   constructor(classifier: Classifier, serverNames: ServerNames, limits: PreparedLimits) {
     this.#classifier = classifier;
@@ -61,10 +62,7 @@ export class PreparedStatements {
   }
 
   get(name: string): Statement | undefined {
-    const statement = this.#byName.get(name);
-    if (statement === undefined || this.#discardedAt === undefined) return statement;
-    const isLater = this.#changes.slice(this.#discardedAt).some((change) => change.name === name);
-    return isLater ? statement : undefined;
+    return this.#byName.get(name);
   }
 
   parse(message: Buffer): Statement {
@@ -150,10 +148,24 @@ export class PreparedStatements {
     if (this.#byName.has('')) this.#set('', undefined);
   }
 
+  /** SQL has forgotten all; the unnamed statement is none of them. */
   forgetAll(): void {
-    this.#byName.clear();
-    this.#bytes = 0;
-    this.settle();
+    for (const name of Array.from(this.#byName.keys())) if (name !== '') this.#set(name, undefined);
+  }
+
+  /** SQL that forgets a statement (undefined: all) is about to be run by an Execute. */
+  willForget(name: string | undefined, isDiscard: boolean): void {
+    if (name !== undefined) {
+      this.close(name);
+      return;
+    }
+    this.#changes.push({ name: '', previous: undefined, all: new Map(this.#byName), isDiscard });
+    this.forgetAll();
+  }
+
+  /** DISCARD ALL was run in the unit, whatever became of the rest. */
+  get hasDiscarded(): boolean {
+    return this.#changes.some(({ isDiscard }, index) => isDiscard === true && index < this.#confirmed);
   }
 
   /** The oldest unconfirmed change happened. */
@@ -165,7 +177,8 @@ export class PreparedStatements {
   takeBack(): void {
     while (this.#changes.length > this.#confirmed) {
       const change = this.#changes.pop();
-      if (change !== undefined) this.#set(change.name, change.previous);
+      if (change?.all !== undefined) this.#restore(change.all);
+      else if (change !== undefined) this.#set(change.name, change.previous);
     }
   }
 
@@ -179,25 +192,16 @@ export class PreparedStatements {
     // Not by its length, which is a call into the runtime.
     while (this.#changes.length > 0) this.#changes.pop();
     this.#confirmed = 0;
-    this.#discardedAt = undefined;
-  }
-
-  /** DISCARD ALL is about to be run, with what was prepared so far. */
-  discard(): void {
-    this.#discardedAt = this.#changes.length;
-  }
-
-  /** It was; true: something was prepared behind it, and is there. */
-  discarded(): boolean {
-    const mark = this.#discardedAt ?? this.#changes.length;
-    const later = new Set(this.#changes.slice(mark).map(({ name }) => name));
-    for (const name of Array.from(this.#byName.keys())) if (!later.has(name)) this.#set(name, undefined);
-    return later.size > 0;
   }
 
   /** SQL has forgotten it. */
   forget(name: string): void {
     this.#set(name, undefined);
+  }
+
+  #restore(all: ReadonlyMap<string, Statement>): void {
+    this.forgetAll();
+    for (const [name, statement] of all) this.#set(name, statement);
   }
 
   #hasRoomFor(message: Buffer): boolean {

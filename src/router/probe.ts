@@ -24,18 +24,17 @@ export function readProbe(row: Buffer | undefined, term: Term): 'proven' | HoldR
   return timeline >= term.newestTimeline ? 'proven' : 'primary-on-old-timeline';
 }
 
-/** Which state of its session this server process holds that no other has, if any. */
-export const AUDIT_SQL = `SELECT CASE
-  WHEN EXISTS (SELECT FROM pg_catalog.pg_listening_channels()) THEN 'listens'
-  WHEN EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid())
-    THEN 'holds-session-lock'
-  WHEN EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema())
+/** Which states of its session this server process holds that no other has: reasons with blanks between them, or `free`. */
+export const AUDIT_SQL = `SELECT COALESCE(NULLIF(pg_catalog.concat_ws(' ',
+  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_listening_channels()) THEN 'listens' END,
+  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid())
+    THEN 'holds-session-lock' END,
+  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema())
     OR EXISTS (SELECT FROM pg_catalog.pg_proc WHERE pronamespace = pg_catalog.pg_my_temp_schema())
     OR EXISTS (SELECT FROM pg_catalog.pg_type WHERE typnamespace = pg_catalog.pg_my_temp_schema())
-    THEN 'creates-temporary'
-  WHEN EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable) THEN 'holds-cursor'
-  WHEN EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql) THEN 'prepares-statement'
-  ELSE 'free' END`;
+    THEN 'creates-temporary' END,
+  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable) THEN 'holds-cursor' END,
+  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql) THEN 'prepares-statement' END), ''), 'free')`;
 
 /** State that the audit sees; of all other nobody can tell whether it is still there. */
 const AUDITABLE = [
@@ -53,8 +52,12 @@ export function isAuditable(because: PinReason): boolean {
   return because === 'unnamed-past-limit' || AUDITABLE.some((known) => known === because);
 }
 
-/** What the audit's row says; undefined: it could not be asked. */
-export function readAudit(row: Buffer | undefined): 'free' | PinReason | undefined {
+/** What the audit's row says, none if the connection is free; undefined: it could not be asked. */
+export function readAudit(row: Buffer | undefined): readonly PinReason[] | undefined {
   const answer = row === undefined ? undefined : readFirstColumn(row);
-  return answer === 'free' ? 'free' : AUDITABLE.find((known) => known === answer);
+  if (answer === undefined) return undefined;
+  if (answer === 'free') return [];
+  const found = answer.split(' ');
+  const known = AUDITABLE.filter((reason) => found.includes(reason));
+  return known.length === found.length ? known : undefined;
 }

@@ -5,6 +5,7 @@
  * Close, for a new one. What a Parse or Close changes is taken back if the server skips it after an error, since then it
  * never happened. Pure.
  */
+import { RingQueue } from '../base/index.ts';
 import {
   Close,
   Describe,
@@ -30,6 +31,8 @@ interface Undo {
   readonly name: string;
   readonly previous: Kept | undefined;
   readonly isClients: boolean;
+  /** Everything but the unnamed statement went. */
+  readonly all?: ReadonlyMap<string, Kept>;
 }
 
 export interface ServerStatementsOptions {
@@ -46,6 +49,10 @@ export class ServerStatements {
   /** What was sent and not confirmed, oldest first. */
   readonly #unconfirmed: Undo[] = [];
   #hasStrays = false;
+  /** What the client's Binds and Describes use that are not answered, oldest first. */
+  readonly #uses = new RingQueue<Statement | undefined>();
+  /** What the message used that has failed last, if it was one of these. */
+  failed: Statement | undefined = undefined;
 
   constructor(options: ServerStatementsOptions) {
     this.#options = options;
@@ -60,9 +67,16 @@ export class ServerStatements {
     this.#byName.delete('');
   }
 
-  /** The server has forgotten all: DISCARD ALL or DEALLOCATE ALL. */
+  /** The server has forgotten all: DISCARD ALL or DEALLOCATE ALL, which leave the unnamed statement. */
   forgetAll(): void {
+    const unnamed = this.#byName.get('');
     this.#byName.clear();
+    if (unnamed !== undefined) this.#byName.set('', unnamed);
+  }
+
+  /** SQL of the client has forgotten what stood under its own name. */
+  forgetName(name: string): void {
+    this.#byName.delete(name);
   }
 
   /** The server has lost it: somebody's DEALLOCATE in a function, say. */
@@ -95,6 +109,7 @@ export class ServerStatements {
 
   /** Sends a Bind, or a Describe of a statement; `statement` is what the session knows under its name. */
   use(message: Buffer, request: Request, statement: Statement | undefined): void {
+    this.#uses.push(statement);
     if (statement === undefined) {
       if (this.#byName.size > 0) this.#forgetUnknown(message, request);
       this.#forward(message, request);
@@ -112,6 +127,15 @@ export class ServerStatements {
     const isShared = isKept || this.#byName.has(name);
     this.#note(isShared ? '' : name, undefined, true);
     this.#forward(isShared && name !== '' ? Close('statement', '') : message, REQUEST.close);
+  }
+
+  /** Sends the client's Execute of SQL that forgets the statement under a name of its own; undefined: all. */
+  executeForgetting(message: Buffer, name: string | undefined): void {
+    if (name === undefined) {
+      this.#unconfirmed.push({ name: '', previous: undefined, isClients: true, all: new Map(this.#byName) });
+      this.forgetAll();
+    } else this.#note(name, undefined, true);
+    this.#forward(message, REQUEST.forget);
   }
 
   /** Sends the client's Close of a portal, which is answered like that of a statement and changes none. */
@@ -142,6 +166,11 @@ export class ServerStatements {
     return true;
   }
 
+  /** The oldest Bind or Describe of a statement has been answered. */
+  used(): void {
+    this.#uses.shift();
+  }
+
   /** The oldest change that is not confirmed has happened; true: it was the client's. */
   confirm(): boolean {
     return this.#unconfirmed.shift()?.isClients === true;
@@ -149,10 +178,18 @@ export class ServerStatements {
 
   /** After an error the server has skipped these. */
   takeBack(): void {
+    this.failed = this.#uses.shift();
+    while (this.#uses.size > 0) this.#uses.shift();
     for (let undo = this.#unconfirmed.pop(); undo !== undefined; undo = this.#unconfirmed.pop()) {
-      if (undo.previous === undefined) this.#byName.delete(undo.name);
+      if (undo.all !== undefined) this.#restore(undo.all);
+      else if (undo.previous === undefined) this.#byName.delete(undo.name);
       else this.#byName.set(undo.name, undo.previous);
     }
+  }
+
+  #restore(all: ReadonlyMap<string, Kept>): void {
+    this.#byName.clear();
+    for (const [name, kept] of all) this.#byName.set(name, kept);
   }
 
   #forward(message: Buffer, request: Request): void {

@@ -26,6 +26,7 @@ import { Losses } from './losses.ts';
 import { ClientTimes } from './overdue.ts';
 import { OwnAnswers } from './own-answers.ts';
 import { Placement } from './placement.ts';
+import { type Forgets, ForgettingPortals } from './mentions.ts';
 import { PREPARED_LIMITS, PreparedStatements } from './prepared.ts';
 import { REPLY } from './replies.ts';
 import type { HoldReason, LossReason, PinReason } from './route.ts';
@@ -34,7 +35,7 @@ import type { BorrowFailure, SessionEffects, SessionOptions } from './session-ty
 import { SettingsKeeper } from './settings-keeper.ts';
 import { Standing } from './standing.ts';
 import { countUnit } from './tally.ts';
-import { ALL_STATEMENTS, Unit } from './unit.ts';
+import { Unit } from './unit.ts';
 import { Waiting } from './waiting.ts';
 
 export class Session {
@@ -42,6 +43,7 @@ export class Session {
   readonly standing = new Standing();
   readonly times = new ClientTimes();
   readonly prepared: PreparedStatements;
+  readonly portals = new ForgettingPortals();
   readonly intake: Intake;
   readonly own: OwnAnswers;
   readonly #options: SessionOptions;
@@ -174,10 +176,10 @@ export class Session {
     return this.#placement.links;
   }
 
-  get pin(): { readonly member: string; readonly because: PinReason } | undefined {
+  get pin(): { readonly member: string; readonly because: readonly PinReason[] } | undefined {
     const { pinnedTo, pinnedBecause } = this.#placement;
-    if (pinnedTo === undefined || pinnedBecause === undefined) return undefined;
-    return { member: pinnedTo.member, because: pinnedBecause };
+    if (pinnedTo === undefined) return undefined;
+    return { member: pinnedTo.member, because: [...pinnedBecause] };
   }
 
   get planningKey(): string {
@@ -212,28 +214,27 @@ export class Session {
    * DEALLOCATE of a statement that was prepared by the protocol, which at servers is not the client's alone: it is
    * forgotten here, and the unit is answered. False: it is the server's affair.
    */
-  forgetHere(name: string): boolean {
-    const isAll = name === ALL_STATEMENTS;
-    if (this.standing.status === 'E') return false;
+  forgetHere({ name, isDiscard }: Forgets): boolean {
+    const isAll = name === undefined;
+    if (this.standing.status === 'E' || isDiscard) return false;
     if (isAll ? this.#placement.pinnedTo !== undefined : this.prepared.get(name) === undefined) return false;
-    this.#forget(name, undefined);
+    if (isAll) this.prepared.forgetAll();
+    else this.prepared.forget(name);
     this.#effects.toClient(CommandComplete(isAll ? 'DEALLOCATE ALL' : 'DEALLOCATE'));
     this.conclude();
     return true;
   }
 
-  #forget(name: string, link: Link | undefined): void {
-    if (name !== ALL_STATEMENTS) {
-      this.prepared.forget(name);
-      return;
-    }
-    this.prepared.forgetAll();
-    link?.statements.forgetAll();
-  }
+  // ── a unit of work: placing, sending, finishing ──────────────────────────────────────────────────────────
 
   /** The server connection of the open transaction. */
   get transaction(): Link | undefined {
     return this.#placement.transaction;
+  }
+
+  /** The open transaction was begun for reads: it may be at a standby. */
+  get isReadOnly(): boolean {
+    return this.transaction !== undefined && this.#placement.transactionNeed !== 'primary';
   }
 
   /** These settings could be carried to other servers. */
@@ -338,12 +339,12 @@ export class Session {
       this.#placement.transaction = link;
       this.#placement.transactionNeed = unit.need;
     }
-    if (unit.pins) this.#placement.pin(link, unit.pinBecause ?? 'settings-unknown');
+    if (unit.pins) for (const because of unit.pinReasons) this.#placement.pin(link, because);
     if (unit.changesDefinitions && unit.executes) this.#options.serverNames.definitionsChanged();
-    if (unit.forgets !== undefined && unit.executes && !unit.isFailed) this.#forget(unit.forgets, link);
     this.#keeper.finished(unit, link, before);
     this.prepared.settle();
-    if (unit.forgets !== undefined && unit.isSeveral) link.isSoiled = true;
+    if (unit.forgets.length > 0 && unit.isSeveral) link.isSoiled = true;
+    if (link.status === 'I') this.portals.over();
     link.statements.closeStrays();
     this.#placement.auditAfter(unit, link, this.prepared.get('')?.isKept === false);
     unit.end();

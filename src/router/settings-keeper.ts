@@ -59,8 +59,10 @@ export class SettingsKeeper {
   #made(unit: Unit, link: Link, before: TransactionStatus): void {
     // Before or behind the COMMIT or ROLLBACK in the same unit? It may hold even if the unit failed.
     if (unit.hasMixedFate) this.#placement.pin(link, 'settings-unknown');
-    else if (unit.isFailed || before === 'E') return;
-    else if (before === 'I' && link.status === 'I') this.#record(unit.settings, link);
+    else if (unit.isFailed || before === 'E') {
+      // DISCARD ALL is not taken back with what failed behind it.
+      if (this.#prepared.hasDiscarded) this.#record(unit.settings.filter(isDiscard), link);
+    } else if (before === 'I' && link.status === 'I') this.#record(unit.settings, link);
     else this.#pending.push(...unit.settings);
   }
 
@@ -87,12 +89,11 @@ export class SettingsKeeper {
       placement.settings = settingsAfter(placement.settings, statement, placement.startSettings);
       link.settings = settingsAfter(link.settings, statement, NO_SETTINGS);
       if (!isKeepable) placement.pin(link, 'settings-unknown');
-      if (statement.clears !== 'everything') continue;
-      const isMoreThere = this.#prepared.discarded();
-      for (const held of placement.links) held.statements.forgetAll();
-      placement.unpin();
-      // The server has it, and the connection does not know it any more.
-      if (isMoreThere) link.isSoiled = true;
+      if (isDiscard(statement)) placement.unpin();
     }
   }
+}
+
+function isDiscard({ clears }: SettingStatement): boolean {
+  return clears === 'everything';
 }

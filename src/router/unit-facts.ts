@@ -1,8 +1,8 @@
 /** What the classification of a statement says about the unit of work that it is in, beside where it must run. Pure. */
-import type { Classification } from '../sql/index.ts';
+import type { Classification, SpokenOf } from '../sql/index.ts';
 import type { PreparedStatements } from './prepared.ts';
 import type { RouteReason } from './route.ts';
-import { ALL_STATEMENTS, type Unit } from './unit.ts';
+import type { Unit } from './unit.ts';
 
 /** What may take away the last state that a pinned session has on its connection. */
 const UNPINNING: ReadonlySet<RouteReason> = new Set([
@@ -34,7 +34,7 @@ const SUSPECT: ReadonlySet<RouteReason> = new Set([
 
 export function noteFacts(unit: Unit, classification: Classification): void {
   const { kind, because, detail, settings, controlsTransaction, endsTransaction } = classification;
-  if (kind === 'session') unit.pinBecause ??= because;
+  if (kind === 'session') unit.pinBecause.add(because);
   if (controlsTransaction || kind === 'begin' || kind === 'end') unit.controlsTransaction = true;
   if (isAboutTransaction(classification)) unit.isAboutTransaction = true;
   if (endsTransaction) unit.endsAmong = true;
@@ -45,10 +45,6 @@ export function noteFacts(unit: Unit, classification: Classification): void {
   if (because === 'savepoint') unit.hasSavepoint = true;
   const setsConfig = because === 'function-volatile' && detail?.endsWith('set_config') === true;
   if (setsConfig || because === 'transaction-local') unit.setsLocally = true;
-  unit.names ??= namedIn(classification);
-  if (because !== 'forgets-statement' && because !== 'several-with-forgetting') return;
-  unit.forgets = detail ?? ALL_STATEMENTS;
-  unit.isSeveral = because === 'several-with-forgetting';
 }
 
 /** It begins or ends a transaction, or says of which kind it is, and nothing else. */
@@ -57,21 +53,14 @@ export function isAboutTransaction(found: Classification): boolean {
 }
 
 /** A text of several runs what was prepared by the protocol: what that sets or leaves is kept where it was made. */
-export function noteSpoken(unit: Unit, prepared: PreparedStatements, names: readonly string[]): void {
-  for (const name of names) {
-    const named = prepared.get(name);
+export function noteSpoken(unit: Unit, prepared: PreparedStatements, spoken: readonly SpokenOf[]): void {
+  for (const { name } of spoken) {
+    const named = name === undefined ? undefined : prepared.get(name);
     if (named === undefined) continue;
     unit.intend(named.intent);
     unit.isSuspect = true;
     if (named.classification.kind !== 'session' && named.classification.settings.length === 0) continue;
     unit.mayPin = true;
-    unit.pinBecause ??= 'settings-unknown';
+    unit.pinBecause.add('settings-unknown');
   }
-}
-
-/** The prepared statements that SQL speaks of by the client's names for them. */
-export function namedIn({ because, detail, speaksOf }: Classification): readonly string[] | undefined {
-  if (speaksOf !== undefined) return speaksOf;
-  const isSpoken = because === 'executes-prepared' || because === 'forgets-statement';
-  return isSpoken && detail !== undefined ? [detail] : undefined;
 }

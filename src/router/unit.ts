@@ -7,18 +7,14 @@
 import type { Route } from '../routing/index.ts';
 import type { Classification, SettingStatement } from '../sql/index.ts';
 import { type ErrorFields, SQLSTATE } from '../wire/index.ts';
+import { KeptMessages } from './kept-messages.ts';
 import type { Link } from './link.ts';
+import type { Forgets, Mention } from './mentions.ts';
 import { type Intent, type Need, type PinReason, stricter } from './route.ts';
 import type { Statement } from './statement.ts';
 
-/** In place of a name in DEALLOCATE; no name is empty there. */
-export const ALL_STATEMENTS = '';
+const NOTHING: readonly Forgets[] = [];
 
-const NOTHING = Buffer.alloc(0);
-/** Room for the messages of a unit at first, and how much of it an idle session keeps. */
-const STORE_BYTES_FIRST = 256;
-const STORE_BYTES_KEPT_MAX = 1024;
-const MESSAGES_KEPT_MAX = 64;
 /** Reads that say nothing of what their transaction will do. */
 const AROUND: ReadonlySet<string> = new Set(['savepoint', 'transaction-local', 'set-transaction']);
 
@@ -45,19 +41,22 @@ export class Unit {
   /** It leaves state on its server even if nothing in it is executed. */
   mayLeaveState = false;
   /** What it leaves there. */
-  pinBecause: PinReason | undefined = undefined;
+  readonly pinBecause = new Set<PinReason>();
   /** It may free a pinned session of its state; it changes definitions, or those of settings until the transaction ends. */
   mayUnpin = false;
   /** It runs code that was not looked into. */
   isSuspect = false;
   changesDefinitions = false;
   setsLocally = false;
-  /** The prepared statement that DEALLOCATE names. */
-  forgets: string | undefined = undefined;
-  /** The prepared statements that SQL in it speaks of. */
-  names: readonly string[] | undefined = undefined;
-  /** The text has other statements too. */
+  /** What a simple query in it forgets of prepared statements, and how many of its statements are complete. */
+  forgets: readonly Forgets[] = NOTHING;
+  completions = 0;
+  /** The text of it is of several statements which speak of prepared ones. */
   isSeveral = false;
+  /** It is the rest of a text, with something in front whose answer is swallowed. */
+  isRest = false;
+  /** What SQL in the message at hand says of prepared statements. */
+  mention: Mention | undefined = undefined;
   hasSavepoint = false;
   /** It asks for the columns of its answer. */
   describes = false;
@@ -69,9 +68,10 @@ export class Unit {
   endsAmong = false;
   settings: SettingStatement[] = [];
 
-  /** The statement that each of its messages makes or uses. Both are kept until the end, so that a read can be run again. */
+  /** Its messages, with the statement that each makes or uses. Kept until the end, so that a read can be run again. */
+  readonly messages = new KeptMessages();
   readonly statements: (Statement | undefined)[] = [];
-  bytes = 0;
+  readonly mentions: (Mention | undefined)[] = [];
   /** Some messages went straight to the server and are not kept. */
   isStreamed = false;
 
@@ -95,6 +95,10 @@ export class Unit {
   isCopyFed = false;
   isSyncInCopy = false;
 
+  get bytes(): number {
+    return this.messages.bytes;
+  }
+
   get isCopyOpen(): boolean {
     return this.isCopyIn && !this.isCopyDone;
   }
@@ -106,6 +110,11 @@ export class Unit {
   /** Its server will have what no other has. */
   get pins(): boolean {
     return this.mayLeaveState || (this.mayPin && this.executes);
+  }
+
+  /** Why. */
+  get pinReasons(): Iterable<PinReason> {
+    return this.pinBecause.size > 0 ? this.pinBecause : ['settings-unknown'];
   }
 
   get ends(): Intent['ends'] {
@@ -128,14 +137,16 @@ export class Unit {
     this.mayEnd = undefined;
     this.mayChain = false;
     this.mayLeaveState = false;
-    this.pinBecause = undefined;
+    this.pinBecause.clear();
     this.mayUnpin = false;
     this.isSuspect = false;
     this.changesDefinitions = false;
     this.setsLocally = false;
-    this.forgets = undefined;
+    this.forgets = NOTHING;
+    this.completions = 0;
     this.isSeveral = false;
-    this.names = undefined;
+    this.isRest = false;
+    this.mention = undefined;
     this.hasSavepoint = false;
     this.describes = false;
     this.controlsTransaction = false;
@@ -161,59 +172,15 @@ export class Unit {
     this.#empty();
   }
 
-  /** Its first messages, one behind the other: a copy, used over and over while it is large enough. */
-  #store = NOTHING;
-  /** Where each of these ends there. */
-  readonly #ends: number[] = [];
-  #storedCount = 0;
-  #storedBytes = 0;
-  /** Those behind them, which still lie in the chunk that they arrived in. */
-  readonly #fresh: Buffer[] = [];
-  #freshCount = 0;
-
-  /** Messages that are kept. */
-  get messageCount(): number {
-    return this.#storedCount + this.#freshCount;
-  }
-
-  /** All of them, for one who looks at them as a whole. */
-  get messages(): readonly Buffer[] {
-    return Array.from({ length: this.messageCount }, (_, index) => this.messageAt(index) ?? NOTHING);
-  }
-
-  messageAt(index: number): Buffer | undefined {
-    if (index >= this.#storedCount) return this.#fresh[index - this.#storedCount];
-    const start = index === 0 ? 0 : this.#ends[index - 1];
-    return this.#store.subarray(start, this.#ends[index]);
-  }
-
-  /** The chunk that messages arrived in is about to be overwritten: what is kept of it is copied. */
+  /** The chunk that messages arrived in is about to be overwritten. */
   own(): void {
-    if (this.#freshCount === 0) return;
-    if (this.bytes > this.#store.length) this.#growStore();
-    for (let index = 0; index < this.#freshCount; index += 1) {
-      const message = this.#fresh[index];
-      if (message === undefined) continue;
-      this.#store.set(message, this.#storedBytes);
-      this.#storedBytes += message.length;
-      this.#ends[this.#storedCount] = this.#storedBytes;
-      this.#storedCount += 1;
-      this.#fresh[index] = NOTHING;
-    }
-    this.#freshCount = 0;
-  }
-
-  #growStore(): void {
-    const grown = Buffer.allocUnsafe(Math.max(STORE_BYTES_FIRST, this.bytes, this.#store.length * 2));
-    grown.set(this.#store.subarray(0, this.#storedBytes));
-    this.#store = grown;
+    this.messages.own();
   }
 
   keep(message: Buffer, statement: Statement | undefined): void {
-    this.#fresh[this.#freshCount] = message;
-    this.#freshCount += 1;
+    this.messages.add(message);
     this.statements.push(statement);
-    this.bytes += message.length;
+    this.mentions.push(this.mention);
   }
 
   /** From here on its messages go straight to the server: it cannot be run again. */
@@ -236,7 +203,7 @@ export class Unit {
   leavesState(statement: string): void {
     this.need = 'primary';
     this.mayLeaveState = true;
-    this.pinBecause ??= statement === '' ? 'unnamed-past-limit' : 'statements-past-limit';
+    this.pinBecause.add(statement === '' ? 'unnamed-past-limit' : 'statements-past-limit');
   }
 
   /** It is about to do what `intent` says. */
@@ -279,6 +246,7 @@ export class Unit {
     this.link = undefined;
     this.member = undefined;
     this.attempts += 1;
+    this.completions = 0;
     this.preamble = [];
   }
 
@@ -290,14 +258,9 @@ export class Unit {
   }
 
   #dropMessages(): void {
+    this.messages.clear();
+    // Not by their length, which is a call into the runtime.
     while (this.statements.length > 0) this.statements.pop();
-    this.bytes = 0;
-    this.#storedCount = 0;
-    this.#storedBytes = 0;
-    for (let index = 0; index < this.#freshCount; index += 1) this.#fresh[index] = NOTHING;
-    this.#freshCount = 0;
-    if (this.#fresh.length > MESSAGES_KEPT_MAX) this.#fresh.length = 0;
-    if (this.#ends.length > MESSAGES_KEPT_MAX) this.#ends.length = 0;
-    if (this.#store.length > STORE_BYTES_KEPT_MAX) this.#store = NOTHING;
+    while (this.mentions.length > 0) this.mentions.pop();
   }
 }

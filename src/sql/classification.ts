@@ -32,10 +32,21 @@ interface Common {
   readonly settings: readonly SettingStatement[];
   /** The text holds several statements and a BEGIN, COMMIT, ROLLBACK or the like is among them. */
   readonly controlsTransaction: boolean;
-  /** Prepared statements that SQL in a text of several runs or forgets, by the names that it has for them. */
-  readonly speaksOf?: readonly string[];
+  /** What SQL in a text of several runs or forgets of prepared statements, in order. */
+  readonly speaksOf?: readonly SpokenOf[];
+  /** Of a text that ends a transaction and goes on: the byte where the statement behind that begins. */
+  readonly goesOnAt?: number;
   /** One of those ends a transaction: what stands before and behind it in the text has not the same fate. */
   readonly endsTransaction: boolean;
+}
+
+/** One EXECUTE or DEALLOCATE among the statements of a text. */
+export interface SpokenOf {
+  /** Which statement of the text it is, from 0. */
+  readonly at: number;
+  /** Absent: all of them are forgotten. */
+  readonly name?: string;
+  readonly isForgotten: boolean;
 }
 
 /**

@@ -169,9 +169,10 @@ class CachingClassifier implements Classifier {
 type Known = Classification | typeof ONLY_BY_TEXT;
 const ONLY_BY_TEXT = 'only-by-text';
 
-/** Whether an answer holds for every text of its digest. Settings carry the statement's own text. */
+/** Whether an answer holds for every text of its digest. Settings carry the statement's own text; places are its own too. */
 function isShareable(answer: Classification, attention: Attention, shared: string): boolean {
   if (answer === NOT_PARSED || answer === NOT_UTF8 || answer.settings.length > 0) return false;
+  if (answer.goesOnAt !== undefined) return false;
   return !attention.literal || !leavesOutLiterals(shared);
 }
 

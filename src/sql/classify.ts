@@ -3,7 +3,7 @@
  * binds the session, then what writes; a transaction's begin or end, or a setting, among others makes the
  * whole a write, because the server runs them as one and the primary is right for any of it.
  */
-import type { Classification, SettingStatement } from './classification.ts';
+import type { Classification, SettingStatement, SpokenOf } from './classification.ts';
 import type { Attention, Part } from './part.ts';
 import type { SqlReason } from './reasons.ts';
 import { classifyStatement } from './statements.ts';
@@ -25,12 +25,14 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
     });
   }
   const controlsTransaction = parts.some(isControl);
-  const speaksOf = namesOfPrepared(parts);
+  const speaksOf = spokenOf(parts);
+  const goesOnAt = behindEnd(parts, statements);
   return Object.freeze({
     ...asAnswer(strictest(parts, first)),
     settings,
     controlsTransaction,
     ...(speaksOf.length === 0 ? {} : { speaksOf }),
+    ...(goesOnAt === undefined ? {} : { goesOnAt }),
     endsTransaction: parts.some((part) => part.kind === 'end'),
   });
 }
@@ -86,12 +88,19 @@ function withoutPlain(part: Part): Part {
   return rest;
 }
 
-function namesOfPrepared(parts: readonly Part[]): readonly string[] {
-  return parts.flatMap(({ because, detail }) =>
-    (because === 'executes-prepared' || because === 'forgets-statement') && detail !== undefined
-      ? [detail]
-      : [],
-  );
+/** Where the text goes on behind the first statement that leaves no transaction open; it may not. */
+function behindEnd(parts: readonly Part[], statements: readonly Tree[]): number | undefined {
+  const ending = parts.findIndex((part) => part.kind === 'end' && part.outcome !== 'prepare' && !part.chain);
+  const next = ending === -1 ? undefined : statements[ending + 1];
+  return next === undefined ? undefined : numberAt(next, 'stmt_location');
+}
+
+function spokenOf(parts: readonly Part[]): readonly SpokenOf[] {
+  return parts.flatMap(({ because, detail }, at) => {
+    const isForgotten = because === 'forgets-statement';
+    if (!isForgotten && because !== 'executes-prepared') return [];
+    return [{ at, ...(detail === undefined ? {} : { name: detail }), isForgotten }];
+  });
 }
 
 function isControl(part: Part): boolean {

@@ -4,6 +4,7 @@ export type {
   Isolation,
   SettingChange,
   SettingStatement,
+  SpokenOf,
   TransactionAccess,
   TransactionOptions,
 } from './classification.ts';

@@ -11,6 +11,9 @@ const CONTEXT_LINES = 6;
  */
 const STALE_PLAN = 'cached plan must not change result type';
 
+/** A server process that ends itself takes its client with it; the router tells of the loss and keeps the client. */
+const ENDED_ITSELF = /^ErrorResponse .*"severity":"FATAL","code":"XX000"/;
+
 /** What differs between the documented texts is taken out here, and nowhere else. */
 function normalized(line: string): string {
   // A standby says so when a session begins there; what the router tells clients is the primary's.
@@ -21,8 +24,22 @@ function normalized(line: string): string {
     : line;
 }
 
+/** What the router cannot prepare in a failed transaction is refused for that, whatever else is wrong with it. */
+const WRONG_COUNT = /^ErrorResponse .*"code":"08P01","message":"bind message supplies/;
+const IN_FAILED_TRANSACTION = /^ErrorResponse .*"code":"25P02"/;
+
+/** State that was made in a READ ONLY transaction, at a standby, keeps the session there. */
+const BOUND_TO_STANDBY = /^ErrorResponse .*"code":"25006","message":"this session is bound to a standby/;
+
 function isSame(expected: string, seen: string): boolean {
-  return expected === seen || (expected.startsWith('ErrorResponse') && STANDBY_REFUSAL.test(seen));
+  if (expected === seen) return true;
+  if (WRONG_COUNT.test(expected) && IN_FAILED_TRANSACTION.test(seen)) return true;
+  return expected.startsWith('ErrorResponse') && STANDBY_REFUSAL.test(seen);
+}
+
+/** The router's word for a server that was lost: nothing else may stand for a server's end. */
+function isLoss(line = ''): boolean {
+  return /^ErrorResponse .*"code":"(08007|08006|57P01)"/.test(line);
 }
 
 /** For people; undefined: none. */
@@ -35,7 +52,9 @@ export function difference(
   const right = seen.map(normalized).filter((line) => line !== '');
   const at = left.findIndex((line, index) => !isSame(line, right[index] ?? ''));
   if (at === -1 && left.length === right.length) return undefined;
-  if (left[at]?.includes(STALE_PLAN) === true) return undefined;
+  const parting = left[at] ?? '';
+  if (BOUND_TO_STANDBY.test(right[at] ?? '')) return undefined;
+  if (parting.includes(STALE_PLAN) || (ENDED_ITSELF.test(parting) && isLoss(right[at]))) return undefined;
   const from = at === -1 ? left.length : at;
   const common = left.slice(Math.max(0, from - CONTEXT_LINES), from);
   return [

@@ -1,5 +1,6 @@
 /** The same conversation with PostgreSQL and with a router in front of it: every message is the same. */
 import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
 import { test } from 'node:test';
 import { checked } from './campaign.ts';
 import { conversations } from './generate.ts';
@@ -7,11 +8,11 @@ import { SCRIPTS } from './scripts.ts';
 import { anArena } from './stage.ts';
 
 const CONVERSATIONS = 500;
-const LIMIT_MS = 120_000;
-/** The same each time, so that a change is what makes a difference; `npm run differential` plays others. */
-const SEED = 77;
+const LIMIT_MS = 180_000;
+/** Another each time, since what was played once and mended finds nothing any more; a failure tells how to play it again. */
+const SEED = randomInt(2 ** 31);
 
-test('a router answers as PostgreSQL does', { timeout: 240_000 }, async (suite) => {
+test('a router answers as PostgreSQL does', { timeout: 280_000 }, async (suite) => {
   const arena = await anArena(suite);
   for (const [name, conversation] of SCRIPTS) {
     await suite.test(name, async () => {
@@ -19,7 +20,7 @@ test('a router answers as PostgreSQL does', { timeout: 240_000 }, async (suite) 
       if (found !== undefined) assert.fail(found);
     });
   }
-  await suite.test(`${CONVERSATIONS} random conversations`, async () => {
+  await suite.test(`${CONVERSATIONS} random conversations, seed ${SEED}`, async () => {
     const { played, finding } = await checked(conversations(), arena.compare, {
       runs: CONVERSATIONS,
       seed: SEED,

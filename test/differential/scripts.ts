@@ -1,5 +1,6 @@
 /** Conversations written by hand, one for each corner of the protocol that an author of a driver would try. */
 import { EXTENDED } from './scripts-extended.ts';
+import { FORGETTING } from './scripts-forgetting.ts';
 import { asks, type Conversation, runs, type Step, sync, waits } from './steps.ts';
 
 const SLOW = `DO $$ BEGIN RAISE NOTICE 'runs'; PERFORM pg_sleep(60); END $$`;
@@ -176,6 +177,38 @@ const STEPS: Readonly<Record<string, readonly Step[]>> = {
     ...asks('BEGIN READ WRITE; INSERT INTO t VALUES (51); COMMIT'),
     ...asks('SHOW transaction_read_only'),
   ],
+  'a text that ends a read only transaction and goes on': [
+    ...asks('BEGIN READ ONLY'),
+    ...asks('COMMIT; SELECT v FROM t WHERE id = 2 FOR UPDATE'),
+    ...asks('BEGIN READ ONLY'),
+    ...asks("SELECT 'é' AS one; COMMIT; INSERT INTO t VALUES (60); SELECT nowhere"),
+    ...asks('SELECT count(*) FROM t'),
+    ...asks('BEGIN READ ONLY'),
+    ...asks('SELECT 1/0'),
+    ...asks("END; SET work_mem = '7MB'"),
+    ...asks('SHOW work_mem'),
+    ...asks('BEGIN READ ONLY'),
+    ...asks('SELECT 1/0; COMMIT; INSERT INTO t VALUES (61)'),
+    ...asks('SELECT 1; ROLLBACK; INSERT INTO t VALUES (62)'),
+    ...asks("ROLLBACK; SET work_mem = 'much'"),
+    ...asks('BEGIN READ ONLY; SELECT 1; COMMIT; INSERT INTO t VALUES (63)'),
+    ...asks('BEGIN READ ONLY'),
+    { kind: 'query', sql: 'ROLLBACK; DECLARE c CURSOR FOR SELECT id FROM t ORDER BY id; FETCH 2 FROM c' },
+    { kind: 'query', sql: 'BEGIN READ ONLY' },
+    { kind: 'query', sql: 'COMMIT; DECLARE c CURSOR FOR SELECT id FROM t' },
+    { kind: 'query', sql: 'BEGIN READ ONLY' },
+    { kind: 'query', sql: 'COMMIT; BEGIN; INSERT INTO t VALUES (64)' },
+    { kind: 'query', sql: 'SELECT count(*) FROM t; COMMIT; SELECT count(*) FROM t' },
+    waits,
+    ...asks('BEGIN READ ONLY'),
+    ...asks('COMMIT AND CHAIN; SELECT 1; INSERT INTO t VALUES (65)'),
+    ...asks("ROLLBACK; DO $$ BEGIN RAISE NOTICE 'noted'; END $$; DISCARD ALL"),
+    ...asks('BEGIN READ ONLY'),
+    ...asks('COMMIT; COPY t FROM STDIN; SELECT count(*) FROM t'),
+    { kind: 'copyData', text: '66\tx\n' },
+    { kind: 'copyDone' },
+    waits,
+  ],
   'deferred constraints fail at the commit': [
     ...asks('INSERT INTO d VALUES (1), (1)'),
     ...asks('BEGIN'),
@@ -210,7 +243,7 @@ const STARTUPS: Readonly<Record<string, Conversation>> = {
 
 /** By name. */
 export const SCRIPTS: readonly (readonly [name: string, conversation: Conversation])[] = [
-  ...Object.entries({ ...STEPS, ...EXTENDED }).map(
+  ...Object.entries({ ...STEPS, ...EXTENDED, ...FORGETTING }).map(
     ([name, steps]) => [name, { startup: {}, steps }] as const,
   ),
   ...Object.entries(STARTUPS),

@@ -45,6 +45,7 @@ test('the admin console of a router at work', { timeout: 120_000 }, async (suite
     const [pin] = await shown(admin, 'PINS');
     assert.ok(JSON.stringify(pin).includes('listens'), JSON.stringify(pin));
     await worker.query('SELECT pg_advisory_lock(5)');
+    assert.equal((await shown(admin, 'PINS'))[0]?.['because'], 'listens, holds-session-lock');
     await worker.query('UNLISTEN news');
     await eventually('the pin tells what is left', async () => await shown(admin, 'PINS'), {
       holds: (rows) => JSON.stringify(rows).includes('holds-session-lock'),

@@ -1,21 +1,19 @@
 /** Who gets into a router, by which rule, file or query, and what it looks like from outside. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { rename, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { MatriarchError, silentLog, systemClock } from '../../src/base/index.ts';
-import { startRouter } from '../../src/router/index.ts';
+import { test } from 'node:test';
+import { systemClock } from '../../src/base/index.ts';
 import { BACKEND, buildVerifier, renderVerifier, StartupMessage } from '../../src/wire/index.ts';
 import { matriarch } from '../support/command.ts';
 import { eventually } from '../support/eventually.ts';
-import { freshLoopback } from '../support/loopback.ts';
 import { aServer, type OneServer } from '../support/one-server.ts';
 import { sql } from '../support/postgres.ts';
 import { psql } from '../support/psql.ts';
-import { aRouter, routerConfig } from '../support/router.ts';
+import { refusalOf } from '../support/refusal.ts';
+import { aRouter } from '../support/router.ts';
 import { scratchFolder } from '../support/scratch.ts';
 
 const md5 = (password: string, user: string): string =>
@@ -45,22 +43,6 @@ async function msOf(work: Promise<unknown>): Promise<number> {
   const startedAt = systemClock.now();
   await work;
   return systemClock.now() - startedAt;
-}
-
-/** How a router with these lines refuses to start. */
-async function refusalOf(t: TestContext, lines: string[]): Promise<string> {
-  const config = routerConfig({ etcdUrls: ['http://127.0.0.1:1'] }, freshLoopback(), lines);
-  const { createMemoryDcs } = await import('../../src/dcs/index.ts');
-  const store = createMemoryDcs({ clock: systemClock });
-  t.after(() => store.close());
-  const options = { config, dcs: store.connect(), clock: systemClock, log: silentLog };
-  try {
-    await startRouter({ ...options, signal: new AbortController().signal });
-  } catch (cause) {
-    assert(cause instanceof MatriarchError);
-    return `${cause.code}: ${cause.message}`;
-  }
-  return 'it started';
 }
 
 test('a user file: plain, md5 and SCRAM secrets log in, here and at the server; others are unknown', async (t) => {
@@ -279,30 +261,6 @@ test('auth_query: a role that is no superuser looks up, in a database and with a
     assert.equal((await psql(at, 'SELECT 1', 'changed')).stdout, '1\n');
   });
 
-  await t.test('where the servers refuse the question, nobody waits, and the log says why once', async () => {
-    const cases: readonly (readonly [string[], RegExp])[] = [
-      [['auth_user: old', 'auth_password: old-secret'], /42501 permission denied/],
-      [['auth_user: looker', 'auth_password: wrong'], /28P01 password authentication failed/],
-      [['auth_user: looker', 'auth_password: look-up', 'auth_query: SELECT nothing($1)'], /42883/],
-    ];
-    for (const [lines, because] of cases) {
-      const own = await aRouter(t, stage, lines);
-      for (const user of ['nobody', 'nobody-else']) {
-        let told = '';
-        const took = await msOf(
-          psql(`host=${own.host} dbname=app user=${user}`, 'SELECT 1', 'x').then(({ stderr }) => {
-            told = stderr;
-          }),
-        );
-        assert.match(told, /password authentication failed for user "nobody/);
-        assert.ok(took < 5000, `${took} ms`);
-      }
-      const refusals = own.lines.filter(({ event }) => event === 'verifier-lookup-refused');
-      assert.equal(refusals.length, 1, JSON.stringify(own.lines));
-      assert.match(JSON.stringify(refusals), because);
-    }
-  });
-
   await t.test('the SQL that is printed makes the same, and may be run again', async () => {
     const printed = await matriarch(['auth', 'install', '--print', '--password-file', passwordFile], {
       cwd: folder,
@@ -322,48 +280,6 @@ test('auth_query: a role that is no superuser looks up, in a database and with a
     const url = `postgres://looker:look-up@${host}/app`;
     const refused = await matriarch(['auth', 'install', '--url', url], { cwd: folder });
     assert.deepEqual([refused.status, /nothing was installed/.test(refused.err)], [1, true]);
-  });
-});
-
-test('the Unix socket: where libpq looks, with its lock, and never another’s', async (t) => {
-  const stage = await aServer(t);
-  const folder = await scratchFolder(t);
-  const lines = [`unix_socket_dir: ${folder}`, 'unix_socket_mode: "0770"', 'client_tls_sslmode: disable'];
-  const path = join(folder, '.s.PGSQL.5432');
-  const router = await aRouter(t, stage, lines);
-  assert.equal((await psql(`host=${folder} dbname=app user=app`, 'SELECT 1')).stdout, '1\n');
-  assert.equal(statSync(path).mode & 0o777, 0o770);
-  assert.match(
-    await refusalOf(t, lines),
-    /router-socket-unusable: .*belongs to process|somebody listens on it/,
-  );
-  assert.equal((await psql(`host=${folder} dbname=app user=app`, 'SELECT 1')).stdout, '1\n');
-  await router.stop();
-  assert.deepEqual([existsSync(path), existsSync(`${path}.lock`)], [false, false]);
-
-  await t.test('what a dead process left is removed', async () => {
-    await writeFile(`${path}.lock`, '999999999\n');
-    await writeFile(path, '');
-    const again = await aRouter(t, stage, lines);
-    assert.equal((await psql(`host=${folder} dbname=app user=app`, 'SELECT 1')).stdout, '1\n');
-    await again.stop();
-  });
-
-  await t.test('what a living process holds is not', async () => {
-    await writeFile(`${path}.lock`, '1\n');
-    assert.match(await refusalOf(t, lines), /router-socket-unusable: .*belongs to process 1, which runs/);
-    const other = join(folder, 'other');
-    await mkdir(other);
-    const listening = createServer();
-    await new Promise<void>((resolve) => {
-      listening.listen(join(other, '.s.PGSQL.5432'), resolve);
-    });
-    t.after(() => listening.close());
-    assert.match(
-      await refusalOf(t, [`unix_socket_dir: ${other}`]),
-      /router-socket-unusable: .*somebody listens on it/,
-    );
-    assert.equal(existsSync(join(other, '.s.PGSQL.5432.lock')), false);
   });
 });
 

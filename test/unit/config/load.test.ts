@@ -156,6 +156,7 @@ test('defaults are those of the reference page', () => {
         transaction_timeout: 0,
         query_timeout: 0,
         client_message_timeout: 60_000,
+        drain_timeout: 3_600_000,
         server_lifetime: 3_600_000,
         server_idle_timeout: 600_000,
         audit_code: true,

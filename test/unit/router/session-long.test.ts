@@ -73,7 +73,7 @@ describe('a long message', () => {
     const stage = begun();
     const parse = Parse({ name: '', sql: `SELECT ${blanks(1100 * KB)}7`, parameterTypes: [] });
     stage.send(parse, Sync()).take();
-    assert.deepEqual(stage.session.pin, { member: 'n1', because: 'unnamed-past-limit' });
+    assert.deepEqual(stage.session.pin, { member: 'n1', because: ['unnamed-past-limit'] });
     assert.ok(
       stage
         .send(...again(''))

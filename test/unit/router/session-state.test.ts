@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import type { Classifier } from '../../../src/sql/index.ts';
-import { Query } from '../../../src/wire/index.ts';
+import { Bind, Parse, Query } from '../../../src/wire/index.ts';
 import { aClassifier, SessionStage } from '../../support/router-session.ts';
 
 describe('the state of a session:', () => {
@@ -23,6 +23,17 @@ describe('the state of a session:', () => {
       'client > SELECT 1',
       'client > Ready I',
     ]);
+  });
+
+  test('statements that run each other, or thousands that run one another, do not exhaust the router', () => {
+    begun().send(statement(0, 1), statement(1, 0), uses('s0'), uses('s1'));
+    const chain = Array.from({ length: 4000 }, (_, index) => statement(index, index + 1));
+    assert.deepEqual(
+      begun()
+        .send(...chain, uses('s0'))
+        .take(),
+      [],
+    );
   });
 
   test('what leaves state behind keeps the session at the primary', () => {
@@ -128,6 +139,14 @@ describe('the state of a session:', () => {
     const others = () => [...stage.servers.keys()].filter((link) => link !== standby);
     while (stage.open() || others().some((link) => stage.deliver(link)));
     stage.settle();
-    assert.deepEqual(stage.session.pin, { member: 'n1', because: 'creates-temporary' });
+    assert.deepEqual(stage.session.pin, { member: 'n1', because: ['creates-temporary'] });
   });
 });
+
+function statement(index: number, next: number): Buffer {
+  return Parse({ name: `s${index}`, sql: `EXECUTE s${next}`, parameterTypes: [] });
+}
+
+function uses(name: string): Buffer {
+  return Bind({ portal: '', statement: name, parameters: [], resultFormats: [] });
+}

@@ -155,3 +155,14 @@ describe('the detail of a reason', () => {
 function aSetting(text: string, ...changes: SettingStatement['changes']): SettingStatement {
   return { text, changes, clears: 'nothing' };
 }
+
+describe('a text of several statements tells which of them speak of prepared ones', () => {
+  it('by name and place, and whether they forget them', () => {
+    assert.deepEqual(classifier.classify('SELECT 1; EXECUTE a; DEALLOCATE b; DEALLOCATE ALL').speaksOf, [
+      { at: 1, name: 'a', isForgotten: false },
+      { at: 2, name: 'b', isForgotten: true },
+      { at: 3, isForgotten: true },
+    ]);
+    assert.equal(classifier.classify('SELECT 1; SELECT 2').speaksOf, undefined);
+  });
+});

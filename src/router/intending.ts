@@ -1,0 +1,100 @@
+/**
+ * What a message would do, as intents and facts of the unit of work that it is in: told by the class of its text, and of
+ * the prepared statements that this runs in turn. Where that leads is placement.ts's. Pure.
+ */
+import type { Classification, Classifier } from '../sql/index.ts';
+import { isHead, QUERY_TEXT_START, readQueryEnd } from '../wire/index.ts';
+import { forgottenBy, mentionIn, NESTING_MAX } from './mentions.ts';
+import { type RouteReason, UNKNOWN_INTENT } from './route.ts';
+import type { Session } from './session.ts';
+import type { SessionEffects } from './session-types.ts';
+import type { Statement } from './statement.ts';
+import { noteFacts, noteSpoken } from './unit-facts.ts';
+import type { Wishing } from './wishing.ts';
+
+export interface IntendingParts {
+  readonly classifier: Classifier;
+  readonly effects: SessionEffects;
+  readonly wishing: Wishing;
+}
+
+export class Intending {
+  readonly #session: Session;
+  readonly #classifier: Classifier;
+  readonly #effects: SessionEffects;
+  readonly #wishing: Wishing;
+
+  constructor(session: Session, { classifier, effects, wishing }: IntendingParts) {
+    this.#session = session;
+    this.#classifier = classifier;
+    this.#effects = effects;
+    this.#wishing = wishing;
+  }
+
+  /** A Bind: the statement is about to be run. */
+  run(statement: Statement): void {
+    this.#session.unit.mention = mentionIn(statement.classification, this.#session.prepared);
+    this.#intend(statement.classification, [statement]);
+  }
+
+  classify(query: Buffer): Classification {
+    const end = isHead(query) ? query.length : readQueryEnd(query);
+    return this.#classifier.classifyBytes(query, QUERY_TEXT_START, end);
+  }
+
+  query(message: Buffer): Classification {
+    const classification = this.classify(message);
+    const { unit, prepared, portals } = this.#session;
+    prepared.forgetUnnamed();
+    portals.closed('');
+    unit.mention = mentionIn(classification, prepared);
+    unit.forgets = forgottenBy(classification, prepared);
+    unit.isSeveral = classification.speaksOf !== undefined;
+    this.#wishing.query = message;
+    this.#intend(classification, []);
+    return classification;
+  }
+
+  /** A simple query that forgets what only the session has is answered here. */
+  get isForgottenHere(): boolean {
+    const { unit } = this.#session;
+    const [forgets] = unit.forgets;
+    return forgets !== undefined && !unit.isSeveral && this.#session.forgetHere(forgets);
+  }
+
+  /** `via` are the prepared statements by which it is run, each by the one before. */
+  #intend(classification: Classification, via: readonly Statement[]): void {
+    const { unit } = this.#session;
+    this.#wishing.intend(classification, via.at(-1));
+    this.count(classification.kind, classification.because);
+    noteFacts(unit, classification);
+    const { prepared } = this.#session;
+    if (classification.because === 'executes-prepared') {
+      const named = prepared.get(classification.detail ?? '');
+      // DISCARD ALL cannot be run so; and those that run each other are run by none.
+      const isMeant =
+        named !== undefined && !via.includes(named) && named.classification.because !== 'discards-all';
+      if (isMeant && via.length < NESTING_MAX) this.#intend(named.classification, [...via, named]);
+      else if (isMeant) this.unknown('executes-prepared');
+    }
+    if (classification.speaksOf !== undefined) noteSpoken(unit, prepared, classification.speaksOf);
+    if (unit.settings.length > 0) this.#intendSettings();
+  }
+
+  unknown(because: RouteReason): void {
+    this.#session.unit.intend(UNKNOWN_INTENT);
+    this.#session.unit.isSuspect = true;
+    this.count('write', because);
+  }
+
+  /** In a transaction whose server is gone nothing is routed any more. */
+  count(kind: Classification['kind'], because: RouteReason): void {
+    if (this.#session.standing.limbo === undefined) this.#effects.routed(kind, because);
+  }
+
+  /** What cannot be recorded keeps the session where it was made: that had better be the primary. */
+  #intendSettings(): void {
+    const { unit } = this.#session;
+    if (unit.hasMixedFate || !this.#session.canRecord(unit.settings)) unit.need = 'primary';
+  }
+}

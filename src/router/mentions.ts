@@ -1,0 +1,136 @@
+/**
+ * What SQL says of the client's prepared statements: EXECUTE runs them and DEALLOCATE forgets them by the client's names,
+ * which servers do not know. It is looked up when the client says it, since what a name stands for changes with each
+ * message of a batch. Pure.
+ */
+import type { Classification } from '../sql/index.ts';
+import { readExecute } from '../wire/index.ts';
+import type { PreparedStatements } from './prepared.ts';
+import type { Statement } from './statement.ts';
+
+/** A statement is forgotten by SQL. */
+export interface Forgets {
+  /** Which statement of a simple query it is that forgets, from 0. */
+  readonly at: number;
+  /** Undefined: all are forgotten. */
+  readonly name: string | undefined;
+  readonly isDiscard: boolean;
+}
+
+export interface Mention {
+  /** What the server is to know under the client's own names ahead of the message. */
+  readonly lends: readonly Statement[];
+  /** What an Execute forgets. */
+  readonly forgets: Forgets | undefined;
+}
+
+/** Statements that run others which run others: what is nested deeper is not looked into. */
+export const NESTING_MAX = 16;
+
+/** What SQL of this class names, and what that names in turn. `made` is the statement that is being prepared by it. */
+export function mentionIn(
+  classification: Classification,
+  prepared: PreparedStatements,
+  made?: Statement,
+): Mention | undefined {
+  if (namesIn(classification).length === 0) return undefined;
+  const lends = new Set<Statement>(made === undefined ? [] : [made]);
+  collect(classification, { prepared, into: lends, depth: 0 });
+  if (made !== undefined) lends.delete(made);
+  return lends.size === 0 ? undefined : { lends: [...lends], forgets: undefined };
+}
+
+/** What a simple query forgets, in order, if all of it is run. */
+export function forgottenBy(
+  classification: Classification,
+  prepared: PreparedStatements,
+): readonly Forgets[] {
+  const { speaksOf } = classification;
+  if (speaksOf === undefined) {
+    const forgets = effectOf(classification, prepared);
+    return forgets === undefined ? NOTHING : [forgets];
+  }
+  return speaksOf.flatMap(({ at, name, isForgotten }) => {
+    if (isForgotten) return [{ at, name, isDiscard: false }];
+    const named = prepared.get(name ?? '');
+    const forgets = named === undefined ? undefined : effectOf(named.classification, prepared);
+    return forgets === undefined || forgets.isDiscard ? [] : [{ ...forgets, at }];
+  });
+}
+
+const NOTHING: readonly Forgets[] = [];
+
+/** The open portals that may forget statements when they are run. */
+export class ForgettingPortals {
+  readonly #byName = new Map<string, Statement>();
+
+  bound(portal: string, statement: Statement | undefined): void {
+    if (statement !== undefined && mayForget(statement.classification)) this.#byName.set(portal, statement);
+    else if (this.#byName.size > 0) this.#byName.delete(portal);
+  }
+
+  closed(portal: string): void {
+    this.#byName.delete(portal);
+  }
+
+  /** All portals have ended with their transaction. */
+  over(): void {
+    if (this.#byName.size > 0) this.#byName.clear();
+  }
+
+  /** An Execute: what it forgets. */
+  executed(message: Buffer, prepared: PreparedStatements): Mention | undefined {
+    if (this.#byName.size === 0) return undefined;
+    const statement = this.#byName.get(readExecute(message).portal);
+    const forgets = statement === undefined ? undefined : effectOf(statement.classification, prepared);
+    if (forgets === undefined) return undefined;
+    prepared.willForget(forgets.name, forgets.isDiscard);
+    return { lends: [], forgets };
+  }
+}
+
+function mayForget({ because }: Classification): boolean {
+  return because === 'forgets-statement' || because === 'discards-all' || because === 'executes-prepared';
+}
+
+function effectOf(
+  classification: Classification,
+  prepared: PreparedStatements,
+  seen: readonly Classification[] = [],
+): Forgets | undefined {
+  const { because, detail } = classification;
+  if (because === 'forgets-statement') return { at: 0, name: detail, isDiscard: false };
+  // DISCARD ALL cannot be run by EXECUTE.
+  if (because === 'discards-all') {
+    return seen.length > 0 ? undefined : { at: 0, name: undefined, isDiscard: true };
+  }
+  if (because !== 'executes-prepared' || seen.length >= NESTING_MAX) return undefined;
+  const named = prepared.get(detail ?? '');
+  return named === undefined
+    ? undefined
+    : effectOf(named.classification, prepared, [...seen, classification]);
+}
+
+interface Collecting {
+  readonly prepared: PreparedStatements;
+  readonly into: Set<Statement>;
+  readonly depth: number;
+}
+
+function collect(classification: Classification, { prepared, into, depth }: Collecting): void {
+  for (const name of namesIn(classification)) {
+    const named = prepared.get(name);
+    if (named?.isKept !== true || into.has(named)) continue;
+    into.add(named);
+    if (depth < NESTING_MAX) collect(named.classification, { prepared, into, depth: depth + 1 });
+  }
+}
+
+/** The prepared statements that SQL speaks of by the client's names for them. */
+function namesIn({ because, detail, speaksOf }: Classification): readonly string[] {
+  if (speaksOf !== undefined) return speaksOf.flatMap(({ name }) => name ?? []);
+  const isSpoken = because === 'executes-prepared' || because === 'forgets-statement';
+  return isSpoken && detail !== undefined ? [detail] : NO_NAMES;
+}
+
+const NO_NAMES: readonly string[] = [];
