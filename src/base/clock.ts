@@ -12,6 +12,10 @@ export interface Clock {
 
 /** The real clock of this host. */
 export const systemClock: Clock = {
-  now: () => Number(process.hrtime.bigint() / 1000n) / 1000,
+  now: () => {
+    // Half the cost of `hrtime.bigint`, and the same clock.
+    const [seconds, nanoseconds] = process.hrtime();
+    return seconds * 1000 + nanoseconds / 1_000_000;
+  },
   wallNow: () => Date.now(),
 };

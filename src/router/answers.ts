@@ -3,7 +3,7 @@
  * read's answer is kept back until there is a result, so that the read can still be run elsewhere; a standby's
  * refusal to write moves the unit to the primary; messages of links that are not at work go nowhere. Pure.
  */
-import { type ErrorFields, ErrorResponse, SQLSTATE } from '../wire/index.ts';
+import { type ErrorFields, ErrorResponse, READY_BYTES, SQLSTATE } from '../wire/index.ts';
 import type { ClientEar } from './client-ear.ts';
 import type { Link, LinkOwner } from './link.ts';
 import { type Refusal, refusalOf } from './refusal.ts';
@@ -51,20 +51,31 @@ export class Answers implements LinkOwner {
     unit.isAnswered = true;
   }
 
-  ready(link: Link, message: Buffer): void {
+  ready(link: Link, bytes: Buffer): void {
     const { unit } = this.#session;
     if (link !== unit.link) return;
     this.tellPreamble();
-    if (!this.#session.intake.goesOn(link)) {
-      this.#ear.meet(link.parameters);
-      this.#options.effects.toClient(message);
-    }
+    this.#tellReady(link, bytes);
     unit.isAnswered = true;
     if (!unit.isClosed || !link.isQuiet) return;
     this.#session.intake.copy.end(link);
     this.#session.intake.long.end(link);
     this.#session.finish(link);
     if (link.isOutOfStep) this.#session.lose(link, 'given-up');
+  }
+
+  #tellReady(link: Link, bytes: Buffer): void {
+    const { toClient } = this.#options.effects;
+    const goesOn = this.#session.intake.goesOn(link);
+    if (!goesOn && this.#ear.knows(link.parameters)) {
+      toClient(bytes);
+      return;
+    }
+    const start = bytes.length - READY_BYTES;
+    if (start > 0) toClient(bytes.subarray(0, start));
+    if (goesOn) return;
+    this.#ear.meet(link.parameters);
+    toClient(bytes.subarray(start));
   }
 
   isPreparedBy(link: Link): void {

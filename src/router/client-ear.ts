@@ -35,6 +35,11 @@ export class ClientEar {
     }
   }
 
+  /** It knows all that this server would tell it. */
+  knows({ key }: ServerParameters): boolean {
+    return key === this.#key;
+  }
+
   /** A server that answers it: what differs from what the client knows is told before it may rely on it. */
   meet({ values, key }: ServerParameters): void {
     if (key === this.#key) return;

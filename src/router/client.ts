@@ -244,7 +244,12 @@ export class ClientConnection implements Holdable, Borrower {
     }
     this.#shared.flusher.flush();
     // It asks without reading what it is answered; or its server takes no more.
-    if (this.isClogged || this.#session.links.some((link) => link.isClogged)) this.#pause();
+    if (this.isClogged || this.#isServerClogged) this.#pause();
+  }
+
+  get #isServerClogged(): boolean {
+    for (const link of this.#session.links) if (link.isClogged) return true;
+    return false;
   }
 
   /** If something was sent on meanwhile: how long it took from its arrival. */

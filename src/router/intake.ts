@@ -112,8 +112,8 @@ export class Intake implements FrameSink {
   send(link: Link): void {
     const { unit } = this.#session;
     const { messages, statements, mentions } = unit;
-    for (let index = 0; index < messages.length; index += 1) {
-      const message = messages[index];
+    for (let index = 0; index < messages.count; index += 1) {
+      const message = messages.at(index);
       if (message !== undefined) this.#dispatch(link, message, statements[index], mentions[index]);
     }
     if (this.long.link === link || (!unit.isClosed && unit.need === 'primary')) {
@@ -170,7 +170,7 @@ export class Intake implements FrameSink {
   /** The unit ends with the head of a long message, and has no server yet. */
   get #isHeadKept(): boolean {
     const { unit } = this.#session;
-    const last = unit.phase === 'sent' ? undefined : unit.messages.at(-1);
+    const last = unit.phase === 'sent' ? undefined : unit.messages.at(unit.messages.count - 1);
     return last !== undefined && isHead(last);
   }
 

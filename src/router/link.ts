@@ -17,6 +17,7 @@ import {
   type FrameSink,
   readErrorFields,
   readParameterStatus,
+  READY_BYTES,
   readReadyForQuery,
   SQLSTATE,
   type TransactionStatus,
@@ -53,8 +54,8 @@ export interface LinkOwner {
   readonly arrived: (now: number) => void;
   /** Bytes of an answer for the client. May alias the chunk: use them before returning. */
   readonly forward: (link: Link, bytes: Buffer) => void;
-  /** The server is ready again, and all the client's requests on this link are answered up to here. */
-  readonly ready: (link: Link, message: Buffer) => void;
+  /** All the client's requests on this link are answered up to here: `bytes` are of the answer and end with ReadyForQuery. */
+  readonly ready: (link: Link, bytes: Buffer) => void;
   /** Replies of our own are complete, and nothing is owed any more. */
   readonly isPreparedBy: (link: Link) => void;
   /** A statement of our own was accepted; the client's work, which was sent behind it, is next. */
@@ -251,6 +252,9 @@ export class Link implements FrameSink, Poolable {
         if (!this.#swallowing) this.hasResult = true;
         break;
       case BACKEND.ReadyForQuery:
+        return bodyLength === 1 && this.#heldBack === undefined && this.pipeline.head === 'forward'
+          ? 'last'
+          : 'whole';
       case BACKEND.ErrorResponse:
       case BACKEND.ParameterStatus:
       case BACKEND.NoticeResponse:
@@ -269,7 +273,7 @@ export class Link implements FrameSink, Poolable {
     if (this.#isGone) return;
     switch (tag) {
       case BACKEND.ReadyForQuery:
-        this.#ready(message);
+        this.#ready(message, 0);
         return;
       case BACKEND.ErrorResponse:
         this.#error(message);
@@ -293,8 +297,14 @@ export class Link implements FrameSink, Poolable {
     }
   }
 
-  pass(bytes: Buffer): void {
+  pass(bytes: Buffer, endsWithLast: boolean): void {
     if (this.#isGone) return;
+    if (endsWithLast) {
+      const start = bytes.length - READY_BYTES;
+      this.#owedBytes -= start;
+      this.#ready(bytes, start);
+      return;
+    }
     this.#owedBytes -= bytes.length;
     let ready = bytes;
     if (this.#heldBack !== undefined) {
@@ -338,14 +348,17 @@ export class Link implements FrameSink, Poolable {
     return this.swallowsFirst && next === REQUEST.query && this.pipeline.head === 'forward';
   }
 
-  #ready(message: Buffer): void {
+  /** `bytes` end with ReadyForQuery, from `start` on. */
+  #ready(bytes: Buffer, start: number): void {
+    const status = readReadyForQuery(bytes, start);
     const whose = this.pipeline.reply(BACKEND.ReadyForQuery);
+    if (whose !== 'forward' && start > 0) this.owner?.forward(this, bytes.subarray(0, start));
     if (whose === 'unexpected') {
       this.#broken('connection-lost');
       return;
     }
-    this.status = readReadyForQuery(message);
-    if (whose === 'forward') this.owner?.ready(this, message);
+    this.status = status;
+    if (whose === 'forward') this.owner?.ready(this, bytes);
     else if (this.pipeline.isEmpty) this.owner?.isPreparedBy(this);
     else if (this.ownError === undefined) this.owner?.ownAccepted(this);
     else this.owner?.ownRefused(this);

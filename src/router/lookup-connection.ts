@@ -16,6 +16,7 @@ import {
   Sync,
 } from '../wire/index.ts';
 import type { ServerTls } from './server-tls.ts';
+import { Scratch } from './scratch.ts';
 import { READ_BUFFER_BYTES, Upstream } from './upstream.ts';
 
 export interface LookupOptions {
@@ -57,7 +58,7 @@ export class LookupConnection implements FrameSink {
         credential: { password },
         tls,
         connectTimeoutMs,
-        readBuffer: Buffer.allocUnsafe(READ_BUFFER_BYTES / 4),
+        readBuffer: new Scratch(READ_BUFFER_BYTES / 4),
       },
       {
         opened: () => {

@@ -18,6 +18,7 @@ import {
   readFirstColumn,
   SSLRequest,
 } from '../wire/index.ts';
+import { Scratch } from './scratch.ts';
 import type { ServerTls } from './server-tls.ts';
 import { READ_BUFFER_BYTES, Upstream } from './upstream.ts';
 
@@ -88,7 +89,7 @@ export class NodeConnection implements FrameSink {
         credential: { password: role.password },
         tls,
         connectTimeoutMs: timeoutMs,
-        readBuffer: Buffer.allocUnsafe(READ_BUFFER_BYTES / 16),
+        readBuffer: new Scratch(READ_BUFFER_BYTES / 16),
       },
       {
         opened: () => this.#opened.resolve(),

@@ -333,7 +333,8 @@ export class Placement {
   #forget(link: Link): boolean {
     const index = this.links.indexOf(link);
     if (index < 0) return false;
-    this.links.splice(index, 1);
+    if (index === this.links.length - 1) this.links.pop();
+    else this.links.splice(index, 1);
     if (this.transaction === link) this.transaction = undefined;
     if (this.#pinnedTo === link) this.#clearPin();
     if (this.#auditing === link) this.#auditing = undefined;

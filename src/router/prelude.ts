@@ -101,7 +101,7 @@ export class Prelude {
 
   /** The answer to a unit that is only about the transaction; undefined: a server is to answer it. */
   answer(unit: Unit, found: Classification | undefined, context: PreludeContext): OwnAnswer | undefined {
-    const [message] = unit.messages;
+    const message = unit.messages.at(0);
     if (unit.kind === 'query') {
       if (found === undefined || message === undefined) return undefined;
       const said = this.#say(found, readQuery(message), context);
@@ -110,7 +110,9 @@ export class Prelude {
     return unit.kind === 'batch' && unit.isClosed ? this.#batch(unit, context) : undefined;
   }
 
-  #batch({ messages, statements }: Unit, context: PreludeContext): OwnAnswer | undefined {
+  #batch(unit: Unit, context: PreludeContext): OwnAnswer | undefined {
+    const { statements } = unit;
+    const messages = unit.messages.all();
     const replies: Buffer[] = [];
     let bound: Classification | undefined;
     let status = context.status;

@@ -3,7 +3,7 @@
  * prepared past the bound no copy is kept, and the session stays with the server that has it. What a Parse or Close changes is taken back if the server skips
  * it after an error, since then it never happened. Pure.
  */
-import type { Classifier } from '../sql/index.ts';
+import type { Classification, Classifier } from '../sql/index.ts';
 import { isHead, readParseBeginning, readParseText } from '../wire/index.ts';
 import { intentOf } from './route.ts';
 import type { ServerNames } from './server-names.ts';
@@ -21,6 +21,15 @@ export const PREPARED_LIMITS: PreparedLimits = { statementsMax: 5000, bytesMax: 
 /** Tag and length of a message. */
 const HEADER_BYTES = 5;
 
+/** A longer Parse is read each time it comes: idle sessions are many, and are to be small. */
+const LAST_BYTES_MAX = 4 * 1024;
+
+interface ReadParse {
+  readonly name: string;
+  readonly copy: Buffer;
+  readonly classification: Classification;
+}
+
 interface Change {
   readonly name: string;
   readonly previous: Statement | undefined;
@@ -35,6 +44,8 @@ export class PreparedStatements {
   readonly #serverNames: ServerNames;
   readonly #byName = new Map<string, Statement>();
   #bytes = 0;
+  /** The Parse that was read last. */
+  #last: ReadParse | undefined = undefined;
   /** Changes of the unit at work, oldest first; the server has confirmed the first `#confirmed` of them. */
   readonly #changes: Change[] = [];
   #confirmed = 0;
@@ -56,13 +67,11 @@ export class PreparedStatements {
 
   parse(message: Buffer): Statement {
     const isLong = isHead(message);
-    const { name, start, end } = (isLong ? readParseBeginning : readParseText)(message);
-    const classification = this.#classifier.classifyBytes(message, start, end);
+    const { name, copy, classification } = this.#read(message, isLong);
     const replaces = this.get(name);
     const statement: Statement = {
       name,
-      // It outlives the chunk that its message arrived in.
-      message: Buffer.from(message),
+      message: copy,
       classification,
       intent: intentOf(classification),
       replaces: name === '' ? undefined : replaces,
@@ -74,6 +83,18 @@ export class PreparedStatements {
     this.#changes.push({ name, previous: replaces });
     if (name === '' || (replaces === undefined && statement.isKept)) this.#set(name, statement);
     return statement;
+  }
+
+  /** What the message says. Drivers without names send the same again and again: then nothing is read anew. */
+  #read(message: Buffer, isLong: boolean): ReadParse {
+    if (this.#last?.copy.equals(message) === true) return this.#last;
+    const { name, start, end } = (isLong ? readParseBeginning : readParseText)(message);
+    const classification = this.#classifier.classifyBytes(message, start, end);
+    // It outlives the chunk that its message arrived in.
+    const read = { name, copy: Buffer.from(message), classification };
+    const isAnswerFinal = classification.because !== 'grammar-not-ready';
+    this.#last = isAnswerFinal && message.length <= LAST_BYTES_MAX ? read : undefined;
+    return read;
   }
 
   /** Gives the statement its name at servers under these settings. */
@@ -168,7 +189,8 @@ export class PreparedStatements {
 
   /** The unit is over: what happened has happened. */
   settle(): void {
-    this.#changes.length = 0;
+    // Not by its length, which is a call into the runtime.
+    while (this.#changes.length > 0) this.#changes.pop();
     this.#confirmed = 0;
   }
 

@@ -18,6 +18,7 @@ import type { Identity } from './identity.ts';
 import type { Login } from './login.ts';
 import { poolSettings } from './pool-settings.ts';
 import { REPLY } from './replies.ts';
+import { Scratch } from './scratch.ts';
 import type { OpenFailure } from './session-types.ts';
 import type { Shared } from './shared.ts';
 import { READ_BUFFER_BYTES, Upstream } from './upstream.ts';
@@ -72,7 +73,7 @@ export class ReplicationConnection {
         tls: this.#shared.access.now.serverTls,
         connectTimeoutMs: config.server_connect_timeout,
         // Its bytes are read at the pace of one client, so the buffer is its own.
-        readBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
+        readBuffer: new Scratch(READ_BUFFER_BYTES),
       },
       {
         opened: ({ parameters: told }) => this.#opened(upstream, told, rest),

@@ -26,6 +26,7 @@ import { poolSamples } from './pool-samples.ts';
 import { Predecessor } from './predecessor.ts';
 import { Reachability } from './reachability.ts';
 import { retire } from './retire.ts';
+import { Scratch } from './scratch.ts';
 import { samplesOf } from './samples.ts';
 import { Servers } from './servers.ts';
 import type { Shared } from './shared.ts';
@@ -209,7 +210,7 @@ async function makeShared(options: Parts): Promise<Shared> {
     log,
     random: options.random ?? unspread,
     tls: () => access.now.serverTls,
-    readBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
+    readBuffer: new Scratch(READ_BUFFER_BYTES),
   });
   live.onPrepare((next) => access.prepare(next.router));
   const verifiers = new Verifiers({
@@ -247,7 +248,7 @@ async function makeShared(options: Parts): Promise<Shared> {
     servers,
     latencies,
     flusher,
-    clientBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
+    clientBuffer: new Scratch(READ_BUFFER_BYTES),
     mockSecret: randomBytes(32),
     passOnCancel: options.passOnCancel,
     isFull: () => listener.isFull,

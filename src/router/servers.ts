@@ -25,7 +25,7 @@ import type { ServerTls } from './server-tls.ts';
 import type { OpenFailure } from './session-types.ts';
 import type { StartUp } from './start-up.ts';
 import { Tally } from './tally.ts';
-import { Upstream } from './upstream.ts';
+import { Upstream, type UpstreamOptions } from './upstream.ts';
 import type { ClusterWorld } from './world.ts';
 
 /** A client's wish for a connection; a client has one, used over and over. */
@@ -50,7 +50,7 @@ export interface ServersOptions {
   /** Of connections from now on. */
   readonly tls: () => ServerTls;
   /** Shared by all sockets; overwritten by the next read. */
-  readonly readBuffer: Buffer;
+  readonly readBuffer: UpstreamOptions['readBuffer'];
 }
 
 export interface ServerPool {

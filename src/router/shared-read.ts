@@ -6,6 +6,7 @@
  */
 import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
+import type { Scratch } from './scratch.ts';
 
 type Received = (chunk: Buffer) => void;
 
@@ -18,7 +19,7 @@ interface Slots {
 const SLOTS = slotsOf(new Socket());
 
 /** Calls `received` with what arrives; false: by way of a buffer for each read. */
-export function readShared(socket: Socket, buffer: Buffer, received: Received): boolean {
+export function readShared(socket: Socket, scratch: Scratch, received: Received): boolean {
   const handle: unknown = Reflect.get(socket, '_handle');
   const use: unknown =
     typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'useUserBuffer') : undefined;
@@ -28,12 +29,12 @@ export function readShared(socket: Socket, buffer: Buffer, received: Received): 
     return false;
   }
   // What was read ahead of this call would be lost: nothing is read while the slots are filled.
-  Reflect.set(socket, SLOTS.buffer, buffer);
+  Reflect.set(socket, SLOTS.buffer, scratch.bytes);
   Reflect.set(socket, SLOTS.callback, (bytes: number) => {
-    received(Buffer.from(buffer.buffer, buffer.byteOffset, bytes));
+    received(scratch.beginning(bytes));
     return true;
   });
-  Reflect.apply(use, handle, [buffer]);
+  Reflect.apply(use, handle, [scratch.bytes]);
   socket.resume();
   return true;
 }

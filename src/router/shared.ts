@@ -14,6 +14,7 @@ import type { HoldRoom } from './hold.ts';
 import type { Identity } from './identity.ts';
 import type { Latencies } from './latencies.ts';
 import type { LiveConfig } from './live-config.ts';
+import type { Scratch } from './scratch.ts';
 import type { Servers } from './servers.ts';
 import type { Verifiers } from './verifiers.ts';
 import type { ClusterWorld } from './world.ts';
@@ -40,7 +41,7 @@ export interface Shared {
   readonly latencies: Latencies;
   readonly flusher: Flusher;
   /** One read buffer for all clients; overwritten by the next read. */
-  readonly clientBuffer: Buffer;
+  readonly clientBuffer: Scratch;
   readonly mockSecret: Buffer;
   readonly passOnCancel: (target: CancelTarget) => void;
   /** There are more clients than may be served: the newest is refused once it has said who it is. */

@@ -7,6 +7,7 @@
 import type { Route } from '../routing/index.ts';
 import type { Classification, SettingStatement } from '../sql/index.ts';
 import { type ErrorFields, SQLSTATE } from '../wire/index.ts';
+import { KeptMessages } from './kept-messages.ts';
 import type { Link } from './link.ts';
 import type { Forgets, Mention } from './mentions.ts';
 import { type Intent, type Need, type PinReason, stricter } from './route.ts';
@@ -68,10 +69,9 @@ export class Unit {
   settings: SettingStatement[] = [];
 
   /** Its messages, with the statement that each makes or uses. Kept until the end, so that a read can be run again. */
-  messages: Buffer[] = [];
-  statements: (Statement | undefined)[] = [];
-  mentions: (Mention | undefined)[] = [];
-  bytes = 0;
+  readonly messages = new KeptMessages();
+  readonly statements: (Statement | undefined)[] = [];
+  readonly mentions: (Mention | undefined)[] = [];
   /** Some messages went straight to the server and are not kept. */
   isStreamed = false;
 
@@ -94,6 +94,10 @@ export class Unit {
   /** COPY data or its end was sent; a Sync was sent behind that. */
   isCopyFed = false;
   isSyncInCopy = false;
+
+  get bytes(): number {
+    return this.messages.bytes;
+  }
 
   get isCopyOpen(): boolean {
     return this.isCopyIn && !this.isCopyDone;
@@ -168,33 +172,21 @@ export class Unit {
     this.#empty();
   }
 
-  /** Messages that are kept and still lie in the chunk that they arrived in begin here. */
-  #ownedCount = 0;
-
-  /** The chunk that messages arrived in is about to be overwritten: what is kept of it is copied. */
+  /** The chunk that messages arrived in is about to be overwritten. */
   own(): void {
-    const { messages } = this;
-    for (; this.#ownedCount < messages.length; this.#ownedCount += 1) {
-      const message = messages[this.#ownedCount];
-      if (message !== undefined) messages[this.#ownedCount] = Buffer.from(message);
-    }
+    this.messages.own();
   }
 
   keep(message: Buffer, statement: Statement | undefined): void {
-    this.messages.push(message);
+    this.messages.add(message);
     this.statements.push(statement);
     this.mentions.push(this.mention);
-    this.bytes += message.length;
   }
 
   /** From here on its messages go straight to the server: it cannot be run again. */
   stream(): void {
     this.isStreamed = true;
-    this.messages = [];
-    this.statements = [];
-    this.mentions = [];
-    this.bytes = 0;
-    this.#ownedCount = 0;
+    this.#dropMessages();
   }
 
   /** Some of its settings, or of those that its transaction made before, hold and some do not: which is not known. */
@@ -260,12 +252,15 @@ export class Unit {
 
   #empty(): void {
     if (this.preamble.length > 0) this.preamble = [];
-    if (this.messages.length > 0) this.messages = [];
-    if (this.statements.length > 0) this.statements = [];
-    if (this.mentions.length > 0) this.mentions = [];
     if (this.settings.length > 0) this.settings = [];
     if (this.excluded.size > 0) this.excluded.clear();
-    this.bytes = 0;
-    this.#ownedCount = 0;
+    this.#dropMessages();
+  }
+
+  #dropMessages(): void {
+    this.messages.clear();
+    // Not by their length, which is a call into the runtime.
+    while (this.statements.length > 0) this.statements.pop();
+    while (this.mentions.length > 0) this.mentions.pop();
   }
 }

@@ -13,6 +13,7 @@ import type { KeepAlive } from './keep-alive.ts';
 import type { Wire } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { type ConnectionPlace, placeOf } from './connection-place.ts';
+import type { Scratch } from './scratch.ts';
 import { type ServerCredential, ServerLogin, type ServerReady } from './server-login.ts';
 import { NO_TLS, openServerSocket, type ServerTls } from './server-tls.ts';
 import type { OpenFailure } from './session-types.ts';
@@ -26,7 +27,7 @@ export interface UpstreamOptions {
   readonly connectTimeoutMs: number;
   readonly keepAlive?: KeepAlive;
   /** Shared by all; overwritten by the next read. */
-  readonly readBuffer: Buffer;
+  readonly readBuffer: Scratch;
   /** Flushes what is written at the end of the event; without, `flush` is called. */
   readonly flusher?: Flusher;
 }
@@ -65,9 +66,9 @@ export class Upstream implements Wire {
     this.#events = events;
     const { readBuffer, address, tls = NO_TLS, keepAlive, flusher } = options;
     const onread = {
-      buffer: readBuffer,
-      callback: (bytes: number, buffer: Uint8Array): boolean => {
-        this.#received(Buffer.from(buffer.buffer, buffer.byteOffset, bytes));
+      buffer: readBuffer.bytes,
+      callback: (bytes: number): boolean => {
+        this.#received(readBuffer.beginning(bytes));
         return true;
       },
     };

@@ -6,7 +6,7 @@
  */
 import { type ErrorFields, readFields, writeErrorFields } from './error-fields.ts';
 import { CANCEL_KEY_BYTES_MIN } from './limits.ts';
-import { BodyReader } from './reader.ts';
+import { BodyReader, TAG_AND_LENGTH_BYTES } from './reader.ts';
 import { BACKEND } from './tag.ts';
 import { emptyMessage, MessageWriter } from './writer.ts';
 
@@ -243,9 +243,12 @@ export function ReadyForQuery(status: TransactionStatus): Buffer {
   return READY_FOR_QUERY[status];
 }
 
-/** Whether a transaction is open. */
-export function readReadyForQuery(message: Buffer): TransactionStatus {
-  const reader = new BodyReader(message, 'ReadyForQuery');
+/** Length of a whole ReadyForQuery. */
+export const READY_BYTES = 6;
+
+/** Whether a transaction is open, by the ReadyForQuery that `bytes` end with, from `start` on. */
+export function readReadyForQuery(bytes: Buffer, start = 0): TransactionStatus {
+  const reader = new BodyReader(bytes, 'ReadyForQuery', start + TAG_AND_LENGTH_BYTES);
   const status = String.fromCharCode(reader.byte('transaction status'));
   if (status !== 'I' && status !== 'T' && status !== 'E') {
     throw reader.violation('bad-value', 'transaction status', reader.offset - 1);

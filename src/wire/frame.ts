@@ -13,10 +13,12 @@ import { type FrameLimits, MESSAGE_HEAD_BYTES } from './limits.ts';
 import { describeTag, ProtocolViolation } from './violation.ts';
 
 /**
- * How a message is wanted: in one slice, as raw bytes that are never held, or with its beginning in one slice and the
- * rest as raw bytes (for messages of more than `MESSAGE_HEAD_BYTES` only).
+/**
+ * How a message is wanted: in one slice; as raw bytes that are never held; complete, as the last of a run of such bytes,
+ * so that an answer is one slice with the message that ends it; or with its beginning in one slice and the rest as raw
+ * bytes (for messages of more than `MESSAGE_HEAD_BYTES` only).
  */
-export type Delivery = 'whole' | 'pass' | 'head';
+export type Delivery = 'whole' | 'pass' | 'last' | 'head';
 
 /** Receives what a `FrameReader` cuts, in the order of the stream. */
 export interface FrameSink {
@@ -24,8 +26,8 @@ export interface FrameSink {
   delivery(tag: number, bodyLength: number): Delivery;
   /** A complete message: tag, length, body. Aliases the pushed chunk unless it had to be joined. */
   whole(tag: number, message: Buffer): void;
-  /** Bytes of one or more consecutive 'pass' messages; may begin or end inside one. Aliases the chunk. */
-  pass(bytes: Buffer): void;
+  /** Bytes of one or more consecutive 'pass' messages, or of these and a 'last'; may begin or end inside one. Aliases the chunk. */
+  pass(bytes: Buffer, endsWithLast: boolean): void;
   /** The first `MESSAGE_HEAD_BYTES` of a 'head' message of `total` bytes, tag and all. Aliases the chunk unless joined. */
   head?(tag: number, beginning: Buffer, total: number): void;
   /** More of that message; `missing` bytes of it are still to come. Aliases the chunk. */
@@ -52,6 +54,7 @@ export class FrameReader {
   #heldBytes = 0;
   /** Size of the unfinished whole message; 0 while its header is unfinished or nothing is held. */
   #heldTotal = 0;
+  #isHeldLast = false;
 
   /** Size of a 'head' message whose beginning is being held, else 0; and what is still to come behind a beginning. */
   #headOf = 0;
@@ -107,10 +110,10 @@ export class FrameReader {
         const header = this.#held.subarray(0, HEADER_BYTES);
         this.#release();
         this.#passRemaining = total - HEADER_BYTES;
-        sink.pass(header);
+        sink.pass(header, false);
         return offset;
       }
-      if (delivery === 'whole') this.#checkLimit(tag, total);
+      if (delivery !== 'head') this.#checkLimit(tag, total);
       this.#beginHeld(delivery, total);
     }
     offset = this.#hold(chunk, offset, this.#heldTotal - this.#heldBytes);
@@ -119,7 +122,8 @@ export class FrameReader {
     const total = this.#headOf;
     this.#release();
     if (total > 0) return this.#head(message, total, { chunk, offset, sink });
-    sink.whole(message[0] ?? 0, message);
+    if (this.#isHeldLast) sink.pass(message, true);
+    else sink.whole(message[0] ?? 0, message);
     return offset;
   }
 
@@ -143,10 +147,16 @@ export class FrameReader {
         this.#passRemaining = next - offset;
         continue;
       }
+      if (delivery === 'last' && total <= end - offset) {
+        offset += total;
+        sink.pass(slice(chunk, runStart, offset), true);
+        runStart = offset;
+        continue;
+      }
       flush(chunk, runStart, offset, sink);
       runStart = offset;
-      if (delivery === 'whole') this.#checkLimit(tag, total);
-      if ((delivery === 'whole' ? total : MESSAGE_HEAD_BYTES) > end - offset) {
+      if (delivery !== 'head') this.#checkLimit(tag, total);
+      if ((delivery === 'head' ? MESSAGE_HEAD_BYTES : total) > end - offset) {
         this.#beginHeld(delivery, total);
         break;
       }
@@ -165,9 +175,10 @@ export class FrameReader {
   }
 
   /** A message, or its beginning, is gathered from here on. */
-  #beginHeld(delivery: 'whole' | 'head', total: number): void {
-    this.#heldTotal = delivery === 'whole' ? total : MESSAGE_HEAD_BYTES;
-    this.#headOf = delivery === 'whole' ? 0 : total;
+  #beginHeld(delivery: 'whole' | 'last' | 'head', total: number): void {
+    this.#heldTotal = delivery === 'head' ? MESSAGE_HEAD_BYTES : total;
+    this.#headOf = delivery === 'head' ? total : 0;
+    this.#isHeldLast = delivery === 'last';
   }
 
   /** Delivers the beginning of a message, and what follows it in the chunk; returns the offset after that. */
@@ -229,5 +240,9 @@ function badLength(bytes: Buffer, offset: number): ProtocolViolation {
 }
 
 function flush(chunk: Buffer, start: number, end: number, sink: FrameSink): void {
-  if (end > start) sink.pass(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end));
+  if (end > start) sink.pass(slice(chunk, start, end), false);
+}
+
+function slice(chunk: Buffer, start: number, end: number): Buffer {
+  return start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);
 }

@@ -91,13 +91,25 @@ export function readBindFormats(message: Buffer): {
 /** The same Bind, or beginning of one, for another statement; a new Buffer. */
 export function withBindStatement(message: Buffer, statement: string): Buffer {
   const reader = new BodyReader(message, 'Bind');
-  const portal = reader.cstring('portal');
+  reader.skipCstring('portal');
+  const start = reader.offset;
   reader.skipCstring('statement');
-  const changed = new MessageWriter(FRONTEND.Bind, message.length + statement.length)
-    .cstring(portal)
-    .cstring(statement)
-    .bytes(reader.rest())
-    .end();
+  return withName(message, { start, end: reader.offset - 1 }, statement);
+}
+
+/** The same message with a name in place of the one that is there; all other bytes as they came. */
+function withName(
+  message: Buffer,
+  { start, end }: { readonly start: number; readonly end: number },
+  name: string,
+): Buffer {
+  assert(!name.includes('\0'), 'a string of the protocol cannot contain NUL');
+  const bytes = Buffer.byteLength(name);
+  const changed = Buffer.allocUnsafe(message.length - (end - start) + bytes);
+  message.copy(changed, 0, 0, start);
+  changed.write(name, start);
+  message.copy(changed, start + bytes, end);
+  changed.writeInt32BE(changed.length - 1, 1);
   return withRestOf(message, changed);
 }
 
@@ -195,12 +207,9 @@ export function readParseText(message: Buffer): {
 /** The same Parse, or beginning of one, under another name; a new Buffer, the SQL's bytes untouched. */
 export function withParseName(message: Buffer, name: string): Buffer {
   const reader = new BodyReader(message, 'Parse');
+  const start = reader.offset;
   reader.skipCstring('name');
-  const changed = new MessageWriter(FRONTEND.Parse, message.length + name.length)
-    .cstring(name)
-    .bytes(reader.rest())
-    .end();
-  return withRestOf(message, changed);
+  return withName(message, { start, end: reader.offset - 1 }, name);
 }
 
 /** Answers a request for a password, cleartext or hashed. */

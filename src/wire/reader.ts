@@ -5,7 +5,7 @@
  */
 import { ProtocolViolation } from './violation.ts';
 
-const TAG_AND_LENGTH_BYTES = 5;
+export const TAG_AND_LENGTH_BYTES = 5;
 
 /** A cursor over one message; made for it and thrown away with it. */
 export class BodyReader {
@@ -51,12 +51,14 @@ export class BodyReader {
   cstring(field: string): string {
     const start = this.#offset;
     this.skipCstring(field);
-    return this.#bytes.toString('utf8', start, this.#offset - 1);
+    return this.#offset - start === 1 ? '' : this.#bytes.toString('utf8', start, this.#offset - 1);
   }
 
   /** Steps over a NUL-terminated string without decoding it. */
   skipCstring(field: string): void {
-    const end = this.#bytes.indexOf(0, this.#offset);
+    // Most names are empty: there is nothing to search.
+    const isEmpty = this.#bytes[this.#offset] === 0;
+    const end = isEmpty ? this.#offset : this.#bytes.indexOf(0, this.#offset);
     if (end === -1) throw this.violation('missing-terminator', field);
     this.#offset = end + 1;
   }

@@ -3,18 +3,19 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
+import { Scratch } from '../../../src/router/scratch.ts';
 import { readShared } from '../../../src/router/shared-read.ts';
 
 test('accepted sockets share one read buffer, stop and go on reading, and end', async (t) => {
-  const buffer = Buffer.alloc(64 * 1024);
+  const scratch = new Scratch(64 * 1024);
   const heard: string[] = [];
   const isShared: boolean[] = [];
   const accepted: Socket[] = [];
   const server = createServer((socket) => {
     accepted.push(socket);
     isShared.push(
-      readShared(socket, buffer, (chunk) => {
-        assert.equal(chunk.buffer, buffer.buffer);
+      readShared(socket, scratch, (chunk) => {
+        assert.equal(chunk.buffer, scratch.bytes.buffer);
         heard.push(chunk.toString());
         socket.write(chunk.toString().toUpperCase());
       }),

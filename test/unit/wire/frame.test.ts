@@ -131,6 +131,33 @@ test('neighbouring messages that pass are one slice of the chunk, without a copy
   assert.equal(runs[0], chunk);
 });
 
+test('a last message is complete when it ends a run, which goes no further than that', () => {
+  const [first, second] = [row('a'), row('bc')];
+  const ready = ReadyForQuery('I');
+  const bytes = Buffer.concat([first, ready, second, ready, ready]);
+  const answers = [Buffer.concat([first, ready]), Buffer.concat([second, ready]), ready].map(text);
+  const read = (portions: Iterable<Buffer>): readonly string[] => {
+    const reader = new FrameReader(LIMITS_BEFORE_AUTHENTICATION);
+    const ended: string[] = [];
+    let run = '';
+    for (const portion of portions) {
+      reader.push(portion, {
+        delivery: (tag) => (tag === BACKEND.ReadyForQuery ? 'last' : 'pass'),
+        whole: () => assert.fail('nothing is wanted whole'),
+        pass: (passed, endsWithLast) => {
+          run += text(passed);
+          if (!endsWithLast) return;
+          assert.deepEqual(passed.subarray(-ready.length), ready);
+          ended.push(run);
+          run = '';
+        },
+      });
+    }
+    return ended;
+  };
+  assertAnyCut(bytes, read, answers);
+});
+
 test('a message wanted whole aliases the chunk that holds all of it', () => {
   const chunk = Buffer.concat([row('a'), Query('select 1')]);
   const messages: Buffer[] = [];
