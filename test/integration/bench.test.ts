@@ -25,7 +25,7 @@ async function bench(t: TestContext, ...args: readonly string[]) {
 }
 
 test('the smallest comparison runs each peer, loses no transaction, and every proxy has served its load', async (t) => {
-  const smallest = ['--rounds', '1', '--window', '100ms', '--clients', '2', '--scale', '1'];
+  const smallest = ['--rounds', '1', '--window', '1s', '--clients', '2', '--scale', '1'];
   const run = await bench(t, ...smallest, '--protocols', 'prepared', '--peers', peers.join(','));
   assert.equal(run.code, 0, run.stderr);
   for (const peer of peers) {
@@ -36,10 +36,10 @@ test('the smallest comparison runs each peer, loses no transaction, and every pr
 });
 
 test('idle clients are counted, and a profile names functions', async (t) => {
-  const idle = await bench(t, '--idle', '50', '--peers', 'matriarch', '--window', '100ms', '--scale', '1');
+  const idle = await bench(t, '--idle', '50', '--peers', 'matriarch', '--window', '1s', '--scale', '1');
   assert.equal(idle.code, 0, idle.stderr);
   assert.match(idle.stdout, /^\| matriarch +\| +50 \|/m);
-  const load = ['--protocols', 'simple', '--clients', '2', '--window', '200ms', '--scale', '1'];
+  const load = ['--protocols', 'simple', '--clients', '2', '--window', '1s', '--scale', '1'];
   const profiled = await bench(t, '--profile', ...load);
   assert.equal(profiled.code, 0, profiled.stderr);
   assert.match(profiled.stdout, /^ +[\d.]+ +[\d.]+ % {2}\S+/m);
