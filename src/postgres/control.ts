@@ -13,7 +13,7 @@ import { makeRoles, makeRouterRole } from './roles.ts';
 import { type Ask, Session, type Target, withConnection } from './session.ts';
 import { changeSlots } from './slots.ts';
 import { checkListen, startServer } from './startup.ts';
-import { parseStatus, STATUS_SQL } from './status.ts';
+import { parseStatus, STATUS_SQL, withReplayed } from './status.ts';
 import type { PostgresControl, PostgresOptions } from './types.ts';
 import { askTimeline, replayedTimeline } from './upstream.ts';
 
@@ -145,11 +145,11 @@ function overSql({ place, target, log }: Parts, session: Session): OverSql {
     withConnection(target, deadlineMs, work);
   return {
     async status({ deadlineMs = STATUS_MS } = {}) {
-      const answer = (await session.ask(STATUS_SQL, [], deadlineMs))[0]?.['status'];
-      const status = parseStatus(answer);
+      const rows = await session.ask(STATUS_SQL, [], deadlineMs);
+      const status = parseStatus(rows[0]?.['status']);
       if (!status.inRecovery || status.replicationState === 'streaming') return status;
       try {
-        return parseStatus(answer, await replayedTimeline(target, deadlineMs));
+        return withReplayed(status, await replayedTimeline(target, deadlineMs));
       } catch (cause) {
         rethrowBug(cause);
         // Without it the standby may seem to be behind and not run for leader, which is safe.

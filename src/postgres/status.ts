@@ -73,11 +73,8 @@ const rowSchema = z.object({
 
 type Row = z.output<typeof rowSchema>;
 
-/**
- * `replayedTimeline` is what IDENTIFY_SYSTEM says of a standby: without a receiver no function of SQL does, for pg_control
- * learns of a new timeline only at the next restart point. Throws `postgres-unreachable` when the answer is not of the expected form.
- */
-export function parseStatus(value: unknown, replayedTimeline = 0): ServerStatus {
+/** Throws `postgres-unreachable` when the answer is not of the expected form. */
+export function parseStatus(value: unknown): ServerStatus {
   const parsed = rowSchema.safeParse(value);
   if (!parsed.success) {
     const message = `PostgreSQL's status has an unexpected form: ${z.prettifyError(parsed.error)}`;
@@ -87,7 +84,7 @@ export function parseStatus(value: unknown, replayedTimeline = 0): ServerStatus 
   const { receiver } = row;
   return {
     inRecovery: row.in_recovery,
-    timeline: timelineOf(row, replayedTimeline),
+    timeline: timelineOf(row),
     flushLsn: row.flush_lsn,
     receiveLsn: row.receive_lsn,
     replayLsn: row.replay_lsn,
@@ -110,7 +107,15 @@ export function parseStatus(value: unknown, replayedTimeline = 0): ServerStatus 
   };
 }
 
-function timelineOf(row: Row, replayed: number): number {
+/**
+ * The status of a standby that has replayed WAL of `timeline`, as IDENTIFY_SYSTEM says: without a receiver no function of SQL
+ * does, for pg_control learns of a new timeline only at the next restart point.
+ */
+export function withReplayed(status: ServerStatus, timeline: number): ServerStatus {
+  return { ...status, timeline: Math.max(status.timeline, timeline) };
+}
+
+function timelineOf(row: Row): number {
   if (row.write_timeline !== undefined) return Number.parseInt(row.write_timeline, 16);
-  return Math.max(row.receiver?.timeline ?? 0, row.checkpoint_timeline, row.recovery_timeline, replayed);
+  return Math.max(row.receiver?.timeline ?? 0, row.checkpoint_timeline, row.recovery_timeline);
 }

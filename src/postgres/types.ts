@@ -144,7 +144,7 @@ export interface SlotStatus {
   readonly active: boolean;
 }
 
-/** What the running server says about itself, in one round trip. */
+/** What the running server says about itself. */
 export interface ServerStatus {
   readonly inRecovery: boolean;
   /** Primary: of the WAL being written. Standby: of the WAL being received, else of what was replayed last, which IDENTIFY_SYSTEM tells. */

@@ -5,7 +5,7 @@ import { parseProgress } from '../../../src/postgres/clone.ts';
 import { parsePostmasterPid } from '../../../src/postgres/postmaster-pid.ts';
 import { lastLines } from '../../../src/postgres/run.ts';
 import { quoteIdentifier, quoteLiteral } from '../../../src/postgres/sql-text.ts';
-import { parseStatus } from '../../../src/postgres/status.ts';
+import { parseStatus, withReplayed } from '../../../src/postgres/status.ts';
 
 test('identifiers and literals are quoted so that nothing gets out', () => {
   assert.equal(quoteIdentifier('a"b; DROP'), '"a""b; DROP"');
@@ -85,7 +85,7 @@ test('the status row becomes a value; a standby without a receiver takes its tim
   assert.equal(primary.replicationState, undefined);
   const alone = { ...PRIMARY, in_recovery: true, write_timeline: null, recovery_timeline: 11 };
   assert.equal(parseStatus(alone).timeline, 11);
-  assert.equal(parseStatus(alone, 13).timeline, 13);
+  assert.equal(withReplayed(parseStatus(alone), 13).timeline, 13);
   assert.equal(parseStatus(alone).replicationState, 'in archive recovery');
   const receiver = { status: 'streaming', timeline: 12 };
   const streaming = parseStatus({ ...alone, receiver });
