@@ -54,13 +54,6 @@ export class Counters {
     add(this.#rescues, because);
   }
 
-  /** How many statements there were of each kind and reason. */
-  get routes(): readonly { readonly kind: string; readonly because: string; readonly count: number }[] {
-    return [...this.#routed].flatMap(([because, kinds]) =>
-      Array.from(kinds, ([kind, { count }]) => ({ kind, because, count })),
-    );
-  }
-
   serverLost(because: string): void {
     add(this.#losses, because);
   }
