@@ -79,6 +79,11 @@ async function reportFailover(
    acknowledged writes lost, counted row by row         ${lost}
    new primary                                          ${newPrimary}
 `);
+  if (errors['08007'] !== undefined) {
+    options.print(
+      '   08007: the write was on its way when the host died, and nobody can know whether it was done; it is not sent twice.\n',
+    );
+  }
   return {
     outageSeconds: outageMs / 1000,
     clientErrors: errors,

@@ -20,6 +20,8 @@ import { Scratch } from './scratch.ts';
 import { READ_BUFFER_BYTES, Upstream } from './upstream.ts';
 
 export interface LookupOptions {
+  /** The open connection has ended, whoever ended it. */
+  readonly lost: () => void;
   readonly address: Address;
   readonly username: string;
   readonly password: string;
@@ -42,11 +44,13 @@ export class LookupConnection implements FrameSink {
   readonly #opened = deferred<LookupConnection>();
   readonly #upstream: Upstream;
   readonly #query: string;
+  readonly #tellLost: () => void;
   #isOpen = false;
 
   private constructor(options: LookupOptions) {
     const { username, password, address, connectTimeoutMs, database, tls } = options;
     this.#query = options.query;
+    this.#tellLost = options.lost;
     this.#upstream = new Upstream(
       {
         address,
@@ -82,15 +86,13 @@ export class LookupConnection implements FrameSink {
     return await new LookupConnection(options).#opened.promise;
   }
 
-  get isOpen(): boolean {
-    return this.#isOpen;
-  }
-
   /**
    * What is stored of the role's password: the only column, or the second; undefined: no such role, or no password.
    * Rejects as `open` does.
    */
   async secretOf(role: string): Promise<string | undefined> {
+    // Nobody would answer, or tell that it was lost.
+    if (!this.#isOpen) throw noServer('the connection was lost');
     const question: Question = {
       answer: deferred<string | undefined>(),
       value: undefined,
@@ -142,10 +144,12 @@ export class LookupConnection implements FrameSink {
   }
 
   #lost(): void {
+    if (!this.#isOpen) return;
     this.#isOpen = false;
     for (const question of this.#questions.splice(0)) {
       question.answer.reject(noServer('the connection was lost'));
     }
+    this.#tellLost();
   }
 }
 

@@ -190,18 +190,25 @@ export class Verifiers {
   }
 
   async #askMember(member: MemberToAsk, user: string): Promise<string | undefined> {
-    const connecting = this.#connections.get(member.name) ?? this.#open(member);
-    this.#connections.set(member.name, connecting);
-    let open: LookupConnection | undefined;
+    const connecting = this.#connections.get(member.name) ?? this.#connect(member);
     try {
-      open = await connecting;
+      const open = await connecting;
       return await withDeadline(open.secretOf(user), LOOKUP_TIMEOUT_MS, 'reading a verifier');
     } catch (cause) {
       // A question that the server refused leaves the connection good for the questions of others.
-      const isLate = cause instanceof MatriarchError && cause.code === 'deadline-exceeded';
-      if (open?.isOpen !== true || isLate) this.#drop(member.name, connecting);
+      if (cause instanceof MatriarchError && cause.code === 'deadline-exceeded')
+        this.#drop(member.name, connecting);
       throw cause;
     }
+  }
+
+  /** A connection that was not opened, or is lost while nobody asks, is not kept: who asks next would wait for its answer. */
+  #connect(member: MemberToAsk): Promise<LookupConnection> {
+    const drop = (): void => this.#drop(member.name, connecting);
+    const connecting = this.#open(member, drop);
+    this.#connections.set(member.name, connecting);
+    connecting.catch(drop);
+    return connecting;
   }
 
   /** Closes the connection to a member, unless it has been replaced by another than `which`. */
@@ -214,10 +221,10 @@ export class Verifiers {
     );
   }
 
-  async #open(member: MemberToAsk): Promise<LookupConnection> {
+  async #open(member: MemberToAsk, lost: () => void): Promise<LookupConnection> {
     const { login, ...settings } = this.#options.settings();
     const open = async (credential: Credential): Promise<LookupConnection> =>
-      await LookupConnection.open({ address: member.address, ...credential, ...settings });
+      await LookupConnection.open({ address: member.address, ...credential, ...settings, lost });
     const kept = login ?? this.#credential;
     try {
       return await open(kept ?? (await this.#readCredential()));

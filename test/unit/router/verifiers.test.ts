@@ -1,5 +1,6 @@
 /** Looking up verifiers, against a server that answers as the test wants. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { type Address, MatriarchError, silentLog, systemClock } from '../../../src/base/index.ts';
@@ -134,6 +135,20 @@ describe('a login', () => {
     assert.equal(await codeAt(good), 'found');
     assert.equal(await codeAt(gone), 'router-no-server');
     assert.equal(await codeAt(refusing), 'router-lookup-refused');
+  });
+
+  test('does not wait for a connection that its server has ended meanwhile', async (t) => {
+    const server = await aServer(t, () => ANSWER);
+    const verifiers = await verifiersAt(t, server);
+    await verifiers.lookup('app');
+    const [kept] = server.sockets;
+    assert(kept !== undefined);
+    const closed = once(kept, 'close');
+    kept.end();
+    await closed;
+    const asked = async () => await verifiers.lookup('other').catch(() => undefined);
+    await eventually('it is asked anew', asked, { holds: (secret) => secret !== undefined, withinMs: 1000 });
+    assert.equal(server.sockets.length, 2);
   });
 
   test('is not stopped for ever by a server that talked nonsense: it is asked anew', async (t) => {
