@@ -27,7 +27,6 @@ export type Place =
 
 const WAIT: Place = { kind: 'wait' };
 const BOUND_TO_STANDBY: Place = { kind: 'bound-to-standby' };
-const PROBE = Query(PROBE_SQL);
 const AUDIT = Query(AUDIT_SQL);
 const ROLLBACK = Query('ROLLBACK');
 const SETTINGS_LIMITS: SettingsLimits = { entriesMax: 64, bytesMax: 16 * 1024 };
@@ -318,7 +317,7 @@ export class Placement {
   #prove(link: Link, term: Term): Place {
     if (!link.isQuiet) return WAIT;
     this.#probing = { link, term };
-    link.sendOwn(PROBE);
+    link.ask(PROBE_SQL);
     return WAIT;
   }
 
