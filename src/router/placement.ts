@@ -185,7 +185,9 @@ export class Placement {
     }
     if (link.status !== 'I' || hasUnnamedThere) return;
     const isFreedByNext = this.#pinnedBecause.has('unnamed-past-limit');
-    const mayBeFree = (unit.mayUnpin || isFreedByNext) && this.#pinnedTo === link;
+    // What failed has left nothing, or not all; what a transaction within a text made may have ended with it.
+    const isUndone = unit.isFailed || unit.endsAmong;
+    const mayBeFree = (unit.mayUnpin || isUndone || isFreedByNext) && this.#pinnedTo === link;
     const isWanted = (mayBeFree || link.isSuspect) && !this.#isPinnedForGood;
     link.isSuspect = false;
     if (!isWanted || !link.isQuiet) return;
