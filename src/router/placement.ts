@@ -7,9 +7,18 @@
  */
 import { Query } from '../wire/index.ts';
 import type { Link, LinkOwner } from './link.ts';
-import { AUDIT_SQL, isAuditable, PROBE_SQL, readAudit, readProbe } from './probe.ts';
+import { auditSql, isAuditable, mayEndPin, namesToAsk, readAudit } from './audit.ts';
+import { PROBE_SQL, readProbe } from './probe.ts';
 import type { HoldReason, Need, PinReason } from './route.ts';
-import { differenceOf, haveRoom, type Settings, type SettingsLimits, UNKNOWN_SETTINGS } from './settings.ts';
+import {
+  differenceOf,
+  haveRoom,
+  NO_SETTINGS,
+  type Settings,
+  type SettingsLimits,
+  settingsAfter,
+  UNKNOWN_SETTINGS,
+} from './settings.ts';
 import type { Unit } from './unit.ts';
 import type { Term, World } from './world.ts';
 import type { SettingStatement } from '../sql/index.ts';
@@ -27,7 +36,6 @@ export type Place =
 
 const WAIT: Place = { kind: 'wait' };
 const BOUND_TO_STANDBY: Place = { kind: 'bound-to-standby' };
-const AUDIT = Query(AUDIT_SQL);
 const ROLLBACK = Query('ROLLBACK');
 const SETTINGS_LIMITS: SettingsLimits = { entriesMax: 64, bytesMax: 16 * 1024 };
 
@@ -69,8 +77,11 @@ export class Placement {
   readonly #pinnedBecause = new Set<PinReason>();
   /** Some of the state cannot be asked for: only DISCARD ALL or the end of the session frees it. */
   #isPinnedForGood = false;
-  /** The connection was asked whether the state is still there. */
+  /** The connection was asked what state and settings are there, and for which custom settings by name. */
   #auditing: Link | undefined = undefined;
+  #asked: readonly string[] = [];
+  /** Settings to be asked for by name. */
+  readonly #doubted = new Set<string>();
   /** The member whose connection the session waits for. */
   #waitingFor: string | undefined = undefined;
   /** A probe under way: whom and which term it is for. */
@@ -164,6 +175,27 @@ export class Placement {
     link.isSoiled = true;
   }
 
+  /** Settings of the session, `names` among them, may be others there than they are known to be: the server is asked. */
+  doubt(link: Link, names: Iterable<string>): void {
+    if (this.#options.isSessionMode) {
+      this.pin(link, 'settings-unknown');
+      return;
+    }
+    link.isSuspect = true;
+    for (const name of names) this.#doubted.add(name);
+  }
+
+  /** The session has made these settings, and `link` has them. */
+  record(statements: readonly SettingStatement[], link: Link): void {
+    for (const statement of statements) {
+      const isKeepable = this.hasRoomFor([statement]);
+      this.settings = settingsAfter(this.settings, statement, this.startSettings);
+      link.settings = settingsAfter(link.settings, statement, NO_SETTINGS);
+      if (!isKeepable) this.pin(link, 'settings-unknown');
+      if (statement.clears === 'everything') this.unpin();
+    }
+  }
+
   /** The state is gone from the connection. */
   unpin(): void {
     if (this.#pinnedTo !== undefined) this.#pinnedTo.isSoiled = false;
@@ -184,15 +216,14 @@ export class Placement {
       link.doubtedSince = this.#options.owner;
     }
     if (link.status !== 'I' || hasUnnamedThere) return;
-    const isFreedByNext = this.#pinnedBecause.has('unnamed-past-limit');
-    // What failed has left nothing, or not all; what a transaction within a text made may have ended with it.
-    const isUndone = unit.isFailed || unit.endsAmong;
-    const mayBeFree = (unit.mayUnpin || isUndone || isFreedByNext) && this.#pinnedTo === link;
+    const mayBeFree = this.#pinnedTo === link && mayEndPin(unit, this.#pinnedBecause);
     const isWanted = (mayBeFree || link.isSuspect) && !this.#isPinnedForGood;
     link.isSuspect = false;
-    if (!isWanted || !link.isQuiet) return;
+    if (!isWanted || link.isOutOfStep) return;
+    this.#asked = namesToAsk(link.settings, this.#doubted);
+    this.#doubted.clear();
     this.#auditing = link;
-    link.sendOwn(AUDIT);
+    link.sendOwn(Query(auditSql(this.#asked)));
   }
 
   /** These settings could be carried to other connections. */
@@ -242,10 +273,11 @@ export class Placement {
     if (this.#auditing === link) {
       this.#auditing = undefined;
       // What is left is the reason from here on; what could not be asked is taken for the worst.
-      const found = (refused ? undefined : readAudit(link.probedRow)) ?? ['settings-unknown' as const];
+      const { pins, changes } = readAudit(refused ? undefined : link.probedRow, this.#asked, link.settings);
       this.#pinnedBecause.clear();
-      if (found.length === 0) this.unpin();
-      for (const because of found) this.pin(link, because);
+      if (pins.length === 0) this.unpin();
+      for (const because of pins) this.pin(link, because);
+      this.record(changes, link);
       return undefined;
     }
     if (this.#probing?.link !== link) return undefined;

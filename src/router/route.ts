@@ -74,7 +74,12 @@ export function stricter(one: Need, other: Need): Need {
 export type RouteReason = SqlReason | 'calls-function' | 'statement-unknown';
 
 /** Why a session stays with one server connection. */
-export type PinReason = SqlReason | 'settings-unknown' | 'statements-past-limit' | 'unnamed-past-limit';
+export type PinReason =
+  | SqlReason
+  | 'settings-unknown'
+  | 'setting-not-carried'
+  | 'statements-past-limit'
+  | 'unnamed-past-limit';
 
 /** Why a unit of work needs what it needs: by its class; or something else makes it stricter. */
 export type NeedReason =

@@ -1,13 +1,12 @@
 /**
  * Which settings of a client are to follow it to other servers: those whose statement succeeded outside of a
- * transaction, or in one that was committed. Where that cannot be told, the session is pinned instead. Pure.
+ * transaction, or in one that was committed. Where that cannot be told, the server is asked what holds. Pure.
  */
 import type { SettingStatement } from '../sql/index.ts';
 import type { TransactionStatus } from '../wire/index.ts';
 import type { Link } from './link.ts';
 import type { Placement } from './placement.ts';
 import type { PreparedStatements } from './prepared.ts';
-import { NO_SETTINGS, settingsAfter } from './settings.ts';
 import type { Unit } from './unit.ts';
 
 export class SettingsKeeper {
@@ -47,6 +46,7 @@ export class SettingsKeeper {
     if (link.status === 'I') this.#isOwnMeaning = false;
     else if (unit.setsLocally || unit.settings.length > 0) this.#takeOwnMeaning();
     if (unit.settings.length > 0 && unit.executes) this.#made(unit, link, before);
+    if (unit.sets.length > 0 && unit.executes) this.#placement.doubt(link, unit.sets);
     // COMMIT AND CHAIN ends a transaction too, though another is open after it.
     if (before !== 'I' && (link.status === 'I' || unit.ends !== undefined)) this.#ended(unit, link, before);
   }
@@ -58,11 +58,11 @@ export class SettingsKeeper {
 
   #made(unit: Unit, link: Link, before: TransactionStatus): void {
     // Before or behind the COMMIT or ROLLBACK in the same unit? It may hold even if the unit failed.
-    if (unit.hasMixedFate) this.#placement.pin(link, 'settings-unknown');
+    if (unit.hasMixedFate) this.#placement.doubt(link, namesOf(unit.settings));
     else if (unit.isFailed || before === 'E') {
       // DISCARD ALL is not taken back with what failed behind it.
-      if (this.#prepared.hasDiscarded) this.#record(unit.settings.filter(isDiscard), link);
-    } else if (before === 'I' && link.status === 'I') this.#record(unit.settings, link);
+      if (this.#prepared.hasDiscarded) this.#placement.record(unit.settings.filter(isDiscard), link);
+    } else if (before === 'I' && link.status === 'I') this.#placement.record(unit.settings, link);
     else this.#pending.push(...unit.settings);
   }
 
@@ -72,26 +72,19 @@ export class SettingsKeeper {
     this.#pending = [];
     this.#hasSavepoint = false;
     if (unit.endsAmong && settings.length > 0) {
-      this.#placement.pin(link, 'settings-unknown');
+      this.#placement.doubt(link, namesOf(settings));
       return;
     }
     // COMMIT of a failed transaction is a ROLLBACK.
     if (unit.isFailed || before === 'E' || unit.ends !== 'commit' || settings.length === 0) return;
-    // A ROLLBACK TO SAVEPOINT may have taken some back: then the session is not carried to other servers.
-    if (hadSavepoint) this.#placement.pin(link, 'settings-unknown');
-    else this.#record(settings, link);
+    // A ROLLBACK TO SAVEPOINT may have taken some back.
+    if (hadSavepoint) this.#placement.doubt(link, namesOf(settings));
+    else this.#placement.record(settings, link);
   }
+}
 
-  #record(settings: readonly SettingStatement[], link: Link): void {
-    const placement = this.#placement;
-    for (const statement of settings) {
-      const isKeepable = placement.hasRoomFor([statement]);
-      placement.settings = settingsAfter(placement.settings, statement, placement.startSettings);
-      link.settings = settingsAfter(link.settings, statement, NO_SETTINGS);
-      if (!isKeepable) placement.pin(link, 'settings-unknown');
-      if (isDiscard(statement)) placement.unpin();
-    }
-  }
+function namesOf(settings: readonly SettingStatement[]): readonly string[] {
+  return settings.flatMap(({ changes }) => changes.map(({ name }) => name));
 }
 
 function isDiscard({ clears }: SettingStatement): boolean {

@@ -11,8 +11,8 @@ import type { SettingStatement } from '../sql/index.ts';
 interface Entry {
   readonly text: string;
   readonly names: readonly string[];
-  /** By name, where the router itself goes by it. */
-  readonly values?: Readonly<Record<string, string>>;
+  /** By name, as they were written. */
+  readonly values: Readonly<Record<string, string>>;
 }
 
 /** Immutable; states with equal `key` are equal. */
@@ -123,7 +123,8 @@ function ownEntry([name, value]: readonly [string, string]): Entry {
   return { names: [name], text: `SET ${quoted(name)} TO ${literalOf(value)}`, values: { [name]: value } };
 }
 
-const literalOf = (value: string): string => `E'${value.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`;
+export const literalOf = (value: string): string =>
+  `E'${value.replaceAll("'", "''").replaceAll('\\', '\\\\')}'`;
 
 /**
  * The state after `statement` succeeded. `start` is what a reset goes back to: the session's start-up settings; of a
@@ -185,21 +186,18 @@ function changed(before: Settings, statement: SettingStatement, start: Settings)
   const kept = before.entries.filter((entry) => !isCovered(entry, names));
   const isReset = statement.changes.every(({ value }) => value === undefined);
   if (!isReset) {
-    const values = ownValues(statement);
-    const made = { names, text: statement.text };
-    return settingsOf([...kept, values === undefined ? made : { ...made, values }]);
+    return settingsOf([...kept, { names, text: statement.text, values: writtenIn(statement) }]);
   }
   const again = start.entries.filter((entry) => entry.names.some((name) => names.includes(name)));
   // A part of what another statement set: its reset must be said wherever that statement is.
   const isPartial = kept.some((entry) => entry.names.some((name) => names.includes(name)));
-  return settingsOf([...kept, ...(isPartial ? [{ names, text: statement.text }] : []), ...again]);
+  return settingsOf([...kept, ...(isPartial ? [{ names, text: statement.text, values: {} }] : []), ...again]);
 }
 
-function ownValues({ changes }: SettingStatement): Entry['values'] {
-  const own = changes.filter(({ name, value }) => isOwn(name) && value !== undefined);
-  return own.length === 0
-    ? undefined
-    : Object.fromEntries(own.map(({ name, value = '' }): [string, string] => [name, value]));
+function writtenIn({ changes }: SettingStatement): Entry['values'] {
+  return Object.fromEntries(
+    changes.flatMap(({ name, value }): [string, string][] => (value === undefined ? [] : [[name, value]])),
+  );
 }
 
 const isOwn = (name: string): boolean => name === APPLICATION || name.startsWith(OWN_PREFIX);
@@ -215,6 +213,18 @@ function isIdentity(entry: Entry): boolean {
   return entry.names.some((name) => IDENTITY.has(name));
 }
 
+/** By name, the value as it was written, where it was. */
+export function valuesOf(settings: Settings): ReadonlyMap<string, string | undefined> {
+  const found = new Map<string, string | undefined>();
+  for (const { names, values } of settings.entries) for (const name of names) found.set(name, values[name]);
+  return found;
+}
+
+/** A custom setting that is a library's or nobody's: PostgreSQL lists only what it knows. */
+export function isAskable(name: string): boolean {
+  return name.includes('.') && !name.startsWith(OWN_PREFIX);
+}
+
 /** By name, the statement that decides it. */
 function effective(settings: Settings): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
@@ -224,7 +234,9 @@ function effective(settings: Settings): ReadonlyMap<string, string> {
 
 function settingsOf(entries: readonly Entry[]): Settings {
   const withMeaning = entries.filter(({ names }) => !names.every(hasNoMeaning));
-  const own = new Map(entries.flatMap(({ values }) => Object.entries(values ?? {})));
+  const own = new Map(
+    entries.flatMap(({ values }) => Object.entries(values).filter(([name]) => isOwn(name))),
+  );
   return {
     entries,
     key: keyOf(entries),
@@ -240,7 +252,7 @@ function keyOf(entries: readonly Entry[]): string {
 }
 
 /** Names come from SQL's own identifiers, with dots in those of libraries. */
-function quoted(name: string): string {
+export function quoted(name: string): string {
   if (name === 'session_authorization') return 'SESSION AUTHORIZATION';
   return name
     .split('.')

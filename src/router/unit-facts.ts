@@ -39,12 +39,13 @@ export function noteFacts(unit: Unit, classification: Classification): void {
   if (isAboutTransaction(classification)) unit.isAboutTransaction = true;
   if (endsTransaction) unit.endsAmong = true;
   if (settings.length > 0) unit.settings.push(...settings);
+  if (classification.sets !== undefined) unit.sets.push(...classification.sets);
   if (UNPINNING.has(because)) unit.mayUnpin = true;
   if (SUSPECT.has(because)) unit.isSuspect = true;
   if (because === 'changes-schema') unit.changesDefinitions = true;
   if (because === 'savepoint') unit.hasSavepoint = true;
   const setsConfig = because === 'function-volatile' && detail?.endsWith('set_config') === true;
-  if (setsConfig || because === 'transaction-local') unit.setsLocally = true;
+  if (setsConfig || because === 'transaction-local' || unit.sets.length > 0) unit.setsLocally = true;
 }
 
 /** It begins or ends a transaction, or says of which kind it is, and nothing else. */

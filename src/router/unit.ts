@@ -77,6 +77,8 @@ export class Unit {
   /** A COMMIT or ROLLBACK is in it among others. */
   endsAmong = false;
   settings: SettingStatement[] = [];
+  /** Names of settings that it sets to what only the server can tell. */
+  sets: string[] = [];
 
   /** Its messages, with the statement that each makes or uses. Kept until the end, so that a read can be run again. */
   readonly messages = new KeptMessages();
@@ -127,9 +129,13 @@ export class Unit {
     return this.mayLeaveState || (this.mayPin && isDone);
   }
 
-  /** Why. */
+  /** Why. A LOAD that failed, with nothing before it, has loaded nothing. */
   get pinReasons(): Iterable<PinReason> {
-    return this.pinBecause.size > 0 ? this.pinBecause : ['settings-unknown'];
+    if (this.pinBecause.size === 0) return ['settings-unknown'];
+    const isNothingDone = this.isFailed && !this.hasCompleted;
+    return isNothingDone
+      ? [...this.pinBecause].filter((reason) => reason !== 'loads-library')
+      : this.pinBecause;
   }
 
   get ends(): Intent['ends'] {
@@ -278,6 +284,7 @@ export class Unit {
   #empty(): void {
     if (this.preamble.length > 0) this.preamble = [];
     if (this.settings.length > 0) this.settings = [];
+    if (this.sets.length > 0) this.sets = [];
     if (this.excluded.size > 0) this.excluded.clear();
     this.#dropMessages();
   }

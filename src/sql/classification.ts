@@ -30,6 +30,8 @@ interface Common {
    * if it commits, and a ROLLBACK TO SAVEPOINT may take some back.
    */
   readonly settings: readonly SettingStatement[];
+  /** Settings of the session that it sets to what only the server can tell, by their lower-case names. */
+  readonly sets?: readonly string[];
   /** The text holds several statements and a BEGIN, COMMIT, ROLLBACK or the like is among them. */
   readonly controlsTransaction: boolean;
   /** What SQL in a text of several runs or forgets of prepared statements, in order. */

@@ -135,7 +135,7 @@ class CachingClassifier implements Classifier {
       return before;
     }
     this.#misses += 1;
-    const attention: Attention = { literal: false };
+    const attention: Attention = { literal: false, sets: [] };
     const answer = this.#classifyAnew(text, attention);
     if (answer === GRAMMAR_NOT_READY) return answer;
     if (shared !== undefined && isShareable(answer, attention, shared)) {

@@ -16,10 +16,12 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
   const [first, second] = parts;
   if (first === undefined) return EMPTY;
   const settings = settingStatements(parts, statements, sql);
+  const sets = attention.sets.length === 0 ? {} : { sets: attention.sets };
   if (second === undefined) {
     return Object.freeze({
       ...asAnswer(first),
       settings,
+      ...sets,
       controlsTransaction: false,
       endsTransaction: false,
     });
@@ -30,6 +32,7 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
   return Object.freeze({
     ...asAnswer(strictest(parts, first)),
     settings,
+    ...sets,
     controlsTransaction,
     ...(speaksOf.length === 0 ? {} : { speaksOf }),
     ...(goesOnAt === undefined ? {} : { goesOnAt }),

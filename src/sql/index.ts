@@ -15,3 +15,4 @@ export {
   loadClassifier,
 } from './classifier.ts';
 export { SQL_REASONS, type SqlReason } from './reasons.ts';
+export { bindingOf } from './settings.ts';

@@ -115,7 +115,7 @@ function inspectCall(call: Tree, attention: Attention): Finding | undefined {
       return inspectCurrentSetting(call);
     case 'function-sets-setting':
       attention.literal = true;
-      return isTransactionLocal(call) ? write('function-volatile', name) : session(verdict, name);
+      return isTransactionLocal(call) ? write('function-volatile', name) : inspectSetting(call, attention);
     case 'holds-session-lock':
       return session(verdict, name);
     case 'function-volatile':
@@ -133,6 +133,18 @@ function inspectCurrentSetting(call: Tree): Finding | undefined {
   if (name !== undefined && isSessionSetting(name)) return undefined;
   return write('setting-of-server', name);
 }
+
+/** A setting that is named can be asked for afterwards; but what decides how SQL is read must be known at once. */
+function inspectSetting(call: Tree, attention: Attention): Finding {
+  const name = pathAt(call, 'funcname').join('.');
+  const [argument] = name.endsWith('set_config') ? listAt(call, 'args') : [];
+  const setting = argument === undefined ? undefined : constantText(argument)?.toLowerCase();
+  if (setting === undefined || GRAMMAR_SETTINGS.has(setting)) return session('function-sets-setting', name);
+  attention.sets.push(setting);
+  return write('function-sets-setting', name);
+}
+
+const GRAMMAR_SETTINGS: ReadonlySet<string> = new Set(['standard_conforming_strings', 'client_encoding']);
 
 /** The third argument of set_config is a constant true. */
 function isTransactionLocal(call: Tree): boolean {

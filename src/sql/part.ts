@@ -38,10 +38,11 @@ export interface SetPart extends Reasoned {
 /**
  * What classifying paid attention to. `literal`: the value of a literal may have mattered, so the answer is good for
  * this text alone. Set wherever a literal is read; `statements.ts` says which statements are certain to hold literals
- * nowhere else than where that is noticed.
+ * nowhere else than where that is noticed. `sets`: settings of the session that calls of set_config name.
  */
 export interface Attention {
   literal: boolean;
+  readonly sets: string[];
 }
 
 export type Part = ReadPart | StrictPart | BeginPart | EndPart | SetPart;

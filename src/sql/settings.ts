@@ -93,15 +93,24 @@ function classifyChanges(changes: readonly SettingChange[]): Part {
   const grammar = changes.find(changesGrammar);
   if (grammar !== undefined)
     return { kind: 'session', because: 'setting-changes-grammar', detail: grammar.name };
-  const serializable = changes.find(
-    (change) =>
-      change.name === 'default_transaction_isolation' && isolationOf(change.value) === 'serializable',
-  );
+  const serializable = changes.find(needsPrimary);
   if (serializable !== undefined) {
     return { kind: 'session', because: 'setting-needs-primary', detail: serializable.name };
   }
   const detail = changes.map((change) => change.name).join(', ');
   return { kind: 'set', because: 'sets-setting', detail, changes, clears: 'nothing' };
+}
+
+/** Why a session with this setting stays with the connection that has it; undefined: it can be set on others. */
+export function bindingOf(
+  change: SettingChange,
+): 'setting-changes-grammar' | 'setting-needs-primary' | undefined {
+  if (changesGrammar(change)) return 'setting-changes-grammar';
+  return needsPrimary(change) ? 'setting-needs-primary' : undefined;
+}
+
+function needsPrimary({ name, value }: SettingChange): boolean {
+  return name === 'default_transaction_isolation' && isolationOf(value) === 'serializable';
 }
 
 /**

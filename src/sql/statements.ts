@@ -47,6 +47,8 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['ConstraintsSetStmt', () => ({ kind: 'read', because: 'transaction-local' })],
   ['DeclareCursorStmt', classifyDeclareCursor],
   ['DiscardStmt', classifyDiscard],
+  // Of temporary things, too: it takes state away, and leaves none.
+  ['DropStmt', () => ({ kind: 'write', because: 'changes-schema' })],
   ['ListenStmt', (fields) => bindsSession('listens', textAt(fields, 'conditionname'))],
   ['PrepareStmt', (fields) => bindsSession('prepares-statement', textAt(fields, 'name'))],
   ['DeallocateStmt', classifyDeallocate],
@@ -94,8 +96,9 @@ function bindsSession(because: SqlReason, detail: string | undefined): StrictPar
 
 function classifySelect(select: Tree, attention: Attention): Part {
   const found = inspect(select, attention);
-  if (found?.because === 'function-sets-setting') return classifySetConfig(select) ?? found;
-  return found ?? { kind: 'read', because: 'only-reads' };
+  const setting = found?.because === 'function-sets-setting' ? classifySetConfig(select) : undefined;
+  if (setting?.kind === 'set') attention.sets.pop();
+  return setting ?? found ?? { kind: 'read', because: 'only-reads' };
 }
 
 /** EXPLAIN runs nothing, EXPLAIN ANALYZE runs the statement; both belong where the statement would run. */

@@ -29,8 +29,9 @@ export class TestServer {
   /** What it has answered and the session has not got. */
   out: Buffer = Buffer.alloc(0);
   isSilent = false;
-  /** What it says when it is asked what the session has left. */
+  /** What it says when it is asked what the session has left, and which settings it has made. */
   audited = '';
+  auditedSettings: readonly (string | undefined)[] = [];
   readonly #statements = new Map<string, string>();
   #portal = '';
   #isSkipping = false;
@@ -109,7 +110,7 @@ export class TestServer {
       return;
     }
     if (ownName(text) === '(audit)') {
-      this.#say(aRow(this.audited), CommandComplete('SELECT 1'));
+      this.#say(aRow(this.audited, ...this.auditedSettings), CommandComplete('SELECT 1'));
       return;
     }
     const isEnd = /^(COMMIT|ROLLBACK)/.test(text);
@@ -144,14 +145,17 @@ function ownName(text: string): string | undefined {
   return text.includes('pg_my_temp_schema') ? '(audit)' : undefined;
 }
 
-/** A DataRow of one text column. */
-export function aRow(value: string | undefined): Buffer {
-  const bytes = value === undefined ? undefined : Buffer.from(value);
-  const row = Buffer.alloc(11 + (bytes?.length ?? 0));
+/** A DataRow of text columns. */
+export function aRow(...values: readonly (string | undefined)[]): Buffer {
+  const head = Buffer.alloc(7);
+  const columns = values.map((value) => {
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(value === undefined ? -1 : Buffer.byteLength(value));
+    return Buffer.concat([length, Buffer.from(value ?? '')]);
+  });
+  const row = Buffer.concat([head, ...columns]);
   row[0] = BACKEND.DataRow;
   row.writeInt32BE(row.length - 1, 1);
-  row.writeInt16BE(1, 5);
-  row.writeInt32BE(bytes?.length ?? -1, 7);
-  if (bytes !== undefined) bytes.copy(row, 11);
+  row.writeInt16BE(values.length, 5);
   return row;
 }

@@ -36,6 +36,78 @@ describe('the state of a session:', () => {
     );
   });
 
+  describe('what a server is found to have after code that nobody looked into:', () => {
+    const called = (settings: readonly (readonly [string, string, boolean])[], role = 'none') => {
+      const stage = new SessionStage(classifier, { auditsCode: true }).started();
+      stage.send(Query("SET search_path = 'a'"), Query('SET work_mem = 100'), Query("SET app.x = '1'"));
+      const server = stage.send(Query('INSERT INTO t VALUES (0)')).server('n1');
+      server.audited = 'free';
+      server.auditedSettings = [JSON.stringify(settings), role, undefined, '2'];
+      stage.send(Query('SELECT unknown_function(1)')).take();
+      return stage;
+    };
+    const path = ['search_path', 'a', false] as const;
+    const memory = ['work_mem', '100', false] as const;
+    const custom = "SELECT pg_catalog.set_config(E'app.x', E'2', false)";
+    const next = (stage: SessionStage) =>
+      stage
+        .send(Query('SELECT 1'))
+        .take()
+        .filter((line) => line.includes('set_config') || line.includes('SET '));
+
+    test('a setting that it made, and one that it changed, follow the session', () => {
+      const stage = called([path, ['work_mem', '5120', false], ['TimeZone', "O'Hara\\", false]], 'app');
+      assert.deepEqual(next(stage), [
+        `n2 < SET search_path = 'a'; ${custom}; ${[
+          "E'work_mem', E'5120'",
+          "E'timezone', E'O''Hara\\\\'",
+          "E'role', E'app'",
+        ]
+          .map((pair) => `SELECT pg_catalog.set_config(${pair}, false)`)
+          .join('; ')}`,
+      ]);
+      assert.equal(stage.session.pin, undefined);
+    });
+
+    test('what it has reset is not made on another connection', () => {
+      assert.deepEqual(next(called([memory])), [`n2 < SET work_mem = 100; ${custom}`]);
+    });
+
+    test('what cannot be set on another connection keeps the session, until it is gone', () => {
+      for (const [setting, because] of [
+        [['log_statement', 'all', true], 'setting-not-carried'],
+        [['client_encoding', 'SJIS', false], 'setting-changes-grammar'],
+        [['default_transaction_isolation', 'serializable', false], 'setting-needs-primary'],
+      ] as const) {
+        const stage = called([path, memory, setting]);
+        assert.deepEqual(stage.session.pin, { member: 'n1', because: [because] });
+        const server = stage.server('n1');
+        server.auditedSettings = [JSON.stringify([path, memory]), 'none', undefined, '2'];
+        stage.send(Query('RESET log_statement'));
+        assert.equal(stage.session.pin, undefined);
+      }
+    });
+  });
+
+  test('a setting that may have been taken back with a savepoint is asked for', () => {
+    const stage = begun();
+    stage.send(Query('BEGIN'), Query('SAVEPOINT s'), Query("SET app.x = '1'"), Query('SET work_mem = 100'));
+    const server = stage.server('n1');
+    server.audited = 'free';
+    server.auditedSettings = [JSON.stringify([['work_mem', '100', false]]), 'none', undefined, undefined];
+    stage.send(Query('RELEASE s'), Query('COMMIT')).take();
+    assert.equal(stage.session.pin, undefined);
+    assert.equal(
+      stage.send(Query('SELECT 1')).take()[0],
+      "n2 < SELECT pg_catalog.set_config(E'work_mem', E'100', false)",
+    );
+  });
+
+  test('a LOAD that failed pins nobody', () => {
+    assert.equal(begun().send(Query("LOAD 'fail'")).session.pin, undefined);
+    assert.deepEqual(begun().send(Query("LOAD 'x'")).session.pin?.because, ['loads-library']);
+  });
+
   test('what leaves state behind keeps the session at the primary', () => {
     const stage = begun();
     stage.send(Query('CREATE TEMP TABLE x (v int)')).take();

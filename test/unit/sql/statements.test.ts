@@ -152,6 +152,7 @@ facts('what changes data or definitions goes to the primary', [
   ["ALTER ROLE app SET work_mem = '64MB'", 'write', 'changes-schema'],
   ['ALTER SYSTEM SET work_mem = 1', 'write', 'changes-schema'],
   ['DROP TABLE t, u', 'write', 'changes-schema'],
+  ['DROP FUNCTION pg_temp.f', 'write', 'changes-schema'],
   ['GRANT SELECT ON t TO app', 'write', 'changes-schema'],
   ["COMMENT ON TABLE t IS 'x'", 'write', 'changes-schema'],
   ['CREATE EXTENSION pgcrypto', 'write', 'changes-schema'],
@@ -283,16 +284,10 @@ facts('what leaves state on one connection binds the session', [
   ['SELECT pg_try_advisory_lock_shared(1, 2)', 'session', 'holds-session-lock'],
   ['UPDATE t SET i = 1 WHERE pg_try_advisory_lock(i)', 'session', 'holds-session-lock'],
   ["SELECT nextval('s'), f(1), pg_advisory_lock(1)", 'session', 'holds-session-lock'],
-  ["SELECT set_config('search_path', 'a', 'f'::bool)", 'session', 'function-sets-setting'],
-  ["SELECT set_config('search_path', 'a'::name, false)", 'session', 'function-sets-setting'],
-  ["SELECT set_config('search_path', NULL, false)", 'session', 'function-sets-setting'],
-  ["SELECT set_config('search_path', $1, false)", 'session', 'function-sets-setting'],
-  ["SELECT set_config('a.b', 'a', false), 1", 'session', 'function-sets-setting'],
-  ["SELECT set_config('a.b', 'a', false) LIMIT 0", 'session', 'function-sets-setting'],
-  ["SELECT set_config('a.b', 'a', false) WHERE false", 'session', 'function-sets-setting'],
-  ["SELECT set_config('transaction_read_only', 'off', false)", 'session', 'function-sets-setting'],
+  ["SELECT set_config($1, 'a', false)", 'session', 'function-sets-setting'],
+  ["SELECT set_config('client_encoding', $1, false)", 'session', 'function-sets-setting'],
+  ["SELECT pg_replication_origin_session_setup('a')", 'session', 'function-sets-setting'],
   ["SELECT set_config('standard_conforming_strings', 'off', false)", 'session', 'setting-changes-grammar'],
-  ["SELECT set_config('search_path', 'a', b) FROM t", 'session', 'function-sets-setting'],
   ['SET standard_conforming_strings = off', 'session', 'setting-changes-grammar'],
   ["SET NAMES 'SJIS'", 'session', 'setting-changes-grammar'],
   ["SET default_transaction_isolation = 'Serializable'", 'session', 'setting-needs-primary'],
@@ -301,6 +296,18 @@ facts('what leaves state on one connection binds the session', [
     'session',
     'setting-needs-primary',
   ],
+]);
+
+facts('settings whose values only the server can tell are asked for', [
+  ["SELECT set_config('search_path', 'a', 'f'::bool)", 'write', 'function-sets-setting'],
+  ["SELECT set_config('search_path', 'a'::name, false)", 'write', 'function-sets-setting'],
+  ["SELECT set_config('search_path', NULL, false)", 'write', 'function-sets-setting'],
+  ["SELECT set_config('search_path', $1, false)", 'write', 'function-sets-setting'],
+  ["SELECT set_config('a.b', 'a', false), 1", 'write', 'function-sets-setting'],
+  ["SELECT set_config('a.b', 'a', false) LIMIT 0", 'write', 'function-sets-setting'],
+  ["SELECT set_config('a.b', 'a', false) WHERE false", 'write', 'function-sets-setting'],
+  ["SELECT set_config('transaction_read_only', 'off', false)", 'write', 'function-sets-setting'],
+  ["SELECT set_config('search_path', 'a', b) FROM t", 'write', 'function-sets-setting'],
 ]);
 
 facts('settings that can be replayed are sets', [

@@ -1,0 +1,159 @@
+/**
+ * What a router asks a server where a session may have left something there unseen, or taken something away: which state
+ * there is that no other connection has, and which settings of the session are made. What settings are others than the
+ * session is known to have follow it from then on, as if it had SET them; what cannot be set elsewhere pins it. A custom
+ * setting is in no catalogue: it is asked for by its name, where that is known. Works for any role, in any database;
+ * the names are qualified, since search_path is the client's. Pure.
+ */
+import { bindingOf, type SettingStatement } from '../sql/index.ts';
+import { readTextColumns } from '../wire/index.ts';
+import type { PinReason } from './route.ts';
+import type { Unit } from './unit.ts';
+import { isAskable, literalOf, quoted, type Settings, valuesOf } from './settings.ts';
+
+/** State that the audit sees; of all other nobody can tell whether it is still there. */
+const STATES = [
+  'listens',
+  'holds-session-lock',
+  'creates-temporary',
+  'uses-temporary',
+  'holds-cursor',
+  'prepares-statement',
+] as const;
+
+/** The audit sees the setting, too. */
+const OF_SETTINGS: ReadonlySet<PinReason> = new Set([
+  'setting-changes-grammar',
+  'setting-needs-primary',
+  'setting-not-carried',
+]);
+
+/**
+ * One row: states with blanks between them, or `free`; settings as a JSON array of name, value, and whether not every role
+ * may set it; the role, which is not among them; the session's user, where that is not who logged in; custom settings.
+ */
+const AUDIT_SQL = `SELECT COALESCE(NULLIF(pg_catalog.concat_ws(' ',
+  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_listening_channels()) THEN 'listens' END,
+  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid())
+    THEN 'holds-session-lock' END,
+  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema())
+    OR EXISTS (SELECT FROM pg_catalog.pg_proc WHERE pronamespace = pg_catalog.pg_my_temp_schema())
+    OR EXISTS (SELECT FROM pg_catalog.pg_type WHERE typnamespace = pg_catalog.pg_my_temp_schema())
+    THEN 'creates-temporary' END,
+  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable) THEN 'holds-cursor' END,
+  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql) THEN 'prepares-statement' END), ''), 'free'),
+  (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, setting, context <> 'user'))
+    FROM pg_catalog.pg_show_all_settings() WHERE source = 'session'),
+  pg_catalog.current_setting('role'),
+  (SELECT NULLIF(session_user, pg_catalog.pg_get_userbyid(usesysid))
+    FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()))`;
+
+/** Of the transaction, whatever their source is. */
+const OF_TRANSACTION: ReadonlySet<string> = new Set([
+  'transaction_deferrable',
+  'transaction_isolation',
+  'transaction_read_only',
+]);
+
+/** Its end can be found out. */
+export function isAuditable(because: PinReason): boolean {
+  // The next unnamed statement, or a simple query, ends that one.
+  return (
+    because === 'unnamed-past-limit' || OF_SETTINGS.has(because) || STATES.some((known) => known === because)
+  );
+}
+
+/** After the unit a session that is pinned `because` of these may be free. */
+export function mayEndPin(unit: Unit, because: ReadonlySet<PinReason>): boolean {
+  // What failed has left nothing, or not all; what a transaction within a text made may have ended with it.
+  const isUndone = unit.isFailed || unit.endsAmong;
+  const isReset = unit.settings.length > 0 && [...because].some((reason) => OF_SETTINGS.has(reason));
+  return unit.mayUnpin || isUndone || isReset || because.has('unnamed-past-limit');
+}
+
+/** Custom settings to ask for: those that the connection is known to have, and the `doubted`. */
+export function namesToAsk(known: Settings, doubted: Iterable<string>): readonly string[] {
+  return [...new Set([...doubted, ...valuesOf(known).keys()])].filter(isAskable);
+}
+
+/** The question, also for the custom settings `names`. */
+export function auditSql(names: readonly string[]): string {
+  const custom = names.map((name) => `, pg_catalog.current_setting(${literalOf(name)}, true)`);
+  return AUDIT_SQL + custom.join('');
+}
+
+export interface Audit {
+  /** Why the session stays with this connection; none: it is free. */
+  readonly pins: readonly PinReason[];
+  /** What the connection has, and is not known to have: for the session to take over. */
+  readonly changes: readonly SettingStatement[];
+}
+
+const UNASKED: Audit = { pins: ['settings-unknown'], changes: [] };
+
+/** What the row answers to `auditSql(names)`, of a connection `known` to have these settings; without a row, the worst. */
+export function readAudit(row: Buffer | undefined, names: readonly string[], known: Settings): Audit {
+  if (row === undefined) return UNASKED;
+  const [states = '', listed, role, user, ...custom] = readTextColumns(row);
+  const found = states === 'free' ? [] : states.split(' ');
+  const pins = new Set<PinReason>(STATES.filter((state) => found.includes(state)));
+  if (pins.size !== found.length) return UNASKED;
+
+  const before = valuesOf(known);
+  const values = new Map<string, string>();
+  for (const [index, name] of names.entries()) {
+    const value = custom[index];
+    if (value !== undefined) values.set(name, value);
+  }
+  for (const [name, value, isRestricted] of settingsIn(listed)) {
+    if (OF_TRANSACTION.has(name)) continue;
+    const because = bindingOf({ name, value });
+    if (because !== undefined) pins.add(because);
+    else if (isRestricted && before.get(name) !== value) pins.add('setting-not-carried');
+    else values.set(name, value);
+  }
+  // Last, and the user before the role, which that gives up: they decide what one may set.
+  if (user !== undefined) values.set('session_authorization', user);
+  if (role !== undefined && (role !== 'none' || before.has('role'))) values.set('role', role);
+
+  // In another encoding their values would be misread; the session stays anyway.
+  const changes = pins.has('setting-changes-grammar') ? [] : changesTo(values, before, names);
+  return { pins: [...pins], changes };
+}
+
+function changesTo(
+  values: ReadonlyMap<string, string>,
+  before: ReadonlyMap<string, string | undefined>,
+  names: readonly string[],
+): readonly SettingStatement[] {
+  const gone = [...before.keys()].filter(
+    (name) => !values.has(name) && (isAskable(name) ? names.includes(name) : isListed(name)),
+  );
+  const changed = [...values].filter(([name, value]) => before.get(name) !== value);
+  return [
+    ...gone.map((name) => ({
+      text: `RESET ${quoted(name)}`,
+      changes: [{ name }],
+      clears: 'nothing' as const,
+    })),
+    ...changed.map(([name, value]) => ({
+      text: `SELECT pg_catalog.set_config(${literalOf(name)}, ${literalOf(value)}, false)`,
+      changes: [{ name, value }],
+      clears: 'nothing' as const,
+    })),
+  ];
+}
+
+/** PostgreSQL would show it. */
+function isListed(name: string): boolean {
+  return !name.includes('.') && name !== 'seed';
+}
+
+function settingsIn(json: string | undefined): readonly (readonly [string, string, boolean])[] {
+  const list: unknown = json === undefined ? [] : JSON.parse(json);
+  if (!Array.isArray(list)) return [];
+  return list.map((item: unknown) => {
+    const [name, value, isRestricted]: readonly unknown[] = Array.isArray(item) ? item : [];
+    return [String(name).toLowerCase(), String(value), isRestricted === true];
+  });
+}
