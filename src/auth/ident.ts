@@ -4,14 +4,14 @@
  * must be equal. Manual: "User Name Maps".
  */
 import type { RuleProblem } from './hba.ts';
-import { splitLines } from './words.ts';
+import { splitLines, type Word } from './words.ts';
 
 export interface IdentRule {
   readonly map: string;
   /** The name in the certificate. */
   readonly systemUser: string | RegExp;
-  /** The role; `all` in PostgreSQL 16's sense: any. */
-  readonly role: string;
+  /** Undefined: any, by the word `all` (since PostgreSQL 16). */
+  readonly role: string | undefined;
 }
 
 export function parseIdent(text: string): {
@@ -30,7 +30,7 @@ export function parseIdent(text: string): {
       system.text.startsWith('/') && !system.isQuoted ? toRegExp(system.text.slice(1)) : system.text;
     if (systemUser === undefined)
       problems.push({ line, message: `"${system.text}" is not a regular expression` });
-    else rules.push({ map: map.text, systemUser, role: role.text });
+    else rules.push({ map: map.text, systemUser, role: isAll(role) ? undefined : role.text });
   }
   return { rules, problems };
 }
@@ -43,10 +43,17 @@ export function identAllows(
   if (map === undefined) return name === role;
   return rules.some((rule) => {
     if (rule.map !== map) return false;
-    if (typeof rule.systemUser === 'string') return rule.systemUser === name && rule.role === role;
-    const match = rule.systemUser.exec(name);
-    return match !== null && rule.role.replace('\\1', () => match[1] ?? '') === role;
+    const isMatch = typeof rule.systemUser === 'string' ? rule.systemUser === name : undefined;
+    const match = typeof rule.systemUser === 'string' ? undefined : rule.systemUser.exec(name);
+    if (isMatch === false || match === null) return false;
+    if (rule.role === undefined) return true;
+    return (match === undefined ? rule.role : rule.role.replace('\\1', () => match[1] ?? '')) === role;
   });
+}
+
+/** In quotes it is a role of that name. */
+function isAll({ text, isQuoted }: Word): boolean {
+  return text === 'all' && !isQuoted;
 }
 
 function toRegExp(source: string): RegExp | undefined {

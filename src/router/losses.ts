@@ -18,6 +18,9 @@ export class Losses {
   /** The connection of a pinned session is gone, and the client has not been told. */
   #pinLost: LossReason | undefined = undefined;
 
+  /** Why the connection is gone on which the client listened: it waits for what will never come. */
+  #deafBecause: LossReason | undefined = undefined;
+
   constructor(session: Session, placement: Placement, options: SessionOptions) {
     this.#session = session;
     this.#placement = placement;
@@ -76,6 +79,15 @@ export class Losses {
     else if (!isTransaction) session.placeAgain();
     else if (session.isPlacing) this.#failInLimbo(because);
     else session.standing.enterLimbo(because, false);
+    this.endDeaf();
+  }
+
+  /** A client that has lost what it listens on is told at once, and let go, as by a server: its driver listens anew. */
+  endDeaf(): void {
+    if (this.#deafBecause === undefined || this.#session.isEnded) return;
+    this.#session.say(REPLY.listenLost(this.#deafBecause));
+    this.#session.end();
+    this.#options.effects.endClient();
   }
 
   /** The server of the open transaction is let go because the router fails it: so nothing of it is committed. */
@@ -86,7 +98,10 @@ export class Losses {
 
   /** Takes the link out of use; if the session's state was there, the client is told with its next statement. */
   drop(link: Link, because: LossReason): void {
-    if (link === this.#placement.pinnedTo) this.#pinLost = because;
+    if (link === this.#placement.pinnedTo) {
+      this.#pinLost = because;
+      if (this.#placement.pinnedBecause.has('listens')) this.#deafBecause = because;
+    }
     this.#placement.drop(link);
   }
 

@@ -2,7 +2,6 @@
  * A running router: follows the cluster, listens for clients and for HTTP, and stops in order. The pure parts
  * (session.ts, login.ts) decide; client.ts carries out; this file only brings them together.
  */
-import { randomBytes } from 'node:crypto';
 import { FailureDelays } from '../auth/index.ts';
 import { background, type Clock, type Log, MatriarchError, pause } from '../base/index.ts';
 import type { Config, RouterConfig } from '../config/index.ts';
@@ -249,7 +248,6 @@ async function makeShared(options: Parts): Promise<Shared> {
     latencies,
     flusher,
     clientBuffer: new Scratch(READ_BUFFER_BYTES),
-    mockSecret: randomBytes(32),
     passOnCancel: options.passOnCancel,
     isFull: () => listener.isFull,
     forget: (client) => listener.forget(client),

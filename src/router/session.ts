@@ -233,8 +233,6 @@ export class Session {
     return true;
   }
 
-  // ── a unit of work: placing, sending, finishing ──────────────────────────────────────────────────────────
-
   /** The server connection of the open transaction. */
   get transaction(): Link | undefined {
     return this.#placement.transaction;
@@ -309,7 +307,8 @@ export class Session {
     else this.standing.skipToSync();
     unit.end();
     this.#placement.release(unit);
-    this.intake.resume();
+    this.#losses.endDeaf();
+    if (!this.#isEnded) this.intake.resume();
   }
 
   #send(link: Link): void {

@@ -42,7 +42,6 @@ export interface Shared {
   readonly flusher: Flusher;
   /** One read buffer for all clients; overwritten by the next read. */
   readonly clientBuffer: Scratch;
-  readonly mockSecret: Buffer;
   readonly passOnCancel: (target: CancelTarget) => void;
   /** There are more clients than may be served: the newest is refused once it has said who it is. */
   readonly isFull: () => boolean;

@@ -3,7 +3,7 @@
  * a role whose password is in the configuration or, put there by the leader's agent, in the store. Answers of servers are
  * kept for a while; whoever fails with one makes it be read again.
  */
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { parseSecret, type Secret, type UserFile } from '../auth/index.ts';
@@ -18,7 +18,7 @@ import {
   withDeadline,
 } from '../base/index.ts';
 import type { Dcs } from '../dcs/index.ts';
-import { buildVerifier, type Verifier } from '../wire/index.ts';
+import { buildVerifier, mockVerifier, type Verifier } from '../wire/index.ts';
 import { lookupFailure, secretOf } from './lookup-question.ts';
 import { OwnConnection } from './own-connection.ts';
 import type { ServerTls } from './server-tls.ts';
@@ -56,7 +56,7 @@ export interface MemberToAsk {
 
 const CACHE_ENTRIES_MAX = 10_000;
 const CACHE_TTL_MS = 60_000;
-const SALT_BYTES = 16;
+const MOCK_BYTES = 32;
 const LOOKUP_TIMEOUT_MS = 5000;
 const DCS_TIMEOUT_MS = 2000;
 
@@ -72,6 +72,8 @@ export class Verifiers {
   /** Of passwords, by what they are stored as. */
   readonly #made = new WeakMap<Secret, Verifier>();
   #credential: Credential | undefined = undefined;
+  /** What mock exchanges are made of as long as no password is known that routers share. */
+  #mockSecret: Buffer = randomBytes(MOCK_BYTES);
   /** One connection a member, shared by all lookups from the moment it is being opened. */
   readonly #connections = new Map<string, Promise<OwnConnection>>();
 
@@ -91,11 +93,20 @@ export class Verifiers {
     return this.#options.settings().users?.usualKind ?? 'scram';
   }
 
-  /** What clients prove with SCRAM, of a password that is known: the same salt each time, made when it is first asked for. */
-  verifierOf(secret: Secret): Verifier | undefined {
+  /**
+   * What a user who does not exist seems to have. A real salt stays the same, so this one does too, after a restart and at
+   * each router that shares the look-up role's password; without one, for as long as the router runs.
+   */
+  mockOf(user: string): Verifier {
+    const password = this.#options.settings().login?.password ?? this.#options.credential?.password;
+    return mockVerifier(user, password === undefined ? this.#mockSecret : mockSecretOf(password));
+  }
+
+  /** What clients prove with SCRAM, of a password that is known: with a salt as if there were no such user. */
+  verifierOf(secret: Secret, user: string): Verifier | undefined {
     if (secret.kind === 'scram') return secret.verifier;
     if (secret.kind === 'md5') return undefined;
-    const made = this.#made.get(secret) ?? buildVerifier(secret.password, randomBytes(SALT_BYTES));
+    const made = this.#made.get(secret) ?? buildVerifier(secret.password, this.mockOf(user).salt);
     this.#made.set(secret, made);
     return made;
   }
@@ -269,8 +280,13 @@ export class Verifiers {
     if (this.#credential === undefined) {
       throw new MatriarchError('router-no-credential', `the key ${credentialKey} cannot be read`);
     }
+    this.#mockSecret = mockSecretOf(this.#credential.password);
     return this.#credential;
   }
+}
+
+function mockSecretOf(password: string): Buffer {
+  return createHmac('sha256', password).update('mock authentication of a router').digest();
 }
 
 function isRefusal(cause: unknown): boolean {

@@ -110,13 +110,18 @@ describe('a rule that could not be kept is refused with its line', () => {
 });
 
 describe('a user map', () => {
-  const { rules } = parseIdent('m alice app\nm /^(.*)@x\\.org$ \\1\nother bob app # no\n');
+  const { rules } = parseIdent(
+    'm alice app\nm /^(.*)@x\\.org$ \\1\nother bob app # no\nany dave all\nany /^erin$ "all"\n',
+  );
   const table: [string, Parameters<typeof identAllows>[1], boolean][] = [
     ['lets in whom it names', { map: 'm', name: 'alice', role: 'app' }, true],
     ['lets in by a pattern', { map: 'm', name: 'carol@x.org', role: 'carol' }, true],
     ['lets in as nobody else', { map: 'm', name: 'carol@x.org', role: 'app' }, false],
     ['does not take part of a name', { map: 'm', name: 'carol@x.org.evil', role: 'carol' }, false],
     ['of another name counts for nothing', { map: 'm', name: 'bob', role: 'app' }, false],
+    ['lets in as anybody by the word `all`', { map: 'any', name: 'dave', role: 'app' }, true],
+    ['takes `all` in quotes for a name', { map: 'any', name: 'erin', role: 'app' }, false],
+    ['lets in as the role named "all"', { map: 'any', name: 'erin', role: 'all' }, true],
     ['that is missing lets nobody in', { map: 'none', name: 'app', role: 'app' }, false],
     ['is not needed where the names are equal', { map: undefined, name: 'app', role: 'app' }, true],
     ['is needed where they are not', { map: undefined, name: 'alice', role: 'app' }, false],

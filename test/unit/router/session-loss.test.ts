@@ -43,6 +43,20 @@ describe('when a server is lost', () => {
     return stage;
   };
 
+  test('a client that listened there hears it at once, and is let go', () => {
+    const idle = begun().send(Query('LISTEN news'));
+    idle.take();
+    assert.deepEqual(idle.lose('n1').take(), ['client > FATAL 57P01', 'client ended']);
+    const atWork = silent('n1', Query('LISTEN news'), Query('BEGIN'));
+    atWork.send(Query('INSERT INTO t VALUES (1)'), Query('INSERT INTO t VALUES (2)')).take();
+    assert.deepEqual(atWork.lose('n1').take(), [
+      'client > ERROR 57P01',
+      'client > Ready E',
+      'client > FATAL 57P01',
+      'client ended',
+    ]);
+  });
+
   test('idle, it forgets it', () => {
     const stage = begun().send(Query('SELECT 1'));
     stage.take();

@@ -105,6 +105,22 @@ describe('a login', () => {
     assert.equal(server.sockets.length, 1);
   });
 
+  test('of nobody finds the same salt at each router that has the same password for its questions', async (t) => {
+    const server = await aServer(t, () => Buffer.concat([CommandComplete('SELECT 0'), ReadyForQuery('I')]));
+    const saltAfterLookup = async (): Promise<string> => {
+      const verifiers = await verifiersAt(t, server);
+      assert.equal(await verifiers.lookup('nobody'), undefined);
+      const known = verifiers.verifierOf({ kind: 'plain', password: 'p' }, 'nobody');
+      assert.deepEqual(known?.salt, verifiers.mockOf('nobody').salt);
+      return verifiers.mockOf('nobody').salt.toString('hex');
+    };
+    const salt = await saltAfterLookup();
+    assert.equal(await saltAfterLookup(), salt);
+    // Without a password they cannot know the same.
+    const alone = await verifiersAt(t, server);
+    assert.notEqual(alone.mockOf('nobody').salt.toString('hex'), salt);
+  });
+
   test('is told of a refusal of the question by what it is, and of one that passes as of no server', async (t) => {
     const refusedWith = async (code: string) => {
       const fields = { severity: 'ERROR', code, message: 'no' };
