@@ -18,6 +18,7 @@ import type { ClientConnection } from './client.ts';
 import type { Link } from './link.ts';
 import { poolSettings } from './pool-settings.ts';
 import { FIXED_KEYS } from './reload.ts';
+import type { ReplicationConnection } from './replication.ts';
 import type { ServerPool } from './servers.ts';
 import type { Shared } from './shared.ts';
 import type { Tally } from './tally.ts';
@@ -25,6 +26,7 @@ import type { Tally } from './tally.ts';
 export interface FactSources {
   readonly shared: Shared;
   readonly clients: () => Iterable<ClientConnection>;
+  readonly replications: () => Iterable<ReplicationConnection>;
   /** Databases that take no new clients. */
   readonly disabled: () => ReadonlySet<string>;
   readonly state: () => AdminFacts['state'];
@@ -39,14 +41,18 @@ export function gatherFacts(sources: FactSources): AdminFacts {
   const wall: Wall = (monotonicMs) => nowMs - (clock.now() - monotonicMs);
   const pools = [...servers.pools];
   const clientFacts = Array.from(clients(), (client) => clientOf(client, clock.now(), wall));
+  const replications = [...sources.replications()];
   return {
     version,
     nowMs,
     state: state(),
     databases: databasesOf(sources, pools),
     users: usersOf(shared, pools),
-    clients: clientFacts,
-    servers: pools.flatMap((home) => serversOf(home, wall)),
+    clients: [...clientFacts, ...replications.map((client) => replicationClientOf(client, wall))],
+    servers: [
+      ...pools.flatMap((home) => serversOf(home, wall)),
+      ...replications.flatMap((client) => replicationServersOf(client, wall)),
+    ],
     pools: pools.map((home) => poolOf(home, clock.now())),
     nodes: nodesOf(shared, nowMs),
     stats: new Map(Array.from(servers.tallies, ([database, tally]) => [database, countersOf(tally)])),
@@ -167,6 +173,48 @@ function serversOf({ member, database, user, pool }: ServerPool, wall: Wall): Se
       clientId: link.borrower?.processId,
     };
   });
+}
+
+/** A client that replicates and its server connection, which are each other's for good: one number names both. */
+function replicationClientOf(client: ReplicationConnection, wall: Wall): ClientFacts {
+  const { processId, server } = client;
+  return {
+    ...replicationOf(client, wall),
+    ...client.peer,
+    unsentBytes: client.unsentBytes,
+    state: server === undefined ? 'waiting' : 'active',
+    waitMs: 0,
+    serverId: server === undefined ? undefined : processId,
+    pin: undefined,
+  };
+}
+
+function replicationServersOf(client: ReplicationConnection, wall: Wall): ServerFacts[] {
+  const { processId, server } = client;
+  if (server === undefined) return [];
+  return [
+    {
+      ...replicationOf(client, wall),
+      ...server.place,
+      node: server.member,
+      unsentBytes: 0,
+      state: 'active',
+      isCloseNeeded: false,
+      clientId: processId,
+    },
+  ];
+}
+
+function replicationOf({ processId, startUp, kind, connectedAt }: ReplicationConnection, wall: Wall) {
+  return {
+    id: processId,
+    ...startUp,
+    replication: kind,
+    connectedAtMs: wall(connectedAt),
+    requestedAtMs: wall(connectedAt),
+    preparedStatements: 0,
+    unreadBytes: 0,
+  };
 }
 
 function serverState(link: Link): ServerFacts['state'] {

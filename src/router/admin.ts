@@ -41,6 +41,7 @@ export function openAdmin({ shared, listener, stop, signal, version }: AdminPart
       gatherFacts({
         shared,
         clients: () => listener.clients,
+        replications: () => listener.replications,
         disabled: () => listener.disabled,
         state: () => actions.state,
         window: () => window,

@@ -59,6 +59,10 @@ export class Listener {
     return this.#clients.values();
   }
 
+  get replications(): Iterable<ReplicationConnection> {
+    return this.#replications.values();
+  }
+
   /** Connections, authenticated or not. */
   get size(): number {
     return this.#clients.size + this.#replications.size + this.#admins.size + this.#admissions.size;
@@ -91,8 +95,11 @@ export class Listener {
   }
 
   /** Tells those clients why, and disconnects them. */
-  endClients(fields: ErrorFields, isMeant: (client: ClientConnection) => boolean): void {
-    for (const client of Array.from(this.#clients.values())) {
+  endClients(
+    fields: ErrorFields,
+    isMeant: (client: ClientConnection | ReplicationConnection) => boolean,
+  ): void {
+    for (const client of [...this.#clients.values(), ...this.#replications.values()]) {
       if (!isMeant(client)) continue;
       client.cancel();
       client.refuse(fields);

@@ -16,6 +16,7 @@ import type { Admitted } from './admission.ts';
 import { cancelAt } from './cancel.ts';
 import type { Identity } from './identity.ts';
 import type { Login } from './login.ts';
+import { type ConnectionPlace, placeOf } from './connection-place.ts';
 import { poolSettings } from './pool-settings.ts';
 import { REPLY } from './replies.ts';
 import { Scratch } from './scratch.ts';
@@ -38,7 +39,11 @@ export class ReplicationConnection {
   readonly #shared: Shared;
   readonly #socket: Socket;
   readonly #login: Login;
+  /** On the clock of the process. */
+  readonly connectedAt: number;
   #upstream: Upstream | undefined = undefined;
+  /** The member it was connected to. */
+  #member: string | undefined = undefined;
   #isClosed = false;
 
   constructor(shared: Shared, { socket, login }: Admitted, { processId, secretKey }: Identity) {
@@ -47,8 +52,33 @@ export class ReplicationConnection {
     this.#login = login;
     this.processId = processId;
     this.secretKey = secretKey;
+    this.connectedAt = shared.clock.now();
     socket.on('error', (cause) => shared.log.debug('client-connection-failed', failure(cause)));
     socket.on('close', () => this.#close());
+  }
+
+  get startUp(): { readonly user: string; readonly database: string; readonly applicationName: string } {
+    const { user, database, parameters } = this.#login;
+    return { user, database, applicationName: parameters.get('application_name') ?? '' };
+  }
+
+  /** With a database it may decode; without one it gets files and WAL. */
+  get kind(): 'logical' | 'physical' {
+    return this.#login.parameters.get('replication')?.toLowerCase() === 'database' ? 'logical' : 'physical';
+  }
+
+  get peer(): ConnectionPlace {
+    return placeOf(this.#socket);
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Its server connection, once that is open. */
+  get server(): { readonly member: string; readonly place: ConnectionPlace } | undefined {
+    if (this.#member === undefined || this.#upstream === undefined) return undefined;
+    return { member: this.#member, place: this.#upstream.place };
   }
 
   /** Connects to the primary; `rest` is what the client has sent already. */
@@ -76,7 +106,10 @@ export class ReplicationConnection {
         readBuffer: new Scratch(READ_BUFFER_BYTES),
       },
       {
-        opened: ({ parameters: told }) => this.#opened(upstream, told, rest),
+        opened: ({ parameters: told }) => {
+          this.#member = primary.member;
+          this.#opened(upstream, told, rest);
+        },
         failed: (reason) => this.#failed(reason),
         received: (chunk) => {
           this.#socket.write(Buffer.from(chunk));
@@ -94,11 +127,12 @@ export class ReplicationConnection {
     if (this.#upstream !== undefined) cancelAt(this.#upstream, () => {});
   }
 
-  /** Says why, and closes. */
+  /** Says why, and closes. What streams has no place where it could be said: that just ends. */
   refuse(fields: ErrorFields): void {
     if (this.#isClosed) return;
     this.#shared.counters.error(fields.code);
-    this.#socket.end(ErrorResponse(fields));
+    if (this.#member === undefined) this.#socket.end(ErrorResponse(fields));
+    else this.#socket.destroySoon();
     this.#close();
   }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import { BIN_DIR, sql } from '../support/postgres.ts';
-import { aRouter, aStage, type RunningRouter } from '../support/router.ts';
+import { aClient, aRouter, aStage, type RunningRouter } from '../support/router.ts';
 
 const ARCHIVER = 'archive-secret';
 const AS_APP = { user: 'app', password: 'app', database: 'app' };
@@ -41,7 +41,7 @@ test('replication through a router', { timeout: 120_000 }, async (suite) => {
   const primary = stage.nodes.n1;
   const { superuser } = primary.settings.authentication;
   await sql(primary, `CREATE ROLE archiver LOGIN REPLICATION PASSWORD '${ARCHIVER}'`);
-  const router = await aRouter(suite, stage);
+  const router = await aRouter(suite, stage, ['admin_users: [app]']);
   const folder = await mkdtemp(join(tmpdir(), 'matriarch-replication-'));
   suite.after(async () => await rm(folder, { recursive: true, force: true }));
   await suite.test('pg_basebackup takes a whole copy, with its WAL in a second connection', async () => {
@@ -73,6 +73,35 @@ test('replication through a router', { timeout: 120_000 }, async (suite) => {
     );
     receive.child.kill('SIGINT');
     assert.equal(await receive.ended, 0, receive.output());
+  });
+
+  await suite.test('the console shows who replicates, and can end it', async (t) => {
+    const receive = program(
+      'pg_receivewal',
+      [...at(router, 'archiver'), '-D', folder, '--no-loop'],
+      ARCHIVER,
+    );
+    const admin = await aClient(t, router.as({ database: 'matriarch' }));
+    const shown = async (table: string): Promise<readonly Record<string, unknown>[]> => {
+      const { rows } = await admin.query<Record<string, unknown>>(`SHOW ${table}`);
+      return rows.filter((row) => row['replication'] === 'physical');
+    };
+    const servers = await eventually('it is shown', async () => await shown('SERVERS'), {
+      holds: (rows) => rows.length === 1,
+      withinMs: 10_000,
+    });
+    const [client] = await shown('CLIENTS');
+    assert.deepEqual(
+      [client?.['user'], client?.['state'], client?.['link']],
+      ['archiver', 'active', servers[0]?.['ptr']],
+    );
+    assert.equal(servers[0]?.['link'], client?.['ptr']);
+    const pids = await sql(primary, "SELECT pid FROM pg_stat_activity WHERE usename = 'archiver'");
+    assert.equal(servers[0]?.['remote_pid'], pids[0]?.['pid']);
+    assert.equal((await shown('SOCKETS')).length, 2);
+    await admin.query(`KILL_CLIENT ${String(client?.['id'])}`);
+    assert.notEqual(await receive.ended, 0);
+    assert.deepEqual(await shown('CLIENTS'), []);
   });
 
   await suite.test('pg_recvlogical streams changes of a database', async () => {
