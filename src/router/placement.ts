@@ -99,6 +99,11 @@ export class Placement {
     return this.#pinnedBecause;
   }
 
+  /** The session waits for notifications on the connection that it is pinned to. */
+  get listens(): boolean {
+    return this.#pinnedBecause.has('listens');
+  }
+
   /** The member whose connection is awaited. */
   get waitingFor(): string | undefined {
     return this.#waitingFor;
