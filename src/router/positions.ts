@@ -230,7 +230,6 @@ class Asking {
   async #answer(role: Credential): Promise<Position> {
     const { clock, nextConnection, place, settings } = this.#options;
     const { database, timeoutMs, tls } = settings();
-    const askedAt = clock.now();
     if (this.#connection === undefined) {
       const opened = new OwnConnection({
         address: place,
@@ -247,7 +246,11 @@ class Asking {
       this.#connectionNumber = nextConnection();
     }
     const connection = this.#connectionNumber;
-    const { lsn: _, systemId: __, ...facts } = await askWhatItIs(this.#connection);
+    const asked = this.#connection;
+    await asked.opened;
+    // Not before: how long an answer takes is not how long a login does.
+    const askedAt = clock.now();
+    const { lsn: _, systemId: __, ...facts } = await askWhatItIs(asked);
     return { askedAt, answeredAt: clock.now(), connection, ...facts };
   }
 
