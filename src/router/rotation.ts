@@ -50,6 +50,14 @@ export class Rotation {
     this.#nodeOf(name).share = share;
   }
 
+  /** Who would be next; no turn is taken. */
+  peek(): string | undefined {
+    const node = this.#round.nodes[this.#round.at];
+    if (node === undefined || node.credit + node.share >= 1) return node?.name;
+    const others = this.#othersOf(node);
+    return others.nodes[others.at]?.name ?? node.name;
+  }
+
   next(): string | undefined {
     const node = take(this.#round);
     if (node === undefined || node.share === 1) return node?.name;
@@ -62,8 +70,7 @@ export class Rotation {
   /** Another one, in place of `name`, which has no room; undefined: there is none. */
   instead(name: string): string | undefined {
     const node = this.#nodeOf(name);
-    node.others ??= this.#roundOf(this.#turns.filter((turn) => turn.name !== name));
-    const other = take(node.others);
+    const other = take(this.#othersOf(node));
     if (other !== undefined) node.handedOn += 1;
     return other?.name;
   }
@@ -71,6 +78,11 @@ export class Rotation {
   /** Turns of `name` that others took. */
   handedOn(name: string): number {
     return this.#nodes.get(name)?.handedOn ?? 0;
+  }
+
+  #othersOf(node: Node): Round {
+    node.others ??= this.#roundOf(this.#turns.filter(({ name }) => name !== node.name));
+    return node.others;
   }
 
   #roundOf(turns: readonly Turn[]): Round {
