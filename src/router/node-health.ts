@@ -17,7 +17,7 @@ import {
   type NodeHealth,
   noLoad,
   type Position,
-  slowAfterMs,
+  slowBoundMs,
   unknownHealth,
   WalTrail,
 } from '../routing/index.ts';
@@ -102,7 +102,7 @@ export class NodeHealths {
     const bounds = {
       lag: node.lag,
       lagLimit: lagLimit(),
-      slowAfterMs: slowAfterMs(node.usualMs, this.#fastestBut(member)),
+      slowAfterMs: slowBoundMs(node.usualMs, this.#fastestBut(member)),
     };
     this.#step(member, { kind: 'answered', finding: judgePosition(position, bounds) });
   }
