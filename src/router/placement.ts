@@ -27,7 +27,6 @@ export type Place =
 
 const WAIT: Place = { kind: 'wait' };
 const BOUND_TO_STANDBY: Place = { kind: 'bound-to-standby' };
-const PROBE = Query(PROBE_SQL);
 const AUDIT = Query(AUDIT_SQL);
 const ROLLBACK = Query('ROLLBACK');
 const SETTINGS_LIMITS: SettingsLimits = { entriesMax: 64, bytesMax: 16 * 1024 };
@@ -99,6 +98,11 @@ export class Placement {
   /** Why it is pinned, the first cause first. */
   get pinnedBecause(): ReadonlySet<PinReason> {
     return this.#pinnedBecause;
+  }
+
+  /** The session waits for notifications on the connection that it is pinned to. */
+  get listens(): boolean {
+    return this.#pinnedBecause.has('listens');
   }
 
   /** The member whose connection is awaited. */
@@ -188,7 +192,9 @@ export class Placement {
     }
     if (link.status !== 'I' || hasUnnamedThere) return;
     const isFreedByNext = this.#pinnedBecause.has('unnamed-past-limit');
-    const mayBeFree = (unit.mayUnpin || isFreedByNext) && this.#pinnedTo === link;
+    // What failed has left nothing, or not all; what a transaction within a text made may have ended with it.
+    const isUndone = unit.isFailed || unit.endsAmong;
+    const mayBeFree = (unit.mayUnpin || isUndone || isFreedByNext) && this.#pinnedTo === link;
     const isWanted = (mayBeFree || link.isSuspect) && !this.#isPinnedForGood;
     link.isSuspect = false;
     if (!isWanted || !link.isQuiet) return;
@@ -330,7 +336,7 @@ export class Placement {
   #prove(link: Link, term: Term): Place {
     if (!link.isQuiet) return WAIT;
     this.#probing = { link, term };
-    link.sendOwn(PROBE);
+    link.ask(PROBE_SQL);
     return WAIT;
   }
 
