@@ -3,10 +3,11 @@
  * nothing itself but back-pressure: whose socket is read from.
  */
 import type { Socket } from 'node:net';
-import { failure } from '../base/index.ts';
+import { background, failure, pause } from '../base/index.ts';
 import type { Histogram } from '../metrics/index.ts';
 import { type ErrorFields, ErrorResponse, ProtocolViolation } from '../wire/index.ts';
 import type { Admitted } from './admission.ts';
+import type { Membership } from './catalogs.ts';
 import { type ConnectionPlace, placeOf } from './connection-place.ts';
 import type { Holdable } from './hold.ts';
 import type { Identity } from './identity.ts';
@@ -28,6 +29,7 @@ import type { Tally } from './tally.ts';
 
 /** With so much unsent neither it nor its servers are read from. */
 const CLOGGED_BYTES = 256 * 1024;
+const CATALOG_WAIT_MS = 1000;
 /** So long a client that is let go may take to read its last answers. */
 const LINGER_MS = 10_000;
 
@@ -41,6 +43,7 @@ export class ClientConnection implements Holdable, Borrower {
   readonly #session: Session;
   readonly #request: BorrowRequest;
   readonly #tally: Tally;
+  readonly #catalog: Membership;
   readonly connectedAt: number;
   /** The member whose connection is awaited, and since when. */
   #waitingFor = '';
@@ -64,6 +67,8 @@ export class ClientConnection implements Holdable, Borrower {
     const { world, classifier, config, clock } = shared;
     const { startUp } = this;
     this.#tally = shared.servers.tallyOf(startUp.database);
+    const pooled = poolSettings(config, startUp.database, startUp.user);
+    this.#catalog = shared.catalogs.join(pooled.serverDatabase);
     this.connectedAt = clock.now();
     this.#requestedAt = this.connectedAt;
     this.#session = new Session({
@@ -71,11 +76,11 @@ export class ClientConnection implements Holdable, Borrower {
       classifier,
       serverNames: shared.servers.names,
       tally: this.#tally,
-      routing: routingOf(shared, this),
+      routing: routingOf(shared, this, this.#catalog.now),
       effects: this.#effects(),
       settings: startUp.settings,
       applicationName: startUp.applicationName,
-      isSessionMode: poolSettings(config, startUp.database, startUp.user).isSessionMode,
+      isSessionMode: pooled.isSessionMode,
       auditsCode: config.audit_code,
       welcome: (parameters) => welcomeOf(parameters, startUp),
       processId: this.processId,
@@ -116,6 +121,22 @@ export class ClientConnection implements Holdable, Borrower {
 
   /** Begins its session; `rest` is what it has sent already. */
   start(rest: readonly Buffer[]): void {
+    const { ready } = this.#catalog;
+    if (ready === undefined) {
+      this.#begin(rest);
+      return;
+    }
+    // The first of a database waits a moment: else all that it says at first would be for the primary.
+    this.#pause();
+    const waiting = Promise.race([ready, pause(CATALOG_WAIT_MS)]).then(() => {
+      if (this.#isClosed) return;
+      this.#resume();
+      this.#begin(rest);
+    });
+    background(this.#shared.log, 'waiting for a catalogue', waiting);
+  }
+
+  #begin(rest: readonly Buffer[]): void {
     const { servers, clock } = this.#shared;
     this.#session.start(clock.now(), servers.knownParameters(this.startUp));
     this.#shared.flusher.flush();
@@ -353,6 +374,7 @@ export class ClientConnection implements Holdable, Borrower {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#session.end();
+    this.#catalog.leave();
     this.#shared.forget(this);
     this.#shared.flusher.flush();
   }

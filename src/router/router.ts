@@ -14,6 +14,7 @@ import { type ClusterView, keyLayout, type ReadPolicy } from '../topology/index.
 import type { CancelTarget } from '../wire/index.ts';
 import { Access, type AccessTable } from './access.ts';
 import { openAdmin } from './admin.ts';
+import { Catalogs } from './catalogs.ts';
 import { Counters } from './counters.ts';
 import { Decisions } from './decisions.ts';
 import { Flusher } from './flusher.ts';
@@ -34,6 +35,7 @@ import { Sockets } from './sockets.ts';
 import { statusApp } from './status-http.ts';
 import { Succession, takeOverRefusal } from './succession.ts';
 import type { Channel } from './take-over.ts';
+import { OwnConnection } from './own-connection.ts';
 import { READ_BUFFER_BYTES } from './upstream.ts';
 import { type LookupSettings, type MemberToAsk, Verifiers } from './verifiers.ts';
 import { ClusterWorld } from './world.ts';
@@ -151,6 +153,7 @@ export async function startRouter(options: RouterOptions): Promise<void> {
     signal.removeEventListener('abort', stop);
     verifiers.close();
     shared.access.close();
+    shared.catalogs.close();
     shared.servers.close();
   }
   log.info('router-stopped');
@@ -221,8 +224,28 @@ async function makeShared(options: Parts): Promise<Shared> {
     members: () => membersToAsk(world),
     settings: () => lookupSettings(live.router, access.now),
   });
+  const catalogs = new Catalogs({
+    clock,
+    log,
+    pollMs: () => live.router.catalog_poll,
+    members: () => membersToAsk(world).toSorted((a, b) => Number(b.isLeader) - Number(a.isLeader)),
+    open: (database) => async (member, events) =>
+      await verifiers.withCredential(
+        async (credential) =>
+          await OwnConnection.open({
+            purpose: 'catalogue',
+            address: member.address,
+            ...credential,
+            ...events,
+            connectTimeoutMs: live.router.server_connect_timeout,
+            database,
+            tls: access.now.serverTls,
+          }),
+      ),
+  });
   live.onChange(() => {
     verifiers.reset();
+    catalogs.retry();
     world.setPolicy(readPolicy(live.whole));
     servers.configChanged();
   });
@@ -246,6 +269,7 @@ async function makeShared(options: Parts): Promise<Shared> {
     refused: new RefusedReads(),
     decisions: new Decisions(),
     servers,
+    catalogs,
     latencies,
     flusher,
     clientBuffer: new Scratch(READ_BUFFER_BYTES),
@@ -300,6 +324,7 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
         now: clock.now(),
       }),
       ...shared.latencies.samples((member) => world.candidate(member)?.datacenter ?? ''),
+      ...shared.catalogs.samples(),
       ...poolSamples(shared.admin.facts()),
     ],
   });
@@ -310,6 +335,7 @@ function viewChanged(shared: Shared, listener: Listener, view: ClusterView, chan
   const before = world.primary(clock.now());
   world.setView(view, clock.now());
   shared.servers.worldChanged();
+  shared.catalogs.retry();
   const now = clock.now();
   hold.worldChanged(listener.clients, now);
   const after = world.primary(now);

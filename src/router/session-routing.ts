@@ -1,5 +1,6 @@
 /** What a client's session is told of the router's routing, and what is kept of its decisions where it asked for that. */
 import { routeText } from '../routing/index.ts';
+import { Definitions, type CatalogNow } from './definitions.ts';
 import type { Shared } from './shared.ts';
 import type { StartUp } from './start-up.ts';
 import type { Unit } from './unit.ts';
@@ -10,7 +11,8 @@ interface Client {
   readonly startUp: StartUp;
 }
 
-export function routingOf(shared: Shared, { startUp }: Client): SessionRouting {
+export function routingOf(shared: Shared, { startUp }: Client, catalog: CatalogNow): SessionRouting {
+  const definitions = new Definitions(catalog, startUp.user);
   return {
     user: startUp.user,
     database: startUp.database,
@@ -20,8 +22,16 @@ export function routingOf(shared: Shared, { startUp }: Client): SessionRouting {
     get firstStatementDecides() {
       return shared.config.first_statement_decides;
     },
+    definitions,
+    definitionsChanged: () => {
+      shared.servers.names.definitionsChanged();
+      definitions.changed();
+    },
     refused: shared.refused,
-    rescued: (because) => shared.counters.rescued(because),
+    rescued: (because) => {
+      shared.counters.rescued(because);
+      if (because !== 'recovery-conflict') definitions.doubted();
+    },
   };
 }
 

@@ -19,7 +19,7 @@ import {
 } from '../base/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { buildVerifier, type Verifier } from '../wire/index.ts';
-import { LookupConnection } from './lookup-connection.ts';
+import { OwnConnection, type Row } from './own-connection.ts';
 import type { ServerTls } from './server-tls.ts';
 
 export interface VerifiersOptions {
@@ -60,7 +60,7 @@ const LOOKUP_TIMEOUT_MS = 5000;
 const DCS_TIMEOUT_MS = 2000;
 
 const credentialSchema = z.object({ username: z.string().min(1), password: z.string().min(1) });
-type Credential = z.output<typeof credentialSchema>;
+export type Credential = z.output<typeof credentialSchema>;
 
 export class Verifiers {
   readonly #options: VerifiersOptions;
@@ -72,7 +72,7 @@ export class Verifiers {
   readonly #made = new WeakMap<Secret, Verifier>();
   #credential: Credential | undefined = undefined;
   /** One connection a member, shared by all lookups from the moment it is being opened. */
-  readonly #connections = new Map<string, Promise<LookupConnection>>();
+  readonly #connections = new Map<string, Promise<OwnConnection>>();
 
   constructor(options: VerifiersOptions) {
     this.#options = options;
@@ -193,7 +193,9 @@ export class Verifiers {
     const connecting = this.#connections.get(member.name) ?? this.#connect(member);
     try {
       const open = await connecting;
-      return await withDeadline(open.secretOf(user), LOOKUP_TIMEOUT_MS, 'reading a verifier');
+      return secretIn(
+        await withDeadline(open.ask(this.#options.settings().query, [user]), LOOKUP_TIMEOUT_MS, 'reading a verifier'),
+      );
     } catch (cause) {
       // A question that the server refused leaves the connection good for the questions of others.
       if (cause instanceof MatriarchError && cause.code === 'deadline-exceeded')
@@ -203,7 +205,7 @@ export class Verifiers {
   }
 
   /** A connection that was not opened, or is lost while nobody asks, is not kept: who asks next would wait for its answer. */
-  #connect(member: MemberToAsk): Promise<LookupConnection> {
+  #connect(member: MemberToAsk): Promise<OwnConnection> {
     const drop = (): void => this.#drop(member.name, connecting);
     const connecting = this.#open(member, drop);
     this.#connections.set(member.name, connecting);
@@ -221,10 +223,22 @@ export class Verifiers {
     );
   }
 
-  async #open(member: MemberToAsk, lost: () => void): Promise<LookupConnection> {
-    const { login, ...settings } = this.#options.settings();
-    const open = async (credential: Credential): Promise<LookupConnection> =>
-      await LookupConnection.open({ address: member.address, ...credential, ...settings, lost });
+  async #open(member: MemberToAsk, lost: () => void): Promise<OwnConnection> {
+    const settings = this.#options.settings();
+    const open = async (credential: Credential): Promise<OwnConnection> =>
+      await OwnConnection.open({
+        purpose: 'verifier lookup',
+        address: member.address,
+        ...credential,
+        ...settings,
+        lost,
+      });
+    return await this.withCredential(open);
+  }
+
+  /** Opens something as the role that the router itself logs in as. Rejects with `router-no-credential` if there is none. */
+  async withCredential<Opened>(open: (credential: Credential) => Promise<Opened>): Promise<Opened> {
+    const { login } = this.#options.settings();
     const kept = login ?? this.#credential;
     try {
       return await open(kept ?? (await this.#readCredential()));
@@ -259,6 +273,12 @@ export class Verifiers {
     }
     return this.#credential;
   }
+}
+
+/** The only column, or the second; undefined: no such role, or no password. */
+function secretIn(rows: readonly Row[]): string | undefined {
+  const row = rows[0];
+  return row?.length === 1 ? row[0] : row?.[1];
 }
 
 function isRefusal(cause: unknown): boolean {

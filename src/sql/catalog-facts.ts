@@ -70,7 +70,7 @@ export class CatalogFacts {
     for (const row of rows.operators) this.#operator(row);
     for (const [from, to] of rows.edges) add(this.#leadsTo, from, to);
     for (const [key, name] of rows.calls) this.#builtinCall(key, name);
-    for (const { role, text } of rows.paths) this.#paths.set(role, text);
+    for (const { role, text } of rows.paths) if (!this.#paths.has(role)) this.#paths.set(role, text);
     this.harmOfAll = this.reach([EVERYTHING]).harm;
   }
 

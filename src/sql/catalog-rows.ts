@@ -34,7 +34,7 @@ export interface CatalogRows {
   readonly edges: readonly (readonly [from: string, to: string])[];
   /** What calls a function of PostgreSQL's own that does not only read. */
   readonly calls: readonly (readonly [key: string, name: string])[];
-  /** The search_path of new sessions; '' for roles that are not listed. */
+  /** The search_path of new sessions, by role, '' for those that are not listed; of several for one the first holds. */
   readonly paths: readonly { readonly role: string; readonly text: string }[];
 }
 

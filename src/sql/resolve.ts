@@ -13,6 +13,30 @@ import type { SqlReason } from './reasons.ts';
 import type { Path, References } from './references.ts';
 import type { SearchPath } from './search-path.ts';
 
+/** What is known of a database at one moment, and what statements are by it. */
+export class Resolvers {
+  readonly facts: CatalogFacts;
+  readonly #byPath = new Map<string, Resolver>();
+
+  constructor(facts: CatalogFacts) {
+    this.facts = facts;
+  }
+
+  under(path: SearchPath): Resolver {
+    const key = path === 'any' ? path : `= ${path.join('\0')}`;
+    let resolver = this.#byPath.get(key);
+    if (resolver === undefined) {
+      if (this.#byPath.size >= PATHS_MAX) this.#byPath.clear();
+      resolver = new Resolver(this.facts, path);
+      this.#byPath.set(key, resolver);
+    }
+    return resolver;
+  }
+}
+
+/** Of clients that make up a search_path each, what was resolved is forgotten. */
+const PATHS_MAX = 256;
+
 /** Resolves classifications against the facts of one moment under one search_path, each once. */
 export class Resolver {
   readonly #facts: CatalogFacts;

@@ -1,4 +1,4 @@
-/** The router's own connection to one server, for one question: what is stored of this role's password? One at a time, in order. */
+/** The router's own connection to one server, for questions whose answers are few: roles' passwords, the catalogue. In order. */
 import { type Address, type Deferred, deferred, MatriarchError } from '../base/index.ts';
 import {
   BACKEND,
@@ -19,7 +19,9 @@ import type { ServerTls } from './server-tls.ts';
 import { Scratch } from './scratch.ts';
 import { READ_BUFFER_BYTES, Upstream } from './upstream.ts';
 
-export interface LookupOptions {
+export interface OwnConnectionOptions {
+  /** What it is for, in the words of its errors. */
+  readonly purpose: string;
   /** The open connection has ended, whoever ended it. */
   readonly lost: () => void;
   readonly address: Address;
@@ -27,29 +29,38 @@ export interface LookupOptions {
   readonly password: string;
   readonly connectTimeoutMs: number;
   readonly database: string;
-  /** With one parameter, the role. */
-  readonly query: string;
   readonly tls: ServerTls;
+  /** Somebody, not this connection, has notified what it listens to. */
+  readonly notified?: () => void;
 }
 
+/** Texts; undefined is NULL. */
+export type Row = readonly (string | undefined)[];
+
+/** More than that is not kept of one answer. */
+const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
+
 interface Question {
-  readonly answer: Deferred<string | undefined>;
-  value: string | undefined;
+  readonly answer: Deferred<readonly Row[]>;
+  readonly rows: Row[];
+  bytes: number;
   failure: MatriarchError | undefined;
 }
 
-export class LookupConnection implements FrameSink {
+export class OwnConnection implements FrameSink {
   readonly #frames = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
   readonly #questions: Question[] = [];
-  readonly #opened = deferred<LookupConnection>();
+  readonly #opened = deferred<OwnConnection>();
   readonly #upstream: Upstream;
-  readonly #query: string;
+  readonly #purpose: string;
+  readonly #notified: (() => void) | undefined;
   readonly #tellLost: () => void;
   #isOpen = false;
 
-  private constructor(options: LookupOptions) {
+  private constructor(options: OwnConnectionOptions) {
     const { username, password, address, connectTimeoutMs, database, tls } = options;
-    this.#query = options.query;
+    this.#purpose = options.purpose;
+    this.#notified = options.notified;
     this.#tellLost = options.lost;
     this.#upstream = new Upstream(
       {
@@ -71,7 +82,7 @@ export class LookupConnection implements FrameSink {
         },
         failed: (failure) => {
           this.#opened.reject(
-            failure.kind === 'refused' ? refusal(failure.fields) : noServer(failure.because),
+            failure.kind === 'refused' ? this.#refusal(failure.fields) : this.#noServer(failure.because),
           );
         },
         received: (chunk) => this.#received(chunk),
@@ -82,25 +93,24 @@ export class LookupConnection implements FrameSink {
   }
 
   /** Rejects with `router-no-server` or `router-lookup-refused`. */
-  static async open(options: LookupOptions): Promise<LookupConnection> {
-    return await new LookupConnection(options).#opened.promise;
+  static async open(options: OwnConnectionOptions): Promise<OwnConnection> {
+    return await new OwnConnection(options).#opened.promise;
   }
 
-  /**
-   * What is stored of the role's password: the only column, or the second; undefined: no such role, or no password.
-   * Rejects as `open` does.
-   */
-  async secretOf(role: string): Promise<string | undefined> {
+  /** The rows of the answer. Rejects as `open` does. */
+  async ask(sql: string, parameters: readonly string[] = []): Promise<readonly Row[]> {
     // Nobody would answer, or tell that it was lost.
-    if (!this.#isOpen) throw noServer('the connection was lost');
+    if (!this.#isOpen) throw this.#noServer('the connection was lost');
     const question: Question = {
-      answer: deferred<string | undefined>(),
-      value: undefined,
+      answer: deferred<readonly Row[]>(),
+      rows: [],
+      bytes: 0,
       failure: undefined,
     };
     this.#questions.push(question);
-    this.#upstream.write(Parse({ name: '', sql: this.#query, parameterTypes: [] }));
-    this.#upstream.write(Bind({ portal: '', statement: '', parameters: [Buffer.from(role)] }));
+    this.#upstream.write(Parse({ name: '', sql, parameterTypes: [] }));
+    const texts = parameters.map((parameter) => Buffer.from(parameter));
+    this.#upstream.write(Bind({ portal: '', statement: '', parameters: texts }));
     this.#upstream.write(Execute('', 0));
     this.#upstream.write(Sync());
     this.#upstream.flush();
@@ -117,16 +127,19 @@ export class LookupConnection implements FrameSink {
   }
 
   whole(tag: number, message: Buffer): void {
+    if (tag === BACKEND.NotificationResponse) this.#notified?.();
     const question = this.#questions[0];
     if (question === undefined) return;
     if (tag === BACKEND.DataRow) {
-      const columns = readTextColumns(message);
-      question.value = columns.length === 1 ? columns[0] : columns[1];
+      question.bytes += message.length;
+      if (question.bytes > ANSWER_BYTES_MAX) question.rows.length = 0;
+      else question.rows.push(readTextColumns(message));
     } else if (tag === BACKEND.ErrorResponse) {
-      question.failure = refusal(readErrorFields(message));
+      question.failure = this.#refusal(readErrorFields(message));
     } else if (tag === BACKEND.ReadyForQuery) {
       this.#questions.shift();
-      if (question.failure === undefined) question.answer.resolve(question.value);
+      if (question.bytes > ANSWER_BYTES_MAX) question.failure ??= this.#noServer('the answer is too long');
+      if (question.failure === undefined) question.answer.resolve(question.rows);
       else question.answer.reject(question.failure);
     }
   }
@@ -147,9 +160,20 @@ export class LookupConnection implements FrameSink {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     for (const question of this.#questions.splice(0)) {
-      question.answer.reject(noServer('the connection was lost'));
+      question.answer.reject(this.#noServer('the connection was lost'));
     }
     this.#tellLost();
+  }
+
+  #refusal({ code, message }: ErrorFields): MatriarchError {
+    const because = `${code} ${message}`;
+    return PASSING.has(code.slice(0, 2))
+      ? this.#noServer(because)
+      : new MatriarchError('router-lookup-refused', `${this.#purpose}: ${because}`);
+  }
+
+  #noServer(because: string): MatriarchError {
+    return new MatriarchError('router-no-server', `${this.#purpose}: ${because}`);
   }
 }
 
@@ -158,15 +182,3 @@ export class LookupConnection implements FrameSink {
  * who asks and what (28P01, 42501, 42883, 3D000 …), and the same the next time.
  */
 const PASSING = new Set(['08', '40', '53', '55', '57', '58', 'XX']);
-
-function refusal({ code, message }: ErrorFields): MatriarchError {
-  const isPassing = PASSING.has(code.slice(0, 2));
-  const because = `${code} ${message}`;
-  return isPassing
-    ? noServer(because)
-    : new MatriarchError('router-lookup-refused', `verifier lookup: ${because}`);
-}
-
-function noServer(because: string): MatriarchError {
-  return new MatriarchError('router-no-server', `verifier lookup: ${because}`);
-}
