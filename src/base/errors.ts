@@ -121,7 +121,7 @@ export const ERROR_TABLE = {
   ),
   'lab-addresses-taken': row(
     EXIT.unavailable,
-    'Stop what listens there (another lab: `matriarch lab down`), or move this lab: --base-octet 10.',
+    'Stop what listens there (another lab: `matriarch lab down`), or move this lab with another --base-octet N.',
   ),
   'lab-running': row(
     EXIT.failed,

@@ -123,6 +123,12 @@ tags: { x: [] }
   ]);
 });
 
+test('directories of PostgreSQL are absolute, for a service starts elsewhere than a shell', () => {
+  assert.deepEqual(problems(AGENT.replace('/data/main', 'data/main')), [
+    'm.yaml:9:13: postgresql.data_dir: expected an absolute path, beginning with /, found the text "data/main"',
+  ]);
+});
+
 test('a password is never repeated in a message', () => {
   const text = AGENT.replace('{ password: a }', '{ password: 31337 }');
   assert.deepEqual(problems(text), [
