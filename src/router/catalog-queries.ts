@@ -65,6 +65,16 @@ SELECT 'o' || o.oid, n.nspname, o.oprname, pg_catalog.concat_ws(' ', CASE WHEN o
 FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid >= ${FIRST_OID}
 UNION SELECT '', 'pg_catalog', oprname, '' FROM pg_catalog.pg_operator WHERE oid < ${FIRST_OID}`;
 
+/**
+ * With the types that a statement must have to do with for the cast to happen. That it has to do with a type is known of
+ * types that are not built in, and of those that it names, as an explicit cast does. What is left may happen anywhere.
+ */
+const CASTS = `
+SELECT 'f' || castfunc, pg_catalog.concat_ws(' ',
+  CASE WHEN castsource >= ${FIRST_OID} AND (casttarget < ${FIRST_OID} OR castcontext <> 'i') THEN 't' || castsource END,
+  CASE WHEN casttarget >= ${FIRST_OID} OR castcontext <> 'i' THEN 't' || casttarget END)
+FROM pg_catalog.pg_cast WHERE oid >= ${FIRST_OID} AND castfunc <> 0`;
+
 const EDGES = `
 WITH dep AS (
   SELECT DISTINCT classid, objid, CASE refclassid
@@ -94,7 +104,6 @@ UNION ALL SELECT 'r' || c.oid, kind || refobjid FROM dep JOIN pg_catalog.pg_poli
 UNION ALL SELECT 't' || k.contypid, kind || refobjid FROM dep JOIN pg_catalog.pg_constraint k ON k.oid = objid
   WHERE classid = 'pg_catalog.pg_constraint'::regclass AND k.contypid <> 0 AND (kind <> 't' OR refobjid <> k.contypid)
 UNION ALL SELECT 'r' || inhparent, 'r' || inhrelid FROM pg_catalog.pg_inherits
-UNION ALL SELECT ${castKey()}, 'f' || castfunc FROM pg_catalog.pg_cast WHERE oid >= ${FIRST_OID} AND castfunc <> 0
 UNION ALL SELECT ${classKey()}, 'f' || m.amproc::oid
   FROM pg_catalog.pg_opclass c JOIN pg_catalog.pg_amproc m ON m.amprocfamily = c.opcfamily WHERE c.oid >= ${FIRST_OID}
 UNION ALL SELECT ${classKey()}, 'o' || m.amopopr
@@ -120,7 +129,7 @@ WITH harmful AS (
 ), called AS (
   SELECT key, (pg_catalog.regexp_matches(tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\\d+)', 'g'))[1]::oid AS oid FROM trees
   UNION ALL SELECT 'o' || oid, oprcode::oid FROM pg_catalog.pg_operator WHERE oid >= ${FIRST_OID}
-  UNION ALL SELECT ${castKey()}, castfunc FROM pg_catalog.pg_cast WHERE oid >= ${FIRST_OID}
+  UNION ALL SELECT 'f' || castfunc, castfunc FROM pg_catalog.pg_cast WHERE oid >= ${FIRST_OID}
 )
 SELECT DISTINCT key, proname FROM called JOIN harmful USING (oid)`;
 
@@ -136,22 +145,16 @@ UNION ALL SELECT '', reset_val, 4 FROM pg_catalog.pg_settings
   WHERE name = 'search_path' AND source NOT IN ('user', 'database user', 'client', 'session')
 ORDER BY 3`;
 
-/** A cast leads from the type that must be spoken of for it to happen; between built-in types perhaps from anything. */
-function castKey(): string {
-  return `CASE WHEN casttarget >= ${FIRST_OID} THEN 't' || casttarget WHEN castsource >= ${FIRST_OID} THEN 't' || castsource
-    WHEN castcontext = 'i' THEN 'd' ELSE 't' || casttarget END`;
-}
-
 /** Sorting and grouping call the functions of the type's operator class. */
 function classKey(): string {
   return `CASE WHEN c.opcintype >= ${FIRST_OID} THEN 't' || c.opcintype ELSE 'd' END`;
 }
 
 /** In the order of the answers that `readCatalog` takes. */
-export const CATALOG_QUERIES = [SCHEMAS, FUNCTIONS, RELATIONS, TYPES, OPERATORS, EDGES, CALLS, PATHS] as const;
+export const CATALOG_QUERIES = [SCHEMAS, FUNCTIONS, RELATIONS, TYPES, OPERATORS, CASTS, EDGES, CALLS, PATHS] as const;
 
 export function readCatalog(answers: readonly (readonly Row[])[]): CatalogRows {
-  const [schemas, functions, relations, types, operators, edges, calls, paths] = answers;
+  const [schemas, functions, relations, types, operators, casts, edges, calls, paths] = answers;
   return {
     schemas: rowsOf(schemas, ([name = '', isOpen]) => ({ name, isOpen: isOpen === 't' })),
     functions: rowsOf(functions, ([key = '', schema = '', name = '', args, defaults, ...flags]) => {
@@ -182,6 +185,7 @@ export function readCatalog(answers: readonly (readonly Row[])[]): CatalogRows {
       name,
       operands: operands === '' ? [] : operands.split(' '),
     })),
+    casts: rowsOf(casts, ([key = '', needs = '']) => ({ key, needs: needs === '' ? [] : needs.split(' ') })),
     edges: rowsOf(edges, ([from = '', to = '']) => [from, to] as const),
     calls: rowsOf(calls, ([key = '', name = '']) => [key, name] as const),
     paths: rowsOf(paths, ([role = '', text = '']) => ({ role, text })),

@@ -36,6 +36,12 @@ export interface OperatorFact extends Named {
   readonly operands: readonly Key[];
 }
 
+/** A cast that does more than to read, or may: it happens only where there is something of each of these types. */
+export interface CastFact {
+  readonly key: Key;
+  readonly needs: readonly Key[];
+}
+
 /** All that can be reached from some objects. */
 export interface Reached {
   readonly harm: Harm | undefined;
@@ -54,7 +60,8 @@ export class CatalogFacts {
   readonly builtinOperators = new Set<string>();
   /** Schemas that everybody may look into: a name that is found there is not looked for any further. */
   readonly openSchemas = new Set<string>();
-  /** What is so wide that any statement may come to it: a cast between built-in types. */
+  readonly casts: readonly CastFact[];
+  /** What is so wide that any statement may come to it: an operator class of a built-in type. */
   readonly harmOfAll: Harm | undefined;
   /** By `role` or, for all others, by '': the search_path that a session begins with. */
   readonly #paths = new Map<string, string>();
@@ -71,6 +78,10 @@ export class CatalogFacts {
     for (const [from, to] of rows.edges) add(this.#leadsTo, from, to);
     for (const [key, name] of rows.calls) this.#builtinCall(key, name);
     for (const { role, text } of rows.paths) if (!this.#paths.has(role)) this.#paths.set(role, text);
+    this.casts = rows.casts.filter(({ key }) => {
+      const { harm, runsCode } = this.reach([key]);
+      return harm !== undefined || runsCode;
+    });
     this.harmOfAll = this.reach([EVERYTHING]).harm;
   }
 

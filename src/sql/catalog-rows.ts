@@ -30,6 +30,8 @@ export interface CatalogRows {
     readonly name: string;
     readonly operands: readonly string[];
   }[];
+  /** By the function that does it: the types that a statement must have to do with for it to happen. */
+  readonly casts: readonly { readonly key: string; readonly needs: readonly string[] }[];
   /** From what to what one comes by using it. */
   readonly edges: readonly (readonly [from: string, to: string])[];
   /** What calls a function of PostgreSQL's own that does not only read. */
@@ -44,6 +46,7 @@ export const NO_ROWS: CatalogRows = {
   relations: [],
   types: [],
   operators: [],
+  casts: [],
   edges: [],
   calls: [],
   paths: [],

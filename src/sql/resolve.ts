@@ -7,7 +7,7 @@
  * schema that not everybody may look into is passed by for some, so there the next counts too.
  */
 import type { Classification } from './classification.ts';
-import type { CatalogFacts, Harm, Key, OperatorFact } from './catalog-facts.ts';
+import type { CatalogFacts, Harm, Key, OperatorFact, Reached } from './catalog-facts.ts';
 import { functionVerdict } from './functions.ts';
 import type { SqlReason } from './reasons.ts';
 import type { Path, References } from './references.ts';
@@ -108,22 +108,25 @@ class Lookup {
     for (const { path, args } of references.functions) this.#function(path, args);
     for (const path of references.types) this.#type(path);
     for (const name of references.attributes) this.#attribute(name);
-    let reached = this.#facts.reach(this.#roots);
-    if (references.operators.length > 0) {
-      const operators = references.operators.flatMap((path) => this.#operators(path));
-      // What one operator gives can be what another is picked by.
-      for (let count = -1; count !== this.#roots.length; ) {
-        count = this.#roots.length;
-        for (const operator of operators) {
-          if (!this.#roots.includes(operator.key) && isUsable(operator, reached.keys)) {
-            this.#roots.push(operator.key);
-          }
-        }
-        if (count !== this.#roots.length) reached = this.#facts.reach(this.#roots);
-      }
-    }
+    const reached = this.#reach(references.operators.flatMap((path) => this.#operators(path)));
     const harm = reached.harm?.kind === 'session' ? reached.harm : (this.#missing ?? reached.harm);
     return harm ?? this.#facts.harmOfAll ?? { kind: 'read', runsCode: reached.runsCode };
+  }
+
+  /** What one operator or cast gives can be what another is picked by. */
+  #reach(operators: readonly OperatorFact[]): Reached {
+    const { casts } = this.#facts;
+    for (;;) {
+      const reached = this.#facts.reach(this.#roots);
+      const before = this.#roots.length;
+      for (const operator of operators) {
+        if (!reached.keys.has(operator.key) && isUsable(operator, reached.keys)) this.#roots.push(operator.key);
+      }
+      for (const { key, needs } of casts) {
+        if (!reached.keys.has(key) && needs.every((type) => reached.keys.has(type))) this.#roots.push(key);
+      }
+      if (this.#roots.length === before) return reached;
+    }
   }
 
   #relation(path: Path, withQueries: readonly string[]): void {
@@ -140,11 +143,11 @@ class Lookup {
       ({ argsMin, argsMax }) => args >= argsMin && args <= argsMax,
     );
     for (const { key } of found) this.#roots.push(key);
-    if (found.length > 0 || functionVerdict(path) === 'harmless') return;
     // `type(value)` is a cast.
     const types = args === 1 ? this.#first(this.#facts.types.get(name), schema) : NONE;
-    if (types.length === 0) this.#miss('function-not-known', path);
     for (const { key } of types) this.#roots.push(key);
+    const isKnown = found.length + types.length > 0 || functionVerdict(path) === 'harmless';
+    if (!isKnown) this.#miss('function-not-known', path);
   }
 
   #type(path: Path): void {
