@@ -14,6 +14,7 @@ export type {
   ConfigFacts,
   DatabaseFacts,
   MemoryFacts,
+  CatalogFacts,
   NodeFacts,
   PinFacts,
   PoolFacts,

@@ -151,7 +151,17 @@ function classKey(): string {
 }
 
 /** In the order of the answers that `readCatalog` takes. */
-export const CATALOG_QUERIES = [SCHEMAS, FUNCTIONS, RELATIONS, TYPES, OPERATORS, CASTS, EDGES, CALLS, PATHS] as const;
+export const CATALOG_QUERIES = [
+  SCHEMAS,
+  FUNCTIONS,
+  RELATIONS,
+  TYPES,
+  OPERATORS,
+  CASTS,
+  EDGES,
+  CALLS,
+  PATHS,
+] as const;
 
 export function readCatalog(answers: readonly (readonly Row[])[]): CatalogRows {
   const [schemas, functions, relations, types, operators, casts, edges, calls, paths] = answers;

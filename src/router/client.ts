@@ -128,12 +128,14 @@ export class ClientConnection implements Holdable, Borrower {
     }
     // The first of a database waits a moment: else all that it says at first would be for the primary.
     this.#pause();
-    const waiting = Promise.race([ready, pause(CATALOG_WAIT_MS)]).then(() => {
-      if (this.#isClosed) return;
-      this.#resume();
-      this.#begin(rest);
-    });
-    background(this.#shared.log, 'waiting for a catalogue', waiting);
+    background(this.#shared.log, 'waiting for a catalogue', this.#beginAfter(ready, rest));
+  }
+
+  async #beginAfter(ready: Promise<void>, rest: readonly Buffer[]): Promise<void> {
+    await Promise.race([ready, pause(CATALOG_WAIT_MS)]);
+    if (this.#isClosed) return;
+    this.#resume();
+    this.#begin(rest);
   }
 
   #begin(rest: readonly Buffer[]): void {

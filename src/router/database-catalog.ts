@@ -4,15 +4,17 @@
  * server little, and read anew if so: when the poll's time comes, when a client of this router has changed definitions, and
  * when another router notifies that one of its clients has. A reading that fails leaves what was read before.
  */
-import { background, type Clock, describe, failure, type Log, MatriarchError, withDeadline } from '../base/index.ts';
-import { CatalogFacts, Resolvers } from '../sql/index.ts';
 import {
-  BEGIN_READING,
-  CATALOG_QUERIES,
-  END_READING,
-  FINGERPRINT,
-  readCatalog,
-} from './catalog-queries.ts';
+  background,
+  type Clock,
+  describe,
+  failure,
+  type Log,
+  MatriarchError,
+  withDeadline,
+} from '../base/index.ts';
+import { CatalogFacts, Resolvers } from '../sql/index.ts';
+import { BEGIN_READING, CATALOG_QUERIES, END_READING, FINGERPRINT, readCatalog } from './catalog-queries.ts';
 import type { CatalogNow } from './definitions.ts';
 import type { OwnConnection } from './own-connection.ts';
 import type { MemberToAsk } from './verifiers.ts';
@@ -96,7 +98,9 @@ export class DatabaseCatalog implements CatalogNow {
 
   /** Resolves when the first reading is over, well or not; undefined: there is nothing to wait for. */
   get firstReading(): Promise<void> | undefined {
-    return this.resolvers === undefined && this.trouble === undefined && !this.isOff ? this.#running : undefined;
+    return this.resolvers === undefined && this.trouble === undefined && !this.isOff
+      ? this.#running
+      : undefined;
   }
 
   close(): void {
@@ -164,10 +168,14 @@ export class DatabaseCatalog implements CatalogNow {
     const members = this.#options.members();
     const now = this.#reading;
     const [first] = members;
-    if (now !== undefined && now.member.name === first?.name && now.member.isLeader === first.isLeader) return now;
+    if (now !== undefined && now.member.name === first?.name && now.member.isLeader === first.isLeader)
+      return now;
     this.#drop();
     const asked = this.resolvers === undefined ? members : members.filter(({ isLeader }) => isLeader);
-    let cause: unknown = new MatriarchError('router-no-server', 'there is no leader to read the catalogue of');
+    let cause: unknown = new MatriarchError(
+      'router-no-server',
+      'there is no leader to read the catalogue of',
+    );
     for (const member of asked) {
       try {
         return await this.#open(member);

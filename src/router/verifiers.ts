@@ -194,7 +194,11 @@ export class Verifiers {
     try {
       const open = await connecting;
       return secretIn(
-        await withDeadline(open.ask(this.#options.settings().query, [user]), LOOKUP_TIMEOUT_MS, 'reading a verifier'),
+        await withDeadline(
+          open.ask(this.#options.settings().query, [user]),
+          LOOKUP_TIMEOUT_MS,
+          'reading a verifier',
+        ),
       );
     } catch (cause) {
       // A question that the server refused leaves the connection good for the questions of others.

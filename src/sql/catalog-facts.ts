@@ -91,13 +91,11 @@ export class CatalogFacts {
   }
 
   get counts(): Readonly<Record<'functions' | 'relations' | 'types' | 'operators', number>> {
-    const sum = (map: ReadonlyMap<string, readonly unknown[]>): number =>
-      [...map.values()].reduce((total, { length }) => total + length, 0);
     return {
-      functions: sum(this.functions),
-      relations: sum(this.relations),
-      types: sum(this.types),
-      operators: sum(this.operators),
+      functions: countOf(this.functions),
+      relations: countOf(this.relations),
+      types: countOf(this.types),
+      operators: countOf(this.operators),
     };
   }
 
@@ -161,6 +159,10 @@ const HARMFUL_KINDS: ReadonlyMap<string, SqlReason> = new Map([
   ['f', 'relation-foreign'],
   ['S', 'relation-sequence'],
 ]);
+
+function countOf(lists: ReadonlyMap<string, readonly unknown[]>): number {
+  return [...lists.values()].reduce((total, { length }) => total + length, 0);
+}
 
 function add<Value>(map: Map<string, Value[]>, name: string, value: Value): void {
   const list = map.get(name);

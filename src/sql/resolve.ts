@@ -57,7 +57,7 @@ export class Resolver {
   }
 }
 
-export function resolve(found: Classification, facts: CatalogFacts, path: SearchPath): Classification {
+function resolve(found: Classification, facts: CatalogFacts, path: SearchPath): Classification {
   const { references } = found;
   if (references === undefined) return found;
   const outcome = new Lookup(facts, path).outcomeOf(references);
@@ -120,7 +120,8 @@ class Lookup {
       const reached = this.#facts.reach(this.#roots);
       const before = this.#roots.length;
       for (const operator of operators) {
-        if (!reached.keys.has(operator.key) && isUsable(operator, reached.keys)) this.#roots.push(operator.key);
+        if (!reached.keys.has(operator.key) && isUsable(operator, reached.keys))
+          this.#roots.push(operator.key);
       }
       for (const { key, needs } of casts) {
         if (!reached.keys.has(key) && needs.every((type) => reached.keys.has(type))) this.#roots.push(key);
