@@ -105,7 +105,10 @@ export class Placement {
   }
 
   find(unit: Unit, now: number): Place {
-    if (this.transaction !== undefined) return this.#inTransaction(this.transaction, now);
+    if (this.transaction !== undefined) {
+      unit.placeBecause = 'in-transaction';
+      return this.#inTransaction(this.transaction, now);
+    }
     // Its answer may pin the session there, and must not free it of what it makes elsewhere meanwhile.
     if (this.#auditing !== undefined) return WAIT;
     const pinned = this.#pinnedTo;
@@ -116,9 +119,10 @@ export class Placement {
         return pinned.proof === undefined ? BOUND_TO_STANDBY : { kind: 'lost', link: pinned };
       }
       unit.member = primary.member;
+      unit.placeBecause = unit.need === 'primary' ? 'needs-primary' : 'state-is-there';
       return this.#step(primary.member, primary.term);
     }
-    unit.member ??= pinned?.member ?? this.#choose(unit);
+    unit.member ??= pinned === undefined ? this.#choose(unit) : this.#stay(unit, pinned);
     if (unit.member !== undefined) return this.#step(unit.member, undefined, unit.kind === 'start');
     return { kind: 'hold', because: unit.kind === 'start' ? 'no-server-reachable' : 'no-server-for-reads' };
   }
@@ -265,9 +269,19 @@ export class Placement {
 
   #choose(unit: Unit): string | undefined {
     const { world } = this.#options;
-    if (unit.kind === 'start') return world.nearest(unit.excluded);
-    if (unit.need !== 'anywhere') return world.reader(unit.excluded, unit.wish);
-    return this.links[0]?.member ?? world.nearest(unit.excluded);
+    if (unit.kind !== 'start' && unit.need !== 'anywhere') {
+      const reader = world.reader(unit.excluded, unit.wish);
+      unit.placeBecause = world.readerBecause;
+      return reader;
+    }
+    const [atHand] = unit.kind === 'start' ? [] : this.links;
+    unit.placeBecause = atHand === undefined ? 'nearest' : 'connection-at-hand';
+    return atHand?.member ?? world.nearest(unit.excluded);
+  }
+
+  #stay(unit: Unit, { member }: Link): string {
+    unit.placeBecause = 'state-is-there';
+    return member;
   }
 
   #step(member: string, term: Term | undefined, isStart = false): Place {

@@ -312,6 +312,7 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
     counters,
     now: clock.now,
     ttlMs: options.config.lease.ttl,
+    routeOf: shared.admin.routeOf,
     samples: () => [
       ...processSamples('router', options.version ?? ''),
       ...samplesOf({

@@ -17,7 +17,7 @@ import {
   readCandidates,
 } from '../topology/index.ts';
 import type { Route } from '../routing/index.ts';
-import type { HoldReason } from './route.ts';
+import type { HoldReason, ReaderReason } from './route.ts';
 import { namedCandidate, outFor } from './route-choice.ts';
 
 /** Compared by identity. */
@@ -38,6 +38,8 @@ export interface World {
   readonly leader: () => string | undefined;
   /** The next member to read from, by weight. */
   readonly reader: (exclude: ReadonlySet<string>, wish?: Route) => string | undefined;
+  /** Why that was the last one. */
+  readonly readerBecause: ReaderReason;
   /** The nearest member to open a session on; not counted as a read. */
   readonly nearest: (exclude: ReadonlySet<string>) => string | undefined;
   readonly isMember: (name: string) => boolean;
@@ -69,6 +71,7 @@ export class ClusterWorld implements World {
   #termCreateRevision: number | undefined = undefined;
   readonly #unreachable = new Set<string>();
   #choice: ChoiceState = emptyChoice;
+  #readerBecause: ReaderReason = 'by-weight';
   #schedule: readonly string[] = [];
   #scheduleOf = '';
   #scheduleAt = 0;
@@ -167,13 +170,42 @@ export class ClusterWorld implements World {
 
   reader(exclude: ReadonlySet<string>, wish?: Route): string | undefined {
     const wished = wish === undefined ? undefined : this.#wished(wish, exclude);
+    this.#readerBecause = wished === undefined ? 'by-weight' : 'as-wished';
     if (wished !== undefined) return wished;
     if (exclude.size === 0 && this.#schedule.length > 0) {
       const name = this.#schedule[this.#scheduleAt];
       this.#scheduleAt = (this.#scheduleAt + 1) % this.#schedule.length;
       return name;
     }
-    return this.#choose(exclude) ?? this.nearest(exclude);
+    const chosen = this.#choose(exclude);
+    if (chosen !== undefined) return chosen;
+    this.#readerBecause = 'nearest';
+    return this.nearest(exclude);
+  }
+
+  get readerBecause(): ReaderReason {
+    return this.#readerBecause;
+  }
+
+  /** The same answers at this moment, of which none counts: for those who ask where a read would go. */
+  unmoved(): World {
+    const because = (): ReaderReason => this.#readerBecause;
+    return {
+      get readerBecause() {
+        return because();
+      },
+      primary: (now) => this.primary(now),
+      leader: () => this.leader(),
+      nearest: (exclude) => this.nearest(exclude),
+      isMember: (name) => this.isMember(name),
+      reader: (exclude, wish) => {
+        const [choice, at] = [this.#choice, this.#scheduleAt];
+        const name = this.reader(exclude, wish);
+        this.#choice = choice;
+        this.#scheduleAt = at;
+        return name;
+      },
+    };
   }
 
   nearest(exclude: ReadonlySet<string>): string | undefined {
