@@ -19,8 +19,8 @@ export interface CatalogsOptions extends Pick<DatabaseCatalogOptions, 'members'>
 const IDLE_MS = 60_000;
 const LOOK_EVERY_MS = 250;
 
-/** Where none is read. */
-const OFF: CatalogNow = {
+/** Where none is read, texts alone say what statements are. */
+export const BY_TEXTS: CatalogNow = {
   isOff: true,
   resolvers: undefined,
   readUpTo: 0,
@@ -47,7 +47,7 @@ export class Catalogs {
 
   /** A session comes to a database, by its name at the servers; it is read if it is not. */
   join(database: string): Membership {
-    if (this.#options.pollMs() === 0) return { now: OFF, ready: undefined, leave: () => undefined };
+    if (this.#options.pollMs() === 0) return { now: BY_TEXTS, ready: undefined, leave: () => undefined };
     let catalog = this.#byDatabase.get(database);
     if (catalog === undefined) {
       const { clock, log, members } = this.#options;

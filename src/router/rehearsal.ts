@@ -6,6 +6,7 @@
 import type { RouteFacts, RouteQuestion } from '../admin/index.ts';
 import { BACKEND, Query, readErrorFields } from '../wire/index.ts';
 import { nodesOf } from './admin-facts.ts';
+import { BY_TEXTS } from './catalogs.ts';
 import { decisionOf } from './decisions.ts';
 import { serverParameters } from './server-parameters.ts';
 import { Session } from './session.ts';
@@ -42,10 +43,11 @@ export function rehearse(shared: Shared, question: RouteQuestion): RouteFacts {
       return true;
     },
   };
-  // One that nobody uses is read for the next question.
+  // A client would wait for its first reading; this question is answered by the text, and the next by what was read.
   const catalog = shared.catalogs.join(serverDatabaseOf(shared, startUp));
+  const known = catalog.ready === undefined ? catalog.now : BY_TEXTS;
   const session = new Session({
-    ...sessionOptions(shared, { startUp, ...NOBODY, catalog: catalog.now }, effects),
+    ...sessionOptions(shared, { startUp, ...NOBODY, catalog: known }, effects),
     world: shared.world.unmoved(),
     tally: new Tally(),
   });
