@@ -5,7 +5,17 @@
  * any version from 13 on; names are qualified, since a role has a search_path of its own.
  */
 import { type CatalogRows, HARMFUL_BUILTINS } from '../sql/index.ts';
-import type { Row } from './own-connection.ts';
+import { MatriarchError } from '../base/index.ts';
+import type { ErrorFields } from '../wire/index.ts';
+
+/** Texts; undefined is NULL. */
+export type Row = readonly (string | undefined)[];
+
+/** Why the catalogue could not be read. */
+export function catalogFailure(because: ErrorFields | string): MatriarchError {
+  const said = typeof because === 'string' ? because : `${because.code} ${because.message}`;
+  return new MatriarchError('router-no-server', `catalogue: ${said}`);
+}
 
 /** Objects of PostgreSQL's own have lower ones. */
 const FIRST_OID = 16_384;

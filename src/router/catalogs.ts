@@ -7,7 +7,7 @@ import type { Sample } from '../metrics/index.ts';
 import { DatabaseCatalog, type DatabaseCatalogOptions } from './database-catalog.ts';
 import type { CatalogNow } from './definitions.ts';
 
-export interface CatalogsOptions extends Pick<DatabaseCatalogOptions, 'members'> {
+export interface CatalogsOptions extends Pick<DatabaseCatalogOptions, 'members' | 'forgetCredential'> {
   readonly clock: Clock;
   readonly log: Log;
   /** How often each is asked whether it has changed; 0: none is read. */
@@ -50,8 +50,14 @@ export class Catalogs {
     if (this.#options.pollMs() === 0) return { now: BY_TEXTS, ready: undefined, leave: () => undefined };
     let catalog = this.#byDatabase.get(database);
     if (catalog === undefined) {
-      const { clock, log, members } = this.#options;
-      catalog = new DatabaseCatalog(database, { clock, log, members, open: this.#options.open(database) });
+      const { clock, log, members, forgetCredential } = this.#options;
+      catalog = new DatabaseCatalog(database, {
+        clock,
+        log,
+        members,
+        forgetCredential,
+        open: this.#options.open(database),
+      });
       this.#byDatabase.set(database, catalog);
       catalog.look();
     }

@@ -14,8 +14,16 @@ import {
   withDeadline,
 } from '../base/index.ts';
 import { CatalogFacts, Resolvers } from '../sql/index.ts';
-import { BEGIN_READING, CATALOG_QUERIES, END_READING, FINGERPRINT, readCatalog } from './catalog-queries.ts';
+import {
+  BEGIN_READING,
+  CATALOG_QUERIES,
+  END_READING,
+  FINGERPRINT,
+  readCatalog,
+  type Row,
+} from './catalog-queries.ts';
 import type { CatalogNow } from './definitions.ts';
+import { Query, readTextColumns } from '../wire/index.ts';
 import type { OwnConnection } from './own-connection.ts';
 import type { MemberToAsk } from './verifiers.ts';
 
@@ -26,6 +34,9 @@ export interface DatabaseCatalogOptions {
   readonly members: () => readonly MemberToAsk[];
   /** Rejects with `router-no-credential` if there is no role to log in as. */
   readonly open: (member: MemberToAsk, events: ConnectionEvents) => Promise<OwnConnection>;
+
+  /** It may have been changed. */
+  readonly forgetCredential: () => void;
 }
 
 export interface ConnectionEvents {
@@ -118,6 +129,7 @@ export class DatabaseCatalog implements CatalogNow {
         this.#settled(undefined);
       } catch (cause) {
         this.#drop();
+        this.#options.forgetCredential();
         this.#settled(cause);
         return;
       }
@@ -141,16 +153,16 @@ export class DatabaseCatalog implements CatalogNow {
     const { connection } = (this.#reading = await this.#connected());
     if (this.#isNotifying && this.#reading.member.isLeader) {
       this.#isNotifying = false;
-      await connection.ask(NOTIFY);
+      await rowsOf(connection, NOTIFY);
     }
     const startedAt = clock.now();
     const isSame = this.resolvers !== undefined && (await fingerprintOf(connection)) === this.#fingerprint;
     if (!isSame) {
       const [, fingerprint, ...answers] = await Promise.all([
-        connection.ask(BEGIN_READING),
+        rowsOf(connection, BEGIN_READING),
         fingerprintOf(connection),
-        ...CATALOG_QUERIES.map(async (sql) => await connection.ask(sql)),
-        connection.ask(END_READING),
+        ...CATALOG_QUERIES.map(async (sql) => await rowsOf(connection, sql)),
+        rowsOf(connection, END_READING),
       ]);
       const facts = new CatalogFacts(readCatalog(answers));
       this.resolvers = new Resolvers(facts);
@@ -197,7 +209,7 @@ export class DatabaseCatalog implements CatalogNow {
       connection.close();
       throw new MatriarchError('router-no-server', 'the catalogue is not wanted any more');
     }
-    if (member.isLeader) await Promise.all([connection.ask(NO_WAITING), connection.ask(LISTEN)]);
+    if (member.isLeader) await Promise.all([rowsOf(connection, NO_WAITING), rowsOf(connection, LISTEN)]);
     return { member, connection };
   }
 
@@ -209,6 +221,10 @@ export class DatabaseCatalog implements CatalogNow {
 }
 
 async function fingerprintOf(connection: OwnConnection): Promise<string> {
-  const [row] = await connection.ask(FINGERPRINT);
+  const [row] = await rowsOf(connection, FINGERPRINT);
   return row?.[0] ?? '';
+}
+
+async function rowsOf(connection: OwnConnection, sql: string): Promise<readonly Row[]> {
+  return (await connection.askAll(Query(sql))).map(readTextColumns);
 }

@@ -1,89 +1,85 @@
-/** The router's own connection to one server, for questions whose answers are few: roles' passwords, the catalogue. In order. */
-import { type Address, type Deferred, deferred, MatriarchError } from '../base/index.ts';
+/**
+ * The router's own connection to one server, for its own questions: each is answered with one row, in order. Who opens
+ * it says in which words a failure is told; with any but a refused question the connection is of no more use.
+ */
+import { type Address, type Deferred, deferred, type MatriarchError } from '../base/index.ts';
 import {
   BACKEND,
-  Bind,
   type Delivery,
   type ErrorFields,
-  Execute,
   FRAME_BYTES_MAX,
   FrameReader,
   type FrameSink,
-  Parse,
   ProtocolViolation,
   readErrorFields,
-  readTextColumns,
-  Sync,
 } from '../wire/index.ts';
-import type { ServerTls } from './server-tls.ts';
 import { Scratch } from './scratch.ts';
+import type { ServerTls } from './server-tls.ts';
 import { READ_BUFFER_BYTES, Upstream } from './upstream.ts';
 
-export interface OwnConnectionOptions {
-  /** What it is for, in the words of its errors. */
-  readonly purpose: string;
-  /** The open connection has ended, whoever ended it. */
-  readonly lost: () => void;
-  readonly address: Address;
+/** Whom the router logs in as, and where. */
+export interface OwnRole {
   readonly username: string;
   readonly password: string;
-  readonly connectTimeoutMs: number;
   readonly database: string;
+}
+
+export interface OwnConnectionOptions {
+  readonly address: Address;
+  readonly role: OwnRole;
   readonly tls: ServerTls;
-  /** Somebody, not this connection, has notified what it listens to. */
+  readonly connectTimeoutMs: number;
+  /** What the server refused, or why there is no answer, as an error for who asked. */
+  readonly failure: (because: ErrorFields | string) => MatriarchError;
+  /** The open connection has ended, whoever ended it. */
+  readonly lost?: () => void;
+  /** Somebody has notified what it listens to. */
   readonly notified?: () => void;
 }
 
-/** Texts; undefined is NULL. */
-export type Row = readonly (string | undefined)[];
-
-/** More than that is not kept of one answer. */
-const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
-
 interface Question {
-  readonly answer: Deferred<readonly Row[]>;
-  readonly rows: Row[];
-  bytes: number;
+  readonly answer: Deferred<readonly Buffer[]>;
+  rows: Buffer[];
+  /** All rows are wanted, not the last alone. */
+  readonly isForAll: boolean;
   failure: MatriarchError | undefined;
 }
+
+const READ_BYTES = READ_BUFFER_BYTES / 16;
+const LOST = 'the connection was lost';
 
 export class OwnConnection implements FrameSink {
   readonly #frames = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
   readonly #questions: Question[] = [];
-  readonly #opened = deferred<OwnConnection>();
+  readonly #opened = deferred();
   readonly #upstream: Upstream;
-  readonly #purpose: string;
-  readonly #notified: (() => void) | undefined;
-  readonly #tellLost: () => void;
-  #isOpen = false;
+  readonly #options: OwnConnectionOptions;
+  #state: 'opening' | 'open' | 'closed' = 'opening';
 
-  private constructor(options: OwnConnectionOptions) {
-    const { username, password, address, connectTimeoutMs, database, tls } = options;
-    this.#purpose = options.purpose;
-    this.#notified = options.notified;
-    this.#tellLost = options.lost;
+  constructor(options: OwnConnectionOptions) {
+    const { address, role, tls, connectTimeoutMs } = options;
+    this.#options = options;
     this.#upstream = new Upstream(
       {
         address,
         parameters: [
-          ['user', username],
-          ['database', database],
+          ['user', role.username],
+          ['database', role.database],
           ['application_name', 'matriarch router'],
         ],
-        credential: { password },
+        credential: { password: role.password },
         tls,
         connectTimeoutMs,
-        readBuffer: new Scratch(READ_BUFFER_BYTES / 4),
+        readBuffer: new Scratch(READ_BYTES),
       },
       {
         opened: () => {
-          this.#isOpen = true;
-          this.#opened.resolve(this);
+          this.#state = 'open';
+          this.#opened.resolve();
         },
         failed: (failure) => {
-          this.#opened.reject(
-            failure.kind === 'refused' ? this.#refusal(failure.fields) : this.#noServer(failure.because),
-          );
+          this.#state = 'closed';
+          this.#opened.reject(options.failure(failure.kind === 'refused' ? failure.fields : failure.because));
         },
         received: (chunk) => this.#received(chunk),
         lost: () => this.#lost(),
@@ -92,27 +88,33 @@ export class OwnConnection implements FrameSink {
     );
   }
 
-  /** Rejects with `router-no-server` or `router-lookup-refused`. */
-  static async open(options: OwnConnectionOptions): Promise<OwnConnection> {
-    return await new OwnConnection(options).#opened.promise;
+  /** Within `connectTimeoutMs`. Rejects with a `failure`. */
+  get opened(): Promise<void> {
+    return this.#opened.promise;
   }
 
-  /** The rows of the answer. Rejects as `open` does. */
-  async ask(sql: string, parameters: readonly string[] = []): Promise<readonly Row[]> {
+  /** Messages that end with one ReadyForQuery. The last row of the answer, if there is one. Rejects with a `failure`. */
+  async ask(...messages: readonly Buffer[]): Promise<Buffer | undefined> {
+    return (await this.#rowsOf(messages, false)).at(-1);
+  }
+
+  /** The same, with all rows. */
+  async askAll(...messages: readonly Buffer[]): Promise<readonly Buffer[]> {
+    return await this.#rowsOf(messages, true);
+  }
+
+  async #rowsOf(messages: readonly Buffer[], isForAll: boolean): Promise<readonly Buffer[]> {
+    await this.opened;
     // Nobody would answer, or tell that it was lost.
-    if (!this.#isOpen) throw this.#noServer('the connection was lost');
+    if (this.#state === 'closed') throw this.#options.failure(LOST);
     const question: Question = {
-      answer: deferred<readonly Row[]>(),
+      answer: deferred<readonly Buffer[]>(),
       rows: [],
-      bytes: 0,
+      isForAll,
       failure: undefined,
     };
     this.#questions.push(question);
-    this.#upstream.write(Parse({ name: '', sql, parameterTypes: [] }));
-    const texts = parameters.map((parameter) => Buffer.from(parameter));
-    this.#upstream.write(Bind({ portal: '', statement: '', parameters: texts }));
-    this.#upstream.write(Execute('', 0));
-    this.#upstream.write(Sync());
+    for (const message of messages) this.#upstream.write(message);
     this.#upstream.flush();
     return await question.answer.promise;
   }
@@ -127,18 +129,16 @@ export class OwnConnection implements FrameSink {
   }
 
   whole(tag: number, message: Buffer): void {
-    if (tag === BACKEND.NotificationResponse) this.#notified?.();
+    if (tag === BACKEND.NotificationResponse) this.#options.notified?.();
     const question = this.#questions[0];
     if (question === undefined) return;
     if (tag === BACKEND.DataRow) {
-      question.bytes += message.length;
-      if (question.bytes > ANSWER_BYTES_MAX) question.rows.length = 0;
-      else question.rows.push(readTextColumns(message));
+      if (!question.isForAll) question.rows.length = 0;
+      question.rows.push(Buffer.from(message));
     } else if (tag === BACKEND.ErrorResponse) {
-      question.failure = this.#refusal(readErrorFields(message));
+      question.failure = this.#options.failure(readErrorFields(message));
     } else if (tag === BACKEND.ReadyForQuery) {
       this.#questions.shift();
-      if (question.bytes > ANSWER_BYTES_MAX) question.failure ??= this.#noServer('the answer is too long');
       if (question.failure === undefined) question.answer.resolve(question.rows);
       else question.answer.reject(question.failure);
     }
@@ -157,28 +157,11 @@ export class OwnConnection implements FrameSink {
   }
 
   #lost(): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    for (const question of this.#questions.splice(0)) {
-      question.answer.reject(this.#noServer('the connection was lost'));
-    }
-    this.#tellLost();
-  }
-
-  #refusal({ code, message }: ErrorFields): MatriarchError {
-    const because = `${code} ${message}`;
-    return PASSING.has(code.slice(0, 2))
-      ? this.#noServer(because)
-      : new MatriarchError('router-lookup-refused', `${this.#purpose}: ${because}`);
-  }
-
-  #noServer(because: string): MatriarchError {
-    return new MatriarchError('router-no-server', `${this.#purpose}: ${because}`);
+    const { failure, lost } = this.#options;
+    const before = this.#state;
+    this.#state = 'closed';
+    if (before === 'opening') this.#opened.reject(failure(LOST));
+    for (const { answer } of this.#questions.splice(0)) answer.reject(failure(LOST));
+    if (before === 'open') lost?.();
   }
 }
-
-/**
- * Classes of SQLSTATE that pass by themselves: no connection, no resources, not now, broken down. All others are about
- * who asks and what (28P01, 42501, 42883, 3D000 …), and the same the next time.
- */
-const PASSING = new Set(['08', '40', '53', '55', '57', '58', 'XX']);

@@ -72,6 +72,7 @@ export function rehearse(shared: Shared, question: RouteQuestion): RouteFacts {
 const nothing = (): void => undefined;
 
 const NO_EFFECTS: Omit<SessionEffects, 'toClient' | 'borrow' | 'hold'> = {
+  isCongested: () => false,
   stopWaiting: nothing,
   giveBack: nothing,
   discard: nothing,

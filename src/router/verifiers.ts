@@ -19,7 +19,8 @@ import {
 } from '../base/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { buildVerifier, type Verifier } from '../wire/index.ts';
-import { OwnConnection, type Row } from './own-connection.ts';
+import { lookupFailure, secretOf } from './lookup-question.ts';
+import { OwnConnection } from './own-connection.ts';
 import type { ServerTls } from './server-tls.ts';
 
 export interface VerifiersOptions {
@@ -123,6 +124,16 @@ export class Verifiers {
     this.#cache.delete(user);
   }
 
+  /** As whom the router itself asks servers. Rejects with `router-no-credential`, or as the store does. */
+  async credential(): Promise<Credential> {
+    return this.#options.settings().login ?? (await this.#readCredential());
+  }
+
+  /** The store's was of no use: it is read again. */
+  forgetCredential(): void {
+    this.#credential = undefined;
+  }
+
   /** The settings have changed: nothing of what was known before counts. */
   reset(): void {
     this.#cache.clear();
@@ -193,13 +204,8 @@ export class Verifiers {
     const connecting = this.#connections.get(member.name) ?? this.#connect(member);
     try {
       const open = await connecting;
-      return secretIn(
-        await withDeadline(
-          open.ask(this.#options.settings().query, [user]),
-          LOOKUP_TIMEOUT_MS,
-          'reading a verifier',
-        ),
-      );
+      const answer = secretOf(open, this.#options.settings().query, user);
+      return await withDeadline(answer, LOOKUP_TIMEOUT_MS, 'reading a verifier');
     } catch (cause) {
       // A question that the server refused leaves the connection good for the questions of others.
       if (cause instanceof MatriarchError && cause.code === 'deadline-exceeded')
@@ -228,21 +234,19 @@ export class Verifiers {
   }
 
   async #open(member: MemberToAsk, lost: () => void): Promise<OwnConnection> {
-    const settings = this.#options.settings();
-    const open = async (credential: Credential): Promise<OwnConnection> =>
-      await OwnConnection.open({
-        purpose: 'verifier lookup',
+    const { login, database, connectTimeoutMs, tls } = this.#options.settings();
+    const open = async (credential: Credential): Promise<OwnConnection> => {
+      const connection = new OwnConnection({
         address: member.address,
-        ...credential,
-        ...settings,
+        role: { ...credential, database },
+        tls,
+        connectTimeoutMs,
+        failure: lookupFailure,
         lost,
       });
-    return await this.withCredential(open);
-  }
-
-  /** Opens something as the role that the router itself logs in as. Rejects with `router-no-credential` if there is none. */
-  async withCredential<Opened>(open: (credential: Credential) => Promise<Opened>): Promise<Opened> {
-    const { login } = this.#options.settings();
+      await connection.opened;
+      return connection;
+    };
     const kept = login ?? this.#credential;
     try {
       return await open(kept ?? (await this.#readCredential()));
@@ -277,12 +281,6 @@ export class Verifiers {
     }
     return this.#credential;
   }
-}
-
-/** The only column, or the second; undefined: no such role, or no password. */
-function secretIn(rows: readonly Row[]): string | undefined {
-  const row = rows[0];
-  return row?.length === 1 ? row[0] : row?.[1];
 }
 
 function isRefusal(cause: unknown): boolean {

@@ -6,7 +6,7 @@
 import { inspect } from './inspect.ts';
 import type { Attention, EndPart, Part, StrictPart } from './part.ts';
 import type { SqlReason } from './reasons.ts';
-import { classifySet, classifyShow, transactionOptions } from './settings.ts';
+import { classifySet, classifySetConfig, classifyShow, transactionOptions } from './settings.ts';
 import { flagAt, listAt, numberAt, type Tree, type TypedNode, textAt, treeAt, unwrap } from './tree.ts';
 
 /** Classifies one statement, given as the wrapped node of a `RawStmt`. */
@@ -93,7 +93,8 @@ function bindsSession(because: SqlReason, detail: string | undefined): StrictPar
 }
 
 function classifySelect(select: Tree, attention: Attention): Part {
-  return readOf(select, 'only-reads', attention);
+  const found = readOf(select, 'only-reads', attention);
+  return found.because === 'function-sets-setting' ? (classifySetConfig(select) ?? found) : found;
 }
 
 /** A read, unless something in it is known to be none; if that only may be, the part says so. */
