@@ -141,6 +141,14 @@ export const METRICS = {
     'Reads that a standby refused before any row, and that were run again elsewhere, by reason.',
     'because',
   ),
+  matriarch_router_catalog_generation: gauge(
+    'How often a database’s catalogue was read and found changed since its first client came.',
+    'database',
+  ),
+  matriarch_router_catalog_age_seconds: gauge(
+    'Time since a database’s catalogue was last known to be as it was read.',
+    'database',
+  ),
   matriarch_router_holds_total: counter(
     'Times work was held for want of a primary, by how it ended.',
     'outcome',

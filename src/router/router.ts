@@ -14,6 +14,8 @@ import { type ClusterView, keyLayout, type ReadPolicy } from '../topology/index.
 import type { CancelTarget } from '../wire/index.ts';
 import { Access, type AccessTable } from './access.ts';
 import { openAdmin } from './admin.ts';
+import { catalogFailure } from './catalog-queries.ts';
+import { Catalogs } from './catalogs.ts';
 import { Counters } from './counters.ts';
 import { Decisions } from './decisions.ts';
 import { Flusher } from './flusher.ts';
@@ -36,6 +38,7 @@ import { Sockets } from './sockets.ts';
 import { statusApp } from './status-http.ts';
 import { Succession, takeOverRefusal } from './succession.ts';
 import type { Channel } from './take-over.ts';
+import { OwnConnection } from './own-connection.ts';
 import { READ_BUFFER_BYTES } from './upstream.ts';
 import { type LookupSettings, type MemberToAsk, Verifiers } from './verifiers.ts';
 import { ClusterWorld } from './world.ts';
@@ -157,6 +160,7 @@ export async function startRouter(options: RouterOptions): Promise<void> {
     shared.positions.close();
     shared.health.close();
     shared.access.close();
+    shared.catalogs.close();
     shared.servers.close();
   }
   log.info('router-stopped');
@@ -230,6 +234,25 @@ async function makeShared(options: Parts): Promise<Shared> {
     members: () => membersToAsk(world),
     settings: () => lookupSettings(live.router, access.now),
   });
+  const catalogs = new Catalogs({
+    clock,
+    log,
+    pollMs: () => live.router.catalog_poll,
+    members: () => membersToAsk(world).toSorted((a, b) => Number(b.isLeader) - Number(a.isLeader)),
+    open: (database) => async (member, events) => {
+      const connection = new OwnConnection({
+        address: member.address,
+        role: { ...(await verifiers.credential()), database },
+        tls: access.now.serverTls,
+        connectTimeoutMs: live.router.server_connect_timeout,
+        failure: catalogFailure,
+        ...events,
+      });
+      await connection.opened;
+      return connection;
+    },
+    forgetCredential: () => verifiers.forgetCredential(),
+  });
   const positions = new Positions({
     settings: () => ({
       periodMs: live.router.position_poll,
@@ -248,6 +271,7 @@ async function makeShared(options: Parts): Promise<Shared> {
   live.onChange(() => {
     verifiers.reset();
     positions.reconnect();
+    catalogs.retry();
     world.setPolicy(readPolicy(live.whole));
     servers.configChanged();
   });
@@ -273,6 +297,7 @@ async function makeShared(options: Parts): Promise<Shared> {
     refused: new RefusedReads(),
     decisions: new Decisions(),
     servers,
+    catalogs,
     latencies,
     flusher,
     clientBuffer: new Scratch(READ_BUFFER_BYTES),
@@ -329,6 +354,7 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
         now: clock.now(),
       }),
       ...shared.latencies.samples((member) => world.candidate(member)?.datacenter ?? ''),
+      ...shared.catalogs.samples(),
       ...poolAndNodeSamples(shared.admin.facts()),
     ],
   });
@@ -343,6 +369,7 @@ function viewChanged(shared: Shared, listener: Listener, view: ClusterView, chan
   const before = world.primary(clock.now());
   world.setView(view, clock.now());
   shared.servers.worldChanged();
+  shared.catalogs.retry();
   shared.positions.setMembers(world.candidates.filter(({ host }) => host !== ''));
   const now = clock.now();
   hold.worldChanged(listener.clients, now);

@@ -348,7 +348,7 @@ export class Session {
       this.#placement.transactionNeed = unit.need;
     }
     if (unit.pinsAfter(before)) for (const because of unit.pinReasons) this.#placement.pin(link, because);
-    if (unit.changesDefinitions && unit.executes) this.#options.serverNames.definitionsChanged();
+    if (unit.changesDefinitions && unit.executes) this.#options.routing.definitionsChanged();
     this.#keeper.finished(unit, link, before);
     this.prepared.settle();
     if (unit.forgets.length > 0 && unit.isSeveral) link.isSoiled = true;

@@ -132,16 +132,19 @@ export class SessionStage {
 
   constructor(classifier: Classifier, options: StageOptions = {}) {
     const { preparedLimits, isSessionMode = false, auditsCode = false } = options;
+    const serverNames = new ServerNames('m');
     this.session = new Session({
       world: this.world,
       classifier,
-      serverNames: new ServerNames('m'),
+      serverNames,
       tally: this.tally,
       routing: {
         user: 'app',
         database: 'app',
         rules: options.rules ?? [],
         firstStatementDecides: options.firstStatementDecides ?? false,
+        definitions: { resolve: (found) => found },
+        definitionsChanged: () => serverNames.definitionsChanged(),
         refused: this.refused,
         rescued: (because) => {
           this.rescued.push(because);
