@@ -10,7 +10,7 @@ export interface IdentRule {
   readonly map: string;
   /** The name in the certificate. */
   readonly systemUser: string | RegExp;
-  /** Undefined: any, by the word `all` (since PostgreSQL 16). */
+  /** `\1` in it is the first group of the expression. Undefined: any, by the word `all` (since PostgreSQL 16). */
   readonly role: string | undefined;
 }
 

@@ -99,6 +99,24 @@ export const METRICS = {
     'datacenter',
     'kind',
   ),
+  matriarch_router_node_share: gauge(
+    'Part of its weight that a node gets of the reads now: 0 out, less than 1 returning or overloaded.',
+    'member',
+    'datacenter',
+    'state',
+    'because',
+  ),
+  matriarch_router_node_lag_bytes: gauge(
+    'What a standby had not replayed when it was asked last.',
+    'member',
+    'datacenter',
+  ),
+  matriarch_router_node_lag_seconds: gauge('For how long it had not.', 'member', 'datacenter'),
+  matriarch_router_reads_spilled_total: counter(
+    'Reads that other nodes served because this one had no room or too much to do.',
+    'member',
+    'datacenter',
+  ),
   matriarch_router_routed_total: counter(
     'Statements by kind (read, write …) and by the reason why they are of it.',
     'kind',
@@ -122,6 +140,14 @@ export const METRICS = {
   matriarch_router_reads_rescued_total: counter(
     'Reads that a standby refused before any row, and that were run again elsewhere, by reason.',
     'because',
+  ),
+  matriarch_router_catalog_generation: gauge(
+    'How often a database’s catalogue was read and found changed since its first client came.',
+    'database',
+  ),
+  matriarch_router_catalog_age_seconds: gauge(
+    'Time since a database’s catalogue was last known to be as it was read.',
+    'database',
   ),
   matriarch_router_holds_total: counter(
     'Times work was held for want of a primary, by how it ended.',

@@ -2,6 +2,7 @@
 import { stringify } from 'yaml';
 import type {
   AdminFacts,
+  CatalogFacts,
   ClientFacts,
   ConfigFacts,
   DatabaseFacts,
@@ -15,6 +16,7 @@ import type {
 import { type Address, formatAddress } from '../base/index.ts';
 import { allSettings, type SchemaNode } from '../config/index.ts';
 import type { ClientConnection } from './client.ts';
+import type { DatabaseCatalog } from './database-catalog.ts';
 import type { Link } from './link.ts';
 import { poolSettings } from './pool-settings.ts';
 import { FIXED_KEYS } from './reload.ts';
@@ -55,6 +57,7 @@ export function gatherFacts(sources: FactSources): AdminFacts {
     ],
     pools: pools.map((home) => poolOf(home, clock.now())),
     nodes: nodesOf(shared, nowMs),
+    catalogs: Array.from(shared.catalogs.all, (catalog) => catalogOf(catalog, wall)),
     stats: new Map(Array.from(servers.tallies, ([database, tally]) => [database, countersOf(tally)])),
     window: window(),
     routes: shared.counters.routes(),
@@ -82,6 +85,21 @@ export function countersOf(tally: Tally): StatsCounters {
     clientParses,
     serverParses,
     binds,
+  };
+}
+
+function catalogOf(catalog: DatabaseCatalog, wall: Wall): CatalogFacts {
+  const { database, generation, sessions, trouble, checkedAt, resolvers, isOff } = catalog;
+  const isRead = resolvers !== undefined;
+  const readState = trouble === undefined ? 'read' : 'stale';
+  return {
+    database,
+    state: isOff ? 'off' : isRead ? readState : 'reading',
+    generation,
+    checkedAtMs: checkedAt === undefined ? undefined : wall(checkedAt),
+    ...(resolvers?.facts.counts ?? { functions: 0, relations: 0, types: 0, operators: 0 }),
+    sessions,
+    trouble,
   };
 }
 
@@ -242,12 +260,13 @@ function poolOf({ member, database, user, pool, settings }: ServerPool, now: num
   };
 }
 
-export function nodesOf({ world, counters, clock }: Shared, nowMs: number): NodeFacts[] {
+export function nodesOf({ world, counters, clock, health }: Shared, nowMs: number): NodeFacts[] {
   const primary = world.primary(clock.now());
   const isProven = (name: string): boolean => primary.kind === 'primary' && primary.member === name;
   return world.candidates.map((candidate): NodeFacts => {
     const { name, datacenter, host, port, isLeader, weight, because } = candidate;
     const member = world.view.members.get(name);
+    const { state, because: stateBecause, lag } = health.of(name);
     return {
       name,
       datacenter,
@@ -258,8 +277,13 @@ export function nodesOf({ world, counters, clock }: Shared, nowMs: number): Node
       isReachable: !world.unreachable.has(name),
       weight,
       because,
+      state,
+      stateBecause,
+      share: world.shareOf(name),
+      spilled: world.spilledFrom(name),
       ...counters.of(name),
-      lagBytes: undefined,
+      lagBytes: lag?.bytes,
+      lagMs: lag?.ms,
       replicationState: member?.replicationState,
       syncState: undefined,
       changedAtMs: nowMs - (clock.now() - world.changedAt),

@@ -29,15 +29,17 @@ export async function secretOf(
  */
 const PASSING = new Set(['08', '40', '53', '55', '57', '58', 'XX']);
 
+/** What was refused with it may be granted the next time. */
+export const isPassing = (sqlstate: string): boolean => PASSING.has(sqlstate.slice(0, 2));
+
 /** `router-lookup-refused` if it will be the same the next time, else `router-no-server`. */
 export function lookupFailure(because: ErrorFields | string): MatriarchError {
   if (typeof because === 'string') {
     return new MatriarchError('router-no-server', `verifier lookup: ${because}`);
   }
   const { code, message } = because;
-  const isPassing = PASSING.has(code.slice(0, 2));
   return new MatriarchError(
-    isPassing ? 'router-no-server' : 'router-lookup-refused',
+    isPassing(code) ? 'router-no-server' : 'router-lookup-refused',
     `verifier lookup: ${code} ${message}`,
   );
 }

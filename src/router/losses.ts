@@ -1,6 +1,7 @@
 /**
  * What a session does when one of its server connections is lost: forget it, run the work again, or say what
- * became of it. Which of these is lost.ts's to judge; here it is carried out. The client's connection stays. Pure.
+ * became of it. Which of these is lost.ts's to judge; here it is carried out. The client's connection stays,
+ * unless all that it does is to listen. Pure.
  */
 import { CommandComplete, type TransactionStatus } from '../wire/index.ts';
 import type { Link } from './link.ts';
@@ -17,9 +18,6 @@ export class Losses {
   readonly #options: SessionOptions;
   /** The connection of a pinned session is gone, and the client has not been told. */
   #pinLost: LossReason | undefined = undefined;
-
-  /** Why the connection is gone on which the client listened: it waits for what will never come. */
-  #deafBecause: LossReason | undefined = undefined;
 
   constructor(session: Session, placement: Placement, options: SessionOptions) {
     this.#session = session;
@@ -67,10 +65,17 @@ export class Losses {
     const isInTransaction = isTransaction || session.standing.prelude.isOpen;
     const status: TransactionStatus = isInTransaction ? session.standing.status : 'I';
     const isAtWork = unit.kind !== 'none' && unit.phase === 'sent' && unit.link === link;
+    const isWaitingForNews =
+      unit.kind === 'none' &&
+      !isInTransaction &&
+      link === this.#placement.pinnedTo &&
+      this.#placement.listens;
     this.drop(link, because);
     this.#options.effects.serverLost(because);
     this.#options.effects.note('server-connection-lost', { member: link.member, because, isAtWork, status });
-    if (isAtWork && link.isCutInMessage) {
+    // It may say nothing for ever, and is never to hear what it waits for: an error with its next statement is too late.
+    if (isWaitingForNews) session.say(REPLY.listenerLost(because));
+    if (isWaitingForNews || (isAtWork && link.isCutInMessage)) {
       session.end();
       this.#options.effects.endClient();
       return;
@@ -79,15 +84,6 @@ export class Losses {
     else if (!isTransaction) session.placeAgain();
     else if (session.isPlacing) this.#failInLimbo(because);
     else session.standing.enterLimbo(because, false);
-    this.endDeaf();
-  }
-
-  /** A client that has lost what it listens on is told at once, and let go, as by a server: its driver listens anew. */
-  endDeaf(): void {
-    if (this.#deafBecause === undefined || this.#session.isEnded) return;
-    this.#session.say(REPLY.listenLost(this.#deafBecause));
-    this.#session.end();
-    this.#options.effects.endClient();
   }
 
   /** The server of the open transaction is let go because the router fails it: so nothing of it is committed. */
@@ -98,10 +94,7 @@ export class Losses {
 
   /** Takes the link out of use; if the session's state was there, the client is told with its next statement. */
   drop(link: Link, because: LossReason): void {
-    if (link === this.#placement.pinnedTo) {
-      this.#pinLost = because;
-      if (this.#placement.pinnedBecause.has('listens')) this.#deafBecause = because;
-    }
+    if (link === this.#placement.pinnedTo) this.#pinLost = because;
     this.#placement.drop(link);
   }
 

@@ -6,6 +6,7 @@
  * the session is pinned because it has state there that cannot be carried. Pure.
  */
 import { Query } from '../wire/index.ts';
+import type { Lender } from './lender.ts';
 import type { Link, LinkOwner } from './link.ts';
 import { auditSql, isAuditable, mayEndPin, namesToAsk, readAudit } from './audit.ts';
 import { PROBE_SQL, readProbe } from './probe.ts';
@@ -38,18 +39,6 @@ const WAIT: Place = { kind: 'wait' };
 const BOUND_TO_STANDBY: Place = { kind: 'bound-to-standby' };
 const ROLLBACK = Query('ROLLBACK');
 const SETTINGS_LIMITS: SettingsLimits = { entriesMax: 64, bytesMax: 16 * 1024 };
-
-/** Where connections come from; the pools' side. */
-export interface Lender {
-  /** A free connection to the member at once; undefined: it is lent later, or refused. */
-  readonly borrow: (member: string) => Link | undefined;
-  /** The connection that was asked for is not wanted any more. */
-  readonly stopWaiting: () => void;
-  /** Nothing is owed on it and no transaction is open; it is cleaned if it `isSoiled`. */
-  readonly giveBack: (link: Link) => void;
-  /** It is of no use to anybody. */
-  readonly discard: (link: Link) => void;
-}
 
 export interface PlacementOptions {
   readonly world: World;
@@ -107,6 +96,11 @@ export class Placement {
   /** Why it is pinned, the first cause first. */
   get pinnedBecause(): ReadonlySet<PinReason> {
     return this.#pinnedBecause;
+  }
+
+  /** The session waits for notifications on the connection that it is pinned to. */
+  get listens(): boolean {
+    return this.#pinnedBecause.has('listens');
   }
 
   /** The member whose connection is awaited. */
@@ -177,12 +171,9 @@ export class Placement {
 
   /** Settings of the session, `names` among them, may be others there than they are known to be: the server is asked. */
   doubt(link: Link, names: Iterable<string>): void {
-    if (this.#options.isSessionMode) {
-      this.pin(link, 'settings-unknown');
-      return;
-    }
     link.isSuspect = true;
     for (const name of names) this.#doubted.add(name);
+    if (this.#options.isSessionMode) this.pin(link, 'settings-unknown');
   }
 
   /** The session has made these settings, and `link` has them. */
@@ -302,11 +293,7 @@ export class Placement {
 
   #choose(unit: Unit): string | undefined {
     const { world } = this.#options;
-    if (unit.kind !== 'start' && unit.need !== 'anywhere') {
-      const reader = world.reader(unit.excluded, unit.wish);
-      unit.placeBecause = world.readerBecause;
-      return reader;
-    }
+    if (unit.kind !== 'start' && unit.need !== 'anywhere') return this.#chooseReader(unit);
     const [atHand] = unit.kind === 'start' ? [] : this.links;
     unit.placeBecause = atHand === undefined ? 'nearest' : 'connection-at-hand';
     return atHand?.member ?? world.nearest(unit.excluded);
@@ -315,6 +302,20 @@ export class Placement {
   #stay(unit: Unit, { member }: Link): string {
     unit.placeBecause = 'state-is-there';
     return member;
+  }
+
+  /** Elsewhere if the chosen one has no room and another has, unless it is wished for or the session has it already. */
+  #chooseReader(unit: Unit): string | undefined {
+    const { lender, world } = this.#options;
+    const { excluded, wish } = unit;
+    const chosen = world.reader(excluded, wish);
+    unit.placeBecause = world.readerBecause;
+    const isFixed = chosen === undefined || wish !== undefined || this.#heldOf(chosen) !== undefined;
+    if (isFixed || !lender.isCongested(chosen)) return chosen;
+    const other = world.relief(chosen);
+    if (other === undefined || excluded.has(other) || lender.isCongested(other)) return chosen;
+    unit.placeBecause = 'spilled';
+    return other;
   }
 
   #step(member: string, term: Term | undefined, isStart = false): Place {

@@ -98,11 +98,11 @@ export const REPLY = {
     detail: `${LOSS_REASONS[because]} Temporary tables, session locks, LISTENs and the like are gone.`,
     hint: 'Set them up again; this connection can be used on.',
   }),
-  listenLost: (because: LossReason): ErrorFields => ({
+  listenerLost: (because: LossReason): ErrorFields => ({
     severity: FATAL,
-    code: SQLSTATE.adminShutdown,
-    message: 'terminating connection because the server that it listens on was lost',
-    detail: `${LOSS_REASONS[because]} Notifications may have been missed.`,
+    code: SQLSTATE.connectionFailure,
+    message: 'terminating connection because its LISTENs were lost with their server',
+    detail: `${LOSS_REASONS[because]} Notifications would not have come any more.`,
     hint: 'Connect again, and LISTEN again.',
   }),
   boundToStandby: (): ErrorFields => ({

@@ -96,6 +96,8 @@ export type ReaderReason = 'as-wished' | 'by-weight' | 'nearest';
 /** Why a unit of work goes to its member. */
 export type PlaceReason =
   | ReaderReason
+  /** The one to read from had no room. */
+  | 'spilled'
   | 'needs-primary'
   | 'in-transaction'
   | 'state-is-there'

@@ -6,13 +6,15 @@ import { FailureDelays } from '../auth/index.ts';
 import { background, type Clock, type Log, MatriarchError, pause } from '../base/index.ts';
 import type { Config, RouterConfig } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
-import { processSamples } from '../metrics/index.ts';
-import { RefusedReads } from '../routing/index.ts';
+import { processSamples, type Sample } from '../metrics/index.ts';
+import { type LagLimit, RefusedReads } from '../routing/index.ts';
 import { loadClassifier } from '../sql/index.ts';
 import { type ClusterView, keyLayout, type ReadPolicy } from '../topology/index.ts';
 import type { CancelTarget } from '../wire/index.ts';
 import { Access, type AccessTable } from './access.ts';
 import { openAdmin } from './admin.ts';
+import { catalogFailure } from './catalog-queries.ts';
+import { Catalogs } from './catalogs.ts';
 import { Counters } from './counters.ts';
 import { Decisions } from './decisions.ts';
 import { Flusher } from './flusher.ts';
@@ -22,8 +24,10 @@ import { Latencies } from './latencies.ts';
 import { type ConfigSource, LiveConfig } from './live-config.ts';
 import { Listener } from './listener.ts';
 import { poolSamples } from './pool-samples.ts';
+import { NodeHealths } from './node-health.ts';
+import { nodeSamples } from './node-samples.ts';
+import { Positions } from './positions.ts';
 import { Predecessor } from './predecessor.ts';
-import { Reachability } from './reachability.ts';
 import { retire } from './retire.ts';
 import { Scratch } from './scratch.ts';
 import { samplesOf } from './samples.ts';
@@ -33,6 +37,7 @@ import { Sockets } from './sockets.ts';
 import { statusApp } from './status-http.ts';
 import { Succession, takeOverRefusal } from './succession.ts';
 import type { Channel } from './take-over.ts';
+import { OwnConnection } from './own-connection.ts';
 import { READ_BUFFER_BYTES } from './upstream.ts';
 import { type LookupSettings, type MemberToAsk, Verifiers } from './verifiers.ts';
 import { ClusterWorld } from './world.ts';
@@ -68,6 +73,8 @@ const CHECK_TIMES_EVERY_MS = 250;
 
 /** How long a successor may need to find its cluster; without one it would be no good. */
 const FIND_CLUSTER_MS = 15_000;
+/** A node that takes longer to say where it is counts as silent. */
+const POSITION_TIMEOUT_MS = 1000;
 const LOOK_EVERY_MS = 10;
 
 /**
@@ -149,7 +156,10 @@ export async function startRouter(options: RouterOptions): Promise<void> {
     succession?.close();
     signal.removeEventListener('abort', stop);
     verifiers.close();
+    shared.positions.close();
+    shared.health.close();
     shared.access.close();
+    shared.catalogs.close();
     shared.servers.close();
   }
   log.info('router-stopped');
@@ -199,10 +209,13 @@ async function makeShared(options: Parts): Promise<Shared> {
   const access = new Access(config.router, log);
   const flusher = new Flusher();
   const latencies = new Latencies();
+  const lagLimit = (): LagLimit => live.router.max_lag;
+  const answerWithinMs = (): number => POSITION_TIMEOUT_MS + 2 * live.router.position_poll;
+  const health = new NodeHealths({ world, latencies, lagLimit, answerWithinMs, clock, log, signal });
   const servers = new Servers({
     config: () => live.router,
     world,
-    reachability: new Reachability(world, log, signal),
+    health,
     flusher,
     latencies,
     clock,
@@ -220,8 +233,44 @@ async function makeShared(options: Parts): Promise<Shared> {
     members: () => membersToAsk(world),
     settings: () => lookupSettings(live.router, access.now),
   });
+  const catalogs = new Catalogs({
+    clock,
+    log,
+    pollMs: () => live.router.catalog_poll,
+    members: () => membersToAsk(world).toSorted((a, b) => Number(b.isLeader) - Number(a.isLeader)),
+    open: (database) => async (member, events) => {
+      const connection = new OwnConnection({
+        address: member.address,
+        role: { ...(await verifiers.credential()), database },
+        tls: access.now.serverTls,
+        connectTimeoutMs: live.router.server_connect_timeout,
+        failure: catalogFailure,
+        ...events,
+      });
+      await connection.opened;
+      return connection;
+    },
+    forgetCredential: () => verifiers.forgetCredential(),
+  });
+  const positions = new Positions({
+    settings: () => ({
+      periodMs: live.router.position_poll,
+      timeoutMs: POSITION_TIMEOUT_MS,
+      database: live.router.auth_dbname,
+      tls: access.now.serverTls,
+    }),
+    credential: async () => await verifiers.credential(),
+    forgetCredential: () => verifiers.forgetCredential(),
+    clock,
+    log,
+    signal,
+    answered: (member, position) => health.answered(member, position),
+    silent: (member, because) => health.silent(member, because),
+  });
   live.onChange(() => {
     verifiers.reset();
+    positions.reconnect();
+    catalogs.retry();
     world.setPolicy(readPolicy(live.whole));
     servers.configChanged();
   });
@@ -239,12 +288,15 @@ async function makeShared(options: Parts): Promise<Shared> {
     classifier: await loadClassifier(),
     access,
     verifiers,
+    positions,
+    health,
     failures: new FailureDelays(),
     hold: new HoldRoom(clock, () => live.router.hold_max_clients),
     counters: new Counters(),
     refused: new RefusedReads(),
     decisions: new Decisions(),
     servers,
+    catalogs,
     latencies,
     flusher,
     clientBuffer: new Scratch(READ_BUFFER_BYTES),
@@ -283,6 +335,7 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
   const { world, counters, classifier, clock } = shared;
   return statusApp({
     world,
+    health: shared.health,
     counters,
     now: clock.now,
     ttlMs: options.config.lease.ttl,
@@ -299,9 +352,14 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
         now: clock.now(),
       }),
       ...shared.latencies.samples((member) => world.candidate(member)?.datacenter ?? ''),
-      ...poolSamples(shared.admin.facts()),
+      ...shared.catalogs.samples(),
+      ...poolAndNodeSamples(shared.admin.facts()),
     ],
   });
+}
+
+function poolAndNodeSamples(facts: ReturnType<Shared['admin']['facts']>): Sample[] {
+  return [...poolSamples(facts), ...nodeSamples(facts.nodes)];
 }
 
 function viewChanged(shared: Shared, listener: Listener, view: ClusterView, changedAt: number): void {
@@ -309,6 +367,8 @@ function viewChanged(shared: Shared, listener: Listener, view: ClusterView, chan
   const before = world.primary(clock.now());
   world.setView(view, clock.now());
   shared.servers.worldChanged();
+  shared.catalogs.retry();
+  shared.positions.setMembers(world.candidates.filter(({ host }) => host !== ''));
   const now = clock.now();
   hold.worldChanged(listener.clients, now);
   const after = world.primary(now);

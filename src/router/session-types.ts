@@ -2,7 +2,7 @@
 import type { Classification, Classifier } from '../sql/index.ts';
 import type { ErrorFields } from '../wire/index.ts';
 import type { Link } from './link.ts';
-import type { Lender } from './placement.ts';
+import type { Lender } from './lender.ts';
 import type { PreparedLimits } from './prepared.ts';
 import type { HoldReason, LossReason, RouteReason } from './route.ts';
 import type { ServerNames } from './server-names.ts';

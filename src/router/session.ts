@@ -233,6 +233,8 @@ export class Session {
     return true;
   }
 
+  // ── a unit of work: placing, sending, finishing ──────────────────────────────────────────────────────────
+
   /** The server connection of the open transaction. */
   get transaction(): Link | undefined {
     return this.#placement.transaction;
@@ -307,8 +309,7 @@ export class Session {
     else this.standing.skipToSync();
     unit.end();
     this.#placement.release(unit);
-    this.#losses.endDeaf();
-    if (!this.#isEnded) this.intake.resume();
+    this.intake.resume();
   }
 
   #send(link: Link): void {
@@ -347,7 +348,7 @@ export class Session {
       this.#placement.transactionNeed = unit.need;
     }
     if (unit.pinsAfter(before)) for (const because of unit.pinReasons) this.#placement.pin(link, because);
-    if (unit.changesDefinitions && unit.executes) this.#options.serverNames.definitionsChanged();
+    if (unit.changesDefinitions && unit.executes) this.#options.routing.definitionsChanged();
     this.#keeper.finished(unit, link, before);
     this.prepared.settle();
     if (unit.forgets.length > 0 && unit.isSeveral) link.isSoiled = true;

@@ -7,6 +7,7 @@ import type { Classifier } from '../sql/index.ts';
 import type { CancelTarget } from '../wire/index.ts';
 import type { Access } from './access.ts';
 import type { AdminShared } from './admin-client.ts';
+import type { Catalogs } from './catalogs.ts';
 import type { Counters } from './counters.ts';
 import type { Decisions } from './decisions.ts';
 import type { Flusher } from './flusher.ts';
@@ -14,6 +15,8 @@ import type { HoldRoom } from './hold.ts';
 import type { Identity } from './identity.ts';
 import type { Latencies } from './latencies.ts';
 import type { LiveConfig } from './live-config.ts';
+import type { NodeHealths } from './node-health.ts';
+import type { Positions } from './positions.ts';
 import type { Scratch } from './scratch.ts';
 import type { Servers } from './servers.ts';
 import type { Verifiers } from './verifiers.ts';
@@ -29,6 +32,8 @@ export interface Shared {
   readonly classifier: Classifier;
   readonly access: Access;
   readonly verifiers: Verifiers;
+  readonly positions: Positions;
+  readonly health: NodeHealths;
   /** Logins that failed lately. */
   readonly failures: FailureDelays;
   readonly hold: HoldRoom;
@@ -37,6 +42,7 @@ export interface Shared {
   readonly refused: RefusedReads;
   readonly decisions: Decisions;
   readonly servers: Servers;
+  readonly catalogs: Catalogs;
   readonly admin: AdminShared;
   readonly latencies: Latencies;
   readonly flusher: Flusher;

@@ -4,6 +4,7 @@ import { bodyLimit } from 'hono/body-limit';
 import type { RouteFacts, RouteQuestion } from '../admin/index.ts';
 import { METRICS_CONTENT_TYPE, renderMetrics, type Sample } from '../metrics/index.ts';
 import type { Counters } from './counters.ts';
+import type { NodeHealths } from './node-health.ts';
 import { readQuestion, routeJson } from './route-http.ts';
 import type { ClusterWorld } from './world.ts';
 
@@ -11,6 +12,7 @@ import type { ClusterWorld } from './world.ts';
 const QUESTION_BYTES_MAX = 64 * 1024;
 
 export interface StatusSources {
+  readonly health: NodeHealths;
   readonly world: ClusterWorld;
   readonly counters: Counters;
   readonly now: () => number;
@@ -21,6 +23,10 @@ export interface StatusSources {
 
 export function statusApp(sources: StatusSources): Hono {
   const { world, counters, now } = sources;
+  const stateOf = (name: string): object => {
+    const { state, because } = sources.health.of(name);
+    return { state, stateBecause: because, share: world.shareOf(name) };
+  };
   const app = new Hono();
   app.get('/healthz', (context) => context.json({ status: 'alive' }));
   app.get('/readyz', (context) => {
@@ -49,6 +55,7 @@ export function statusApp(sources: StatusSources): Hono {
       nodes: world.candidates.map((candidate) => ({
         ...candidate,
         reachable: !world.unreachable.has(candidate.name),
+        ...stateOf(candidate.name),
         ...counters.of(candidate.name),
       })),
     });

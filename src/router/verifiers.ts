@@ -61,7 +61,7 @@ const LOOKUP_TIMEOUT_MS = 5000;
 const DCS_TIMEOUT_MS = 2000;
 
 const credentialSchema = z.object({ username: z.string().min(1), password: z.string().min(1) });
-type Credential = z.output<typeof credentialSchema>;
+export type Credential = z.output<typeof credentialSchema>;
 
 export class Verifiers {
   readonly #options: VerifiersOptions;
@@ -133,6 +133,16 @@ export class Verifiers {
   /** The secret did not fit: the password may have been changed. */
   forget(user: string): void {
     this.#cache.delete(user);
+  }
+
+  /** As whom the router itself asks servers. Rejects with `router-no-credential`, or as the store does. */
+  async credential(): Promise<Credential> {
+    return this.#options.settings().login ?? (await this.#readCredential());
+  }
+
+  /** The store's was of no use: it is read again. */
+  forgetCredential(): void {
+    this.#credential = undefined;
   }
 
   /** The settings have changed: nothing of what was known before counts. */

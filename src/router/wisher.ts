@@ -12,6 +12,7 @@ import {
 } from '../routing/index.ts';
 import type { Classification } from '../sql/index.ts';
 import type { ErrorFields } from '../wire/index.ts';
+import type { Definitions } from './definitions.ts';
 import { REPLY } from './replies.ts';
 import { APPLICATION_NAME } from './server-parameters.ts';
 import { OWN_PREFIX, type Settings } from './settings.ts';
@@ -22,6 +23,10 @@ export interface SessionRouting {
   readonly database: string;
   readonly rules: readonly Rule[];
   readonly firstStatementDecides: boolean;
+  /** What they make of its statements. */
+  readonly definitions: Pick<Definitions, 'resolve'>;
+  /** Its client has changed definitions. */
+  readonly definitionsChanged: () => void;
   /** Of all sessions. */
   readonly refused: RefusedReads;
   /** A read that a standby has refused is run again elsewhere. */

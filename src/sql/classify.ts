@@ -17,9 +17,11 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
   if (first === undefined) return EMPTY;
   const settings = settingStatements(parts, statements, sql);
   const sets = attention.sets.length === 0 ? {} : { sets: attention.sets };
+  const references = parts.every(hangsOnCatalog) ? attention.references.references() : undefined;
   if (second === undefined) {
     return Object.freeze({
       ...asAnswer(first),
+      ...(references === undefined ? {} : { references }),
       settings,
       ...sets,
       controlsTransaction: false,
@@ -31,6 +33,7 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
   const goesOnAt = behindEnd(parts, statements);
   return Object.freeze({
     ...asAnswer(strictest(parts, first)),
+    ...(references === undefined ? {} : { references }),
     settings,
     ...sets,
     controlsTransaction,
@@ -38,6 +41,12 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
     ...(goesOnAt === undefined ? {} : { goesOnAt }),
     endsTransaction: parts.some((part) => part.kind === 'end'),
   });
+}
+
+/** What the database defines can make it another: it is a read, or was none only for what may be one. */
+function hangsOnCatalog(part: Part): boolean {
+  if (part.kind === 'read') return part.transaction === undefined && part.because !== 'forgets-statement';
+  return part.kind === 'write' && part.ifReads !== undefined;
 }
 
 /** The answer for a text that was not parsed: the primary gets it untouched. */

@@ -305,17 +305,6 @@ test('many clients on few server connections', { timeout: 120_000 }, async (suit
     await one.query('DROP FUNCTION set_for_me');
   });
 
-  await suite.test('a client that listens hears at once that its server connection is lost', async (t) => {
-    const router = await aRouter(t, stage, []);
-    const client = await aClient(t, router.as());
-    await client.query('LISTEN news');
-    const ended = new Promise<unknown>((resolve) => {
-      client.on('error', (cause) => resolve('code' in cause ? cause.code : cause.message));
-    });
-    await sql(primary, `SELECT pg_terminate_backend(${String(await backend(client))})`);
-    assert.equal(await ended, '57P01');
-  });
-
   await suite.test('who waits too long for a connection is told, and stays connected', async (t) => {
     const router = await aRouter(t, stage, ['default_pool_size: 1', 'query_wait_timeout: 300ms']);
     const [one, other] = await pair(t, router);

@@ -59,6 +59,8 @@ export class TestWorld implements World {
   members = ['n1', 'n2', 'n3'];
   /** Whom reads go to, in turn. */
   readers: readonly string[] = ['n2'];
+  /** Who has no room, and who serves instead. */
+  congested: ReadonlyMap<string, string> = new Map();
   readerBecause: ReaderReason = 'by-weight';
   #turn = 0;
 
@@ -79,6 +81,10 @@ export class TestWorld implements World {
     const wanted = this.readers[this.#turn % this.readers.length];
     if (wanted !== undefined && !exclude.has(wanted)) return wanted;
     return this.members.find((name) => !exclude.has(name));
+  }
+
+  relief(name: string): string | undefined {
+    return this.congested.get(name);
   }
 
   nearest(exclude: ReadonlySet<string>): string | undefined {
@@ -126,16 +132,19 @@ export class SessionStage {
 
   constructor(classifier: Classifier, options: StageOptions = {}) {
     const { preparedLimits, isSessionMode = false, auditsCode = false } = options;
+    const serverNames = new ServerNames('m');
     this.session = new Session({
       world: this.world,
       classifier,
-      serverNames: new ServerNames('m'),
+      serverNames,
       tally: this.tally,
       routing: {
         user: 'app',
         database: 'app',
         rules: options.rules ?? [],
         firstStatementDecides: options.firstStatementDecides ?? false,
+        definitions: { resolve: (found) => found },
+        definitionsChanged: () => serverNames.definitionsChanged(),
         refused: this.refused,
         rescued: (because) => {
           this.rescued.push(because);
@@ -159,6 +168,7 @@ export class SessionStage {
           this.opening.push(member);
           return undefined;
         },
+        isCongested: (member) => this.world.congested.has(member),
         stopWaiting: () => {
           this.opening.length = 0;
         },

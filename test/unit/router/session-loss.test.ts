@@ -43,20 +43,6 @@ describe('when a server is lost', () => {
     return stage;
   };
 
-  test('a client that listened there hears it at once, and is let go', () => {
-    const idle = begun().send(Query('LISTEN news'));
-    idle.take();
-    assert.deepEqual(idle.lose('n1').take(), ['client > FATAL 57P01', 'client ended']);
-    const atWork = silent('n1', Query('LISTEN news'), Query('BEGIN'));
-    atWork.send(Query('INSERT INTO t VALUES (1)'), Query('INSERT INTO t VALUES (2)')).take();
-    assert.deepEqual(atWork.lose('n1').take(), [
-      'client > ERROR 57P01',
-      'client > Ready E',
-      'client > FATAL 57P01',
-      'client ended',
-    ]);
-  });
-
   test('idle, it forgets it', () => {
     const stage = begun().send(Query('SELECT 1'));
     stage.take();
@@ -185,6 +171,15 @@ describe('when a server is lost', () => {
     const stage = silent('n1', Query('INSERT INTO t VALUES (0)'), Query('BEGIN'), Query('SELECT fail'));
     stage.send(Query('ROLLBACK; INSERT INTO t VALUES (1)')).take();
     assert.deepEqual(stage.lose('n1').take(), ['client > ERROR 08007', 'client > Ready I']);
+  });
+
+  test('a client that waits for notifications hears at once that none will come, by the end of its connection', () => {
+    const stage = begun().send(Query('LISTEN news'));
+    stage.take();
+    assert.deepEqual(stage.lose('n1').take(), ['client > FATAL 08006', 'client ended']);
+    const interrupted = begun().send(Query('LISTEN news'), Query('BEGIN'), Query('SELECT 0'));
+    interrupted.take();
+    assert.deepEqual(interrupted.lose('n1').take(), []);
   });
 
   test('a malformed message that had to wait ends the client, not the server connection', () => {
