@@ -39,6 +39,10 @@ const run = async (client: Client, name: string, number: number): Promise<unknow
 const backend = async (client: Client): Promise<unknown> =>
   await value(client, 'SELECT pg_backend_pid() FROM pg_advisory_xact_lock(99)');
 
+/** One setting, at the primary. */
+const settingOf = async (client: Client, name: string): Promise<string> =>
+  String(await value(client, `SELECT current_setting('${name}', true) FROM pg_advisory_xact_lock(98)`));
+
 /** Settings as the client's next statements see them. */
 const shown = async (client: Client): Promise<readonly unknown[]> => {
   const names = ['search_path', 'work_mem', 'timezone', 'application_name'];
@@ -279,10 +283,8 @@ test('many clients on few server connections', { timeout: 120_000 }, async (suit
       ['lock_timeout', '0', 'DO $$ BEGIN RESET lock_timeout; END $$'],
     ];
     await sql(primary, 'GRANT pg_monitor TO app');
-    const shown = async (client: Client, name: string) =>
-      String(await value(client, `SELECT current_setting('${name}', true) FROM pg_advisory_xact_lock(98)`));
     for (const [name, wanted, text, parameter] of make) {
-      const theirs = await shown(other, name);
+      const theirs = await settingOf(other, name);
       if (parameter === undefined)
         for (const part of text.startsWith('BEGIN') ? text.split('; ') : [text]) await one.query(part);
       else if (text.includes('$2')) await one.query(text, [name, parameter]);
@@ -290,10 +292,10 @@ test('many clients on few server connections', { timeout: 120_000 }, async (suit
       // Its name was not written out: the client stays with the only connection until it gives that up.
       if (text.includes('$2')) assert.equal(await codeOf(other.query('DELETE FROM t WHERE false')), '53300');
       if (text.includes('$2')) await one.query('DISCARD ALL');
-      else assert.equal(await shown(one, name), wanted, text);
-      const seen = await shown(other, name);
+      else assert.equal(await settingOf(one, name), wanted, text);
+      const seen = await settingOf(other, name);
       assert.ok(seen === theirs || (seen === '' && theirs === 'null'), `${text}: ${seen}`);
-      if (!text.includes('$2')) assert.equal(await shown(one, name), wanted, text);
+      if (!text.includes('$2')) assert.equal(await settingOf(one, name), wanted, text);
     }
     for (const text of ["LOAD 'nothing_such'", 'SET standard_conforming_strings = off'])
       await one.query(text).catch(() => undefined);

@@ -37,26 +37,15 @@ describe('the state of a session:', () => {
   });
 
   describe('what a server is found to have after code that nobody looked into:', () => {
-    const called = (settings: readonly (readonly [string, string, boolean])[], role = 'none') => {
-      const stage = new SessionStage(classifier, { auditsCode: true }).started();
-      stage.send(Query("SET search_path = 'a'"), Query('SET work_mem = 100'), Query("SET app.x = '1'"));
-      const server = stage.send(Query('INSERT INTO t VALUES (0)')).server('n1');
-      server.audited = 'free';
-      server.auditedSettings = [JSON.stringify(settings), role, undefined, '2'];
-      stage.send(Query('SELECT unknown_function(1)')).take();
-      return stage;
-    };
     const path = ['search_path', 'a', false] as const;
     const memory = ['work_mem', '100', false] as const;
     const custom = "SELECT pg_catalog.set_config(E'app.x', E'2', false)";
-    const next = (stage: SessionStage) =>
-      stage
-        .send(Query('SELECT 1'))
-        .take()
-        .filter((line) => line.includes('set_config') || line.includes('SET '));
-
     test('a setting that it made, and one that it changed, follow the session', () => {
-      const stage = called([path, ['work_mem', '5120', false], ['TimeZone', "O'Hara\\", false]], 'app');
+      const stage = afterCode(
+        classifier,
+        [path, ['work_mem', '5120', false], ['TimeZone', "O'Hara\\", false]],
+        'app',
+      );
       assert.deepEqual(next(stage), [
         `n2 < SET search_path = 'a'; ${custom}; ${[
           "E'work_mem', E'5120'",
@@ -70,7 +59,7 @@ describe('the state of a session:', () => {
     });
 
     test('what it has reset is not made on another connection', () => {
-      assert.deepEqual(next(called([memory])), [`n2 < SET work_mem = 100; ${custom}`]);
+      assert.deepEqual(next(afterCode(classifier, [memory])), [`n2 < SET work_mem = 100; ${custom}`]);
     });
 
     test('what cannot be set on another connection keeps the session, until it is gone', () => {
@@ -79,7 +68,7 @@ describe('the state of a session:', () => {
         [['client_encoding', 'SJIS', false], 'setting-changes-grammar'],
         [['default_transaction_isolation', 'serializable', false], 'setting-needs-primary'],
       ] as const) {
-        const stage = called([path, memory, setting]);
+        const stage = afterCode(classifier, [path, memory, setting]);
         assert.deepEqual(stage.session.pin, { member: 'n1', because: [because] });
         const server = stage.server('n1');
         server.auditedSettings = [JSON.stringify([path, memory]), 'none', undefined, '2'];
@@ -232,3 +221,23 @@ function statement(index: number, next: number): Buffer {
 function uses(name: string): Buffer {
   return Bind({ portal: '', statement: name, parameters: [], resultFormats: [] });
 }
+
+type Found = readonly (readonly [string, string, boolean])[];
+
+/** A session that has SET three things, after code of which the server tells what it has left. */
+function afterCode(classifier: Classifier, settings: Found, role = 'none'): SessionStage {
+  const stage = new SessionStage(classifier, { auditsCode: true }).started();
+  stage.send(Query("SET search_path = 'a'"), Query('SET work_mem = 100'), Query("SET app.x = '1'"));
+  const server = stage.send(Query('INSERT INTO t VALUES (0)')).server('n1');
+  server.audited = 'free';
+  server.auditedSettings = [JSON.stringify(settings), role, undefined, '2'];
+  stage.send(Query('SELECT unknown_function(1)')).take();
+  return stage;
+}
+
+/** What is set on the connection of the next read. */
+const next = (stage: SessionStage) =>
+  stage
+    .send(Query('SELECT 1'))
+    .take()
+    .filter((line) => line.includes('set_config') || line.includes('SET '));
