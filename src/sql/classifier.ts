@@ -169,10 +169,13 @@ class CachingClassifier implements Classifier {
 type Known = Classification | typeof ONLY_BY_TEXT;
 const ONLY_BY_TEXT = 'only-by-text';
 
-/** Whether an answer holds for every text of its digest. Settings carry the statement's own text; places are its own too. */
+/**
+ * Whether an answer holds for every text of its digest. Settings and what is prepared carry the statement's own text; places
+ * are its own too.
+ */
 function isShareable(answer: Classification, attention: Attention, shared: string): boolean {
   if (answer === NOT_PARSED || answer === NOT_UTF8 || answer.settings.length > 0) return false;
-  if (answer.goesOnAt !== undefined) return false;
+  if (answer.goesOnAt !== undefined || answer.prepares !== undefined) return false;
   return !attention.literal || !leavesOutLiterals(shared);
 }
 
@@ -208,7 +211,8 @@ for (const byte of Buffer.from('~!@#^&|`?+-*/%<>=')) OPERATOR_CHARACTERS[byte] =
 
 /** An upper bound: a byte a character for the key, four as much for the texts of settings, and the objects. */
 function entryBytes(known: Known, key: string): number {
-  if (known === ONLY_BY_TEXT || known.settings.length === 0) return ENTRY_BYTES + key.length;
+  const isBare = known === ONLY_BY_TEXT || (known.settings.length === 0 && known.prepares === undefined);
+  if (isBare) return ENTRY_BYTES + key.length;
   return ENTRY_BYTES + key.length * 5 + known.settings.length * SETTING_BYTES;
 }
 

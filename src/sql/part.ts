@@ -15,6 +15,9 @@ export interface ReadPart extends Reasoned {
 
 export interface StrictPart extends Reasoned {
   readonly kind: 'write' | 'session';
+  readonly isPlain?: true;
+  /** An EXECUTE inside of it, by its name. */
+  readonly speaks?: string;
 }
 
 export interface BeginPart extends Reasoned {
