@@ -176,7 +176,12 @@ export class Link implements FrameSink, Poolable {
 
   /** Nothing is owed: a new unit may be sent. */
   get isQuiet(): boolean {
-    return this.pipeline.isEmpty && !this.pipeline.skipsToSync && !this.isOutOfStep;
+    return this.pipeline.isEmpty && this.owesClientNothing;
+  }
+
+  /** What is owed, if anything, are replies of our own. */
+  get owesClientNothing(): boolean {
+    return this.pipeline.head !== 'forward' && !this.isOutOfStep;
   }
 
   /** The client has got a part of a message whose rest did not arrive: its stream cannot be mended. */

@@ -4,9 +4,10 @@
  * it after an error, since then it never happened. Pure.
  */
 import type { Classification, Classifier } from '../sql/index.ts';
-import { isHead, readParseText } from '../wire/index.ts';
+import { isHead, Parse, readParseText } from '../wire/index.ts';
 import { intentOf } from './route.ts';
 import type { ServerNames } from './server-names.ts';
+import type { ServerStatements } from './server-statements.ts';
 import type { Statement } from './statement.ts';
 
 /** Copies that are kept for one client, so that its statements can be brought to any server. */
@@ -63,6 +64,23 @@ export class PreparedStatements {
 
   get(name: string): Statement | undefined {
     return this.#byName.get(name);
+  }
+
+  /** What SQL's PREPARE is about to make; undefined: there is no room to keep it. */
+  make(name: string, sql: string): Statement | undefined {
+    const message = Parse({ name, sql, parameterTypes: [] });
+    if (!this.#hasRoomFor(message)) return undefined;
+    const classification = this.#classifier.classify(sql);
+    const intent = intentOf(classification);
+    const { epoch } = this.#serverNames;
+    const own = { replaces: undefined, isKept: true, serverName: '', namedFor: undefined };
+    return { name, message, classification, intent, epoch, ...own };
+  }
+
+  /** It is made, at a server that is not to keep it under the client's name. */
+  keep(statement: Statement, at: Pick<ServerStatements, 'madeBySql'>): void {
+    this.#set(statement.name, statement);
+    at.madeBySql(statement.name);
   }
 
   parse(message: Buffer): Statement {

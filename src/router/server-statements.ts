@@ -162,6 +162,12 @@ export class ServerStatements {
     if (!isBatch) this.#swallow(Sync(), REQUEST.sync);
   }
 
+  /** SQL of the client has prepared something under its own name, which the session keeps: here it is nobody's. */
+  madeBySql(name: string): void {
+    this.#byName.set(name, STRAY);
+    this.#hasStrays = true;
+  }
+
   /** Closes what stands under clients' names; true: replies of our own are owed now. */
   closeStrays(): boolean {
     if (!this.#hasStrays) return false;

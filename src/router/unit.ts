@@ -59,6 +59,8 @@ export class Unit {
   /** What a simple query in it forgets of prepared statements, and how many of its statements are complete. */
   forgets: readonly Forgets[] = NOTHING;
   completions = 0;
+  /** It is SQL's PREPARE of what the session is to keep. */
+  makes: Statement | undefined = undefined;
   /** A statement of it has ended without an error. */
   hasCompleted = false;
   /** The text of it is of several statements which speak of prepared ones. */
@@ -160,6 +162,7 @@ export class Unit {
     this.setsLocally = false;
     this.forgets = NOTHING;
     this.completions = 0;
+    this.makes = undefined;
     this.hasCompleted = false;
     this.isSeveral = false;
     this.isRest = false;

@@ -51,11 +51,19 @@ export class Wishing {
     const { unit } = this.#session;
     unit.intend(this.intentOf(found));
     unit.explain(found);
-    this.#note(found, statement);
+    this.note(found, statement);
+  }
+
+  /** The unit prepares by SQL what is to be run later. */
+  prepare(found: Classification, { classification }: Statement): void {
+    const { unit } = this.#session;
+    unit.require(intentOf(this.resolve(classification)));
+    unit.explain(found);
+    this.note(found, undefined);
   }
 
   /** Where the statement is wished to run; and a read that a standby has refused is not sent to one again. */
-  #note(found: Classification, statement: Statement | undefined): void {
+  note(found: Classification, statement: Statement | undefined): void {
     const { unit, own, prepared, now } = this.#session;
     const wished = this.#wisher.of(found, own.settings, () => this.#digest(statement));
     if (wished?.wishes.route !== undefined && unit.wish?.kind !== 'primary') {
