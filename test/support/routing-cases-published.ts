@@ -325,4 +325,16 @@ export const PUBLISHED_CASES: readonly RoutingCase[] = [
   aCase('search-path-changes-table', 's SELECT * FROM z ;; - SET search_path = s2 ;; p SELECT * FROM z'),
   aCase('multi-statement-read-only', 's SELECT 1; SELECT 2'),
   aCase('insert-inside-multi-statement', 'p SELECT 1; INSERT INTO t1 VALUES (1)'),
+  aCase('read-only-function-list-overrides-volatility', 's SELECT listed(1) ;; s SELECT public.listed(1)', {
+    setting: 'functions declared STABLE',
+  }),
+  aCase(
+    'prepare-stable-follows-standby',
+    's PREPARE p2 AS SELECT f3(1) ;; s EXECUTE p2 ;; -/s DEALLOCATE p2',
+  ),
+  aCase('same-function-name-in-two-schemas', 's SELECT g() ;; p SELECT a.g()'),
+  aCase(
+    'function-volatility-changed-at-runtime',
+    "p CREATE OR REPLACE FUNCTION h() RETURNS int STABLE LANGUAGE sql AS 'SELECT 1' ;; s SELECT h() ;; p CREATE OR REPLACE FUNCTION h() RETURNS int LANGUAGE sql AS $$ SELECT nextval('sq')::int $$ ;; p SELECT h()",
+  ),
 ];
