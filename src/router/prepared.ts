@@ -21,6 +21,8 @@ export const PREPARED_LIMITS: PreparedLimits = { statementsMax: 5000, bytesMax: 
 /** Tag and length of a message. */
 const HEADER_BYTES = 5;
 
+const NO_NAME = Buffer.alloc(0);
+
 /** A longer Parse is read each time it comes: idle sessions are many, and are to be small. */
 const LAST_BYTES_MAX = 4 * 1024;
 
@@ -78,6 +80,7 @@ export class PreparedStatements {
       isKept: name === '' ? !isLong : replaces !== undefined || (!isLong && this.#hasRoomFor(message)),
       epoch: this.#serverNames.epoch,
       serverName: '',
+      serverNameBytes: NO_NAME,
       namedFor: undefined,
     };
     this.#changes.push({ name, previous: replaces });
@@ -103,6 +106,7 @@ export class PreparedStatements {
     const { message, epoch } = statement;
     const body = message.toString('latin1', message.indexOf(0, HEADER_BYTES) + 1);
     statement.serverName = this.#serverNames.nameOf(body, planningKey, epoch);
+    statement.serverNameBytes = Buffer.from(statement.serverName);
     statement.namedFor = planningKey;
   }
 
