@@ -73,6 +73,11 @@ export class Intake implements FrameSink {
     return this.long.link ?? this.copy.link;
   }
 
+  /** The client wants to know what becomes of its statements. */
+  get isExplained(): boolean {
+    return this.#wishing.isExplained;
+  }
+
   /** The chunk is good during the call only. */
   receive(chunk: Buffer): void {
     this.#reader.push(chunk, this);

@@ -39,6 +39,12 @@ export interface Wire {
   readonly close: () => void;
 }
 
+/** The pool that a connection is of. */
+export interface LinkPool {
+  readonly giveBack: (link: Link, now: number) => void;
+  readonly remove: (link: Link, now: number) => void;
+}
+
 /** Whose socket a connection's answers go to. */
 export interface Borrower {
   readonly processId: number;
@@ -102,6 +108,7 @@ export interface LinkOptions {
   readonly member: string;
   readonly variant: string;
   readonly wire: Wire;
+  readonly pool: LinkPool;
   /** What the server told at login. */
   readonly parameters: ReadonlyMap<string, string>;
   /** Statements that are kept prepared; the least used is closed for a new one. */
@@ -115,6 +122,7 @@ export class Link implements FrameSink, Poolable {
   readonly place: ConnectionPlace;
   readonly member: string;
   readonly variant: string;
+  readonly pool: LinkPool;
   readonly pipeline = new Pipeline();
   seat: Seat | undefined = undefined;
   /** Whom it is lent to, and whose socket that is. */
@@ -160,6 +168,7 @@ export class Link implements FrameSink, Poolable {
     this.member = options.member;
     this.variant = options.variant;
     this.#wire = options.wire;
+    this.pool = options.pool;
     this.statements = new ServerStatements({
       pipeline: this.pipeline,
       statementsMax: options.statementsMax,

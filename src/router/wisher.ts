@@ -34,6 +34,9 @@ export interface Wished {
   readonly from: string;
 }
 
+const EXPLAIN = `${OWN_PREFIX}explain`;
+const EXPLAINED: ReadonlySet<string> = new Set(['on', 'true', '1', 'yes']);
+
 /** What a client has been told of; more is not told. */
 const TOLD_MAX = 16;
 
@@ -44,6 +47,7 @@ export class Wisher {
   readonly #told = new Set<string>();
   #settings: Settings | undefined = undefined;
   #ofSettings: Wishes | undefined = undefined;
+  #isExplained = false;
 
   constructor(
     routing: SessionRouting,
@@ -55,12 +59,23 @@ export class Wisher {
     this.#tell = tell;
   }
 
+  /** Nobody wishes anything of a statement without a hint. */
+  isSilent(settings: Settings): boolean {
+    if (settings !== this.#settings) this.#read(settings);
+    return this.#ofSettings === undefined && this.#routing.rules.length === 0;
+  }
+
+  /** The client wants its decisions to be kept: see decisions.ts. */
+  isExplained(settings: Settings): boolean {
+    if (settings !== this.#settings) this.#read(settings);
+    return this.#isExplained;
+  }
+
   /** `digest` is asked for only where a rule speaks of it. */
   of(found: Classification, settings: Settings, digest: () => string | undefined): Wished | undefined {
-    const { rules, user, database } = this.#routing;
     if (settings !== this.#settings) this.#read(settings);
+    const { rules, user, database } = this.#routing;
     const said = this.#ofSettings;
-    if (found.hint === undefined && said === undefined && rules.length === 0) return undefined;
     const hint = found.hint === undefined ? undefined : this.#understood(readHint(found.hint));
     const applicationName = settings.own.get(APPLICATION_NAME) ?? '';
     const rule = rules.length === 0 ? undefined : ruleFor(rules, { user, database, applicationName, digest });
@@ -76,6 +91,7 @@ export class Wisher {
   #read(settings: Settings): void {
     this.#settings = settings;
     this.#ofSettings = undefined;
+    this.#isExplained = EXPLAINED.has(settings.own.get(EXPLAIN)?.toLowerCase() ?? '');
     const words: string[] = [];
     for (const [name, value] of settings.own) {
       if (!name.startsWith(OWN_PREFIX) || value === '') continue;

@@ -39,6 +39,11 @@ export class Wishing {
     return statement?.intent ?? intentOf(found);
   }
 
+  /** The client wants to know what becomes of its statements. */
+  get isExplained(): boolean {
+    return this.#wisher.isExplained(this.#session.own.settings);
+  }
+
   /** The unit is about to do what the statement says. */
   intend(found: Classification, statement: Statement | undefined): void {
     const { unit } = this.#session;
@@ -50,10 +55,12 @@ export class Wishing {
   /** Where the statement is wished to run; and a read that a standby has refused is not sent to one again. */
   #note(found: Classification, statement: Statement | undefined): void {
     const { unit, own, prepared, now } = this.#session;
-    const wished = this.#wisher.of(found, own.settings, () => this.#digest(statement));
-    if (wished?.wishes.route !== undefined && unit.wish?.kind !== 'primary') {
-      unit.wish = wished.wishes.route;
-      unit.wishFrom = wished.from;
+    if (found.hint !== undefined || !this.#wisher.isSilent(own.settings)) {
+      const wished = this.#wisher.of(found, own.settings, () => this.#digest(statement));
+      if (wished?.wishes.route !== undefined && unit.wish?.kind !== 'primary') {
+        unit.wish = wished.wishes.route;
+        unit.wishFrom = wished.from;
+      }
     }
     const { refused, database } = this.#routing;
     if (found.kind !== 'read' || refused.size === 0) return;

@@ -235,6 +235,8 @@ export class SessionStage {
         pauseReading: () => undefined,
         close: () => undefined,
       },
+      // What the session lets go of goes to its effects.
+      pool: { giveBack: () => undefined, remove: () => undefined },
       parameters: new Map([
         ['server_version', '15.0'],
         ['in_hot_standby', 'on'],
