@@ -80,12 +80,7 @@ export class ClientConnection implements Holdable, Borrower {
       welcome: (parameters) => welcomeOf(parameters, startUp),
       processId: this.processId,
       secretKey: this.secretKey,
-      get holdTimeoutMs() {
-        return shared.config.hold_timeout;
-      },
-      get retryReads() {
-        return shared.config.retry_reads;
-      },
+      config: () => shared.config,
     });
     this.#request = {
       login,

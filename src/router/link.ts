@@ -90,15 +90,6 @@ export interface LinkOwner {
 const HOLD_BACK_BYTES_MAX = 64 * 1024;
 const SINK_LIMITS = { wholeBytesMax: FRAME_BYTES_MAX };
 
-/** Replies that carry no result yet. */
-const PREAMBLE: ReadonlySet<number> = new Set([
-  BACKEND.ParseComplete,
-  BACKEND.BindComplete,
-  BACKEND.ParameterDescription,
-  BACKEND.RowDescription,
-  BACKEND.NoData,
-]);
-
 export interface LinkOptions {
   /** Unique in the router, and never used again. */
   readonly id: number;
@@ -338,7 +329,7 @@ export class Link implements FrameSink, Poolable {
       this.swallowsFirst = false;
       return true;
     }
-    if (whose === 'forward' && !PREAMBLE.has(tag)) this.hasResult = true;
+    if (whose === 'forward' && !isPreamble(tag)) this.hasResult = true;
     if (whose === 'unexpected') {
       this.#broken('connection-lost');
       return true;
@@ -393,5 +384,19 @@ export class Link implements FrameSink, Poolable {
   #broken(because: 'server-shut-down' | 'connection-lost'): void {
     if (this.owner === undefined) this.#options.brokeAlone(this);
     else this.owner.broken(this, because);
+  }
+}
+
+/** A reply that carries no result yet. */
+function isPreamble(tag: number): boolean {
+  switch (tag) {
+    case BACKEND.ParseComplete:
+    case BACKEND.BindComplete:
+    case BACKEND.ParameterDescription:
+    case BACKEND.RowDescription:
+    case BACKEND.NoData:
+      return true;
+    default:
+      return false;
   }
 }

@@ -178,7 +178,7 @@ function successionOf(
     log,
     start: takeOver.start,
     sockets: sockets.open,
-    refusal: () => (signal.aborted ? 'stopping' : takeOverRefusal(shared.admin.facts())),
+    refusal: () => (signal.aborted ? 'stopping' : takeOverRefusal(shared.admin().facts())),
     takenOver,
     failed: () => sockets.namePid(),
     passOnCancel,
@@ -222,17 +222,14 @@ async function makeShared(options: Parts): Promise<Shared> {
     settings: () => lookupSettings(live.router, access.now),
   });
   live.onChange(() => {
+    shared.config = live.router;
     verifiers.reset();
     world.setPolicy(readPolicy(live.whole));
     servers.configChanged();
   });
   const shared: Shared = {
-    get config() {
-      return live.router;
-    },
-    get admin() {
-      return admin;
-    },
+    config: live.router,
+    admin: () => admin,
     live,
     clock,
     log,
@@ -300,7 +297,7 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
         now: clock.now(),
       }),
       ...shared.latencies.samples((member) => world.candidate(member)?.datacenter ?? ''),
-      ...poolSamples(shared.admin.facts()),
+      ...poolSamples(shared.admin().facts()),
     ],
   });
 }

@@ -14,12 +14,6 @@ export function routingOf(shared: Shared, { startUp }: Client): SessionRouting {
   return {
     user: startUp.user,
     database: startUp.database,
-    get rules() {
-      return shared.config.rules;
-    },
-    get firstStatementDecides() {
-      return shared.config.first_statement_decides;
-    },
     refused: shared.refused,
     rescued: (because) => shared.counters.rescued(because),
   };

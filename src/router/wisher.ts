@@ -16,16 +16,21 @@ import { REPLY } from './replies.ts';
 import { APPLICATION_NAME } from './server-parameters.ts';
 import { OWN_PREFIX, type Settings } from './settings.ts';
 
-/** What a session is given of the router's, for its routes; may change while it lives. */
+/** What a session is given of the router's, for its routes. */
 export interface SessionRouting {
   readonly user: string;
   readonly database: string;
-  readonly rules: readonly Rule[];
-  readonly firstStatementDecides: boolean;
   /** Of all sessions. */
   readonly refused: RefusedReads;
   /** A read that a standby has refused is run again elsewhere. */
   readonly rescued: (because: 'refused-as-write' | 'object-missing' | 'recovery-conflict') => void;
+}
+
+interface WisherParts {
+  /** The file's, as they are now. */
+  readonly rules: () => readonly Rule[];
+  readonly isMember: (name: string) => boolean;
+  readonly tell: (fields: ErrorFields) => void;
 }
 
 /** Who wishes it: `hint`, `setting`, or `rule 3`. */
@@ -42,6 +47,7 @@ const TOLD_MAX = 16;
 
 export class Wisher {
   readonly #routing: SessionRouting;
+  readonly #rules: () => readonly Rule[];
   readonly #isMember: (name: string) => boolean;
   readonly #tell: (fields: ErrorFields) => void;
   readonly #told = new Set<string>();
@@ -49,12 +55,9 @@ export class Wisher {
   #ofSettings: Wishes | undefined = undefined;
   #isExplained = false;
 
-  constructor(
-    routing: SessionRouting,
-    isMember: (name: string) => boolean,
-    tell: (fields: ErrorFields) => void,
-  ) {
+  constructor(routing: SessionRouting, { rules, isMember, tell }: WisherParts) {
     this.#routing = routing;
+    this.#rules = rules;
     this.#isMember = isMember;
     this.#tell = tell;
   }
@@ -62,7 +65,7 @@ export class Wisher {
   /** Nobody wishes anything of a statement without a hint. */
   isSilent(settings: Settings): boolean {
     if (settings !== this.#settings) this.#read(settings);
-    return this.#ofSettings === undefined && this.#routing.rules.length === 0;
+    return this.#ofSettings === undefined && this.#rules().length === 0;
   }
 
   /** The client wants its decisions to be kept: see decisions.ts. */
@@ -74,7 +77,8 @@ export class Wisher {
   /** `digest` is asked for only where a rule speaks of it. */
   of(found: Classification, settings: Settings, digest: () => string | undefined): Wished | undefined {
     if (settings !== this.#settings) this.#read(settings);
-    const { rules, user, database } = this.#routing;
+    const { user, database } = this.#routing;
+    const rules = this.#rules();
     const said = this.#ofSettings;
     const hint = found.hint === undefined ? undefined : this.#understood(readHint(found.hint));
     const applicationName = settings.own.get(APPLICATION_NAME) ?? '';

@@ -6,7 +6,7 @@ import type { Classification, Classifier } from '../sql/index.ts';
 import { isHead, NoticeResponse, QUERY_TEXT_START, readParseText, readQueryEnd } from '../wire/index.ts';
 import { type Intent, intentOf, stricter } from './route.ts';
 import type { Session } from './session.ts';
-import type { SessionOptions } from './session-types.ts';
+import type { SessionConfig, SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
 import { type SessionRouting, Wisher } from './wisher.ts';
 
@@ -17,16 +17,18 @@ export class Wishing {
   readonly #classifier: Classifier;
   readonly #routing: SessionRouting;
   readonly #wisher: Wisher;
+  readonly #config: () => SessionConfig;
 
-  constructor(session: Session, { classifier, routing, world, effects }: SessionOptions) {
+  constructor(session: Session, { classifier, config, routing, world, effects }: SessionOptions) {
     this.#session = session;
     this.#classifier = classifier;
     this.#routing = routing;
-    this.#wisher = new Wisher(
-      routing,
-      (name) => world.isMember(name),
-      (fields) => effects.toClient(NoticeResponse(fields)),
-    );
+    this.#config = config;
+    this.#wisher = new Wisher(routing, {
+      rules: () => config().rules,
+      isMember: (name) => world.isMember(name),
+      tell: (fields) => effects.toClient(NoticeResponse(fields)),
+    });
   }
 
   /** What a statement needs; a BEGIN that does not say what it is, is what the session's transactions are. */
@@ -73,7 +75,7 @@ export class Wishing {
     const { prelude } = standing;
     if (prelude.isOpen) {
       const isRead = unit.need === 'read' && !unit.hasOther && unit.found !== undefined;
-      if (isRead && prelude.isUndecided && this.#routing.firstStatementDecides) prelude.decide();
+      if (isRead && prelude.isUndecided && this.#config().first_statement_decides) prelude.decide();
       unit.wish ??= prelude.wished;
       unit.need = stricter(unit.need, prelude.need);
     }

@@ -122,6 +122,12 @@ export class SessionStage {
 
   constructor(classifier: Classifier, options: StageOptions = {}) {
     const { preparedLimits, isSessionMode = false, auditsCode = false } = options;
+    const config = {
+      hold_timeout: 30_000,
+      retry_reads: 3,
+      rules: options.rules ?? [],
+      first_statement_decides: options.firstStatementDecides ?? false,
+    };
     this.session = new Session({
       world: this.world,
       classifier,
@@ -130,8 +136,6 @@ export class SessionStage {
       routing: {
         user: 'app',
         database: 'app',
-        rules: options.rules ?? [],
-        firstStatementDecides: options.firstStatementDecides ?? false,
         refused: this.refused,
         rescued: (because) => {
           this.rescued.push(because);
@@ -144,8 +148,7 @@ export class SessionStage {
       welcome: (parameters) => parameters,
       processId: 7,
       secretKey: Buffer.from([1, 2, 3, 4]),
-      holdTimeoutMs: 30_000,
-      retryReads: 3,
+      config: () => config,
       ...(preparedLimits === undefined ? {} : { preparedLimits }),
       effects: {
         toClient: (bytes) => this.#heard(bytes),
