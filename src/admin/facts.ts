@@ -23,6 +23,10 @@ export interface AdminFacts {
   readonly stats: ReadonlyMap<string, StatsCounters>;
   /** Earlier values of `stats`, for the averages. */
   readonly window: StatsWindow;
+  /** Statements since the start, by class and reason. */
+  readonly routes: readonly RouteCount[];
+  /** Of clients that want them noted, the oldest first. */
+  readonly decisions: readonly DecisionFacts[];
   readonly config: readonly ConfigFacts[];
   readonly memory: readonly MemoryFacts[];
 }
@@ -142,6 +146,14 @@ export interface NodeFacts {
   readonly role: 'primary' | 'standby' | 'unknown';
   readonly isLeader: boolean;
   readonly isReachable: boolean;
+  /** Whether it is fit for reads: in, out, returning or overloaded. */
+  readonly state: string;
+  /** Why it is not in; empty if it is. */
+  readonly stateBecause: string;
+  /** The part of its weight that it gets now, in [0, 1]. */
+  readonly share: number;
+  /** Reads that others served in its place. */
+  readonly spilled: number;
   /** Relative to the other nodes; 0 takes no reads. */
   readonly weight: number;
   /** A reason code of the weight, such as `local`. */
@@ -152,11 +164,61 @@ export interface NodeFacts {
   readonly writes: number;
   /** Behind the primary; undefined: not known. */
   readonly lagBytes: number | undefined;
+  readonly lagMs: number | undefined;
   /** As the cluster publishes it, such as `streaming`. */
   readonly replicationState: string | undefined;
   readonly syncState: string | undefined;
   /** When it was last found to be reachable or not, or its role changed. */
   readonly changedAtMs: number;
+}
+
+export interface RouteCount {
+  readonly class: string;
+  readonly because: string;
+  readonly count: number;
+}
+
+/** What was decided about a unit of work: a simple query, or a batch up to its Sync. */
+export interface Decided {
+  /** Of its only statement, or the strictest of several: read, write, begin and so on, and the reason code of that. */
+  readonly class: string;
+  readonly because: string;
+  /** What the reason speaks of, such as the name of a function. */
+  readonly detail: string;
+  readonly need: 'anywhere' | 'read' | 'primary';
+  readonly needBecause: string;
+  /** In the words of a hint; empty: none. */
+  readonly wish: string;
+  /** `hint`, `setting`, `rule 3` or `transaction`. */
+  readonly wishFrom: string;
+  readonly placeBecause: string;
+}
+
+export interface DecisionFacts extends Decided {
+  readonly client: number;
+  readonly atMs: number;
+  readonly database: string;
+  readonly user: string;
+  readonly node: string;
+  /** Tries before this one. */
+  readonly attempts: number;
+}
+
+/** Whose statement is asked about: as a new session would send it. */
+export interface RouteQuestion {
+  readonly sql: string;
+  readonly user: string;
+  readonly database: string;
+  readonly applicationName: string;
+}
+
+/** Where a statement would go, and why. */
+export interface RouteFacts extends Decided {
+  /** Undefined: nowhere now; it waits, or the router answers it. */
+  readonly node: string | undefined;
+  /** What the client would be told beside. */
+  readonly notices: readonly string[];
+  readonly nodes: readonly NodeFacts[];
 }
 
 /** Counters of one database; times are µs. */

@@ -98,7 +98,7 @@ export class Answers implements LinkOwner {
       link.pipeline.swallowAll();
       this.#again();
       if (refusal === 'recovery-conflict') unit.exclude(link.member);
-      else unit.need = 'primary';
+      else unit.raise('primary', 'refused-by-standby');
       return undefined;
     }
     if (this.#isOfSharing(fields) && this.#renewStatements(link, fields)) {
@@ -149,6 +149,7 @@ export class Answers implements LinkOwner {
   completed(link: Link, isInQuery: boolean): void {
     const { unit } = this.#session;
     if (link !== unit.link) return;
+    unit.hasCompleted = true;
     if (isInQuery && unit.forgets.length > 0) this.#forget(link);
     if (!unit.isCopyIn) return;
     unit.isCopyIn = false;

@@ -17,6 +17,7 @@ import {
   readBindNames,
   readClose,
   readDescribe,
+  describeTag,
 } from '../wire/index.ts';
 import { CopyStream } from './copy-stream.ts';
 import { dispatch } from './dispatch.ts';
@@ -71,11 +72,6 @@ export class Intake implements FrameSink {
   /** Who has got a part of a message. */
   get openLink(): Link | undefined {
     return this.long.link ?? this.copy.link;
-  }
-
-  /** The client wants to know what becomes of its statements. */
-  get isExplained(): boolean {
-    return this.#wishing.isExplained;
   }
 
   /** The chunk is good during the call only. */
@@ -275,7 +271,11 @@ export class Intake implements FrameSink {
       case FRONTEND.CopyFail:
         return;
       default:
-        throw new ProtocolViolation('bad-value', { message: 'frontend message', tag });
+        throw new ProtocolViolation('bad-value', {
+          message: describeTag(tag),
+          field: 'message type',
+          offset: 0,
+        });
     }
   }
 
@@ -326,7 +326,7 @@ export class Intake implements FrameSink {
     if (!unit.isClosed && tag !== FRONTEND.Flush && !isMany) return;
     // What else will be in the batch is not known yet.
     const { prelude } = session.standing;
-    if (!unit.isClosed && !(prelude.isOpen && prelude.need === 'read')) unit.need = 'primary';
+    if (!unit.isClosed && !(prelude.isOpen && prelude.need === 'read')) unit.raise('primary', 'not-whole');
     this.#place(undefined);
   }
 

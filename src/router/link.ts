@@ -23,7 +23,7 @@ import {
   type TransactionStatus,
 } from '../wire/index.ts';
 import type { ConnectionPlace } from './connection-place.ts';
-import { Pipeline, REQUEST, type Request } from './pipeline.ts';
+import { isPreamble, Pipeline, REQUEST, type Request } from './pipeline.ts';
 import { type ServerParameters, serverParameters } from './server-parameters.ts';
 import { ServerStatements } from './server-statements.ts';
 import { NO_SETTINGS, type Settings } from './settings.ts';
@@ -236,6 +236,13 @@ export class Link implements FrameSink, Poolable {
     this.#wire.write(query);
   }
 
+  /** Asks a question of our own, which leaves all that is the client's; its whole answer is swallowed. */
+  ask(sql: string): void {
+    this.probedRow = undefined;
+    this.ownError = undefined;
+    this.statements.ask(sql);
+  }
+
   /** Sends a message that gets one reply, or none (`request` undefined). */
   send(message: Buffer, request: Request | undefined): void {
     if (request !== undefined) this.pipeline.expect(request, 'forward');
@@ -384,19 +391,5 @@ export class Link implements FrameSink, Poolable {
   #broken(because: 'server-shut-down' | 'connection-lost'): void {
     if (this.owner === undefined) this.#options.brokeAlone(this);
     else this.owner.broken(this, because);
-  }
-}
-
-/** A reply that carries no result yet. */
-function isPreamble(tag: number): boolean {
-  switch (tag) {
-    case BACKEND.ParseComplete:
-    case BACKEND.BindComplete:
-    case BACKEND.ParameterDescription:
-    case BACKEND.RowDescription:
-    case BACKEND.NoData:
-      return true;
-    default:
-      return false;
   }
 }

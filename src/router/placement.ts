@@ -27,7 +27,6 @@ export type Place =
 
 const WAIT: Place = { kind: 'wait' };
 const BOUND_TO_STANDBY: Place = { kind: 'bound-to-standby' };
-const PROBE = Query(PROBE_SQL);
 const AUDIT = Query(AUDIT_SQL);
 const ROLLBACK = Query('ROLLBACK');
 const SETTINGS_LIMITS: SettingsLimits = { entriesMax: 64, bytesMax: 16 * 1024 };
@@ -36,6 +35,8 @@ const SETTINGS_LIMITS: SettingsLimits = { entriesMax: 64, bytesMax: 16 * 1024 };
 export interface Lender {
   /** A free connection to the member at once; undefined: it is lent later, or refused. */
   readonly borrow: (member: string) => Link | undefined;
+  /** Who asks there now waits, and others have waited for so long that another member is nearer. */
+  readonly isCongested: (member: string) => boolean;
   /** The connection that was asked for is not wanted any more. */
   readonly stopWaiting: () => void;
   /** Nothing is owed on it and no transaction is open; it is cleaned if it `isSoiled`. */
@@ -99,13 +100,21 @@ export class Placement {
     return this.#pinnedBecause;
   }
 
+  /** The session waits for notifications on the connection that it is pinned to. */
+  get listens(): boolean {
+    return this.#pinnedBecause.has('listens');
+  }
+
   /** The member whose connection is awaited. */
   get waitingFor(): string | undefined {
     return this.#waitingFor;
   }
 
   find(unit: Unit, now: number): Place {
-    if (this.transaction !== undefined) return this.#inTransaction(this.transaction, now);
+    if (this.transaction !== undefined) {
+      unit.placeBecause = 'in-transaction';
+      return this.#inTransaction(this.transaction, now);
+    }
     // Its answer may pin the session there, and must not free it of what it makes elsewhere meanwhile.
     if (this.#auditing !== undefined) return WAIT;
     const pinned = this.#pinnedTo;
@@ -116,9 +125,10 @@ export class Placement {
         return pinned.proof === undefined ? BOUND_TO_STANDBY : { kind: 'lost', link: pinned };
       }
       unit.member = primary.member;
+      unit.placeBecause = unit.need === 'primary' ? 'needs-primary' : 'state-is-there';
       return this.#step(primary.member, primary.term);
     }
-    unit.member ??= pinned?.member ?? this.#choose(unit);
+    unit.member ??= pinned === undefined ? this.#choose(unit) : this.#stay(unit, pinned);
     if (unit.member !== undefined) return this.#step(unit.member, undefined, unit.kind === 'start');
     return { kind: 'hold', because: unit.kind === 'start' ? 'no-server-reachable' : 'no-server-for-reads' };
   }
@@ -182,7 +192,9 @@ export class Placement {
     }
     if (link.status !== 'I' || hasUnnamedThere) return;
     const isFreedByNext = this.#pinnedBecause.has('unnamed-past-limit');
-    const mayBeFree = (unit.mayUnpin || isFreedByNext) && this.#pinnedTo === link;
+    // What failed has left nothing, or not all; what a transaction within a text made may have ended with it.
+    const isUndone = unit.isFailed || unit.endsAmong;
+    const mayBeFree = (unit.mayUnpin || isUndone || isFreedByNext) && this.#pinnedTo === link;
     const isWanted = (mayBeFree || link.isSuspect) && !this.#isPinnedForGood;
     link.isSuspect = false;
     if (!isWanted || !link.isQuiet) return;
@@ -265,9 +277,29 @@ export class Placement {
 
   #choose(unit: Unit): string | undefined {
     const { world } = this.#options;
-    if (unit.kind === 'start') return world.nearest(unit.excluded);
-    if (unit.need !== 'anywhere') return world.reader(unit.excluded, unit.wish);
-    return this.links[0]?.member ?? world.nearest(unit.excluded);
+    if (unit.kind !== 'start' && unit.need !== 'anywhere') return this.#chooseReader(unit);
+    const [atHand] = unit.kind === 'start' ? [] : this.links;
+    unit.placeBecause = atHand === undefined ? 'nearest' : 'connection-at-hand';
+    return atHand?.member ?? world.nearest(unit.excluded);
+  }
+
+  #stay(unit: Unit, { member }: Link): string {
+    unit.placeBecause = 'state-is-there';
+    return member;
+  }
+
+  /** Elsewhere if the chosen one has no room and another has, unless it is wished for or the session has it already. */
+  #chooseReader(unit: Unit): string | undefined {
+    const { lender, world } = this.#options;
+    const { excluded, wish } = unit;
+    const chosen = world.reader(excluded, wish);
+    unit.placeBecause = world.readerBecause;
+    const isFixed = chosen === undefined || wish !== undefined || this.#heldOf(chosen) !== undefined;
+    if (isFixed || !lender.isCongested(chosen)) return chosen;
+    const other = world.relief(chosen);
+    if (other === undefined || excluded.has(other) || lender.isCongested(other)) return chosen;
+    unit.placeBecause = 'spilled';
+    return other;
   }
 
   #step(member: string, term: Term | undefined, isStart = false): Place {
@@ -304,7 +336,7 @@ export class Placement {
   #prove(link: Link, term: Term): Place {
     if (!link.isQuiet) return WAIT;
     this.#probing = { link, term };
-    link.sendOwn(PROBE);
+    link.ask(PROBE_SQL);
     return WAIT;
   }
 

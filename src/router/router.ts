@@ -3,12 +3,13 @@
  * (session.ts, login.ts) decide; client.ts carries out; this file only brings them together.
  */
 import { randomBytes } from 'node:crypto';
+import type { AdminFacts } from '../admin/index.ts';
 import { FailureDelays } from '../auth/index.ts';
 import { background, type Clock, type Log, MatriarchError, pause } from '../base/index.ts';
 import type { Config, RouterConfig } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
-import { processSamples } from '../metrics/index.ts';
-import { RefusedReads } from '../routing/index.ts';
+import { processSamples, type Sample } from '../metrics/index.ts';
+import { type LagLimit, RefusedReads } from '../routing/index.ts';
 import { loadClassifier } from '../sql/index.ts';
 import { type ClusterView, keyLayout, type ReadPolicy } from '../topology/index.ts';
 import type { CancelTarget } from '../wire/index.ts';
@@ -23,8 +24,10 @@ import { Latencies } from './latencies.ts';
 import { type ConfigSource, LiveConfig } from './live-config.ts';
 import { Listener } from './listener.ts';
 import { poolSamples } from './pool-samples.ts';
+import { NodeHealths } from './node-health.ts';
+import { nodeSamples } from './node-samples.ts';
+import { Positions } from './positions.ts';
 import { Predecessor } from './predecessor.ts';
-import { Reachability } from './reachability.ts';
 import { retire } from './retire.ts';
 import { Scratch } from './scratch.ts';
 import { samplesOf } from './samples.ts';
@@ -69,6 +72,8 @@ const CHECK_TIMES_EVERY_MS = 250;
 
 /** How long a successor may need to find its cluster; without one it would be no good. */
 const FIND_CLUSTER_MS = 15_000;
+/** A node that takes longer to say where it is counts as silent. */
+const POSITION_TIMEOUT_MS = 1000;
 const LOOK_EVERY_MS = 10;
 
 /**
@@ -150,6 +155,8 @@ export async function startRouter(options: RouterOptions): Promise<void> {
     succession?.close();
     signal.removeEventListener('abort', stop);
     verifiers.close();
+    shared.positions.close();
+    shared.health.close();
     shared.access.close();
     shared.servers.close();
   }
@@ -200,10 +207,12 @@ async function makeShared(options: Parts): Promise<Shared> {
   const access = new Access(config.router, log);
   const flusher = new Flusher();
   const latencies = new Latencies();
+  const lagLimit = (): LagLimit => live.router.max_lag;
+  const health = new NodeHealths({ world, latencies, lagLimit, clock, log, signal });
   const servers = new Servers({
     config: () => live.router,
     world,
-    reachability: new Reachability(world, log, signal),
+    health,
     flusher,
     latencies,
     clock,
@@ -221,9 +230,25 @@ async function makeShared(options: Parts): Promise<Shared> {
     members: () => membersToAsk(world),
     settings: () => lookupSettings(live.router, access.now),
   });
+  const positions = new Positions({
+    settings: () => ({
+      periodMs: live.router.position_poll,
+      timeoutMs: POSITION_TIMEOUT_MS,
+      database: live.router.auth_dbname,
+      tls: access.now.serverTls,
+    }),
+    credential: async () => await verifiers.credential(),
+    forgetCredential: () => verifiers.forgetCredential(),
+    clock,
+    log,
+    signal,
+    answered: (member, position) => health.answered(member, position),
+    silent: (member, because) => health.silent(member, because),
+  });
   live.onChange(() => {
     shared.config = live.router;
     verifiers.reset();
+    positions.reconnect();
     world.setPolicy(readPolicy(live.whole));
     servers.configChanged();
   });
@@ -237,6 +262,8 @@ async function makeShared(options: Parts): Promise<Shared> {
     classifier: await loadClassifier(),
     access,
     verifiers,
+    positions,
+    health,
     failures: new FailureDelays(),
     hold: new HoldRoom(clock, () => live.router.hold_max_clients),
     counters: new Counters(),
@@ -282,9 +309,11 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
   const { world, counters, classifier, clock } = shared;
   return statusApp({
     world,
+    health: shared.health,
     counters,
     now: clock.now,
     ttlMs: options.config.lease.ttl,
+    routeOf: shared.admin().routeOf,
     samples: () => [
       ...processSamples('router', options.version ?? ''),
       ...samplesOf({
@@ -297,9 +326,13 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
         now: clock.now(),
       }),
       ...shared.latencies.samples((member) => world.candidate(member)?.datacenter ?? ''),
-      ...poolSamples(shared.admin().facts()),
+      ...poolAndNodeSamples(shared.admin().facts()),
     ],
   });
+}
+
+function poolAndNodeSamples(facts: AdminFacts): Sample[] {
+  return [...poolSamples(facts), ...nodeSamples(facts.nodes)];
 }
 
 function viewChanged(shared: Shared, listener: Listener, view: ClusterView, changedAt: number): void {
@@ -307,6 +340,7 @@ function viewChanged(shared: Shared, listener: Listener, view: ClusterView, chan
   const before = world.primary(clock.now());
   world.setView(view, clock.now());
   shared.servers.worldChanged();
+  shared.positions.setMembers(world.candidates.filter(({ host }) => host !== ''));
   const now = clock.now();
   hold.worldChanged(listener.clients, now);
   const after = world.primary(now);

@@ -6,11 +6,18 @@
  */
 import type { Route } from '../routing/index.ts';
 import type { Classification, SettingStatement } from '../sql/index.ts';
-import { type ErrorFields, SQLSTATE } from '../wire/index.ts';
+import { type ErrorFields, SQLSTATE, type TransactionStatus } from '../wire/index.ts';
 import { KeptMessages } from './kept-messages.ts';
 import type { Link } from './link.ts';
 import type { Forgets, Mention } from './mentions.ts';
-import { type Intent, type Need, type PinReason, stricter } from './route.ts';
+import {
+  type Intent,
+  type Need,
+  type NeedReason,
+  type PinReason,
+  type PlaceReason,
+  stricter,
+} from './route.ts';
 import type { Statement } from './statement.ts';
 
 const NOTHING: readonly Forgets[] = [];
@@ -22,6 +29,7 @@ export class Unit {
   kind: 'none' | 'start' | 'query' | 'batch' | 'call' = 'none';
   phase: 'collecting' | 'placing' | 'sent' = 'collecting';
   need: Need = 'anywhere';
+  needBecause: NeedReason = 'its-class';
   /** Where it is wished to be read, and who wishes so. */
   wish: Route | undefined = undefined;
   wishFrom = '';
@@ -51,6 +59,8 @@ export class Unit {
   /** What a simple query in it forgets of prepared statements, and how many of its statements are complete. */
   forgets: readonly Forgets[] = NOTHING;
   completions = 0;
+  /** A statement of it has ended without an error. */
+  hasCompleted = false;
   /** The text of it is of several statements which speak of prepared ones. */
   isSeveral = false;
   /** It is the rest of a text, with something in front whose answer is swallowed. */
@@ -75,8 +85,9 @@ export class Unit {
   /** Some messages went straight to the server and are not kept. */
   isStreamed = false;
 
-  /** Where it goes, or is to go. */
+  /** Where it goes, or is to go, and why there. */
   member: string | undefined = undefined;
+  placeBecause: PlaceReason = 'connection-at-hand';
   link: Link | undefined = undefined;
   readonly excluded = new Set<string>();
   attempts = 0;
@@ -107,9 +118,13 @@ export class Unit {
     return this.mayWrite && this.executes;
   }
 
-  /** Its server will have what no other has. */
-  get pins(): boolean {
-    return this.mayLeaveState || (this.mayPin && this.executes);
+  /**
+   * Its server has what no other has, now that it is over. In a failed transaction (`before`) nothing is done until what
+   * ends it, or goes back to a savepoint, is complete.
+   */
+  pinsAfter(before: TransactionStatus): boolean {
+    const isDone = this.executes && (before !== 'E' || this.hasCompleted);
+    return this.mayLeaveState || (this.mayPin && isDone);
   }
 
   /** Why. */
@@ -125,6 +140,7 @@ export class Unit {
     this.kind = kind;
     this.phase = 'collecting';
     this.need = 'anywhere';
+    this.needBecause = 'its-class';
     this.wish = undefined;
     this.wishFrom = '';
     this.found = undefined;
@@ -145,6 +161,7 @@ export class Unit {
     this.setsLocally = false;
     this.forgets = NOTHING;
     this.completions = 0;
+    this.hasCompleted = false;
     this.isSeveral = false;
     this.isRest = false;
     this.mention = undefined;
@@ -200,9 +217,17 @@ export class Unit {
     this.need = stricter(this.need, intent.need);
   }
 
+  /** Something beside its class makes it stricter. */
+  raise(need: Need, because: NeedReason): void {
+    const raised = stricter(this.need, need);
+    if (raised === this.need) return;
+    this.need = raised;
+    this.needBecause = because;
+  }
+
   /** It prepares what is kept by its server only: that had better be the primary. */
   leavesState(statement: string): void {
-    this.need = 'primary';
+    this.raise('primary', 'state-not-carried');
     this.mayLeaveState = true;
     this.pinBecause.add(statement === '' ? 'unnamed-past-limit' : 'statements-past-limit');
   }

@@ -39,9 +39,6 @@ export interface Wished {
   readonly from: string;
 }
 
-const EXPLAIN = `${OWN_PREFIX}explain`;
-const EXPLAINED: ReadonlySet<string> = new Set(['on', 'true', '1', 'yes']);
-
 /** What a client has been told of; more is not told. */
 const TOLD_MAX = 16;
 
@@ -53,7 +50,6 @@ export class Wisher {
   readonly #told = new Set<string>();
   #settings: Settings | undefined = undefined;
   #ofSettings: Wishes | undefined = undefined;
-  #isExplained = false;
 
   constructor(routing: SessionRouting, { rules, isMember, tell }: WisherParts) {
     this.#routing = routing;
@@ -66,12 +62,6 @@ export class Wisher {
   isSilent(settings: Settings): boolean {
     if (settings !== this.#settings) this.#read(settings);
     return this.#ofSettings === undefined && this.#rules().length === 0;
-  }
-
-  /** The client wants its decisions to be kept: see decisions.ts. */
-  isExplained(settings: Settings): boolean {
-    if (settings !== this.#settings) this.#read(settings);
-    return this.#isExplained;
   }
 
   /** `digest` is asked for only where a rule speaks of it. */
@@ -95,7 +85,6 @@ export class Wisher {
   #read(settings: Settings): void {
     this.#settings = settings;
     this.#ofSettings = undefined;
-    this.#isExplained = EXPLAINED.has(settings.own.get(EXPLAIN)?.toLowerCase() ?? '');
     const words: string[] = [];
     for (const [name, value] of settings.own) {
       if (!name.startsWith(OWN_PREFIX) || value === '') continue;

@@ -4,7 +4,7 @@
  */
 import type { Classification, Classifier } from '../sql/index.ts';
 import { isHead, NoticeResponse, QUERY_TEXT_START, readParseText, readQueryEnd } from '../wire/index.ts';
-import { type Intent, intentOf, stricter } from './route.ts';
+import { type Intent, intentOf } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionConfig, SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
@@ -41,11 +41,6 @@ export class Wishing {
     return statement?.intent ?? intentOf(found);
   }
 
-  /** The client wants to know what becomes of its statements. */
-  get isExplained(): boolean {
-    return this.#wisher.isExplained(this.#session.own.settings);
-  }
-
   /** The unit is about to do what the statement says. */
   intend(found: Classification, statement: Statement | undefined): void {
     const { unit } = this.#session;
@@ -66,7 +61,8 @@ export class Wishing {
     }
     const { refused, database } = this.#routing;
     if (found.kind !== 'read' || refused.size === 0) return;
-    if (refused.has(database, found, { now, epoch: prepared.epoch })) unit.need = 'primary';
+    if (refused.has(database, found, { now, epoch: prepared.epoch }))
+      unit.raise('primary', 'refused-by-standby');
   }
 
   /** The unit is about to be placed: what its transaction needs goes with it. */
@@ -76,10 +72,13 @@ export class Wishing {
     if (prelude.isOpen) {
       const isRead = unit.need === 'read' && !unit.hasOther && unit.found !== undefined;
       if (isRead && prelude.isUndecided && this.#config().first_statement_decides) prelude.decide();
-      unit.wish ??= prelude.wished;
-      unit.need = stricter(unit.need, prelude.need);
+      if (unit.wish === undefined && prelude.wished !== undefined) {
+        unit.wish = prelude.wished;
+        unit.wishFrom = 'transaction';
+      }
+      unit.raise(prelude.need, 'its-transaction');
     }
-    if (unit.need === 'read' && unit.wish?.kind === 'primary') unit.need = 'primary';
+    if (unit.need === 'read' && unit.wish?.kind === 'primary') unit.raise('primary', 'wished');
   }
 
   #digest(statement: Statement | undefined): string | undefined {

@@ -3,8 +3,11 @@ import {
   type AdminFacts,
   type ClientFacts,
   type DatabaseFacts,
+  type Decided,
   NO_STATS,
   type PoolFacts,
+  type RouteFacts,
+  type RouteQuestion,
   type ServerFacts,
 } from '../../src/admin/index.ts';
 
@@ -127,11 +130,16 @@ export function someFacts(changes: Partial<AdminFacts> = {}): AdminFacts {
         role: 'primary',
         isLeader: true,
         isReachable: true,
+        state: 'in',
+        stateBecause: '',
+        share: 1,
+        spilled: 3,
         weight: 10,
         because: 'local',
         reads: 100,
         writes: 40,
         lagBytes: undefined,
+        lagMs: undefined,
         replicationState: undefined,
         syncState: undefined,
         changedAtMs: NOW_MS - 60_000,
@@ -144,11 +152,16 @@ export function someFacts(changes: Partial<AdminFacts> = {}): AdminFacts {
         role: 'standby',
         isLeader: false,
         isReachable: false,
+        state: 'returning',
+        stateBecause: 'unreachable',
+        share: 0.25,
+        spilled: 0,
         weight: 1,
         because: 'remote',
         reads: 10,
         writes: 0,
         lagBytes: 4096,
+        lagMs: 1500.25,
         replicationState: 'streaming',
         syncState: 'async',
         changedAtMs: NOW_MS - 30_000,
@@ -173,6 +186,21 @@ export function someFacts(changes: Partial<AdminFacts> = {}): AdminFacts {
         },
       ],
     ]),
+    routes: [
+      { class: 'read', because: 'only-reads', count: 7 },
+      { class: 'write', because: 'changes-data', count: 12 },
+    ],
+    decisions: [
+      {
+        ...DECIDED,
+        client: 1,
+        atMs: NOW_MS - 2000,
+        database: 'app',
+        user: 'app',
+        node: 'db-sib-01',
+        attempts: 1,
+      },
+    ],
     window: {
       older: { atMs: NOW_MS - 60_000, stats: new Map() },
       newer: { atMs: NOW_MS, stats: new Map() },
@@ -186,6 +214,28 @@ export function someFacts(changes: Partial<AdminFacts> = {}): AdminFacts {
       { name: 'heap', size: 1, used: 3_000_000_000, free: 0 },
     ],
     ...changes,
+  };
+}
+
+const DECIDED: Decided = {
+  class: 'write',
+  because: 'function-volatile',
+  detail: 'random',
+  need: 'primary',
+  needBecause: 'its-class',
+  wish: 'replica',
+  wishFrom: 'rule 2',
+  placeBecause: 'needs-primary',
+};
+
+/** Where the statement that is asked about would go; who asks is told as a notice. */
+export function aRoute({ sql, user, database, applicationName }: RouteQuestion): RouteFacts {
+  const { nodes } = someFacts();
+  return {
+    ...DECIDED,
+    node: 'db-sib-01',
+    notices: [[sql, user, database, applicationName].join('|')],
+    nodes,
   };
 }
 

@@ -1,0 +1,48 @@
+/**
+ * What a session is made of: the router's parts and the client's own wishes. For clients, and for those who ask where a
+ * statement would go, so that both go the same way.
+ */
+import { poolSettings } from './pool-settings.ts';
+import type { SessionEffects, SessionOptions } from './session-types.ts';
+import type { Shared } from './shared.ts';
+import { type StartUp, welcomeOf } from './start-up.ts';
+import type { SessionRouting } from './wisher.ts';
+
+export interface SessionClient {
+  readonly startUp: StartUp;
+  readonly processId: number;
+  readonly secretKey: Buffer;
+}
+
+export function sessionOptions(
+  shared: Shared,
+  { startUp, processId, secretKey }: SessionClient,
+  effects: SessionEffects,
+): SessionOptions {
+  const { world, classifier, servers, config } = shared;
+  return {
+    world,
+    classifier,
+    serverNames: servers.names,
+    tally: servers.tallyOf(startUp.database),
+    routing: routingOf(shared, startUp),
+    effects,
+    settings: startUp.settings,
+    applicationName: startUp.applicationName,
+    isSessionMode: poolSettings(config, startUp.database, startUp.user).isSessionMode,
+    auditsCode: config.audit_code,
+    welcome: (parameters) => welcomeOf(parameters, startUp),
+    processId,
+    secretKey,
+    config: () => shared.config,
+  };
+}
+
+function routingOf(shared: Shared, { user, database }: StartUp): SessionRouting {
+  return {
+    user,
+    database,
+    refused: shared.refused,
+    rescued: (because) => shared.counters.rescued(because),
+  };
+}
