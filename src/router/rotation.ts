@@ -90,12 +90,11 @@ export class Rotation {
     const reduced = turns.map(({ name, weight }) => ({ name, weight: weight / divisor }));
     const total = reduced.reduce((sum, { weight }) => sum + weight, 0);
     let state: ChoiceState = emptyChoice;
-    const nodes: Node[] = [];
-    for (let turn = 0; turn < total && total <= TURNS_MAX; turn += 1) {
+    const nodes = Array.from({ length: total > TURNS_MAX ? 0 : total }, () => {
       const next = chooseWeighted(state, reduced);
       state = next.state;
-      if (next.chosen !== undefined) nodes.push(this.#nodeOf(next.chosen.name));
-    }
+      return this.#nodeOf(next.chosen?.name ?? '');
+    });
     return { nodes, at: 0 };
   }
 

@@ -316,11 +316,7 @@ test('a file that cannot be read is config-unreadable with its path', async (t) 
 });
 
 test('how far behind a standby may be is a time or bytes', () => {
-  const read = (text: string): unknown => {
-    const loaded = checkConfig(`${MINIMAL}router: { max_lag: ${text} }\n`, {}, 'router');
-    return loaded.outcome === 'ok' ? loaded.config.router.max_lag : undefined;
-  };
-  assert.deepEqual(['10s', '250ms', '2', '64kB', '16MB', '1GB'].map(read), [
+  assert.deepEqual(['10s', '250ms', '2', '64kB', '16MB', '1GB'].map(maxLagOf), [
     { kind: 'ms', value: 10_000 },
     { kind: 'ms', value: 250 },
     { kind: 'ms', value: 2000 },
@@ -329,3 +325,8 @@ test('how far behind a standby may be is a time or bytes', () => {
     { kind: 'bytes', value: 1_073_741_824 },
   ]);
 });
+
+function maxLagOf(text: string): unknown {
+  const loaded = checkConfig(`${MINIMAL}router: { max_lag: ${text} }\n`, {}, 'router');
+  return loaded.outcome === 'ok' ? loaded.config.router.max_lag : undefined;
+}
