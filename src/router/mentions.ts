@@ -70,7 +70,7 @@ export class ForgettingPortals {
   }
 
   closed(portal: string): void {
-    this.#byName.delete(portal);
+    if (this.#byName.size > 0) this.#byName.delete(portal);
   }
 
   /** All portals have ended with their transaction. */

@@ -22,6 +22,8 @@ export const PREPARED_LIMITS: PreparedLimits = { statementsMax: 5000, bytesMax: 
 /** Tag and length of a message. */
 const HEADER_BYTES = 5;
 
+const NO_NAME = Buffer.alloc(0);
+
 /** A longer Parse is read each time it comes: idle sessions are many, and are to be small. */
 const LAST_BYTES_MAX = 4 * 1024;
 
@@ -71,10 +73,7 @@ export class PreparedStatements {
     const message = Parse({ name, sql, parameterTypes: [] });
     if (!this.#hasRoomFor(message)) return undefined;
     const classification = this.#classifier.classify(sql);
-    const intent = intentOf(classification);
-    const { epoch } = this.#serverNames;
-    const own = { replaces: undefined, isKept: true, serverName: '', namedFor: undefined };
-    return { name, message, classification, intent, epoch, ...own };
+    return this.#unnamedAtServers({ name, message, classification, replaces: undefined, isKept: true });
   }
 
   /** It is made, at a server that is not to keep it under the client's name. */
@@ -87,20 +86,35 @@ export class PreparedStatements {
     const isLong = isHead(message);
     const { name, copy, classification } = this.#read(message);
     const replaces = this.get(name);
-    const statement: Statement = {
+    const statement = this.#unnamedAtServers({
       name,
       message: copy,
       classification,
-      intent: intentOf(classification),
       replaces: name === '' ? undefined : replaces,
       isKept: name === '' ? !isLong : replaces !== undefined || (!isLong && this.#hasRoomFor(message)),
-      epoch: this.#serverNames.epoch,
-      serverName: '',
-      namedFor: undefined,
-    };
+    });
     this.#changes.push({ name, previous: replaces });
     if (name === '' || (replaces === undefined && statement.isKept)) this.#set(name, statement);
     return statement;
+  }
+
+  /** Servers have no name for it yet. */
+  #unnamedAtServers(
+    known: Pick<Statement, 'name' | 'message' | 'classification' | 'replaces' | 'isKept'>,
+  ): Statement {
+    const { name, message, classification, replaces, isKept } = known;
+    return {
+      name,
+      message,
+      classification,
+      intent: intentOf(classification),
+      replaces,
+      isKept,
+      epoch: this.#serverNames.epoch,
+      serverName: '',
+      serverNameBytes: NO_NAME,
+      namedFor: undefined,
+    };
   }
 
   /** What the message says. Drivers without names send the same again and again: then nothing is read anew. */
@@ -121,6 +135,7 @@ export class PreparedStatements {
     const { message, epoch } = statement;
     const body = message.toString('latin1', message.indexOf(0, HEADER_BYTES) + 1);
     statement.serverName = this.#serverNames.nameOf(body, planningKey, epoch);
+    statement.serverNameBytes = Buffer.from(statement.serverName);
     statement.namedFor = planningKey;
   }
 

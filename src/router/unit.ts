@@ -155,7 +155,8 @@ export class Unit {
     this.mayEnd = undefined;
     this.mayChain = false;
     this.mayLeaveState = false;
-    this.pinBecause.clear();
+    // To clear a set that is empty costs a new table.
+    if (this.pinBecause.size > 0) this.pinBecause.clear();
     this.mayUnpin = false;
     this.isSuspect = false;
     this.changesDefinitions = false;
