@@ -23,7 +23,7 @@ import {
   type TransactionStatus,
 } from '../wire/index.ts';
 import type { ConnectionPlace } from './connection-place.ts';
-import { Pipeline, REQUEST, type Request } from './pipeline.ts';
+import { isPreamble, Pipeline, REQUEST, type Request } from './pipeline.ts';
 import { type ServerParameters, serverParameters } from './server-parameters.ts';
 import { ServerStatements } from './server-statements.ts';
 import { NO_SETTINGS, type Settings } from './settings.ts';
@@ -37,6 +37,12 @@ export interface Wire {
   readonly isClogged: boolean;
   readonly pauseReading: (isPaused: boolean) => void;
   readonly close: () => void;
+}
+
+/** The pool that a connection is of. */
+export interface LinkPool {
+  readonly giveBack: (link: Link, now: number) => void;
+  readonly remove: (link: Link, now: number) => void;
 }
 
 /** Whose socket a connection's answers go to. */
@@ -84,15 +90,6 @@ export interface LinkOwner {
 const HOLD_BACK_BYTES_MAX = 64 * 1024;
 const SINK_LIMITS = { wholeBytesMax: FRAME_BYTES_MAX };
 
-/** Replies that carry no result yet. */
-const PREAMBLE: ReadonlySet<number> = new Set([
-  BACKEND.ParseComplete,
-  BACKEND.BindComplete,
-  BACKEND.ParameterDescription,
-  BACKEND.RowDescription,
-  BACKEND.NoData,
-]);
-
 export interface LinkOptions {
   /** Unique in the router, and never used again. */
   readonly id: number;
@@ -102,6 +99,7 @@ export interface LinkOptions {
   readonly member: string;
   readonly variant: string;
   readonly wire: Wire;
+  readonly pool: LinkPool;
   /** What the server told at login. */
   readonly parameters: ReadonlyMap<string, string>;
   /** Statements that are kept prepared; the least used is closed for a new one. */
@@ -115,6 +113,7 @@ export class Link implements FrameSink, Poolable {
   readonly place: ConnectionPlace;
   readonly member: string;
   readonly variant: string;
+  readonly pool: LinkPool;
   readonly pipeline = new Pipeline();
   seat: Seat | undefined = undefined;
   /** Whom it is lent to, and whose socket that is. */
@@ -160,6 +159,7 @@ export class Link implements FrameSink, Poolable {
     this.member = options.member;
     this.variant = options.variant;
     this.#wire = options.wire;
+    this.pool = options.pool;
     this.statements = new ServerStatements({
       pipeline: this.pipeline,
       statementsMax: options.statementsMax,
@@ -176,7 +176,12 @@ export class Link implements FrameSink, Poolable {
 
   /** Nothing is owed: a new unit may be sent. */
   get isQuiet(): boolean {
-    return this.pipeline.isEmpty && !this.pipeline.skipsToSync && !this.isOutOfStep;
+    return this.pipeline.isEmpty && this.owesClientNothing;
+  }
+
+  /** What is owed, if anything, are replies of our own. */
+  get owesClientNothing(): boolean {
+    return this.pipeline.head !== 'forward' && !this.isOutOfStep;
   }
 
   /** The client has got a part of a message whose rest did not arrive: its stream cannot be mended. */
@@ -336,7 +341,7 @@ export class Link implements FrameSink, Poolable {
       this.swallowsFirst = false;
       return true;
     }
-    if (whose === 'forward' && !PREAMBLE.has(tag)) this.hasResult = true;
+    if (whose === 'forward' && !isPreamble(tag)) this.hasResult = true;
     if (whose === 'unexpected') {
       this.#broken('connection-lost');
       return true;

@@ -66,10 +66,9 @@ export class Placement {
   readonly #pinnedBecause = new Set<PinReason>();
   /** Some of the state cannot be asked for: only DISCARD ALL or the end of the session frees it. */
   #isPinnedForGood = false;
-  /** The connection was asked what state and settings are there, and for which custom settings by name. */
+  /** The connection was asked what state and settings are there; settings asked for by name, and to be asked for. */
   #auditing: Link | undefined = undefined;
   #asked: readonly string[] = [];
-  /** Settings to be asked for by name. */
   readonly #doubted = new Set<string>();
   /** The member whose connection the session waits for. */
   #waitingFor: string | undefined = undefined;
@@ -209,8 +208,10 @@ export class Placement {
     if (link.status !== 'I' || hasUnnamedThere) return;
     const mayBeFree = this.#pinnedTo === link && mayEndPin(unit, this.#pinnedBecause);
     const isWanted = (mayBeFree || link.isSuspect) && !this.#isPinnedForGood;
+    // What is lent to SQL under the client's names is being closed.
+    if (!link.owesClientNothing) return;
     link.isSuspect = false;
-    if (!isWanted || link.isOutOfStep) return;
+    if (!isWanted) return;
     this.#asked = namesToAsk(link.settings, this.#doubted);
     this.#doubted.clear();
     this.#auditing = link;

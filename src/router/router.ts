@@ -2,6 +2,7 @@
  * A running router: follows the cluster, listens for clients and for HTTP, and stops in order. The pure parts
  * (session.ts, login.ts) decide; client.ts carries out; this file only brings them together.
  */
+import type { AdminFacts } from '../admin/index.ts';
 import { FailureDelays } from '../auth/index.ts';
 import { background, type Clock, type Log, MatriarchError, pause } from '../base/index.ts';
 import type { Config, RouterConfig } from '../config/index.ts';
@@ -187,7 +188,7 @@ function successionOf(
     log,
     start: takeOver.start,
     sockets: sockets.open,
-    refusal: () => (signal.aborted ? 'stopping' : takeOverRefusal(shared.admin.facts())),
+    refusal: () => (signal.aborted ? 'stopping' : takeOverRefusal(shared.admin().facts())),
     takenOver,
     failed: () => sockets.namePid(),
     passOnCancel,
@@ -268,6 +269,7 @@ async function makeShared(options: Parts): Promise<Shared> {
     silent: (member, because) => health.silent(member, because),
   });
   live.onChange(() => {
+    shared.config = live.router;
     verifiers.reset();
     positions.reconnect();
     catalogs.retry();
@@ -275,12 +277,8 @@ async function makeShared(options: Parts): Promise<Shared> {
     servers.configChanged();
   });
   const shared: Shared = {
-    get config() {
-      return live.router;
-    },
-    get admin() {
-      return admin;
-    },
+    config: live.router,
+    admin: () => admin,
     live,
     clock,
     log,
@@ -339,7 +337,7 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
     counters,
     now: clock.now,
     ttlMs: options.config.lease.ttl,
-    routeOf: shared.admin.routeOf,
+    routeOf: shared.admin().routeOf,
     samples: () => [
       ...processSamples('router', options.version ?? ''),
       ...samplesOf({
@@ -353,12 +351,12 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
       }),
       ...shared.latencies.samples((member) => world.candidate(member)?.datacenter ?? ''),
       ...shared.catalogs.samples(),
-      ...poolAndNodeSamples(shared.admin.facts()),
+      ...poolAndNodeSamples(shared.admin().facts()),
     ],
   });
 }
 
-function poolAndNodeSamples(facts: ReturnType<Shared['admin']['facts']>): Sample[] {
+function poolAndNodeSamples(facts: AdminFacts): Sample[] {
   return [...poolSamples(facts), ...nodeSamples(facts.nodes)];
 }
 

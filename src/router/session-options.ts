@@ -42,12 +42,7 @@ export function sessionOptions(
     welcome: (parameters) => welcomeOf(parameters, startUp),
     processId,
     secretKey,
-    get holdTimeoutMs() {
-      return shared.config.hold_timeout;
-    },
-    get retryReads() {
-      return shared.config.retry_reads;
-    },
+    config: () => shared.config,
   };
 }
 
@@ -56,12 +51,6 @@ function routingOf(shared: Shared, { user, database }: StartUp, catalog: Catalog
   return {
     user,
     database,
-    get rules() {
-      return shared.config.rules;
-    },
-    get firstStatementDecides() {
-      return shared.config.first_statement_decides;
-    },
     definitions,
     definitionsChanged: () => {
       shared.servers.names.definitionsChanged();

@@ -43,7 +43,7 @@ export function noteFacts(unit: Unit, classification: Classification): void {
   if (settings.length > 0) unit.settings.push(...settings);
   if (classification.sets !== undefined) unit.sets.push(...classification.sets);
   if (UNPINNING.has(because)) unit.mayUnpin = true;
-  if (SUSPECT.has(because)) unit.isSuspect = true;
+  if (SUSPECT.has(because) || classification.runsUnseen === true) unit.isSuspect = true;
   if (because === 'changes-schema') unit.changesDefinitions = true;
   if (because === 'savepoint') unit.hasSavepoint = true;
   const setsConfig = because === 'function-volatile' && detail?.endsWith('set_config') === true;

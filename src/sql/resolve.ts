@@ -74,20 +74,37 @@ export function unresolved(found: Classification): Classification {
 const NOT_READ: Harm = { kind: 'write', because: 'catalog-not-read', detail: '' };
 
 function strict(found: Classification, { kind, because, detail }: Harm): Classification {
-  return Object.freeze({ ...common(found), kind, because, ...(detail === '' ? {} : { detail }) });
+  const runsUnseen = CODE.has(found.because) || (CODE.has(because) && !detail.startsWith('pg_catalog.'));
+  return Object.freeze({
+    ...common(found),
+    kind,
+    because,
+    ...(detail === '' ? {} : { detail }),
+    ...(runsUnseen ? { runsUnseen } : {}),
+  });
 }
+
+/** What says that code is run which nobody looks into, or may be. */
+const CODE: ReadonlySet<SqlReason> = new Set(['function-not-known', 'function-volatile', 'catalog-not-read']);
 
 function asRead(found: Classification, because: SqlReason | undefined): Classification {
   return because === undefined ? found : Object.freeze({ ...common(found), kind: 'read', because });
 }
 
-function common({ hint, settings, controlsTransaction, endsTransaction }: Classification): {
+function common({ hint, settings, sets, controlsTransaction, endsTransaction }: Classification): {
   readonly hint?: string;
   readonly settings: Classification['settings'];
+  readonly sets?: readonly string[];
   readonly controlsTransaction: boolean;
   readonly endsTransaction: boolean;
 } {
-  return { ...(hint === undefined ? {} : { hint }), settings, controlsTransaction, endsTransaction };
+  return {
+    ...(hint === undefined ? {} : { hint }),
+    settings,
+    ...(sets === undefined ? {} : { sets }),
+    controlsTransaction,
+    endsTransaction,
+  };
 }
 
 type Outcome = Harm | { readonly kind: 'read'; readonly runsCode: boolean };
