@@ -1,4 +1,21 @@
 /** The door of `routing`: what people wish about the place of a statement, in comments, settings and rules. Pure. */
+export {
+  type Freshness,
+  type Level,
+  LEVELS,
+  readStaleness,
+  type Staleness,
+  STALENESS_PATTERN,
+  stricterFreshness,
+} from './consistency-level.ts';
+export {
+  NO_CONNECTION_YET,
+  type NodePosition,
+  PositionBook,
+  recordEnd,
+  Seen,
+  type Verdict,
+} from './consistency.ts';
 export { type HintRead, readHint, type Route, routeText, type Wishes } from './hints.ts';
 export { type Rule, ruleFor, type RuleSubject } from './rules.ts';
 export { RefusedReads } from './refused.ts';
