@@ -1,5 +1,6 @@
 /** Settings of the router about where statements run: rules, and what else decides beside the statement itself. */
 import { z } from 'zod';
+import { duration } from './schema-types.ts';
 
 const names = (described: string, example: string) =>
   z
@@ -45,7 +46,14 @@ const ruleSchema = z
     'expected route, consistency or max_staleness',
   );
 
+const POSITION_POLL_MIN_MS = 10;
+
 export const routingKeys = {
+  position_poll: duration(
+    'How often each node is asked where it is in the WAL and whether it replays, once there are standbys.',
+  )
+    .refine((ms) => ms >= POSITION_POLL_MIN_MS, 'expected at least 10ms')
+    .prefault('250ms'),
   rules: z
     .array(ruleSchema)
     .max(1000)

@@ -12,13 +12,14 @@ import {
   type StaticNode,
   unknownCluster,
 } from '../topology/index.ts';
-import { askIfAlive, NodeConnection, type NodeRole } from './node-connection.ts';
+import { askIfAlive, askWhatItIs, noAnswer } from './node-question.ts';
+import { OwnConnection, type OwnRole } from './own-connection.ts';
 import type { ServerTls } from './server-tls.ts';
 
 export interface FollowNodesOptions {
   readonly nodes: readonly StaticNode[];
   /** Whom to log in as; without one a server is only asked whether it is there. */
-  readonly role: () => NodeRole | undefined;
+  readonly role: () => OwnRole | undefined;
   readonly tls: () => ServerTls;
   readonly periodMs: number;
   /** For one question, connecting included. */
@@ -86,7 +87,7 @@ export async function followNodes(options: FollowNodesOptions): Promise<void> {
 class Asking {
   readonly #node: StaticNode;
   readonly #options: FollowNodesOptions;
-  #connection: NodeConnection | undefined = undefined;
+  #connection: OwnConnection | undefined = undefined;
   #isSilent = false;
 
   constructor(node: StaticNode, options: FollowNodesOptions) {
@@ -126,12 +127,13 @@ class Asking {
       await askIfAlive(address, timeoutMs);
       return { kind: 'alive', askedAt };
     }
-    this.#connection ??= new NodeConnection({
+    this.#connection ??= new OwnConnection({
       address,
       role,
       tls: this.#options.tls(),
-      timeoutMs,
+      connectTimeoutMs: timeoutMs,
+      failure: noAnswer,
     });
-    return { kind: 'told', askedAt, ...(await this.#connection.ask()) };
+    return { kind: 'told', askedAt, ...(await askWhatItIs(this.#connection)) };
   }
 }

@@ -23,6 +23,7 @@ import { Latencies } from './latencies.ts';
 import { type ConfigSource, LiveConfig } from './live-config.ts';
 import { Listener } from './listener.ts';
 import { poolSamples } from './pool-samples.ts';
+import { Positions } from './positions.ts';
 import { Predecessor } from './predecessor.ts';
 import { Reachability } from './reachability.ts';
 import { retire } from './retire.ts';
@@ -69,6 +70,8 @@ const CHECK_TIMES_EVERY_MS = 250;
 
 /** How long a successor may need to find its cluster; without one it would be no good. */
 const FIND_CLUSTER_MS = 15_000;
+/** A node that takes longer to say where it is counts as silent. */
+const POSITION_TIMEOUT_MS = 1000;
 const LOOK_EVERY_MS = 10;
 
 /**
@@ -150,6 +153,7 @@ export async function startRouter(options: RouterOptions): Promise<void> {
     succession?.close();
     signal.removeEventListener('abort', stop);
     verifiers.close();
+    shared.positions.close();
     shared.access.close();
     shared.servers.close();
   }
@@ -221,8 +225,24 @@ async function makeShared(options: Parts): Promise<Shared> {
     members: () => membersToAsk(world),
     settings: () => lookupSettings(live.router, access.now),
   });
+  const positions = new Positions({
+    settings: () => ({
+      periodMs: live.router.position_poll,
+      timeoutMs: POSITION_TIMEOUT_MS,
+      database: live.router.auth_dbname,
+      tls: access.now.serverTls,
+    }),
+    credential: async () => await verifiers.credential(),
+    forgetCredential: () => verifiers.forgetCredential(),
+    clock,
+    log,
+    signal,
+    answered: () => undefined,
+    silent: () => undefined,
+  });
   live.onChange(() => {
     verifiers.reset();
+    positions.reconnect();
     world.setPolicy(readPolicy(live.whole));
     servers.configChanged();
   });
@@ -240,6 +260,7 @@ async function makeShared(options: Parts): Promise<Shared> {
     classifier: await loadClassifier(),
     access,
     verifiers,
+    positions,
     failures: new FailureDelays(),
     hold: new HoldRoom(clock, () => live.router.hold_max_clients),
     counters: new Counters(),
@@ -310,6 +331,7 @@ function viewChanged(shared: Shared, listener: Listener, view: ClusterView, chan
   const before = world.primary(clock.now());
   world.setView(view, clock.now());
   shared.servers.worldChanged();
+  shared.positions.setMembers(world.candidates.filter(({ host }) => host !== ''));
   const now = clock.now();
   hold.worldChanged(listener.clients, now);
   const after = world.primary(now);

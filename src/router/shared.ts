@@ -14,6 +14,7 @@ import type { HoldRoom } from './hold.ts';
 import type { Identity } from './identity.ts';
 import type { Latencies } from './latencies.ts';
 import type { LiveConfig } from './live-config.ts';
+import type { Positions } from './positions.ts';
 import type { Scratch } from './scratch.ts';
 import type { Servers } from './servers.ts';
 import type { Verifiers } from './verifiers.ts';
@@ -29,6 +30,7 @@ export interface Shared {
   readonly classifier: Classifier;
   readonly access: Access;
   readonly verifiers: Verifiers;
+  readonly positions: Positions;
   /** Logins that failed lately. */
   readonly failures: FailureDelays;
   readonly hold: HoldRoom;

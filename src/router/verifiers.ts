@@ -19,7 +19,8 @@ import {
 } from '../base/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { buildVerifier, type Verifier } from '../wire/index.ts';
-import { LookupConnection } from './lookup-connection.ts';
+import { lookupFailure, secretOf } from './lookup-question.ts';
+import { OwnConnection } from './own-connection.ts';
 import type { ServerTls } from './server-tls.ts';
 
 export interface VerifiersOptions {
@@ -60,7 +61,7 @@ const LOOKUP_TIMEOUT_MS = 5000;
 const DCS_TIMEOUT_MS = 2000;
 
 const credentialSchema = z.object({ username: z.string().min(1), password: z.string().min(1) });
-type Credential = z.output<typeof credentialSchema>;
+export type Credential = z.output<typeof credentialSchema>;
 
 export class Verifiers {
   readonly #options: VerifiersOptions;
@@ -72,7 +73,7 @@ export class Verifiers {
   readonly #made = new WeakMap<Secret, Verifier>();
   #credential: Credential | undefined = undefined;
   /** One connection a member, shared by all lookups from the moment it is being opened. */
-  readonly #connections = new Map<string, Promise<LookupConnection>>();
+  readonly #connections = new Map<string, Promise<OwnConnection>>();
 
   constructor(options: VerifiersOptions) {
     this.#options = options;
@@ -121,6 +122,16 @@ export class Verifiers {
   /** The secret did not fit: the password may have been changed. */
   forget(user: string): void {
     this.#cache.delete(user);
+  }
+
+  /** As whom the router itself asks servers. Rejects with `router-no-credential`, or as the store does. */
+  async credential(): Promise<Credential> {
+    return this.#options.settings().login ?? (await this.#readCredential());
+  }
+
+  /** The store's was of no use: it is read again. */
+  forgetCredential(): void {
+    this.#credential = undefined;
   }
 
   /** The settings have changed: nothing of what was known before counts. */
@@ -193,7 +204,8 @@ export class Verifiers {
     const connecting = this.#connections.get(member.name) ?? this.#connect(member);
     try {
       const open = await connecting;
-      return await withDeadline(open.secretOf(user), LOOKUP_TIMEOUT_MS, 'reading a verifier');
+      const answer = secretOf(open, this.#options.settings().query, user);
+      return await withDeadline(answer, LOOKUP_TIMEOUT_MS, 'reading a verifier');
     } catch (cause) {
       // A question that the server refused leaves the connection good for the questions of others.
       if (cause instanceof MatriarchError && cause.code === 'deadline-exceeded')
@@ -203,7 +215,7 @@ export class Verifiers {
   }
 
   /** A connection that was not opened, or is lost while nobody asks, is not kept: who asks next would wait for its answer. */
-  #connect(member: MemberToAsk): Promise<LookupConnection> {
+  #connect(member: MemberToAsk): Promise<OwnConnection> {
     const drop = (): void => this.#drop(member.name, connecting);
     const connecting = this.#open(member, drop);
     this.#connections.set(member.name, connecting);
@@ -221,10 +233,20 @@ export class Verifiers {
     );
   }
 
-  async #open(member: MemberToAsk, lost: () => void): Promise<LookupConnection> {
-    const { login, ...settings } = this.#options.settings();
-    const open = async (credential: Credential): Promise<LookupConnection> =>
-      await LookupConnection.open({ address: member.address, ...credential, ...settings, lost });
+  async #open(member: MemberToAsk, lost: () => void): Promise<OwnConnection> {
+    const { login, database, connectTimeoutMs, tls } = this.#options.settings();
+    const open = async (credential: Credential): Promise<OwnConnection> => {
+      const connection = new OwnConnection({
+        address: member.address,
+        role: { ...credential, database },
+        tls,
+        connectTimeoutMs,
+        failure: lookupFailure,
+        lost,
+      });
+      await connection.opened;
+      return connection;
+    };
     const kept = login ?? this.#credential;
     try {
       return await open(kept ?? (await this.#readCredential()));

@@ -1,4 +1,4 @@
-/** The door of `routing`: what people wish about the place of a statement, in comments, settings and rules. Pure. */
+/** The door of `routing`: what people wish about the place of a statement, and which places are fit for it. Pure. */
 export {
   type Freshness,
   type Level,
@@ -17,5 +17,6 @@ export {
   type Verdict,
 } from './consistency.ts';
 export { type HintRead, readHint, type Route, routeText, type Wishes } from './hints.ts';
+export { hasReached, type Position } from './position.ts';
 export { type Rule, ruleFor, type RuleSubject } from './rules.ts';
 export { RefusedReads } from './refused.ts';

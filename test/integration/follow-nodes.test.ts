@@ -4,14 +4,14 @@ import { createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/base/index.ts';
 import { followNodes } from '../../src/router/follow-nodes.ts';
-import type { NodeRole } from '../../src/router/node-connection.ts';
+import type { OwnRole } from '../../src/router/own-connection.ts';
 import { NO_TLS } from '../../src/router/server-tls.ts';
 import { type ClusterView, emptyView, primaryOf } from '../../src/topology/index.ts';
 import { freshLoopback } from '../support/loopback.ts';
 import { aPrimary, until } from '../support/postgres.ts';
 import { type LogLine, recordingLog } from '../support/recording-log.ts';
 
-const APP: NodeRole = { username: 'app', password: 'app', database: 'app' };
+const APP: OwnRole = { username: 'app', password: 'app', database: 'app' };
 
 interface Followed {
   readonly view: () => ClusterView;
@@ -19,7 +19,7 @@ interface Followed {
 }
 
 /** Follows servers at these hosts, named by their place in the list, until the test ends. */
-function follow(t: TestContext, hosts: readonly string[], role: NodeRole | undefined): Followed {
+function follow(t: TestContext, hosts: readonly string[], role: OwnRole | undefined): Followed {
   const stopping = new AbortController();
   const { log, lines } = recordingLog();
   let view = emptyView;

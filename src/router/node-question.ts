@@ -1,0 +1,111 @@
+/**
+ * What the router asks a server again and again: what are you, and where? With no role to log in as, all that is asked is what
+ * any server answers without a login: whether it would speak TLS.
+ */
+import { connect } from 'node:net';
+import { z } from 'zod';
+import { type Address, describe, MatriarchError, parseJson } from '../base/index.ts';
+import type { Position } from '../routing/index.ts';
+import type { NodeAnswer } from '../topology/index.ts';
+import { type ErrorFields, Query, readFirstColumn, SSLRequest } from '../wire/index.ts';
+import type { OwnConnection } from './own-connection.ts';
+
+/**
+ * As one text; what only the other role may be asked is guarded by CASE. Any role may ask all of it; one that is not of
+ * pg_read_all_stats learns of a standby's new timeline at its next restart point only.
+ */
+const WHAT_ARE_YOU = `
+WITH server AS MATERIALIZED (SELECT pg_catalog.pg_is_in_recovery() AS in_recovery)
+SELECT pg_catalog.json_build_object(
+  'in_recovery', in_recovery,
+  'wal_file', CASE WHEN NOT in_recovery THEN pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) END,
+  'insert', CASE WHEN NOT in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint END,
+  'write', CASE WHEN NOT in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), '0/0')::bigint END,
+  'receive', CASE WHEN in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(), '0/0')::bigint END,
+  'replay', CASE WHEN in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0')::bigint END,
+  'timeline', GREATEST((SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()),
+                       (SELECT min_recovery_end_timeline FROM pg_catalog.pg_control_recovery()),
+                       (SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver)),
+  'paused', CASE WHEN in_recovery THEN pg_catalog.pg_is_wal_replay_paused() ELSE false END,
+  'replayed_commit', CASE WHEN in_recovery
+    THEN (EXTRACT(EPOCH FROM pg_catalog.pg_last_xact_replay_timestamp()) * 1000)::bigint END,
+  'streaming', EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver),
+  'system_id', (SELECT system_identifier::text FROM pg_catalog.pg_control_system())
+)::text FROM server`;
+
+const lsn = z.int().nullable();
+const answerSchema = z.object({
+  in_recovery: z.boolean(),
+  /** The first 8 digits are the timeline, in hexadecimal. */
+  wal_file: z.string().nullable(),
+  insert: lsn,
+  write: lsn,
+  receive: lsn,
+  replay: lsn,
+  timeline: z.int(),
+  paused: z.boolean(),
+  replayed_commit: z.int().nullable(),
+  streaming: z.boolean(),
+  system_id: z.string(),
+});
+
+const TIMELINE_DIGITS = 8;
+
+/** What a server said of itself, without the time of the question and the number of the connection. */
+export type NodeFacts = Omit<NodeAnswer & { readonly kind: 'told' }, 'kind' | 'askedAt'> &
+  Omit<Position, 'askedAt' | 'answeredAt' | 'connection'>;
+
+/** Asks on a connection of the router's own. Rejects with `router-no-server`. */
+export async function askWhatItIs(connection: OwnConnection): Promise<NodeFacts> {
+  const row = await connection.ask(Query(WHAT_ARE_YOU));
+  const text = row === undefined ? undefined : readFirstColumn(row);
+  if (text === undefined) throw noAnswer('the server sent no row');
+  return readFacts(text);
+}
+
+/** Whether a PostgreSQL is there at all. Rejects with `router-no-server`. */
+export async function askIfAlive(address: Address, timeoutMs: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const socket = connect({ ...address, timeout: timeoutMs }, () => void socket.write(SSLRequest()));
+    const failed = (because: string): void => {
+      socket.destroy();
+      reject(noAnswer(because));
+    };
+    socket.once('data', (answer) => {
+      if (answer.length !== 1 || !'SN'.includes(answer.toString('latin1')))
+        return failed('it is no PostgreSQL');
+      socket.destroy();
+      resolve();
+    });
+    socket.once('timeout', () => failed(`no answer within ${timeoutMs} ms`));
+    socket.once('error', (cause) => failed(describe(cause)));
+    socket.once('close', () => failed('the server closed the connection'));
+  });
+}
+
+function readFacts(text: string): NodeFacts {
+  const parsed = answerSchema.safeParse(parseJson(text));
+  if (!parsed.success) throw noAnswer('its answer cannot be read');
+  const told = parsed.data;
+  const received = Math.max(told.receive ?? 0, told.replay ?? 0);
+  return {
+    isInRecovery: told.in_recovery,
+    timeline:
+      told.wal_file === null ? told.timeline : Number.parseInt(told.wal_file.slice(0, TIMELINE_DIGITS), 16),
+    lsn: told.in_recovery ? received : (told.write ?? undefined),
+    replayLsn: told.replay ?? undefined,
+    insertLsn: told.insert ?? undefined,
+    writeLsn: told.write ?? undefined,
+    receiveLsn: told.receive ?? undefined,
+    isReplayPaused: told.paused,
+    replayedCommitAtMs: told.replayed_commit ?? undefined,
+    isStreaming: told.streaming,
+    systemId: told.system_id,
+  };
+}
+
+/** A server's refusal, or why there is no answer. */
+export function noAnswer(because: ErrorFields | string): MatriarchError {
+  const words = typeof because === 'string' ? because : because.message;
+  return new MatriarchError('router-no-server', `asking a node what it is: ${words}`);
+}
