@@ -123,6 +123,10 @@ export const METRICS = {
     'Reads that a standby refused before any row, and that were run again elsewhere, by reason.',
     'because',
   ),
+  matriarch_router_reads_moved_total: counter(
+    'Reads whose first server did not have all that they must see, by what was done: waited for it (waited), another server (elsewhere), the primary (at-primary), or a server that is not known to have it, after waiting (not-proven).',
+    'outcome',
+  ),
   matriarch_router_holds_total: counter(
     'Times work was held for want of a primary, by how it ended.',
     'outcome',

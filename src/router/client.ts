@@ -22,6 +22,7 @@ import { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Shared } from './shared.ts';
 import { noteDecision, routingOf } from './session-routing.ts';
+import type { ReadWaiter } from './read-room.ts';
 import { readShared } from './shared-read.ts';
 import { type StartUp, startUpOf, welcomeOf } from './start-up.ts';
 import type { Tally } from './tally.ts';
@@ -31,7 +32,7 @@ const CLOGGED_BYTES = 256 * 1024;
 /** So long a client that is let go may take to read its last answers. */
 const LINGER_MS = 10_000;
 
-export class ClientConnection implements Holdable, Borrower {
+export class ClientConnection implements Holdable, Borrower, ReadWaiter {
   readonly processId: number;
   readonly secretKey: Buffer;
   readonly startUp: StartUp;
@@ -72,6 +73,7 @@ export class ClientConnection implements Holdable, Borrower {
       serverNames: shared.servers.names,
       tally: this.#tally,
       routing: routingOf(shared, this),
+      knowledge: shared.reads,
       effects: this.#effects(),
       settings: startUp.settings,
       applicationName: startUp.applicationName,
@@ -194,6 +196,13 @@ export class ClientConnection implements Holdable, Borrower {
     this.#shared.flusher.flush();
   }
 
+  lookAgain(now: number): void {
+    if (this.#isClosed) return;
+    this.#session.at(now);
+    this.#session.placeAgain();
+    this.#shared.flusher.flush();
+  }
+
   /** Another connection, or a limit, asks to cancel what this one does. */
   cancel(): void {
     this.#session.cancel(this.#shared.clock.now());
@@ -271,7 +280,7 @@ export class ClientConnection implements Holdable, Borrower {
   }
 
   #effects(): SessionEffects {
-    const { clock, counters, hold, latencies, log, servers } = this.#shared;
+    const { clock, counters, hold, latencies, log, reads, servers } = this.#shared;
     return {
       toClient: (bytes) => {
         this.#tally.sentBytes += bytes.length;
@@ -302,6 +311,8 @@ export class ClientConnection implements Holdable, Borrower {
         this.#resume();
         servers.discard(link);
       },
+      awaitPositions: (members) => reads.wait(this, members),
+      judged: (outcome) => counters.judged(outcome),
       cancelAt: (link) => servers.cancel(link),
       endClient: () => this.#end(),
       hold: (because) => this.#hold(because),

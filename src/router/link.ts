@@ -102,6 +102,8 @@ export interface LinkOptions {
   readonly member: string;
   readonly variant: string;
   readonly wire: Wire;
+  /** Monotonic ms: the server process is there since then. */
+  readonly connectedAt: number;
   /** What the server told at login. */
   readonly parameters: ReadonlyMap<string, string>;
   /** Statements that are kept prepared; the least used is closed for a new one. */
@@ -115,6 +117,7 @@ export class Link implements FrameSink, Poolable {
   readonly place: ConnectionPlace;
   readonly member: string;
   readonly variant: string;
+  readonly connectedAt: number;
   readonly pipeline = new Pipeline();
   seat: Seat | undefined = undefined;
   /** Whom it is lent to, and whose socket that is. */
@@ -159,6 +162,7 @@ export class Link implements FrameSink, Poolable {
     this.place = options.place;
     this.member = options.member;
     this.variant = options.variant;
+    this.connectedAt = options.connectedAt;
     this.#wire = options.wire;
     this.statements = new ServerStatements({
       pipeline: this.pipeline,

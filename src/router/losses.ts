@@ -64,6 +64,9 @@ export class Losses {
     const isInTransaction = isTransaction || session.standing.prelude.isOpen;
     const status: TransactionStatus = isInTransaction ? session.standing.status : 'I';
     const isAtWork = unit.kind !== 'none' && unit.phase === 'sent' && unit.link === link;
+    // What was perhaps done is to be seen by those who look whether it was.
+    if (isAtWork && (unit.need === 'primary' || isTransaction || unit.isAnswered))
+      this.#placement.answered(unit, link, session.now);
     this.drop(link, because);
     this.#options.effects.serverLost(because);
     this.#options.effects.note('server-connection-lost', { member: link.member, because, isAtWork, status });

@@ -26,6 +26,8 @@ SELECT pg_catalog.json_build_object(
   'timeline', GREATEST((SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()),
                        (SELECT min_recovery_end_timeline FROM pg_catalog.pg_control_recovery()),
                        (SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver)),
+  'xmin', pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()),
+  'xmax', pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()),
   'paused', CASE WHEN in_recovery THEN pg_catalog.pg_is_wal_replay_paused() ELSE false END,
   'replayed_commit', CASE WHEN in_recovery
     THEN (EXTRACT(EPOCH FROM pg_catalog.pg_last_xact_replay_timestamp()) * 1000)::bigint END,
@@ -43,6 +45,8 @@ const answerSchema = z.object({
   receive: lsn,
   replay: lsn,
   timeline: z.int(),
+  xmin: z.int(),
+  xmax: z.int(),
   paused: z.boolean(),
   replayed_commit: z.int().nullable(),
   streaming: z.boolean(),
@@ -53,7 +57,7 @@ const TIMELINE_DIGITS = 8;
 
 /** What a server said of itself, without the time of the question and the number of the connection. */
 export type NodeFacts = Omit<NodeAnswer & { readonly kind: 'told' }, 'kind' | 'askedAt'> &
-  Omit<Position, 'askedAt' | 'answeredAt' | 'connection'>;
+  Omit<Position, 'askedAt' | 'answeredAt' | 'connection' | 'connectedAt'>;
 
 /** Asks on a connection of the router's own. Rejects with `router-no-server`. */
 export async function askWhatItIs(connection: OwnConnection): Promise<NodeFacts> {
@@ -97,6 +101,8 @@ function readFacts(text: string): NodeFacts {
     insertLsn: told.insert ?? undefined,
     writeLsn: told.write ?? undefined,
     receiveLsn: told.receive ?? undefined,
+    xmin: told.xmin,
+    xmax: told.xmax,
     isReplayPaused: told.paused,
     replayedCommitAtMs: told.replayed_commit ?? undefined,
     isStreaming: told.streaming,

@@ -9,6 +9,7 @@ import { Query } from '../wire/index.ts';
 import type { Link, LinkOwner } from './link.ts';
 import { AUDIT_SQL, isAuditable, PROBE_SQL, readAudit, readProbe } from './probe.ts';
 import type { HoldReason, Need, PinReason } from './route.ts';
+import { Reads, type ReadsOptions } from './reads.ts';
 import { differenceOf, haveRoom, type Settings, type SettingsLimits, UNKNOWN_SETTINGS } from './settings.ts';
 import type { Unit } from './unit.ts';
 import type { Term, World } from './world.ts';
@@ -44,7 +45,7 @@ export interface Lender {
   readonly discard: (link: Link) => void;
 }
 
-export interface PlacementOptions {
+export interface PlacementOptions extends ReadsOptions {
   readonly world: World;
   readonly owner: LinkOwner;
   readonly lender: Lender;
@@ -66,6 +67,7 @@ export class Placement {
   transactionNeed: Need = 'anywhere';
 
   readonly #options: PlacementOptions;
+  readonly #reads: Reads;
   #pinnedTo: Link | undefined = undefined;
   readonly #pinnedBecause = new Set<PinReason>();
   /** Some of the state cannot be asked for: only DISCARD ALL or the end of the session frees it. */
@@ -82,6 +84,7 @@ export class Placement {
   constructor(options: PlacementOptions) {
     this.#options = options;
     this.settings = options.settings;
+    this.#reads = new Reads(options);
   }
 
   /** What a reset of settings goes back to. */
@@ -119,7 +122,9 @@ export class Placement {
       return this.#step(primary.member, primary.term);
     }
     unit.member ??= pinned?.member ?? this.#choose(unit);
+    if (unit.need === 'read' && this.#isReadAwaited(unit, now)) return WAIT;
     if (unit.member !== undefined) return this.#step(unit.member, undefined, unit.kind === 'start');
+    if (unit.isPassedOver) return { kind: 'hold', because: 'no-server-in-step' };
     return { kind: 'hold', because: unit.kind === 'start' ? 'no-server-reachable' : 'no-server-for-reads' };
   }
 
@@ -261,6 +266,38 @@ export class Placement {
       if (link.proof !== primary.term && link.status === 'T') return this.#prove(link, primary.term);
     }
     return link.isQuiet ? { kind: 'link', link } : WAIT;
+  }
+
+  /** A server has answered the unit, or had it when it was lost. */
+  answered(unit: Unit, link: Link, now: number): void {
+    const need = link === this.transaction ? this.transactionNeed : unit.need;
+    this.#reads.answered(unit, need, link, now);
+  }
+
+  /** Goes from the server that was chosen to one that is fit to be read from; true: it is worth waiting for that one. */
+  #isReadAwaited(unit: Unit, now: number): boolean {
+    while (unit.member !== undefined) {
+      const { member } = unit;
+      const verdict = this.#reads.judge(unit, member, this.#heldOf(member), now);
+      const isLast = member === unit.lastResort;
+      if (verdict === 'met' || isLast || member === this.#pinnedTo?.member) {
+        this.#reads.chosen(unit, verdict, isLast);
+        return false;
+      }
+      if (this.#reads.mayWait(unit, member, verdict, now)) return true;
+      unit.isPassedOver = true;
+      unit.exclude(member);
+      unit.member = this.#choose(unit) ?? this.#lastResort(unit, now);
+    }
+    return false;
+  }
+
+  /** The primary, known to show all that was seen or not: once. */
+  #lastResort(unit: Unit, now: number): string | undefined {
+    const primary = this.#options.world.primary(now);
+    if (unit.lastResort !== undefined || primary.kind === 'none') return undefined;
+    unit.lastResort = primary.member;
+    return primary.member;
   }
 
   #choose(unit: Unit): string | undefined {

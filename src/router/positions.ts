@@ -149,6 +149,7 @@ class Asking {
   readonly #closing = new AbortController();
   #connection: OwnConnection | undefined = undefined;
   #connectionNumber = 0;
+  #connectedAt: number | undefined = undefined;
   /** A question is under way: its end tells of a loss. */
   #isAsking = false;
   #running: Promise<unknown> = Promise.resolve();
@@ -245,10 +246,13 @@ class Asking {
       });
       this.#connection = opened;
       this.#connectionNumber = nextConnection();
+      this.#connectedAt = undefined;
     }
     const connection = this.#connectionNumber;
     const { lsn: _, systemId: __, ...facts } = await askWhatItIs(this.#connection);
-    return { askedAt, answeredAt: clock.now(), connection, ...facts };
+    const answeredAt = clock.now();
+    this.#connectedAt ??= answeredAt;
+    return { askedAt, answeredAt, connection, connectedAt: this.#connectedAt, ...facts };
   }
 
   #lost(cause: unknown): void {

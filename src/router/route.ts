@@ -86,6 +86,7 @@ export type HoldReason =
   | 'primary-in-recovery'
   | 'primary-on-old-timeline'
   | 'no-server-for-reads'
+  | 'no-server-in-step'
   | 'no-server-reachable';
 
 /** Why a server connection was given up. */
@@ -109,5 +110,6 @@ export const HOLD_REASONS: Readonly<Record<HoldReason, string>> = {
   'primary-in-recovery': 'the leader is still a standby',
   'primary-on-old-timeline': 'the leader is on an older timeline than the cluster has been',
   'no-server-for-reads': 'no member serves reads at the moment',
+  'no-server-in-step': 'no server is known to have all that must be seen',
   'no-server-reachable': 'no PostgreSQL server of the cluster can be reached',
 };

@@ -25,6 +25,7 @@ import { Listener } from './listener.ts';
 import { poolSamples } from './pool-samples.ts';
 import { Positions } from './positions.ts';
 import { Predecessor } from './predecessor.ts';
+import { ReadRoom } from './read-room.ts';
 import { Reachability } from './reachability.ts';
 import { retire } from './retire.ts';
 import { Scratch } from './scratch.ts';
@@ -154,6 +155,7 @@ export async function startRouter(options: RouterOptions): Promise<void> {
     signal.removeEventListener('abort', stop);
     verifiers.close();
     shared.positions.close();
+    shared.reads.close();
     shared.access.close();
     shared.servers.close();
   }
@@ -237,8 +239,14 @@ async function makeShared(options: Parts): Promise<Shared> {
     clock,
     log,
     signal,
-    answered: () => undefined,
+    answered: (member, position) => reads.told(member, position),
     silent: () => undefined,
+  });
+  const reads = new ReadRoom({
+    clock,
+    log,
+    settings: () => live.router,
+    ask: async (member) => await positions.ask(member),
   });
   live.onChange(() => {
     verifiers.reset();
@@ -261,6 +269,7 @@ async function makeShared(options: Parts): Promise<Shared> {
     access,
     verifiers,
     positions,
+    reads,
     failures: new FailureDelays(),
     hold: new HoldRoom(clock, () => live.router.hold_max_clients),
     counters: new Counters(),
@@ -333,6 +342,9 @@ function viewChanged(shared: Shared, listener: Listener, view: ClusterView, chan
   shared.servers.worldChanged();
   shared.positions.setMembers(world.candidates.filter(({ host }) => host !== ''));
   const now = clock.now();
+  const primary = world.primary(now);
+  const primaryName = primary.kind === 'primary' ? primary.member : undefined;
+  shared.reads.book.viewChanged(primaryName, (name) => world.isMember(name));
   hold.worldChanged(listener.clients, now);
   const after = world.primary(now);
   if (after.kind === 'primary' && (before.kind !== 'primary' || before.member !== after.member)) {

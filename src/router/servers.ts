@@ -303,6 +303,7 @@ export class Servers {
             place: upstream.place,
             member: home.member,
             variant: startUp.variant,
+            connectedAt: clock.now(),
             wire: upstream,
             parameters,
             statementsMax: config().max_prepared_statements,

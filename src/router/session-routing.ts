@@ -20,6 +20,12 @@ export function routingOf(shared: Shared, { startUp }: Client): SessionRouting {
     get firstStatementDecides() {
       return shared.config.first_statement_decides;
     },
+    get consistency() {
+      return shared.config.consistency;
+    },
+    get maxStaleness() {
+      return shared.reads.maxStaleness;
+    },
     refused: shared.refused,
     rescued: (because) => shared.counters.rescued(because),
   };

@@ -121,7 +121,7 @@ export class Session {
         this.place();
         return;
       }
-      unit.excluded.clear();
+      unit.forgive();
     }
     if (unit.refusal !== undefined && !unit.isRefusalPassing) this.refuse(unit.refusal);
     else this.hold(isForPrimary ? 'primary-unreachable' : 'no-server-reachable');
@@ -260,7 +260,7 @@ export class Session {
       case 'wait':
         return;
       case 'hold':
-        unit.excluded.clear();
+        unit.forgive();
         this.hold(place.because);
         return;
       case 'lost':
@@ -331,6 +331,7 @@ export class Session {
     const { unit } = this;
     const before = this.standing.status;
     const ms = countUnit(this.#options.tally, this.times, { now: this.now, isOver: link.status === 'I' });
+    this.#placement.answered(unit, link, this.now);
     this.#effects.served(link.member, unit.need === 'primary' ? 'write' : 'read', ms);
     this.standing.answered(link.status);
     this.times.answered(this.standing.status, this.now);
@@ -371,9 +372,8 @@ export class Session {
 
   /** It has waited for too long. */
   giveUp(because: HoldReason, waitedMs: number): void {
-    const link = this.transaction;
     if (this.unit.kind === 'start') this.refuse(REPLY.noServer(because, waitedMs));
-    else if (link !== undefined) this.#losses.lose(link, 'held-too-long');
+    else if (this.transaction !== undefined) this.#losses.lose(this.transaction, 'held-too-long');
     else this.fail(REPLY.heldTooLong(because, waitedMs));
   }
 

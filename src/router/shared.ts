@@ -15,6 +15,7 @@ import type { Identity } from './identity.ts';
 import type { Latencies } from './latencies.ts';
 import type { LiveConfig } from './live-config.ts';
 import type { Positions } from './positions.ts';
+import type { ReadRoom } from './read-room.ts';
 import type { Scratch } from './scratch.ts';
 import type { Servers } from './servers.ts';
 import type { Verifiers } from './verifiers.ts';
@@ -31,6 +32,7 @@ export interface Shared {
   readonly access: Access;
   readonly verifiers: Verifiers;
   readonly positions: Positions;
+  readonly reads: ReadRoom;
   /** Logins that failed lately. */
   readonly failures: FailureDelays;
   readonly hold: HoldRoom;

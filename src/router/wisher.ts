@@ -4,10 +4,12 @@
  */
 import {
   type HintRead,
+  type Level,
   type Rule,
   readHint,
   type RefusedReads,
   ruleFor,
+  type Staleness,
   type Wishes,
 } from '../routing/index.ts';
 import type { Classification } from '../sql/index.ts';
@@ -22,6 +24,9 @@ export interface SessionRouting {
   readonly database: string;
   readonly rules: readonly Rule[];
   readonly firstStatementDecides: boolean;
+  /** How fresh reads are that do not say it. */
+  readonly consistency: Level;
+  readonly maxStaleness: Staleness | undefined;
   /** Of all sessions. */
   readonly refused: RefusedReads;
   /** A read that a standby has refused is run again elsewhere. */

@@ -146,11 +146,15 @@ export class PositionBook {
   }
 
   /** Whether the member is not further behind the primary than that. */
-  judgeStaleness(allowed: Staleness, member: string, now: number): Verdict {
+  judgeStaleness(
+    allowed: Staleness,
+    member: string,
+    { connectedAt, now }: { readonly connectedAt: number; readonly now: number },
+  ): Verdict {
     if (member === this.#primary) return 'met';
     const position = this.#positions.get(member);
     const newest = this.#trail.at(-1);
-    if (position === undefined || newest === undefined) return 'unknown';
+    if (position === undefined || newest === undefined || connectedAt > position.askedAt) return 'unknown';
     const isIn = now - this.#asOf(position) <= allowed.ms && bytesBehind(position, newest) <= allowed.bytes;
     const isFresh = now - newest.askedAt <= FRESH_MS && now - position.askedAt <= FRESH_MS;
     if (isIn) return isFresh || allowed.ms < Number.POSITIVE_INFINITY ? 'met' : 'unknown';

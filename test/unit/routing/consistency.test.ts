@@ -160,9 +160,9 @@ describe('how far behind the primary a server is', () => {
     test(`${allowed} at ${now} is ${verdict}`, () => {
       const staleness = readStaleness(allowed);
       assert.ok(staleness);
-      assert.equal(book.judgeStaleness(staleness, 's', now), verdict);
-      assert.equal(book.judgeStaleness(staleness, 'p', now), 'met');
-      assert.equal(book.judgeStaleness(staleness, 'other', now), 'unknown');
+      assert.equal(book.judgeStaleness(staleness, 's', { connectedAt: 0, now }), verdict);
+      assert.equal(book.judgeStaleness(staleness, 'p', { connectedAt: 0, now }), 'met');
+      assert.equal(book.judgeStaleness(staleness, 'other', { connectedAt: 0, now }), 'unknown');
     });
   }
 
@@ -172,7 +172,8 @@ describe('how far behind the primary a server is', () => {
     const now = 20_000_000;
     for (const agoS of [1, 10, 100, 1000, 10_000]) {
       long.told('s', aPosition({ askedAt: now, lsn: 20_000 - agoS }));
-      const judged = (ms: number) => long.judgeStaleness({ ms, bytes: Number.POSITIVE_INFINITY }, 's', now);
+      const judged = (ms: number) =>
+        long.judgeStaleness({ ms, bytes: Number.POSITIVE_INFINITY }, 's', { connectedAt: 0, now });
       assert.equal(judged(agoS * 1500), 'met');
       assert.equal(judged(agoS * 990), 'late');
     }
