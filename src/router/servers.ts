@@ -297,9 +297,8 @@ export class Servers {
           this.#openings.delete(upstream);
           reachability.reached(home.member);
           latencies.at(home.member).connect.read.observe(clock.now() - startedAt);
-          this.#linkCount += 1;
           link = new Link({
-            id: this.#linkCount,
+            id: ++this.#linkCount,
             place: upstream.place,
             member: home.member,
             variant: startUp.variant,
