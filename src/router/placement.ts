@@ -274,30 +274,13 @@ export class Placement {
     this.#reads.answered(unit, need, link, now);
   }
 
-  /** Goes from the server that was chosen to one that is fit to be read from; true: it is worth waiting for that one. */
+  /** A server that is fit to be read from, or a connection to it, is not there yet; which is fit depends on the connection. */
   #isReadAwaited(unit: Unit, now: number): boolean {
-    while (unit.member !== undefined) {
-      const { member } = unit;
-      const verdict = this.#reads.judge(unit, member, this.#heldOf(member), now);
-      const isLast = member === unit.lastResort;
-      if (verdict === 'met' || isLast || member === this.#pinnedTo?.member) {
-        this.#reads.chosen(unit, verdict, isLast);
-        return false;
-      }
-      if (this.#reads.mayWait(unit, member, verdict, now)) return true;
-      unit.isPassedOver = true;
-      unit.exclude(member);
-      unit.member = this.#choose(unit) ?? this.#lastResort(unit, now);
+    for (;;) {
+      if (this.#reads.isAwaited(unit, this, now)) return true;
+      if (unit.member === undefined || this.#heldOf(unit.member) !== undefined) return false;
+      if (this.#borrow(unit.member) === undefined) return true;
     }
-    return false;
-  }
-
-  /** The primary, known to show all that was seen or not: once. */
-  #lastResort(unit: Unit, now: number): string | undefined {
-    const primary = this.#options.world.primary(now);
-    if (unit.lastResort !== undefined || primary.kind === 'none') return undefined;
-    unit.lastResort = primary.member;
-    return primary.member;
   }
 
   #choose(unit: Unit): string | undefined {

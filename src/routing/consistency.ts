@@ -87,6 +87,10 @@ export class PositionBook {
   /** Of the primary, the oldest first. */
   readonly #trail: NodePosition[] = [];
 
+  get primary(): string | undefined {
+    return this.#primary;
+  }
+
   /** `primary` is the member that is the primary, as far as the cluster's view goes. */
   viewChanged(primary: string | undefined, isMember: (name: string) => boolean): void {
     if (this.#primary !== undefined && this.#primary !== primary) this.#reign += 1;
