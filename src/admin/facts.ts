@@ -142,6 +142,14 @@ export interface NodeFacts {
   readonly role: 'primary' | 'standby' | 'unknown';
   readonly isLeader: boolean;
   readonly isReachable: boolean;
+  /** Whether it is fit for reads: in, out, returning or overloaded. */
+  readonly state: string;
+  /** Why it is not in; empty if it is. */
+  readonly stateBecause: string;
+  /** The part of its weight that it gets now, in [0, 1]. */
+  readonly share: number;
+  /** Reads that others served in its place. */
+  readonly spilled: number;
   /** Relative to the other nodes; 0 takes no reads. */
   readonly weight: number;
   /** A reason code of the weight, such as `local`. */
@@ -152,6 +160,7 @@ export interface NodeFacts {
   readonly writes: number;
   /** Behind the primary; undefined: not known. */
   readonly lagBytes: number | undefined;
+  readonly lagMs: number | undefined;
   /** As the cluster publishes it, such as `streaming`. */
   readonly replicationState: string | undefined;
   readonly syncState: string | undefined;

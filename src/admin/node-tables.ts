@@ -16,9 +16,14 @@ export const NODES: Table = tableOf(
     int4('reachable', ({ node }) => Number(node.isReachable)),
     int4('weight', ({ node }) => node.weight),
     text('because', ({ node }) => node.because),
+    text('state', ({ node }) => node.state),
+    text('state_because', ({ node }) => node.stateBecause),
+    int4('share_percent', ({ node }) => Math.round(node.share * 100)),
     int8('reads', ({ node }) => node.reads),
     int8('writes', ({ node }) => node.writes),
+    int8('spilled', ({ node }) => node.spilled),
     int8('lag_bytes', ({ node }) => node.lagBytes),
+    int8('lag_ms', ({ node }) => node.lagMs && Math.round(node.lagMs)),
     int4('sv_active', ({ pools }) => total(pools, ({ active }) => active)),
     int4('sv_idle', ({ pools }) => total(pools, ({ idle }) => idle)),
     int4('sv_login', ({ pools }) => total(pools, ({ opening }) => opening)),
@@ -30,7 +35,7 @@ export const NODES: Table = tableOf(
 /** All columns are text, as pgpool-II's are. `status` is the router's view, `pg_status` and `pg_role` the server's own. */
 export const POOL_NODES: Table = tableOf(
   ({ nodes }) => {
-    const weights = nodes.reduce((sum, { weight }) => sum + weight, 0);
+    const weights = nodes.reduce((sum, { weight, share }) => sum + weight * share, 0);
     return nodes.map((node, id) => ({ id, node, weights }));
   },
   ({ text }) => [
@@ -39,7 +44,9 @@ export const POOL_NODES: Table = tableOf(
     text('port', ({ node }) => String(node.port)),
     text('status', ({ node }) => (node.isReachable ? 'up' : 'down')),
     text('pg_status', ({ node }) => (node.isReachable ? 'up' : 'down')),
-    text('lb_weight', ({ node, weights }) => (weights === 0 ? 0 : node.weight / weights).toFixed(6)),
+    text('lb_weight', ({ node, weights }) =>
+      (weights === 0 ? 0 : (node.weight * node.share) / weights).toFixed(6),
+    ),
     text('role', ({ node }) => (node.isLeader ? 'primary' : 'standby')),
     text('pg_role', ({ node }) => node.role),
     text('select_cnt', ({ node }) => String(node.reads)),

@@ -1,6 +1,6 @@
 /** Settings of the router about where statements run: rules, and what else decides beside the statement itself. */
 import { z } from 'zod';
-import { duration } from './schema-types.ts';
+import { duration, lag } from './schema-types.ts';
 
 const names = (described: string, example: string) =>
   z
@@ -47,6 +47,9 @@ const ruleSchema = z
 const POSITION_POLL_MIN_MS = 10;
 
 export const routingKeys = {
+  max_lag: lag(
+    'How far behind the primary a standby may be that serves reads, as a time or in bytes of WAL. It serves again once it is within half of that.',
+  ).prefault('10s'),
   position_poll: duration(
     'How often each node is asked where it is in the WAL and whether it replays, once there are standbys.',
   )

@@ -17,6 +17,24 @@ export const duration = (described: string) =>
       return z.NEVER;
     });
 
+const LAG_EXPECTED = 'expected a time such as 10s or bytes such as 16MB';
+const LAG_PATTERN = /^(\d{1,12})(kB|MB|GB)$/;
+const BYTES: Readonly<Record<string, number>> = { kB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 };
+
+/** How far behind: a time, or bytes of WAL. */
+export const lag = (described: string) =>
+  z
+    .union([z.string(), z.number().min(0)], { error: LAG_EXPECTED })
+    .describe(described)
+    .transform((value, context): { readonly kind: 'ms' | 'bytes'; readonly value: number } => {
+      const [, count, unit = ''] = LAG_PATTERN.exec(String(value)) ?? [];
+      if (count !== undefined) return { kind: 'bytes', value: Number(count) * (BYTES[unit] ?? 1) };
+      const ms = parseDuration(value);
+      if (ms !== undefined) return { kind: 'ms', value: ms };
+      context.addIssue({ code: 'custom', message: LAG_EXPECTED });
+      return z.NEVER;
+    });
+
 const ADDRESS_EXPECTED = 'expected host:port, the port from 1 to 65535';
 
 export const address = (described: string, example?: string) =>

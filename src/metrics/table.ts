@@ -99,6 +99,24 @@ export const METRICS = {
     'datacenter',
     'kind',
   ),
+  matriarch_router_node_share: gauge(
+    'Part of its weight that a node gets of the reads now: 0 out, less than 1 returning or overloaded.',
+    'member',
+    'datacenter',
+    'state',
+    'because',
+  ),
+  matriarch_router_node_lag_bytes: gauge(
+    'What a standby had not replayed when it was asked last.',
+    'member',
+    'datacenter',
+  ),
+  matriarch_router_node_lag_seconds: gauge('For how long it had not.', 'member', 'datacenter'),
+  matriarch_router_reads_spilled_total: counter(
+    'Reads that other nodes served because this one had no room or too much to do.',
+    'member',
+    'datacenter',
+  ),
   matriarch_router_routed_total: counter(
     'Statements by kind (read, write …) and by the reason why they are of it.',
     'kind',

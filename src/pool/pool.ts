@@ -62,6 +62,7 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
   readonly #waiting = new Map<R, number>();
   readonly #opening: R[] = [];
   #generation = 0;
+  #lentAt = Number.NEGATIVE_INFINITY;
   #isPaused = false;
   /** As whom connections are opened when nobody waits. */
   #pattern: R | undefined = undefined;
@@ -111,6 +112,11 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
   get hasOld(): boolean {
     for (const connection of this.#all) if (this.isOld(connection)) return true;
     return false;
+  }
+
+  /** When it lent a connection last. */
+  get lentAt(): number {
+    return this.#lentAt;
   }
 
   /** How long the first in the queue has waited, in ms. */
@@ -299,6 +305,7 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
         seat.isLent = true;
         seat.usedAt = now;
       }
+      this.#lentAt = now;
       return connection;
     }
     return undefined;

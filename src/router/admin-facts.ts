@@ -192,12 +192,13 @@ function poolOf({ member, database, user, pool, settings }: ServerPool, now: num
   };
 }
 
-function nodesOf({ world, counters, clock }: Shared, nowMs: number): NodeFacts[] {
+function nodesOf({ world, counters, clock, health }: Shared, nowMs: number): NodeFacts[] {
   const primary = world.primary(clock.now());
   const isProven = (name: string): boolean => primary.kind === 'primary' && primary.member === name;
   return world.candidates.map((candidate): NodeFacts => {
     const { name, datacenter, host, port, isLeader, weight, because } = candidate;
     const member = world.view.members.get(name);
+    const { state, because: stateBecause, lag } = health.of(name);
     return {
       name,
       datacenter,
@@ -208,8 +209,13 @@ function nodesOf({ world, counters, clock }: Shared, nowMs: number): NodeFacts[]
       isReachable: !world.unreachable.has(name),
       weight,
       because,
+      state,
+      stateBecause,
+      share: world.shareOf(name),
+      spilled: world.spilledFrom(name),
       ...counters.of(name),
-      lagBytes: undefined,
+      lagBytes: lag?.bytes,
+      lagMs: lag?.ms,
       replicationState: member?.replicationState,
       syncState: undefined,
       changedAtMs: nowMs - (clock.now() - world.changedAt),

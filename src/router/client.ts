@@ -14,6 +14,7 @@ import type { Borrower, Link } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { overdue } from './overdue.ts';
 import { Pace } from './pace.ts';
+import { isCongested } from './pool-room.ts';
 import { poolSettings } from './pool-settings.ts';
 import { REPLY } from './replies.ts';
 import type { HoldReason } from './route.ts';
@@ -297,6 +298,7 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
         }
         return link;
       },
+      isCongested: (member) => isCongested(this.#request.pools.get(member), clock.now()),
       stopWaiting: () => {
         this.#waitingSince = undefined;
         servers.stopWaiting(this.#waitingFor, this.#request);

@@ -1,5 +1,6 @@
-/** How long work took, by phase, node and role, for /metrics. An observation allocates nothing. */
+/** How long work took, by phase, node and role, for /metrics and for the judgement of load. An observation allocates nothing. */
 import { Histogram, type Sample } from '../metrics/index.ts';
+import { Median } from '../routing/index.ts';
 
 /**
  * queue: waiting for a server connection; connect: opening one; route: deciding what a statement is and where it goes;
@@ -13,7 +14,26 @@ export type WorkRole = 'read' | 'write';
 const PHASES: readonly Phase[] = ['queue', 'connect', 'route', 'server'];
 const ROLES: readonly WorkRole[] = ['read', 'write'];
 
-type MemberLatencies = Readonly<Record<Phase, Readonly<Record<WorkRole, Histogram>>>>;
+type MemberLatencies = Readonly<Record<Phase, Readonly<Record<WorkRole, Histogram>>>> & {
+  /** Of the waits for a connection, for whatever; and of the answers to reads. */
+  readonly waits: Median;
+  readonly reads: Median;
+};
+
+/** One that says where the middle is now, too. */
+class Followed extends Histogram {
+  readonly #median: Median;
+
+  constructor(median: Median) {
+    super();
+    this.#median = median;
+  }
+
+  override observe(ms: number): void {
+    super.observe(ms);
+    this.#median.observe(ms);
+  }
+}
 
 export class Latencies {
   readonly #members = new Map<string, MemberLatencies>();
@@ -22,7 +42,15 @@ export class Latencies {
   at(member: string): MemberLatencies {
     let found = this.#members.get(member);
     if (found === undefined) {
-      found = { queue: both(), connect: both(), route: both(), server: both() };
+      const [waits, reads] = [new Median(), new Median()];
+      found = {
+        queue: { read: new Followed(waits), write: new Followed(waits) },
+        connect: both(),
+        route: both(),
+        server: { read: new Followed(reads), write: new Histogram() },
+        waits,
+        reads,
+      };
       this.#members.set(member, found);
     }
     return found;

@@ -37,6 +37,8 @@ const SETTINGS_LIMITS: SettingsLimits = { entriesMax: 64, bytesMax: 16 * 1024 };
 export interface Lender {
   /** A free connection to the member at once; undefined: it is lent later, or refused. */
   readonly borrow: (member: string) => Link | undefined;
+  /** Who asks there now waits, and others have waited for so long that another member is nearer. */
+  readonly isCongested: (member: string) => boolean;
   /** The connection that was asked for is not wanted any more. */
   readonly stopWaiting: () => void;
   /** Nothing is owed on it and no transaction is open; it is cleaned if it `isSoiled`. */
@@ -286,8 +288,18 @@ export class Placement {
   #choose(unit: Unit): string | undefined {
     const { world } = this.#options;
     if (unit.kind === 'start') return world.nearest(unit.excluded);
-    if (unit.need !== 'anywhere') return world.reader(unit.excluded, unit.wish);
+    if (unit.need !== 'anywhere') return this.#chooseReader(unit);
     return this.links[0]?.member ?? world.nearest(unit.excluded);
+  }
+
+  /** Elsewhere if the chosen one has no room and another has, unless it is wished for or the session has it already. */
+  #chooseReader({ excluded, wish }: Unit): string | undefined {
+    const { lender, world } = this.#options;
+    const chosen = world.reader(excluded, wish);
+    const isFixed = chosen === undefined || wish !== undefined || this.#heldOf(chosen) !== undefined;
+    if (isFixed || !lender.isCongested(chosen)) return chosen;
+    const other = world.relief(chosen);
+    return other === undefined || excluded.has(other) || lender.isCongested(other) ? chosen : other;
   }
 
   #step(member: string, term: Term | undefined, isStart = false): Place {

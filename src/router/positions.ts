@@ -231,7 +231,6 @@ class Asking {
   async #answer(role: Credential): Promise<Position> {
     const { clock, nextConnection, place, settings } = this.#options;
     const { database, timeoutMs, tls } = settings();
-    const askedAt = clock.now();
     if (this.#connection === undefined) {
       const opened = new OwnConnection({
         address: place,
@@ -249,10 +248,14 @@ class Asking {
       this.#connectedAt = undefined;
     }
     const connection = this.#connectionNumber;
-    const { lsn: _, systemId: __, ...facts } = await askWhatItIs(this.#connection);
-    const answeredAt = clock.now();
-    this.#connectedAt ??= answeredAt;
-    return { askedAt, answeredAt, connection, connectedAt: this.#connectedAt, ...facts };
+    const asked = this.#connection;
+    await asked.opened;
+    // Not before: how long an answer takes is not how long a login does.
+    const askedAt = clock.now();
+    this.#connectedAt ??= askedAt;
+    const connectedAt = this.#connectedAt;
+    const { lsn: _, systemId: __, ...facts } = await askWhatItIs(asked);
+    return { askedAt, answeredAt: clock.now(), connection, connectedAt, ...facts };
   }
 
   #lost(cause: unknown): void {

@@ -7,8 +7,8 @@ import { FailureDelays } from '../auth/index.ts';
 import { background, type Clock, type Log, MatriarchError, pause } from '../base/index.ts';
 import type { Config, RouterConfig } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
-import { processSamples } from '../metrics/index.ts';
-import { RefusedReads } from '../routing/index.ts';
+import { processSamples, type Sample } from '../metrics/index.ts';
+import { type LagLimit, RefusedReads } from '../routing/index.ts';
 import { loadClassifier } from '../sql/index.ts';
 import { type ClusterView, keyLayout, type ReadPolicy } from '../topology/index.ts';
 import type { CancelTarget } from '../wire/index.ts';
@@ -23,10 +23,11 @@ import { Latencies } from './latencies.ts';
 import { type ConfigSource, LiveConfig } from './live-config.ts';
 import { Listener } from './listener.ts';
 import { poolSamples } from './pool-samples.ts';
+import { NodeHealths } from './node-health.ts';
+import { nodeSamples } from './node-samples.ts';
 import { Positions } from './positions.ts';
 import { Predecessor } from './predecessor.ts';
 import { ReadRoom } from './read-room.ts';
-import { Reachability } from './reachability.ts';
 import { retire } from './retire.ts';
 import { Scratch } from './scratch.ts';
 import { samplesOf } from './samples.ts';
@@ -156,6 +157,7 @@ export async function startRouter(options: RouterOptions): Promise<void> {
     verifiers.close();
     shared.positions.close();
     shared.reads.close();
+    shared.health.close();
     shared.access.close();
     shared.servers.close();
   }
@@ -206,10 +208,12 @@ async function makeShared(options: Parts): Promise<Shared> {
   const access = new Access(config.router, log);
   const flusher = new Flusher();
   const latencies = new Latencies();
+  const lagLimit = (): LagLimit => live.router.max_lag;
+  const health = new NodeHealths({ world, latencies, lagLimit, clock, log, signal });
   const servers = new Servers({
     config: () => live.router,
     world,
-    reachability: new Reachability(world, log, signal),
+    health,
     flusher,
     latencies,
     clock,
@@ -239,8 +243,11 @@ async function makeShared(options: Parts): Promise<Shared> {
     clock,
     log,
     signal,
-    answered: (member, position) => reads.told(member, position),
-    silent: () => undefined,
+    answered: (member, position) => {
+      health.answered(member, position);
+      reads.told(member, position);
+    },
+    silent: (member, because) => health.silent(member, because),
   });
   const reads = new ReadRoom({
     clock,
@@ -270,6 +277,7 @@ async function makeShared(options: Parts): Promise<Shared> {
     verifiers,
     positions,
     reads,
+    health,
     failures: new FailureDelays(),
     hold: new HoldRoom(clock, () => live.router.hold_max_clients),
     counters: new Counters(),
@@ -315,6 +323,7 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
   const { world, counters, classifier, clock } = shared;
   return statusApp({
     world,
+    health: shared.health,
     counters,
     now: clock.now,
     ttlMs: options.config.lease.ttl,
@@ -330,9 +339,13 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
         now: clock.now(),
       }),
       ...shared.latencies.samples((member) => world.candidate(member)?.datacenter ?? ''),
-      ...poolSamples(shared.admin.facts()),
+      ...poolAndNodeSamples(shared.admin.facts()),
     ],
   });
+}
+
+function poolAndNodeSamples(facts: ReturnType<Shared['admin']['facts']>): Sample[] {
+  return [...poolSamples(facts), ...nodeSamples(facts.nodes)];
 }
 
 function viewChanged(shared: Shared, listener: Listener, view: ClusterView, changedAt: number): void {

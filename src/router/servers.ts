@@ -18,7 +18,7 @@ import { Link } from './link.ts';
 import type { Login } from './login.ts';
 import { makeRoomFor, roomFor } from './pool-room.ts';
 import { type PoolSettings, poolSettings } from './pool-settings.ts';
-import type { Reachability } from './reachability.ts';
+import type { NodeHealths } from './node-health.ts';
 import { ServerNames } from './server-names.ts';
 import type { ServerParameters } from './server-parameters.ts';
 import type { ServerTls } from './server-tls.ts';
@@ -41,7 +41,7 @@ export interface BorrowRequest extends PoolRequest<Link> {
 export interface ServersOptions {
   readonly config: () => RouterConfig;
   readonly world: ClusterWorld;
-  readonly reachability: Reachability;
+  readonly health: NodeHealths;
   readonly flusher: Flusher;
   readonly latencies: Latencies;
   readonly clock: Clock;
@@ -265,7 +265,7 @@ export class Servers {
   }
 
   #open(home: ServerPool, request: BorrowRequest): void {
-    const { world, config, clock, readBuffer, reachability, flusher, latencies } = this.#options;
+    const { world, config, clock, readBuffer, health, flusher, latencies } = this.#options;
     const candidate = world.candidate(home.member);
     if (candidate === undefined || candidate.host === '') {
       // Not from within the session's own call: it would find itself half changed.
@@ -295,7 +295,7 @@ export class Servers {
       {
         opened: ({ parameters }) => {
           this.#openings.delete(upstream);
-          reachability.reached(home.member);
+          health.connected(home.member);
           latencies.at(home.member).connect.read.observe(clock.now() - startedAt);
           link = new Link({
             id: ++this.#linkCount,
@@ -330,13 +330,13 @@ export class Servers {
   }
 
   #openFailed(home: ServerPool, request: BorrowRequest, reason: OpenFailure, upstream?: Upstream): void {
-    const { reachability, flusher } = this.#options;
+    const { health, flusher } = this.#options;
     if (upstream !== undefined) this.#openings.delete(upstream);
     const { member, pool } = home;
     const isWaiting = pool.isWaiting(request);
     pool.openFailed(request, this.#options.clock.now());
     if (reason.kind === 'unreachable') {
-      reachability.failed(member, reason.because);
+      health.connectFailed(member, reason.because);
       this.#failWaiting(member, pool, reason);
     } else if (isWaiting) {
       pool.withdraw(request);

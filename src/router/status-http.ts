@@ -2,9 +2,11 @@
 import { Hono } from 'hono';
 import { METRICS_CONTENT_TYPE, renderMetrics, type Sample } from '../metrics/index.ts';
 import type { Counters } from './counters.ts';
+import type { NodeHealths } from './node-health.ts';
 import type { ClusterWorld } from './world.ts';
 
 export interface StatusSources {
+  readonly health: NodeHealths;
   readonly world: ClusterWorld;
   readonly counters: Counters;
   readonly now: () => number;
@@ -14,6 +16,10 @@ export interface StatusSources {
 
 export function statusApp(sources: StatusSources): Hono {
   const { world, counters, now } = sources;
+  const stateOf = (name: string): object => {
+    const { state, because } = sources.health.of(name);
+    return { state, stateBecause: because, share: world.shareOf(name) };
+  };
   const app = new Hono();
   app.get('/healthz', (context) => context.json({ status: 'alive' }));
   app.get('/readyz', (context) => {
@@ -37,6 +43,7 @@ export function statusApp(sources: StatusSources): Hono {
       nodes: world.candidates.map((candidate) => ({
         ...candidate,
         reachable: !world.unreachable.has(candidate.name),
+        ...stateOf(candidate.name),
         ...counters.of(candidate.name),
       })),
     });

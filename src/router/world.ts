@@ -18,6 +18,7 @@ import {
 } from '../topology/index.ts';
 import type { Route } from '../routing/index.ts';
 import type { HoldReason } from './route.ts';
+import { Rotation } from './rotation.ts';
 import { namedCandidate, outFor } from './route-choice.ts';
 
 /** Compared by identity. */
@@ -36,18 +37,17 @@ export interface World {
   readonly primary: (now: number) => PrimaryAnswer;
   /** The leader by name, whether or not it may be written to; undefined if there is none. */
   readonly leader: () => string | undefined;
-  /** The next member to read from, by weight. */
+  /** The next member to read from, by weight, of those that are fit. */
   readonly reader: (exclude: ReadonlySet<string>, wish?: Route) => string | undefined;
+  /** Another one in place of `name`, which has no room for a read that anybody may serve. */
+  readonly relief: (name: string) => string | undefined;
   /** The nearest member to open a session on; not counted as a read. */
   readonly nearest: (exclude: ReadonlySet<string>) => string | undefined;
   readonly isMember: (name: string) => boolean;
 }
 
-/** Longest sequence of choices that is laid out ahead; sums of weights above it are chosen one by one. */
-const SCHEDULE_MAX = 4096;
 const STALE: PrimaryAnswer = { kind: 'none', because: 'dcs-contact-stale' };
 const NEVER_REACHED: PrimaryAnswer = { kind: 'none', because: 'dcs-never-reached' };
-const NOBODY: ReadonlySet<string> = new Set();
 
 export interface ClusterWorldOptions {
   readonly policy: ReadPolicy;
@@ -68,10 +68,11 @@ export class ClusterWorld implements World {
   #term: Term = { member: '', newestTimeline: 0 };
   #termCreateRevision: number | undefined = undefined;
   readonly #unreachable = new Set<string>();
+  readonly #shares = new Map<string, number>();
+  /** Fit for no read: unreachable, or its share is 0. */
+  #unfit: ReadonlySet<string> = new Set();
   #choice: ChoiceState = emptyChoice;
-  #schedule: readonly string[] = [];
-  #scheduleOf = '';
-  #scheduleAt = 0;
+  readonly #rotation = new Rotation();
 
   constructor(options: ClusterWorldOptions) {
     this.#options = options;
@@ -106,6 +107,7 @@ export class ClusterWorld implements World {
     this.#candidates = readCandidates(view, this.#policy);
     this.#byName = new Map(this.#candidates.map((candidate) => [candidate.name, candidate]));
     for (const name of this.#unreachable) if (!this.#byName.has(name)) this.#unreachable.delete(name);
+    for (const name of this.#shares.keys()) if (!this.#byName.has(name)) this.setShare(name, 1);
     this.#plan();
     const primary = primaryOf(view);
     if (primary.kind === 'none') {
@@ -142,6 +144,24 @@ export class ClusterWorld implements World {
     return true;
   }
 
+  /** The member gets this part of its share of reads, in [0, 1]; see routing/health and routing/overload. */
+  setShare(name: string, share: number): void {
+    const wasFit = this.shareOf(name) > 0;
+    if (share === 1) this.#shares.delete(name);
+    else this.#shares.set(name, share);
+    this.#rotation.setShare(name, share);
+    if (share > 0 !== wasFit) this.#plan();
+  }
+
+  shareOf(name: string): number {
+    return this.#shares.get(name) ?? 1;
+  }
+
+  /** Reads that others served since it had no room or too much to do. */
+  spilledFrom(name: string): number {
+    return this.#rotation.handedOn(name);
+  }
+
   /** Etcd has told what the cluster is, be it long ago. */
   get isKnown(): boolean {
     return this.#contactAt !== Number.NEGATIVE_INFINITY || this.#view.revision > 0;
@@ -168,12 +188,13 @@ export class ClusterWorld implements World {
   reader(exclude: ReadonlySet<string>, wish?: Route): string | undefined {
     const wished = wish === undefined ? undefined : this.#wished(wish, exclude);
     if (wished !== undefined) return wished;
-    if (exclude.size === 0 && this.#schedule.length > 0) {
-      const name = this.#schedule[this.#scheduleAt];
-      this.#scheduleAt = (this.#scheduleAt + 1) % this.#schedule.length;
-      return name;
-    }
+    const next = exclude.size === 0 ? this.#rotation.next() : undefined;
+    if (next !== undefined) return next;
     return this.#choose(exclude) ?? this.nearest(exclude);
+  }
+
+  relief(name: string): string | undefined {
+    return this.#rotation.instead(name);
   }
 
   nearest(exclude: ReadonlySet<string>): string | undefined {
@@ -186,49 +207,39 @@ export class ClusterWorld implements World {
   }
 
   #wished(wish: Route, exclude: ReadonlySet<string>): string | undefined {
-    const out = new Set([...exclude, ...this.#unreachable]);
     switch (wish.kind) {
       case 'any':
       case 'primary':
         return undefined;
       case 'node':
-        return namedCandidate(wish, this.#candidates, out);
+        return namedCandidate(wish, this.#candidates, new Set([...exclude, ...this.#unreachable]));
       case 'replica':
       case 'local': {
         const { localDatacenter } = this.#policy;
+        const out = new Set([...exclude, ...this.#unfit]);
         return this.#choose(outFor(wish, this.#candidates, { localDatacenter, out }));
       }
     }
     return undefined;
   }
 
-  /** Reachable before unreachable, then by weight, then the leader. */
-  #rank(candidate: Candidate): number {
-    const reachable = this.#unreachable.has(candidate.name) ? 0 : 1_000_000;
-    return reachable + candidate.weight * 10 + (candidate.isLeader ? 1 : 0);
+  /** Reachable before unreachable, then fit before unfit, then by weight, then the leader. */
+  #rank({ name, weight, isLeader }: Candidate): number {
+    const reachable = this.#unreachable.has(name) ? 0 : 10_000_000;
+    const fit = this.#unfit.has(name) ? 0 : 1_000_000;
+    return reachable + fit + weight * 10 + (isLeader ? 1 : 0);
   }
 
   #choose(exclude: ReadonlySet<string>): string | undefined {
-    const out = this.#unreachable.size === 0 ? exclude : new Set([...exclude, ...this.#unreachable]);
+    const out = this.#unfit.size === 0 ? exclude : new Set([...exclude, ...this.#unfit]);
     const { state, chosen } = chooseWeighted(this.#choice, this.#candidates, out);
     this.#choice = state;
     return chosen?.name;
   }
 
-  /** Lays out one whole round of choices, since one at a time costs more than all else about a read. */
   #plan(): void {
-    const able = this.#candidates.filter((one) => one.weight > 0 && !this.#unreachable.has(one.name));
-    const key = able.map((one) => `${one.name}=${one.weight}`).join(' ');
-    if (key === this.#scheduleOf) return;
-    this.#scheduleOf = key;
-    this.#scheduleAt = 0;
-    const total = able.reduce((sum, one) => sum + one.weight, 0);
-    const length = total > SCHEDULE_MAX ? 0 : total;
-    let state: ChoiceState = emptyChoice;
-    this.#schedule = Array.from({ length }, () => {
-      const next = chooseWeighted(state, able, NOBODY);
-      state = next.state;
-      return next.chosen?.name ?? '';
-    });
+    const isUnfit = ({ name }: Candidate): boolean => this.#unreachable.has(name) || this.shareOf(name) === 0;
+    this.#unfit = new Set(this.#candidates.filter(isUnfit).map(({ name }) => name));
+    this.#rotation.plan(this.#candidates.filter((one) => one.weight > 0 && !isUnfit(one)));
   }
 }

@@ -17,6 +17,18 @@ export {
   type Verdict,
 } from './consistency.ts';
 export { type HintRead, readHint, type Route, routeText, type Wishes } from './hints.ts';
+export {
+  type HealthEvent,
+  healthShare,
+  judgePosition,
+  type LagLimit,
+  nextHealth,
+  type NodeHealth,
+  slowAfterMs,
+  unknownHealth,
+} from './health.ts';
+export { type Load, Median, nextLoad, noLoad } from './overload.ts';
 export { hasReached, type Position } from './position.ts';
 export { type Rule, ruleFor, type RuleSubject } from './rules.ts';
 export { RefusedReads } from './refused.ts';
+export { type Lag, WalTrail } from './wal-trail.ts';

@@ -66,6 +66,8 @@ export class TestWorld implements World {
   members = ['n1', 'n2', 'n3'];
   /** Whom reads go to, in turn. */
   readers: readonly string[] = ['n2'];
+  /** Who has no room, and who serves instead. */
+  congested: ReadonlyMap<string, string> = new Map();
   #turn = 0;
 
   primary(): PrimaryAnswer {
@@ -84,6 +86,10 @@ export class TestWorld implements World {
     const wanted = this.readers[this.#turn % this.readers.length];
     if (wanted !== undefined && !exclude.has(wanted)) return wanted;
     return this.members.find((name) => !exclude.has(name));
+  }
+
+  relief(name: string): string | undefined {
+    return this.congested.get(name);
   }
 
   nearest(exclude: ReadonlySet<string>): string | undefined {
@@ -173,6 +179,7 @@ export class SessionStage {
           this.opening.push(member);
           return undefined;
         },
+        isCongested: (member) => this.world.congested.has(member),
         stopWaiting: () => {
           this.opening.length = 0;
         },

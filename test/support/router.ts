@@ -116,18 +116,26 @@ export interface RunningRouter {
   /** How a client of the role `app` connects. */
   readonly as: (changes?: ClientConfig) => ClientConfig;
   readonly stop: () => Promise<void>;
+  /** State, reason and share of each node. */
+  readonly states: () => Promise<Readonly<Record<string, string>>>;
   /** Reads and writes sent to each node so far. */
   readonly counts: () => Promise<
     Readonly<Record<string, { readonly reads: number; readonly writes: number }>>
   >;
 }
 
+/** Lines of a configuration: of its section `router`, and perhaps others than `datacenter: dc1` before it. */
+export type RouterLines =
+  | readonly string[]
+  | { readonly router: readonly string[]; readonly top?: readonly string[] };
+
 /** A configuration as from a file, with the test's addresses. */
-export function routerConfig(stage: Pick<Stage, 'etcdUrls'>, host: string, router: string[] = []): Config {
+export function routerConfig(stage: Pick<Stage, 'etcdUrls'>, host: string, lines: RouterLines = []): Config {
+  const { router, top = ['datacenter: dc1'] } = 'router' in lines ? lines : { router: lines };
   const text = [
     `scope: ${SCOPE}`,
     'name: app1',
-    'datacenter: dc1',
+    ...top,
     'etcd:',
     `  endpoints: [${stage.etcdUrls.map((url) => `"${url}"`).join(', ')}]`,
     'lease: { ttl: 2s, keep_alive: 500ms, fence_margin: 500ms, loop_wait: 500ms }',
@@ -142,19 +150,28 @@ export function routerConfig(stage: Pick<Stage, 'etcdUrls'>, host: string, route
 }
 
 const nodesSchema = z.object({
-  nodes: z.array(z.object({ name: z.string(), reads: z.number(), writes: z.number() })),
+  nodes: z.array(
+    z.object({
+      name: z.string(),
+      reads: z.number(),
+      writes: z.number(),
+      state: z.string(),
+      stateBecause: z.string(),
+      share: z.number(),
+    }),
+  ),
 });
 
-/** A router in this process, in datacenter dc1; stopped when the test ends. `router`: lines of its section. */
+/** A router in this process, in datacenter dc1; unless `settings` say otherwise; stopped when the test ends. */
 export async function aRouter(
   t: TestContext,
   stage: Pick<Stage, 'dcs' | 'etcdUrls'>,
-  router: string[] = [],
+  settings: RouterLines = [],
 ): Promise<RunningRouter> {
   const host = freshLoopback();
   const { log, lines } = recordingLog();
   const stopping = new AbortController();
-  const config = routerConfig(stage, host, router);
+  const config = routerConfig(stage, host, settings);
   const running = startRouter({
     config,
     dcs: stage.dcs,
@@ -190,6 +207,15 @@ export async function aRouter(
     lines,
     as: (changes = {}) => ({ host, port: 5432, user: 'app', password: 'app', database: 'app', ...changes }),
     stop,
+    states: async () => {
+      const { nodes } = nodesSchema.parse(await (await fetch(`${http}/nodes`)).json());
+      return Object.fromEntries(
+        nodes.map(({ name, state, stateBecause, share }) => [
+          name,
+          [state, ...(stateBecause === '' || state === 'in' ? [] : [stateBecause]), share].join(' '),
+        ]),
+      );
+    },
     counts: async () => {
       const answer = await fetch(`${http}/nodes`);
       const { nodes } = nodesSchema.parse(await answer.json());

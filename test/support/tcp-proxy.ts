@@ -6,9 +6,11 @@ import { freshLoopback } from './loopback.ts';
 /**
  * `open`: passes both ways. `cut`: existing connections are reset, new ones closed at once. `deaf`: requests
  * arrive, answers are thrown away. `deaf-watch`: the same, but only on connections that carry a watch of etcd.
- * `hold-cancels`: a CancelRequest is kept, whatever becomes of its connection, until `deliverCancels`.
+ * `slow`: answers come `SLOW_MS` late. `hold-cancels`: a CancelRequest is kept, whatever becomes of its connection, until `deliverCancels`.
  */
-export type ProxyMode = 'open' | 'cut' | 'deaf' | 'deaf-watch' | 'hold-cancels';
+export type ProxyMode = 'open' | 'cut' | 'deaf' | 'deaf-watch' | 'slow' | 'hold-cancels';
+
+export const SLOW_MS = 400;
 
 export interface TcpProxy {
   readonly host: string;
@@ -72,7 +74,8 @@ export async function startProxy(
       if (!isHeld) client.end();
     });
     upstream.on('data', (chunk) => {
-      if (mode === 'open' || mode === 'hold-cancels' || (mode === 'deaf-watch' && !hasWatch))
+      if (mode === 'slow') setTimeout(() => client.write(chunk), SLOW_MS);
+      else if (mode === 'open' || mode === 'hold-cancels' || (mode === 'deaf-watch' && !hasWatch))
         client.write(chunk);
     });
   });

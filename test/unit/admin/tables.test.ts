@@ -187,14 +187,14 @@ test('CONFIG, MEM, STATE and VERSION', () => {
 
 test('NODES, PINS, and POOL_NODES as pgpool-II has it', () => {
   assert.deepEqual(shown('nodes'), [
-    'node:text datacenter:text host:text port:int4 role:text leader:int4 reachable:int4 weight:int4 because:text reads:int8 writes:int8 lag_bytes:int8 sv_active:int4 sv_idle:int4 sv_login:int4 cl_waiting:int4 changed_at:text',
-    'db-sib-01|dc1|10.1.0.2|5432|primary|1|1|10|local|100|40|-|1|0|0|1|2026-11-25 08:22:06 UTC',
-    'db-sib-03|dc2|10.2.0.2|5432|standby|0|0|1|remote|10|0|4096|0|2|1|0|2026-11-25 08:22:36 UTC',
+    'node:text datacenter:text host:text port:int4 role:text leader:int4 reachable:int4 weight:int4 because:text state:text state_because:text share_percent:int4 reads:int8 writes:int8 spilled:int8 lag_bytes:int8 lag_ms:int8 sv_active:int4 sv_idle:int4 sv_login:int4 cl_waiting:int4 changed_at:text',
+    'db-sib-01|dc1|10.1.0.2|5432|primary|1|1|10|local|in||100|100|40|3|-|-|1|0|0|1|2026-11-25 08:22:06 UTC',
+    'db-sib-03|dc2|10.2.0.2|5432|standby|0|0|1|remote|returning|unreachable|25|10|0|0|4096|1500|0|2|1|0|2026-11-25 08:22:36 UTC',
   ]);
   assert.deepEqual(shown('pool_nodes'), [
     'node_id:text hostname:text port:text status:text pg_status:text lb_weight:text role:text pg_role:text select_cnt:text load_balance_node:text replication_delay:text replication_state:text replication_sync_state:text last_status_change:text',
-    '0|10.1.0.2|5432|up|up|0.909091|primary|primary|100|false|0|||2026-11-25 08:22:06',
-    '1|10.2.0.2|5432|down|down|0.090909|standby|standby|10|false|4096|streaming|async|2026-11-25 08:22:36',
+    '0|10.1.0.2|5432|up|up|0.975610|primary|primary|100|false|0|||2026-11-25 08:22:06',
+    '1|10.2.0.2|5432|down|down|0.024390|standby|standby|10|false|4096|streaming|async|2026-11-25 08:22:36',
   ]);
   assert.deepEqual(shown('pins'), [
     'client_id:int4 user:text database:text application_name:text node:text server_id:int8 because:text since:text',

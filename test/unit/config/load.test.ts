@@ -107,7 +107,7 @@ test('an empty file and one that is no map are reported', () => {
 
 test('wrong values say what was expected and what was found', () => {
   const text = `${MINIMAL}lease: { ttl: 5 parsecs }
-router: { listen: 'here', http_listen: 'a:99999', hold_timeout: true, retry_reads: 11, weights: { local: -1 } }
+router: { listen: 'here', http_listen: 'a:99999', hold_timeout: true, retry_reads: 11, weights: { local: -1 }, max_lag: a lot, position_poll: 1ms }
 addresses: { db-sib-01: 7 }
 tags: { x: [] }
 `;
@@ -118,6 +118,8 @@ tags: { x: [] }
     'm.yaml:7:65: router.hold_timeout: expected a duration such as 250ms, 5s, 1min or a number of seconds, found true',
     'm.yaml:7:84: router.retry_reads: must be at most 10, found 11',
     'm.yaml:7:106: router.weights.local: must be at least 0, found -1',
+    'm.yaml:7:121: router.max_lag: expected a time such as 10s or bytes such as 16MB, found the text "a lot"',
+    'm.yaml:7:143: router.position_poll: expected at least 10ms, found the text "1ms"',
     'm.yaml:8:25: addresses.db-sib-01: expected a text, found 7',
     'm.yaml:9:12: tags.x: expected a text, a number, true or false, found a list',
   ]);
@@ -143,6 +145,7 @@ test('defaults are those of the reference page', () => {
         max_client_conn: 1000,
         client_login_timeout: 60_000,
         server_connect_timeout: 5000,
+        position_poll: 250,
         pool_mode: 'transaction',
         default_pool_size: 20,
         min_pool_size: 0,
@@ -162,7 +165,7 @@ test('defaults are those of the reference page', () => {
         audit_code: true,
         consistency: 'session',
         read_wait: 100,
-        position_poll: 250,
+        max_lag: { kind: 'ms', value: 10_000 },
         max_prepared_statements: 200,
         databases: {},
         users: {},
@@ -306,4 +309,19 @@ test('a file that cannot be read is config-unreadable with its path', async (t) 
   assert.throws(() => loadConfig(join(folder, 'absent.yaml'), {}), { code: 'config-unreadable', exit: 2 });
   await writeFile(join(folder, 'm.yaml'), MINIMAL);
   assert.equal(loadConfig(join(folder, 'm.yaml'), {}).outcome, 'ok');
+});
+
+test('how far behind a standby may be is a time or bytes', () => {
+  const read = (text: string): unknown => {
+    const loaded = checkConfig(`${MINIMAL}router: { max_lag: ${text} }\n`, {}, 'router');
+    return loaded.outcome === 'ok' ? loaded.config.router.max_lag : undefined;
+  };
+  assert.deepEqual(['10s', '250ms', '2', '64kB', '16MB', '1GB'].map(read), [
+    { kind: 'ms', value: 10_000 },
+    { kind: 'ms', value: 250 },
+    { kind: 'ms', value: 2000 },
+    { kind: 'bytes', value: 65_536 },
+    { kind: 'bytes', value: 16_777_216 },
+    { kind: 'bytes', value: 1_073_741_824 },
+  ]);
 });

@@ -112,6 +112,20 @@ describe('a session', () => {
     ]);
   });
 
+  test('reads elsewhere while the chosen node has no room, if there is room', () => {
+    const stage = begun();
+    stage.world.congested = new Map([['n2', 'n3']]);
+    assert.equal(stage.send(Query('SELECT 1')).take()[0], 'counted read at n3');
+    stage.world.congested = new Map([
+      ['n2', 'n3'],
+      ['n3', 'n2'],
+    ]);
+    assert.equal(stage.send(Query('SELECT 1')).take()[0], 'counted read at n2');
+    stage.world.congested = new Map([['n2', 'n3']]);
+    const wished = stage.send(Query('/* matriarch: node=n2 */ SELECT 1')).take();
+    assert.equal(wished[0], 'counted read at n2');
+  });
+
   test('brings a prepared statement to each node that lacks it, and the client does not notice', () => {
     const stage = begun();
     stage.world.readers = ['n1', 'n2'];

@@ -1,32 +1,11 @@
 /** What follows from where a server is in the WAL. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hasReached, type Position } from '../../../src/routing/index.ts';
+import { hasReached } from '../../../src/routing/index.ts';
+import { aPosition } from '../../support/position.ts';
 
-const standby: Position = {
-  askedAt: 1,
-  answeredAt: 2,
-  connection: 1,
-  connectedAt: 0,
-  xmin: 1,
-  xmax: 1,
-  isInRecovery: true,
-  timeline: 1,
-  insertLsn: undefined,
-  writeLsn: undefined,
-  receiveLsn: 200,
-  replayLsn: 100,
-  isReplayPaused: false,
-  isStreaming: true,
-  replayedCommitAtMs: undefined,
-};
-const primary: Position = {
-  ...standby,
-  isInRecovery: false,
-  insertLsn: 300,
-  writeLsn: 250,
-  replayLsn: undefined,
-};
+const standby = aPosition({ receiveLsn: 200, replayLsn: 100 });
+const primary = aPosition({ isInRecovery: false, insertLsn: 300, writeLsn: 250, replayLsn: undefined });
 
 test('a standby has reached what it has replayed, not what it has received', () => {
   assert.deepEqual(
