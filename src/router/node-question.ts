@@ -35,6 +35,18 @@ SELECT pg_catalog.json_build_object(
   'system_id', (SELECT system_identifier::text FROM pg_catalog.pg_control_system())
 )::text FROM server`;
 
+/**
+ * How far, in brief: an eighth of the other's cost, for reads that wait. `standby`, the end of what was replayed, or `primary`,
+ * a WAL file of its timeline, the end of what was put into WAL; then the bounds of the snapshot.
+ */
+const HOW_FAR = `SELECT pg_catalog.concat_ws(' ',
+  CASE WHEN pg_catalog.pg_is_in_recovery()
+    THEN pg_catalog.concat_ws(' ', 'standby', '-', pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0'))
+    ELSE pg_catalog.concat_ws(' ', 'primary', pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()),
+                              pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')) END,
+  pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()),
+  pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()))`;
+
 const lsn = z.int().nullable();
 const answerSchema = z.object({
   in_recovery: z.boolean(),
@@ -67,6 +79,20 @@ export async function askWhatItIs(connection: OwnConnection): Promise<NodeFacts>
   return readFacts(text);
 }
 
+/** What differs from what the server said `before` on the same connection; it may have been promoted since. */
+export async function askHowFar(connection: OwnConnection, before: Position): Promise<Partial<Position>> {
+  const row = await connection.ask(Query(HOW_FAR));
+  const text = row === undefined ? undefined : readFirstColumn(row);
+  const [role, file = '', ...numbers] = text?.split(' ') ?? [];
+  const [position, xmin, xmax] = numbers.map(Number);
+  if (position === undefined || xmin === undefined || xmax === undefined)
+    throw noAnswer('its answer cannot be read');
+  if (role === 'standby')
+    return { isInRecovery: true, timeline: before.timeline, replayLsn: position, xmin, xmax };
+  const timeline = timelineOf(file);
+  return { isInRecovery: false, timeline, insertLsn: position, replayLsn: undefined, xmin, xmax };
+}
+
 /** Whether a PostgreSQL is there at all. Rejects with `router-no-server`. */
 export async function askIfAlive(address: Address, timeoutMs: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
@@ -94,8 +120,7 @@ function readFacts(text: string): NodeFacts {
   const received = Math.max(told.receive ?? 0, told.replay ?? 0);
   return {
     isInRecovery: told.in_recovery,
-    timeline:
-      told.wal_file === null ? told.timeline : Number.parseInt(told.wal_file.slice(0, TIMELINE_DIGITS), 16),
+    timeline: told.wal_file === null ? told.timeline : timelineOf(told.wal_file),
     lsn: told.in_recovery ? received : (told.write ?? undefined),
     replayLsn: told.replay ?? undefined,
     insertLsn: told.insert ?? undefined,
@@ -108,6 +133,10 @@ function readFacts(text: string): NodeFacts {
     isStreaming: told.streaming,
     systemId: told.system_id,
   };
+}
+
+function timelineOf(walFile: string): number {
+  return Number.parseInt(walFile.slice(0, TIMELINE_DIGITS), 16);
 }
 
 /** A server's refusal, or why there is no answer. */

@@ -28,7 +28,7 @@ export interface ReadRoomOptions {
 }
 
 /** A server is asked again this long after its last answer, at the soonest. */
-const PACE_MS = 1;
+const PACE_MS = 2;
 const TICK_MS = 5;
 /** Roles and databases whose writes are remembered each by itself; what is beyond it, together. */
 const GROUPS_MAX = 10_000;

@@ -243,8 +243,8 @@ async function makeShared(options: Parts): Promise<Shared> {
     clock,
     log,
     signal,
-    answered: (member, position) => {
-      health.answered(member, position);
+    answered: (member, position, isWhole) => {
+      if (isWhole) health.answered(member, position);
       reads.told(member, position);
     },
     silent: (member, because) => health.silent(member, because),

@@ -15,18 +15,23 @@ import { sql, type TestMember } from './postgres.ts';
 import { aRouter, aStage, type RunningRouter, type Stage } from './router.ts';
 
 const SESSIONS = 32;
+const THINK_MS = 3;
 const APP = { user: 'app', password: 'app', database: 'app' };
 /** The standby of the router's own datacenter, and the other one. */
 const LATE = 'n2';
 const OTHER = 'n3';
 
-export interface Travels {
+/** What was judged, and how many answers were steps back of each kind. */
+export interface Found {
   readonly reads: number;
   readonly writes: number;
-  /** Of each kind, how many; and the first few in words. */
   readonly ownWrites: number;
   readonly backwards: number;
   readonly others: number;
+}
+
+export interface Travels extends Found {
+  /** The first few in words. */
   readonly examples: readonly string[];
   /** Share of reads at the router's own standby while nobody was late, and of all. */
   readonly localInStep: number;
@@ -50,10 +55,14 @@ export async function aTravelStage(t: TestContext): Promise<Stage> {
 export async function travel(
   t: TestContext,
   stage: Stage,
-  { level, ms, thinkMs = 3 }: { readonly level: Level; readonly ms: number; readonly thinkMs?: number },
+  {
+    level,
+    ms,
+    isEnough,
+  }: { readonly level: Level; readonly ms: number; readonly isEnough?: (seen: Found) => boolean },
 ): Promise<Travels> {
   const router = await aRouter(t, stage, [`consistency: ${level}`, 'weights: { local: 10, remote: 1 }']);
-  const run = new Run(router, thinkMs);
+  const run = new Run(router);
   const clients = await Promise.all(
     Array.from({ length: SESSIONS }, async () => {
       const client = new Client(router.as());
@@ -68,7 +77,7 @@ export async function travel(
   const troubles = new Troubles(stage, run);
   const until = performance.now() + ms;
   try {
-    while (performance.now() < until) await troubles.next(until);
+    while (performance.now() < until && isEnough?.(run.found) !== true) await troubles.next(until);
   } finally {
     await troubles.end();
     stopping.abort();
@@ -95,7 +104,6 @@ export function inWords(travels: Travels): string {
 
 class Run {
   readonly #router: RunningRouter;
-  readonly #thinkMs: number;
   readonly #acknowledged = new Map<number, number>();
   readonly #examples: string[] = [];
   #reads = 0;
@@ -106,9 +114,8 @@ class Run {
   #longestMs = 0;
   readonly #inStep = { local: 0, all: 0 };
 
-  constructor(router: RunningRouter, thinkMs: number) {
+  constructor(router: RunningRouter) {
     this.#router = router;
-    this.#thinkMs = thinkMs;
   }
 
   async session(client: Client, own: number, signal: AbortSignal): Promise<void> {
@@ -120,7 +127,7 @@ class Run {
         seen.set(own, written);
         this.#acknowledged.set(own, written);
       } else await this.#read(client, { own, written, seen });
-      if (Math.random() < 0.5) await sleep(Math.random() * this.#thinkMs);
+      if (Math.random() < 0.5) await sleep(Math.random() * THINK_MS);
     }
   }
 
@@ -136,13 +143,14 @@ class Run {
     this.#inStep.all += all;
   }
 
+  get found(): Found {
+    const [ownWrites, backwards, others] = [this.#ownWrites, this.#backwards, this.#others];
+    return { reads: this.#reads, writes: this.#writes, ownWrites, backwards, others };
+  }
+
   result(places: { readonly local: number; readonly all: number }): Omit<Travels, 'moved'> {
     return {
-      reads: this.#reads,
-      writes: this.#writes,
-      ownWrites: this.#ownWrites,
-      backwards: this.#backwards,
-      others: this.#others,
+      ...this.found,
       examples: this.#examples,
       localInStep: this.#inStep.local / Math.max(1, this.#inStep.all),
       local: places.local / Math.max(1, places.all),
@@ -198,8 +206,8 @@ class Troubles {
     const lastMs = Math.min(1500, Math.max(0, until - performance.now()));
     const { n1, n2, n3 } = this.#stage.nodes;
     switch (this.#turn++ % 5) {
-      case 0:
-      case 2: {
+      case 1:
+      case 3: {
         await sleep(300);
         const before = await this.#run.places();
         await sleep(lastMs);
@@ -207,12 +215,12 @@ class Troubles {
         this.#run.wasInStep(after.local - before.local, after.all - before.all);
         return;
       }
-      case 1:
+      case 0:
         await set(n2, 'recovery_min_apply_delay', "'400ms'");
         await sleep(lastMs);
         await set(n2, 'recovery_min_apply_delay', '0');
         return;
-      case 3:
+      case 2:
         await sql(n3, 'SELECT pg_wal_replay_pause()');
         await sleep(lastMs);
         await sql(n3, 'SELECT pg_wal_replay_resume()');
