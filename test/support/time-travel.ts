@@ -204,7 +204,7 @@ class Troubles {
 
   async next(until: number): Promise<void> {
     const lastMs = Math.min(1500, Math.max(0, until - performance.now()));
-    const { n1, n2, n3 } = this.#stage.nodes;
+    const { n2, n3 } = this.#stage.nodes;
     switch (this.#turn++ % 5) {
       case 1:
       case 3: {
@@ -221,26 +221,36 @@ class Troubles {
         await set(n2, 'recovery_min_apply_delay', '0');
         return;
       case 2:
-        await sql(n3, 'SELECT pg_wal_replay_pause()');
+        await order(n3, 'SELECT pg_wal_replay_pause()');
         await sleep(lastMs);
-        await sql(n3, 'SELECT pg_wal_replay_resume()');
+        await order(n3, 'SELECT pg_wal_replay_resume()');
         return;
       default:
         await n3.control.stop({ mode: 'immediate', deadlineMs: 5000 });
         await n3.control.start({ as: 'standby' });
-        await sql(n1, 'SELECT 1');
     }
   }
 
   async end(): Promise<void> {
     await set(this.#stage.nodes[LATE], 'recovery_min_apply_delay', '0');
-    await sql(this.#stage.nodes[OTHER], 'SELECT pg_wal_replay_resume()');
+    await order(this.#stage.nodes[OTHER], 'SELECT pg_wal_replay_resume()');
+  }
+}
+
+/** As the superuser; a busy machine has time. */
+async function order(member: TestMember, ...texts: string[]): Promise<void> {
+  const { password } = member.settings.authentication.superuser;
+  const client = new Client({ ...member.address, user: 'postgres', password, database: 'postgres' });
+  await client.connect();
+  try {
+    for (const text of texts) await client.query(text);
+  } finally {
+    await client.end();
   }
 }
 
 async function set(member: TestMember, name: string, value: string): Promise<void> {
-  await sql(member, `ALTER SYSTEM SET ${name} = ${value}`);
-  await sql(member, 'SELECT pg_reload_conf()');
+  await order(member, `ALTER SYSTEM SET ${name} = ${value}`, 'SELECT pg_reload_conf()');
 }
 
 const METRIC = /^matriarch_router_reads_moved_total\{outcome="([a-z-]+)"\} (\d+)$/gm;
