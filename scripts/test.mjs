@@ -18,7 +18,7 @@ const RINGS = [
     concurrency: availableParallelism(),
     // Most of a small file's time is the start of its process: these share some, and keep nothing outside it.
     processes: 2 * availableParallelism(),
-    limitMs: 60_000,
+    limitMs: 180_000,
     budgetMs: 10_000,
   },
   { name: 'conformance', folders: ['conformance'], concurrency: 2, limitMs: 180_000 },

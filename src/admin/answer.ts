@@ -2,11 +2,12 @@
 import { unreachable } from '../base/index.ts';
 import type { AdminAccess } from './access.ts';
 import type { AdminCommand } from './command.ts';
-import type { AdminFacts } from './facts.ts';
+import type { AdminFacts, RouteFacts, RouteQuestion } from './facts.ts';
 import { type AdminFailure, FAILURE } from './failures.ts';
 import { HELP_TITLE, helpText } from './help.ts';
 import { type AdminOrder, decideOrder } from './orders.ts';
 import type { SessionParameters } from './parameters.ts';
+import { ROUTE_COLUMNS, routeRows } from './route-tables.ts';
 import { TABLES } from './show.ts';
 import type { Cell, Column } from './table.ts';
 
@@ -40,6 +41,8 @@ interface Told {
 
 export interface AnswerContext {
   readonly facts: () => AdminFacts;
+  readonly routeOf: (question: RouteQuestion) => RouteFacts;
+  readonly user: string;
   readonly access: AdminAccess;
   readonly parameters: SessionParameters;
 }
@@ -50,6 +53,11 @@ export function answer(command: AdminCommand, context: AnswerContext): Answer {
     case 'show': {
       const table = TABLES[command.shown];
       return { kind: 'rows', columns: table.columns, rows: table.rows(context.facts()), tag: 'SHOW' };
+    }
+    case 'route': {
+      const { user = context.user, database = user, application = '' } = command.who;
+      const route = context.routeOf({ sql: command.sql, user, database, applicationName: application });
+      return { kind: 'rows', columns: ROUTE_COLUMNS, rows: routeRows(route), tag: 'SHOW' };
     }
     case 'help':
       return { kind: 'done', tag: 'SHOW', notice: { message: HELP_TITLE, detail: helpText() } };
@@ -89,6 +97,8 @@ export function columnsOf(command: AdminCommand, context: AnswerContext): readon
   switch (command.kind) {
     case 'show':
       return TABLES[command.shown].columns;
+    case 'route':
+      return ROUTE_COLUMNS;
     case 'constant':
       return [CONSTANT];
     case 'show-parameter':

@@ -6,7 +6,7 @@
  */
 import { type Token, tokensOf } from './tokens.ts';
 
-/** The tables that SHOW knows. The last four are not PgBouncer's: two are ours, POOL_NODES is pgpool-II's. */
+/** The tables that SHOW knows. The last six are not PgBouncer's: five are ours, POOL_NODES is pgpool-II's. */
 export const SHOWN = [
   'active_sockets',
   'clients',
@@ -32,9 +32,14 @@ export const SHOWN = [
   'node_pools',
   'pins',
   'pool_nodes',
+  'routes',
+  'decisions',
 ] as const;
 
 export type Shown = (typeof SHOWN)[number];
+
+const ROUTE_SUBJECTS = ['user', 'database', 'application'] as const;
+type RouteSubject = (typeof ROUTE_SUBJECTS)[number];
 
 export type ShutdownMode = 'now' | 'wait-for-servers' | 'wait-for-clients';
 
@@ -43,6 +48,12 @@ export type DatabaseVerb = 'pause' | 'resume' | 'reconnect' | 'kill' | 'wait_clo
 
 export type AdminCommand =
   | { readonly kind: 'show'; readonly shown: Shown }
+  /** SHOW ROUTE: where a statement would go. Who would send it: a name that is left out is the asker's own. */
+  | {
+      readonly kind: 'route';
+      readonly sql: string;
+      readonly who: Readonly<Partial<Record<RouteSubject, string>>>;
+    }
   | { readonly kind: 'help' }
   /** SHOW FDS: known, and refused. */
   | { readonly kind: 'fds' }
@@ -127,6 +138,7 @@ function commandOf([head, ...rest]: readonly Token[]): AdminCommand | undefined 
 }
 
 function showOf(rest: readonly Token[]): AdminCommand | undefined {
+  if (keyword(rest[0]) === 'route' && rest.length > 1) return routeOf(rest.slice(1));
   const words = rest.map(({ text }) => text.toLowerCase());
   if (words.length === 0 || !rest.every(isName)) return undefined;
   const name = TWO_WORDS[words.join(' ')] ?? words[0] ?? '';
@@ -135,6 +147,20 @@ function showOf(rest: readonly Token[]): AdminCommand | undefined {
   if (name === 'fds') return { kind: 'fds' };
   const shown = SHOWN.find((each) => each === name);
   return shown === undefined ? { kind: 'show-parameter', name } : { kind: 'show', shown };
+}
+
+/** 'statement' [USER name] [DATABASE name] [APPLICATION name] */
+function routeOf([statement, ...rest]: readonly Token[]): AdminCommand | undefined {
+  if (statement?.kind !== 'text') return undefined;
+  const who: Partial<Record<RouteSubject, string>> = {};
+  for (let at = 0; at < rest.length; at += 2) {
+    const subject = ROUTE_SUBJECTS.find((each) => each === keyword(rest[at]));
+    const name = rest[at + 1];
+    if (subject === undefined || name === undefined || name.kind === 'sign') return undefined;
+    if (who[subject] !== undefined) return undefined;
+    who[subject] = name.text;
+  }
+  return { kind: 'route', sql: statement.text, who };
 }
 
 /** Parameters that SQL names in several words. */

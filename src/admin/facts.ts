@@ -23,6 +23,10 @@ export interface AdminFacts {
   readonly stats: ReadonlyMap<string, StatsCounters>;
   /** Earlier values of `stats`, for the averages. */
   readonly window: StatsWindow;
+  /** Statements since the start, by class and reason. */
+  readonly routes: readonly RouteCount[];
+  /** Of clients that want them noted, the oldest first. */
+  readonly decisions: readonly DecisionFacts[];
   readonly config: readonly ConfigFacts[];
   readonly memory: readonly MemoryFacts[];
 }
@@ -166,6 +170,55 @@ export interface NodeFacts {
   readonly syncState: string | undefined;
   /** When it was last found to be reachable or not, or its role changed. */
   readonly changedAtMs: number;
+}
+
+export interface RouteCount {
+  readonly class: string;
+  readonly because: string;
+  readonly count: number;
+}
+
+/** What was decided about a unit of work: a simple query, or a batch up to its Sync. */
+export interface Decided {
+  /** Of its only statement, or the strictest of several: read, write, begin and so on, and the reason code of that. */
+  readonly class: string;
+  readonly because: string;
+  /** What the reason speaks of, such as the name of a function. */
+  readonly detail: string;
+  readonly need: 'anywhere' | 'read' | 'primary';
+  readonly needBecause: string;
+  /** In the words of a hint; empty: none. */
+  readonly wish: string;
+  /** `hint`, `setting`, `rule 3` or `transaction`. */
+  readonly wishFrom: string;
+  readonly placeBecause: string;
+}
+
+export interface DecisionFacts extends Decided {
+  readonly client: number;
+  readonly atMs: number;
+  readonly database: string;
+  readonly user: string;
+  readonly node: string;
+  /** Tries before this one. */
+  readonly attempts: number;
+}
+
+/** Whose statement is asked about: as a new session would send it. */
+export interface RouteQuestion {
+  readonly sql: string;
+  readonly user: string;
+  readonly database: string;
+  readonly applicationName: string;
+}
+
+/** Where a statement would go, and why. */
+export interface RouteFacts extends Decided {
+  /** Undefined: nowhere now; it waits, or the router answers it. */
+  readonly node: string | undefined;
+  /** What the client would be told beside. */
+  readonly notices: readonly string[];
+  readonly nodes: readonly NodeFacts[];
 }
 
 /** Counters of one database; times are µs. */

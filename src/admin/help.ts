@@ -15,6 +15,7 @@ export function helpText(): string {
 }
 
 const ORDERS = [
+  "SHOW ROUTE '<statement>' [USER <name>] [DATABASE <name>] [APPLICATION <name>]",
   'SET key = arg',
   'RELOAD',
   'PAUSE [<db>]',

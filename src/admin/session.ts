@@ -43,7 +43,7 @@ import {
 import type { AdminAccess } from './access.ts';
 import { type Answer, answer, columnsOf } from './answer.ts';
 import { type AdminCommand, parseCommands } from './command.ts';
-import type { AdminFacts } from './facts.ts';
+import type { AdminFacts, RouteFacts, RouteQuestion } from './facts.ts';
 import { type AdminFailure, FAILURE } from './failures.ts';
 import type { AdminActions, OrderOutcome } from './orders.ts';
 import { SessionParameters } from './parameters.ts';
@@ -58,6 +58,8 @@ export interface AdminSessionOptions {
   readonly secretKey: Buffer;
   /** Asked for at each command that needs them. */
   readonly facts: () => AdminFacts;
+  /** Where a statement would go. */
+  readonly routeOf: (question: RouteQuestion) => RouteFacts;
   readonly actions: AdminActions;
   /** Bytes to the client. */
   readonly send: (bytes: Buffer) => void;
@@ -360,8 +362,8 @@ export class AdminSession implements FrameSink {
   }
 
   #context() {
-    const { facts, access } = this.#options;
-    return { facts, access, parameters: this.#parameters };
+    const { facts, routeOf, user, access } = this.#options;
+    return { facts, routeOf, user, access, parameters: this.#parameters };
   }
 }
 

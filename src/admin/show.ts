@@ -3,6 +3,7 @@ import type { Shown } from './command.ts';
 import type { AdminFacts } from './facts.ts';
 import { NODES, POOL_NODES } from './node-tables.ts';
 import { DATABASES, LISTS, NODE_POOLS, POOLS, USERS } from './pool-tables.ts';
+import { DECISIONS, ROUTES } from './route-tables.ts';
 import { ACTIVE_SOCKETS, CLIENTS, PINS, SERVERS, SOCKETS } from './socket-tables.ts';
 import { STATS, STATS_AVERAGES, STATS_TOTALS, TOTALS } from './stats-tables.ts';
 import { type Column, type Table, tableOf } from './table.ts';
@@ -90,6 +91,8 @@ export const TABLES: Readonly<Record<Shown, Table>> = {
   node_pools: NODE_POOLS,
   pins: PINS,
   pool_nodes: POOL_NODES,
+  routes: ROUTES,
+  decisions: DECISIONS,
 };
 
 function yesOrNo(is: boolean): string {

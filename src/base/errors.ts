@@ -87,6 +87,10 @@ export const ERROR_TABLE = {
     EXIT.unavailable,
     'See /nodes at router.http_listen, and whether the database hosts run and can be reached.',
   ),
+  'router-unreachable': row(
+    EXIT.unavailable,
+    'See whether the router of this host runs, and whether router.http_listen is where it listens; or name it with --router.',
+  ),
   'router-lookup-refused': row(
     EXIT.failed,
     'Check the rights and the password of router.auth_user, and router.auth_query: `matriarch auth install` makes both.',
@@ -121,7 +125,7 @@ export const ERROR_TABLE = {
   ),
   'lab-addresses-taken': row(
     EXIT.unavailable,
-    'Stop what listens there (another lab: `matriarch lab down`), or move this lab: --base-octet 10.',
+    'Stop what listens there (another lab: `matriarch lab down`), or move this lab with another --base-octet N.',
   ),
   'lab-running': row(
     EXIT.failed,

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { agentCommand } from './agent.ts';
 import { authCommand } from './auth.ts';
 import { configCommand } from './config-command.ts';
+import { explainCommand } from './explain.ts';
 import { labCommand } from './lab.ts';
 import { routerCommand } from './router.ts';
 import type { Shell } from './shell.ts';
@@ -20,6 +21,7 @@ On a real cluster:
   matriarch agent                              on each database host
   matriarch router                             on each application host
   matriarch status --watch                     who leads, who lags
+  matriarch explain 'SELECT 1'                 where a statement goes, and why
   matriarch switchover --candidate db-sib-03   hand over in order
 
 Environment:
@@ -44,6 +46,7 @@ export function buildProgram(shell: Shell): Command {
   for (const command of [
     statusCommand,
     switchoverCommand,
+    explainCommand,
     lab,
     agentCommand,
     routerCommand,

@@ -54,6 +54,10 @@ export const text = (described: string, example: string) =>
     .min(1)
     .meta({ description: described, examples: [example] });
 
+/** The same wherever the program is started, so that a service and a shell mean the same directory. */
+export const directory = (described: string, example: string) =>
+  text(described, example).startsWith('/', 'expected an absolute path, beginning with /');
+
 export const credential = (username: string, described: string) =>
   z
     .strictObject({

@@ -11,7 +11,7 @@ import { z } from 'zod';
 import { accessKeys } from './access-keys.ts';
 import { keepAliveKeys, nodeCheckKeys, nodeSchema } from './nodes-schema.ts';
 import { routingKeys } from './routing-keys.ts';
-import { address, credential, duration, scalar, text } from './schema-types.ts';
+import { address, credential, directory, duration, scalar, text } from './schema-types.ts';
 
 export const logSchema = z.strictObject({
   level: z
@@ -240,8 +240,11 @@ export const restapiSchema = z.strictObject({
 });
 
 export const postgresqlSchema = z.strictObject({
-  data_dir: text('Data directory; the agent makes it when it does not exist.', '/var/lib/postgresql/15/main'),
-  bin_dir: text(
+  data_dir: directory(
+    'Data directory; the agent makes it when it does not exist.',
+    '/var/lib/postgresql/15/main',
+  ),
+  bin_dir: directory(
     'Directory of initdb, postgres, pg_ctl, pg_rewind and pg_basebackup.',
     '/usr/lib/postgresql/15/bin',
   ),
@@ -255,7 +258,7 @@ export const postgresqlSchema = z.strictObject({
     .min(1)
     .default('postgres')
     .describe('User that PostgreSQL runs as when the agent runs as root; PostgreSQL itself refuses root.'),
-  socket_dir: text(
+  socket_dir: directory(
     'Directory of the Unix socket that the agent connects through; short, for the kernel allows 107 bytes.',
     '/run/postgresql',
   ),

@@ -51,7 +51,7 @@ function sizeNow({ size, reserveSize, reserveAfterMs }: PoolLimits, counts: Pool
 }
 
 /** Why a free connection is to be closed. */
-export type Wear = 'lifetime' | 'idle' | 'replaced';
+export type Wear = 'lifetime' | 'idle' | 'replaced' | 'surplus';
 
 /** A tenth of the lifetime is left to chance, so that connections opened together are not closed together. */
 const JITTER_SHARE = 0.1;
@@ -77,8 +77,14 @@ export function wearOf(
   if (connection.isOld) return 'replaced';
   // With a lifetime of 0 it has not been used yet: after its use it is not free again.
   if (limits.lifetimeMs > 0 && now >= connection.wornOutAt) return 'lifetime';
+  if (isOverfull(limits, open)) return 'surplus';
   const isIdle = limits.idleMs > 0 && now - connection.freeSince >= limits.idleMs;
   return isIdle && open > limits.minSize ? 'idle' : undefined;
+}
+
+/** A pool of `open` connections has more than its limits allow: they were lowered. */
+export function isOverfull({ size, reserveSize }: PoolLimits, open: number): boolean {
+  return size > 0 && open > size + reserveSize;
 }
 
 /** Whether who has waited since `since` is to be told that it was in vain. */

@@ -8,7 +8,7 @@
  * connection of another variant (other start-up parameters) is free: that one is closed to make room.
  */
 import { assert, backoffMs } from '../base/index.ts';
-import { connectionsToOpen, isWaitOver, type PoolLimits, wearOf, wornOutAt } from './plan.ts';
+import { connectionsToOpen, isOverfull, isWaitOver, type PoolLimits, wearOf, wornOutAt } from './plan.ts';
 
 /** What a pool remembers of a connection; made and changed by the pool only. */
 export interface Seat {
@@ -155,9 +155,15 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
     assert(seat.isLent, 'a connection was given back twice');
     seat.isLent = false;
     seat.freeSince = now;
-    if (now >= seat.wornOutAt || seat.generation !== this.#generation) this.#discard(connection);
+    const isWorn = now >= seat.wornOutAt || seat.generation !== this.#generation;
+    if (isWorn || this.#isSurplus()) this.#discard(connection);
     else this.#free.push(connection);
     if (this.#waiting.size > 0) this.#serve(now);
+  }
+
+  /** Whether a lowered limit closes what comes back; where nobody waits, `tick` does. */
+  #isSurplus(): boolean {
+    return this.#waiting.size > 0 && isOverfull(this.#options.limits(), this.#all.size);
   }
 
   /** The connection that was asked for with `request` is open. */

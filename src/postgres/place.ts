@@ -99,7 +99,8 @@ async function ownerOf(user: string): Promise<Owner | undefined> {
     const owner = { uid: await ask('-u'), gid: await ask('-g') };
     if (owner.uid > 0) return owner;
   } catch (cause) {
-    throw new MatriarchError('postgres-binaries-missing', `no user ${user}: ${describe(cause)}`, { cause });
+    const problem = `postgresql.os_user: no user ${user}: ${describe(cause)}`;
+    throw new MatriarchError('postgres-setting-invalid', problem, { cause });
   }
   throw new MatriarchError(
     'postgres-setting-invalid',

@@ -11,6 +11,8 @@ import {
   AdminSession,
   adminAccess,
   type OrderOutcome,
+  type RouteFacts,
+  type RouteQuestion,
 } from '../admin/index.ts';
 import { type ErrorFields, ErrorResponse, ProtocolViolation } from '../wire/index.ts';
 import type { Admitted } from './admission.ts';
@@ -23,6 +25,7 @@ export interface AdminShared {
   readonly config: { readonly admin_users: readonly string[]; readonly stats_users: readonly string[] };
   readonly log: Log;
   readonly facts: () => AdminFacts;
+  readonly routeOf: (question: RouteQuestion) => RouteFacts;
   readonly actions: AdminActions;
   /** The router says an error of its own to a client. */
   readonly countError: (sqlstate: string) => void;
@@ -53,6 +56,7 @@ export class AdminConnection {
         processId,
         secretKey,
         facts: shared.facts,
+        routeOf: shared.routeOf,
         actions: { perform: (order, done) => this.#perform(order, done) },
         send: (bytes) => this.#outbox.add(bytes),
         backlog: (isFull) => void (isFull ? socket.pause() : socket.resume()),

@@ -51,6 +51,8 @@ export function gatherFacts(sources: FactSources): AdminFacts {
     nodes: nodesOf(shared, nowMs),
     stats: new Map(Array.from(servers.tallies, ([database, tally]) => [database, countersOf(tally)])),
     window: window(),
+    routes: shared.counters.routes(),
+    decisions: shared.decisions.all,
     config: configOf(shared),
     memory: memoryOf(clientFacts.length, pools),
   };
@@ -192,7 +194,7 @@ function poolOf({ member, database, user, pool, settings }: ServerPool, now: num
   };
 }
 
-function nodesOf({ world, counters, clock, health }: Shared, nowMs: number): NodeFacts[] {
+export function nodesOf({ world, counters, clock, health }: Shared, nowMs: number): NodeFacts[] {
   const primary = world.primary(clock.now());
   const isProven = (name: string): boolean => primary.kind === 'primary' && primary.member === name;
   return world.candidates.map((candidate): NodeFacts => {

@@ -4,6 +4,7 @@ import { RouterAdmin } from './admin-actions.ts';
 import type { AdminShared } from './admin-client.ts';
 import { countersOf, gatherFacts } from './admin-facts.ts';
 import type { Listener } from './listener.ts';
+import { rehearse } from './rehearsal.ts';
 import type { Shared } from './shared.ts';
 
 export interface AdminParts {
@@ -45,6 +46,7 @@ export function openAdmin({ shared, listener, stop, signal, version }: AdminPart
         window: () => window,
         version,
       }),
+    routeOf: (question) => rehearse(shared, question),
     actions,
     countError: (code) => counters.error(code),
     forget: (client) => shared.forget(client),

@@ -98,7 +98,7 @@ export class Answers implements LinkOwner {
       link.pipeline.swallowAll();
       this.#again();
       if (refusal === 'recovery-conflict') unit.exclude(link.member);
-      else unit.need = 'primary';
+      else unit.raise('primary', 'refused-by-standby');
       return undefined;
     }
     if (this.#isOfSharing(fields) && this.#renewStatements(link, fields)) {

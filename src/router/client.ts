@@ -8,6 +8,7 @@ import type { Histogram } from '../metrics/index.ts';
 import { type ErrorFields, ErrorResponse, ProtocolViolation } from '../wire/index.ts';
 import type { Admitted } from './admission.ts';
 import { type ConnectionPlace, placeOf } from './connection-place.ts';
+import { decisionOf } from './decisions.ts';
 import type { Holdable } from './hold.ts';
 import type { Identity } from './identity.ts';
 import type { Borrower, Link } from './link.ts';
@@ -15,18 +16,18 @@ import { Outbox } from './outbox.ts';
 import { overdue } from './overdue.ts';
 import { Pace } from './pace.ts';
 import { isCongested } from './pool-room.ts';
-import { poolSettings } from './pool-settings.ts';
 import { REPLY } from './replies.ts';
 import type { HoldReason } from './route.ts';
 import type { BorrowRequest } from './servers.ts';
 import { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Shared } from './shared.ts';
-import { noteDecision, routingOf } from './session-routing.ts';
 import type { ReadWaiter } from './read-room.ts';
+import { sessionOptions } from './session-options.ts';
 import { readShared } from './shared-read.ts';
-import { type StartUp, startUpOf, welcomeOf } from './start-up.ts';
+import { type StartUp, startUpOf } from './start-up.ts';
 import type { Tally } from './tally.ts';
+import type { Unit } from './unit.ts';
 
 /** With so much unsent neither it nor its servers are read from. */
 const CLOGGED_BYTES = 256 * 1024;
@@ -63,33 +64,12 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
     this.secretKey = identity.secretKey;
     this.startUp = startUpOf(login);
     this.#outbox = new Outbox(socket, shared.flusher);
-    const { world, classifier, config, clock } = shared;
+    const { clock } = shared;
     const { startUp } = this;
     this.#tally = shared.servers.tallyOf(startUp.database);
     this.connectedAt = clock.now();
     this.#requestedAt = this.connectedAt;
-    this.#session = new Session({
-      world,
-      classifier,
-      serverNames: shared.servers.names,
-      tally: this.#tally,
-      routing: routingOf(shared, this),
-      knowledge: shared.reads,
-      effects: this.#effects(),
-      settings: startUp.settings,
-      applicationName: startUp.applicationName,
-      isSessionMode: poolSettings(config, startUp.database, startUp.user).isSessionMode,
-      auditsCode: config.audit_code,
-      welcome: (parameters) => welcomeOf(parameters, startUp),
-      processId: this.processId,
-      secretKey: this.secretKey,
-      get holdTimeoutMs() {
-        return shared.config.hold_timeout;
-      },
-      get retryReads() {
-        return shared.config.retry_reads;
-      },
-    });
+    this.#session = new Session(sessionOptions(shared, this, this.#effects()));
     this.#request = {
       login,
       startUp,
@@ -329,17 +309,24 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
         if (isFull) this.#pause();
         else this.#resume();
       },
-      counted: (member, kind, unit) => {
+      counted: (member, kind) => {
         counters.statement(member, kind);
-        if (this.#session.own.isExplained) noteDecision(this.#shared, this, { member, unit });
         this.#routedTo = latencies.at(member).route[kind];
       },
+      decided: (node, unit) => this.#noteDecision(node, unit),
       served: (member, kind, ms) => latencies.at(member).server[kind].observe(ms),
       routed: (kind, because) => counters.routed(kind, because),
       serverLost: (because) => counters.serverLost(because),
       replied: (sqlstate) => counters.error(sqlstate),
       note: (event, fields) => log.info(event, { client: this.processId, ...fields }),
     };
+  }
+
+  #noteDecision(node: string, unit: Unit): void {
+    const { decisions, clock } = this.#shared;
+    const { user, database } = this.startUp;
+    const of = { client: this.processId, atMs: clock.wallNow(), user, database, node };
+    decisions.add({ ...of, ...decisionOf(unit) });
   }
 
   #hold(because: HoldReason): boolean {

@@ -1,4 +1,5 @@
 /** What a router counts: plain numbers on the hot path, samples when somebody asks. */
+import type { RouteCount } from '../admin/index.ts';
 import type { MetricName, Sample } from '../metrics/index.ts';
 
 export interface MemberCounts {
@@ -71,6 +72,13 @@ export class Counters {
     add(this.#logins, outcome);
   }
 
+  /** Statements by class and reason. */
+  routes(): readonly RouteCount[] {
+    return [...this.#routed].flatMap(([because, kinds]) =>
+      Array.from(kinds, ([kind, { count }]) => ({ class: kind, because, count })),
+    );
+  }
+
   samples(datacenterOf: (member: string) => string): Sample[] {
     const samples: Sample[] = [];
     for (const [member, counts] of this.#members) {
@@ -79,10 +87,8 @@ export class Counters {
       samples.push({ name, labels: { member, datacenter, kind: 'read' }, value: counts.reads });
       samples.push({ name, labels: { member, datacenter, kind: 'write' }, value: counts.writes });
     }
-    for (const [because, kinds] of this.#routed) {
-      for (const [kind, { count: value }] of kinds) {
-        samples.push({ name: 'matriarch_router_routed_total', labels: { kind, because }, value });
-      }
+    for (const { class: kind, because, count: value } of this.routes()) {
+      samples.push({ name: 'matriarch_router_routed_total', labels: { kind, because }, value });
     }
     return [
       ...samples,

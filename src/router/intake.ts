@@ -321,7 +321,7 @@ export class Intake implements FrameSink {
     if (!unit.isClosed && tag !== FRONTEND.Flush && !isMany) return;
     // What else will be in the batch is not known yet.
     const { prelude } = session.standing;
-    if (!unit.isClosed && !(prelude.isOpen && prelude.need === 'read')) unit.need = 'primary';
+    if (!unit.isClosed && !(prelude.isOpen && prelude.need === 'read')) unit.raise('primary', 'not-whole');
     this.#place(undefined);
   }
 

@@ -95,6 +95,7 @@ export class Intending {
   /** What cannot be recorded keeps the session where it was made: that had better be the primary. */
   #intendSettings(): void {
     const { unit } = this.#session;
-    if (unit.hasMixedFate || !this.#session.canRecord(unit.settings)) unit.need = 'primary';
+    if (unit.hasMixedFate || !this.#session.canRecord(unit.settings))
+      unit.raise('primary', 'state-not-carried');
   }
 }

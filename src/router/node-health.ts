@@ -17,7 +17,7 @@ import {
   type NodeHealth,
   noLoad,
   type Position,
-  slowAfterMs,
+  slowBoundMs,
   unknownHealth,
   WalTrail,
 } from '../routing/index.ts';
@@ -29,6 +29,8 @@ export interface NodeHealthsOptions {
   readonly world: ClusterWorld;
   readonly latencies: Latencies;
   readonly lagLimit: () => LagLimit;
+  /** Some node should have answered within this time. */
+  readonly answerWithinMs: () => number;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -48,6 +50,7 @@ interface Node {
   /** Of its last answer; and of its fastest one, which is its distance. */
   tookMs: number | undefined;
   usualMs: number;
+  heardAt: number;
   /** Reads that were served there at the last judgement of its load. */
   served: number;
   isTried: boolean;
@@ -98,22 +101,25 @@ export class NodeHealths {
     const node = this.#nodeOf(member);
     node.lag = position.isInRecovery ? this.#trail.lagOf(position) : undefined;
     node.tookMs = position.answeredAt - position.askedAt;
+    node.heardAt = position.answeredAt;
     node.usualMs = Math.min(node.usualMs, node.tookMs);
     const bounds = {
       lag: node.lag,
       lagLimit: lagLimit(),
-      slowAfterMs: slowAfterMs(node.usualMs, this.#fastestBut(member)),
+      slowAfterMs: slowBoundMs(node.usualMs, this.#fastestBut(member)),
     };
     this.#step(member, { kind: 'answered', finding: judgePosition(position, bounds) });
   }
 
-  /** It has not. */
+  /** It has not. While nobody answers it may well be this host that hears nothing, and nothing is said about the node. */
   silent(member: string, detail: string): void {
     const node = this.#nodeOf(member);
     node.lag = undefined;
     node.tookMs = undefined;
     this.#trail.silent(member);
-    this.#step(member, { kind: 'silent' }, detail);
+    const since = this.#options.clock.now() - this.#options.answerWithinMs();
+    const isHeard = [...this.#nodes].some(([name, { heardAt }]) => name !== member && heardAt > since);
+    if (isHeard) this.#step(member, { kind: 'silent' }, detail);
   }
 
   close(): void {
@@ -226,6 +232,7 @@ export class NodeHealths {
         lag: undefined,
         tookMs: undefined,
         usualMs: Number.POSITIVE_INFINITY,
+        heardAt: Number.NEGATIVE_INFINITY,
         served: 0,
         isTried: false,
       };

@@ -41,12 +41,6 @@ export class OwnAnswers {
     return this.#parts.placement.settings;
   }
 
-  /** The client wants its decisions to be kept: see decisions.ts. */
-  get isExplained(): boolean {
-    const value = this.settings.own.get('matriarch.explain')?.toLowerCase();
-    return value === 'on' || value === 'true' || value === '1' || value === 'yes';
-  }
-
   /** Answers the unit, whose only statement is `found` if it is a simple query; false: it is a server's affair. */
   answer(found: Classification | undefined, now: number): boolean {
     const { ear, losses, keeper } = this.#parts;

@@ -110,7 +110,10 @@ export class Placement {
   }
 
   find(unit: Unit, now: number): Place {
-    if (this.transaction !== undefined) return this.#inTransaction(this.transaction, now);
+    if (this.transaction !== undefined) {
+      unit.placeBecause = 'in-transaction';
+      return this.#inTransaction(this.transaction, now);
+    }
     // Its answer may pin the session there, and must not free it of what it makes elsewhere meanwhile.
     if (this.#auditing !== undefined) return WAIT;
     const pinned = this.#pinnedTo;
@@ -121,9 +124,10 @@ export class Placement {
         return pinned.proof === undefined ? BOUND_TO_STANDBY : { kind: 'lost', link: pinned };
       }
       unit.member = primary.member;
+      unit.placeBecause = unit.need === 'primary' ? 'needs-primary' : 'state-is-there';
       return this.#step(primary.member, primary.term);
     }
-    unit.member ??= pinned?.member ?? this.#choose(unit);
+    unit.member ??= pinned === undefined ? this.#choose(unit) : this.#stay(unit, pinned);
     if (unit.need === 'read' && this.#isReadAwaited(unit, now)) return WAIT;
     if (unit.member !== undefined) return this.#step(unit.member, undefined, unit.kind === 'start');
     if (unit.isPassedOver) return { kind: 'hold', because: 'no-server-in-step' };
@@ -287,19 +291,29 @@ export class Placement {
 
   #choose(unit: Unit): string | undefined {
     const { world } = this.#options;
-    if (unit.kind === 'start') return world.nearest(unit.excluded);
-    if (unit.need !== 'anywhere') return this.#chooseReader(unit);
-    return this.links[0]?.member ?? world.nearest(unit.excluded);
+    if (unit.kind !== 'start' && unit.need !== 'anywhere') return this.#chooseReader(unit);
+    const [atHand] = unit.kind === 'start' ? [] : this.links;
+    unit.placeBecause = atHand === undefined ? 'nearest' : 'connection-at-hand';
+    return atHand?.member ?? world.nearest(unit.excluded);
+  }
+
+  #stay(unit: Unit, { member }: Link): string {
+    unit.placeBecause = 'state-is-there';
+    return member;
   }
 
   /** Elsewhere if the chosen one has no room and another has, unless it is wished for or the session has it already. */
-  #chooseReader({ excluded, wish }: Unit): string | undefined {
+  #chooseReader(unit: Unit): string | undefined {
     const { lender, world } = this.#options;
+    const { excluded, wish } = unit;
     const chosen = world.reader(excluded, wish);
+    unit.placeBecause = world.readerBecause;
     const isFixed = chosen === undefined || wish !== undefined || this.#heldOf(chosen) !== undefined;
     if (isFixed || !lender.isCongested(chosen)) return chosen;
     const other = world.relief(chosen);
-    return other === undefined || excluded.has(other) || lender.isCongested(other) ? chosen : other;
+    if (other === undefined || excluded.has(other) || lender.isCongested(other)) return chosen;
+    unit.placeBecause = 'spilled';
+    return other;
   }
 
   #step(member: string, term: Term | undefined, isStart = false): Place {

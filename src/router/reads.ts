@@ -72,6 +72,7 @@ export class Reads {
     const other = this.#fitInstead(unit, held, now);
     if (other === undefined && this.#waits(unit, member, now)) return true;
     unit.isPassedOver = true;
+    unit.placeBecause = other === undefined ? 'nobody-has-it' : 'has-what-was-seen';
     unit.member = other ?? this.#lastResort(unit, now);
     return this.isAwaited(unit, held, now);
   }

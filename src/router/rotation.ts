@@ -50,6 +50,14 @@ export class Rotation {
     this.#nodeOf(name).share = share;
   }
 
+  /** Who would be next; no turn is taken. */
+  peek(): string | undefined {
+    const node = this.#round.nodes[this.#round.at];
+    if (node === undefined || node.credit + node.share >= 1) return node?.name;
+    const others = this.#othersOf(node);
+    return others.nodes[others.at]?.name ?? node.name;
+  }
+
   next(): string | undefined {
     const node = take(this.#round);
     if (node === undefined || node.share === 1) return node?.name;
@@ -62,8 +70,7 @@ export class Rotation {
   /** Another one, in place of `name`, which has no room; undefined: there is none. */
   instead(name: string): string | undefined {
     const node = this.#nodeOf(name);
-    node.others ??= this.#roundOf(this.#turns.filter((turn) => turn.name !== name));
-    const other = take(node.others);
+    const other = take(this.#othersOf(node));
     if (other !== undefined) node.handedOn += 1;
     return other?.name;
   }
@@ -73,17 +80,21 @@ export class Rotation {
     return this.#nodes.get(name)?.handedOn ?? 0;
   }
 
+  #othersOf(node: Node): Round {
+    node.others ??= this.#roundOf(this.#turns.filter(({ name }) => name !== node.name));
+    return node.others;
+  }
+
   #roundOf(turns: readonly Turn[]): Round {
     const divisor = turns.reduce((sum, { weight }) => greatestDivisor(sum, weight), 0);
     const reduced = turns.map(({ name, weight }) => ({ name, weight: weight / divisor }));
     const total = reduced.reduce((sum, { weight }) => sum + weight, 0);
     let state: ChoiceState = emptyChoice;
-    const nodes: Node[] = [];
-    for (let turn = 0; turn < total && total <= TURNS_MAX; turn += 1) {
+    const nodes = Array.from({ length: total > TURNS_MAX ? 0 : total }, () => {
       const next = chooseWeighted(state, reduced);
       state = next.state;
-      if (next.chosen !== undefined) nodes.push(this.#nodeOf(next.chosen.name));
-    }
+      return this.#nodeOf(next.chosen?.name ?? '');
+    });
     return { nodes, at: 0 };
   }
 

@@ -76,6 +76,32 @@ export type RouteReason = SqlReason | 'calls-function' | 'statement-unknown';
 /** Why a session stays with one server connection. */
 export type PinReason = SqlReason | 'settings-unknown' | 'statements-past-limit' | 'unnamed-past-limit';
 
+/** Why a unit of work needs what it needs: by its class; or something else makes it stricter. */
+export type NeedReason =
+  | 'its-class'
+  | 'wished'
+  | 'refused-by-standby'
+  | 'its-transaction'
+  | 'strong'
+  | 'not-whole'
+  | 'state-not-carried';
+
+/** Why a member is the one to read from. `nearest`: no member has a weight. */
+export type ReaderReason = 'as-wished' | 'by-weight' | 'nearest';
+
+/** Why a unit of work goes to its member. */
+export type PlaceReason =
+  | ReaderReason
+  /** The one to read from had no room. */
+  | 'spilled'
+  /** The one to read from is not known to have all that must be seen: another; the primary, for want of one. */
+  | 'has-what-was-seen'
+  | 'nobody-has-it'
+  | 'needs-primary'
+  | 'in-transaction'
+  | 'state-is-there'
+  | 'connection-at-hand';
+
 /** Why work is held. */
 export type HoldReason =
   | NoPrimaryReason

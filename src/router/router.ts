@@ -209,7 +209,8 @@ async function makeShared(options: Parts): Promise<Shared> {
   const flusher = new Flusher();
   const latencies = new Latencies();
   const lagLimit = (): LagLimit => live.router.max_lag;
-  const health = new NodeHealths({ world, latencies, lagLimit, clock, log, signal });
+  const answerWithinMs = (): number => POSITION_TIMEOUT_MS + 2 * live.router.position_poll;
+  const health = new NodeHealths({ world, latencies, lagLimit, answerWithinMs, clock, log, signal });
   const servers = new Servers({
     config: () => live.router,
     world,
@@ -327,6 +328,7 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
     counters,
     now: clock.now,
     ttlMs: options.config.lease.ttl,
+    routeOf: shared.admin.routeOf,
     samples: () => [
       ...processSamples('router', options.version ?? ''),
       ...samplesOf({

@@ -7,15 +7,15 @@
 import { LRUCache } from 'lru-cache';
 
 /** A name that is forgotten is given anew, under another number; servers then parse once more. */
-const NAMES_MAX = 20_000;
-const KEY_BYTES_MAX = 32 * 1024 * 1024;
+const NAMES_BYTES_MAX = 32 * 1024 * 1024;
+/** What the cache holds of each name besides its key. A bound on their number would be allocated beforehand. */
+const NAME_BYTES = 200;
 
 export class ServerNames {
   readonly #prefix: string;
   readonly #names = new LRUCache<string, string>({
-    max: NAMES_MAX,
-    maxSize: KEY_BYTES_MAX,
-    sizeCalculation: (_name, key) => key.length + 1,
+    maxSize: NAMES_BYTES_MAX,
+    sizeCalculation: (_name, key) => key.length + NAME_BYTES,
   });
   #count = 0;
   #epoch = 0;

@@ -28,7 +28,9 @@ export interface SessionEffects extends Lender, ReadEffects {
   /** Stop, or go on, reading from the client. */
   readonly backlog: (isFull: boolean) => void;
   /** A statement was sent to a member. */
-  readonly counted: (member: string, kind: 'read' | 'write', unit: Unit) => void;
+  readonly counted: (member: string, kind: 'read' | 'write') => void;
+  /** The same, for a client that wants to know why. */
+  readonly decided: (member: string, unit: Unit) => void;
   /** A unit of work was answered by a member `ms` after it was sent. */
   readonly served: (member: string, kind: 'read' | 'write', ms: number) => void;
   /** A statement was understood: what it is, and why. */

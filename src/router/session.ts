@@ -322,8 +322,8 @@ export class Session {
 
   #count(link: Link): void {
     const need = this.transaction === undefined ? this.unit.need : this.#placement.transactionNeed;
-    if (need !== 'anywhere')
-      this.#effects.counted(link.member, need === 'primary' ? 'write' : 'read', this.unit);
+    if (need !== 'anywhere') this.#effects.counted(link.member, need === 'primary' ? 'write' : 'read');
+    if (this.#placement.settings.isExplained) this.#effects.decided(link.member, this.unit);
   }
 
   /** A server has answered the unit. */

@@ -24,6 +24,8 @@ export interface Settings {
   readonly bytes: number;
   /** What the session says to the router, by name: `matriarch.…`, and its application's name. */
   readonly own: ReadonlyMap<string, string>;
+  /** Decisions about its statements are noted: see decisions.ts. */
+  readonly isExplained: boolean;
 }
 
 export interface SettingsLimits {
@@ -32,6 +34,11 @@ export interface SettingsLimits {
 }
 
 const APPLICATION = 'application_name';
+
+/** The prefix of settings that are said to the router. Servers take them for a library's, and show them. */
+export const OWN_PREFIX = 'matriarch.';
+const EXPLAIN = `${OWN_PREFIX}explain`;
+const YES: ReadonlySet<string> = new Set(['on', 'true', 'yes', '1']);
 
 /** Who one is: kept by RESET ALL, since PostgreSQL does not count these among the settings there. */
 const IDENTITY: ReadonlySet<string> = new Set(['role', 'session_authorization']);
@@ -95,6 +102,7 @@ export const UNKNOWN_SETTINGS: Settings = {
   planningKey: '\0unknown',
   bytes: 0,
   own: new Map(),
+  isExplained: false,
 };
 
 const RESET_EVERYTHING = ['RESET SESSION AUTHORIZATION', 'RESET ROLE', 'RESET ALL'];
@@ -110,9 +118,6 @@ export function startSettings(
   const text = `SET application_name TO ${literalOf(applicationName)}`;
   return settingsOf([...entries, { names: [APPLICATION], text, values: { [APPLICATION]: applicationName } }]);
 }
-
-/** The prefix of settings that are said to the router. Servers take them for a library's, and show them. */
-export const OWN_PREFIX = 'matriarch.';
 
 function ownEntry([name, value]: readonly [string, string]): Entry {
   return { names: [name], text: `SET ${quoted(name)} TO ${literalOf(value)}`, values: { [name]: value } };
@@ -219,12 +224,14 @@ function effective(settings: Settings): ReadonlyMap<string, string> {
 
 function settingsOf(entries: readonly Entry[]): Settings {
   const withMeaning = entries.filter(({ names }) => !names.every(hasNoMeaning));
+  const own = new Map(entries.flatMap(({ values }) => Object.entries(values ?? {})));
   return {
     entries,
     key: keyOf(entries),
     planningKey: keyOf(withMeaning),
     bytes: entries.reduce((sum, { text }) => sum + text.length, 0),
-    own: new Map(entries.flatMap(({ values }) => Object.entries(values ?? {}))),
+    own,
+    isExplained: YES.has(own.get(EXPLAIN)?.toLowerCase() ?? ''),
   };
 }
 

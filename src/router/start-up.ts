@@ -8,6 +8,9 @@ import type { Login } from './login.ts';
 import { APPLICATION_NAME, type ServerParameters, serverParameters } from './server-parameters.ts';
 import { OWN_PREFIX, type Settings, startSettings } from './settings.ts';
 
+/** Who says that it comes, and with which parameters. */
+type Asked = Pick<Login, 'user' | 'database' | 'parameters'>;
+
 export interface StartUp {
   readonly user: string;
   /** As the client calls it. */
@@ -23,7 +26,7 @@ export interface StartUp {
 /** Not settings: who, where, and what the router answers itself. */
 const NOT_SETTINGS: ReadonlySet<string> = new Set(['user', 'database', 'replication', APPLICATION_NAME]);
 
-export function startUpOf({ user, database, parameters }: Login): StartUp {
+export function startUpOf({ user, database, parameters }: Asked): StartUp {
   const { own: said, others } = partedOf(parameters);
   const own = others.filter(([name]) => !NOT_SETTINGS.has(name));
   own.sort(([a], [b]) => (a < b ? -1 : 1));

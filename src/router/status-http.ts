@@ -1,9 +1,15 @@
 /** The router's HTTP side: health, readiness, metrics, and what it knows of the nodes, as JSON. */
 import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import type { RouteFacts, RouteQuestion } from '../admin/index.ts';
 import { METRICS_CONTENT_TYPE, renderMetrics, type Sample } from '../metrics/index.ts';
 import type { Counters } from './counters.ts';
 import type { NodeHealths } from './node-health.ts';
+import { readQuestion, routeJson } from './route-http.ts';
 import type { ClusterWorld } from './world.ts';
+
+/** More than the classifier looks at. */
+const QUESTION_BYTES_MAX = 64 * 1024;
 
 export interface StatusSources {
   readonly health: NodeHealths;
@@ -12,6 +18,7 @@ export interface StatusSources {
   readonly now: () => number;
   readonly ttlMs: number;
   readonly samples: () => Sample[];
+  readonly routeOf: (question: RouteQuestion) => RouteFacts;
 }
 
 export function statusApp(sources: StatusSources): Hono {
@@ -31,6 +38,11 @@ export function statusApp(sources: StatusSources): Hono {
   app.get('/metrics', async (context) =>
     context.body(await renderMetrics(sources.samples()), 200, { 'content-type': METRICS_CONTENT_TYPE }),
   );
+  app.post('/explain', bodyLimit({ maxSize: QUESTION_BYTES_MAX }), async (context) => {
+    const question = readQuestion(await context.req.json().catch(() => undefined));
+    if (question === undefined) return context.text('want JSON with sql, user and database', 400);
+    return context.json(routeJson(sources.routeOf(question)));
+  });
   app.get('/nodes', (context) => {
     const primary = world.primary(now());
     return context.json({

@@ -10,7 +10,14 @@ import { type ErrorFields, SQLSTATE } from '../wire/index.ts';
 import { KeptMessages } from './kept-messages.ts';
 import type { Link } from './link.ts';
 import type { Forgets, Mention } from './mentions.ts';
-import { type Intent, type Need, type PinReason, stricter } from './route.ts';
+import {
+  type Intent,
+  type Need,
+  type NeedReason,
+  type PinReason,
+  type PlaceReason,
+  stricter,
+} from './route.ts';
 import type { Statement } from './statement.ts';
 
 const NOTHING: readonly Forgets[] = [];
@@ -22,6 +29,7 @@ export class Unit {
   kind: 'none' | 'start' | 'query' | 'batch' | 'call' = 'none';
   phase: 'collecting' | 'placing' | 'sent' = 'collecting';
   need: Need = 'anywhere';
+  needBecause: NeedReason = 'its-class';
   /** Where it is wished to be read, and who wishes so. */
   wish: Route | undefined = undefined;
   wishFrom = '';
@@ -82,8 +90,9 @@ export class Unit {
   /** Some messages went straight to the server and are not kept. */
   isStreamed = false;
 
-  /** Where it goes, or is to go. */
+  /** Where it goes, or is to go, and why there. */
   member: string | undefined = undefined;
+  placeBecause: PlaceReason = 'connection-at-hand';
   link: Link | undefined = undefined;
   readonly excluded = new Set<string>();
   attempts = 0;
@@ -132,6 +141,7 @@ export class Unit {
     this.kind = kind;
     this.phase = 'collecting';
     this.need = 'anywhere';
+    this.needBecause = 'its-class';
     this.wish = undefined;
     this.wishFrom = '';
     this.freshness = undefined;
@@ -211,9 +221,17 @@ export class Unit {
     this.need = stricter(this.need, intent.need);
   }
 
+  /** Something beside its class makes it stricter. */
+  raise(need: Need, because: NeedReason): void {
+    const raised = stricter(this.need, need);
+    if (raised === this.need) return;
+    this.need = raised;
+    this.needBecause = because;
+  }
+
   /** It prepares what is kept by its server only: that had better be the primary. */
   leavesState(statement: string): void {
-    this.need = 'primary';
+    this.raise('primary', 'state-not-carried');
     this.mayLeaveState = true;
     this.pinBecause.add(statement === '' ? 'unnamed-past-limit' : 'statements-past-limit');
   }

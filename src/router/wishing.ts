@@ -5,7 +5,7 @@
 import { type Freshness, stricterFreshness, type Wishes } from '../routing/index.ts';
 import type { Classification, Classifier } from '../sql/index.ts';
 import { isHead, NoticeResponse, QUERY_TEXT_START, readParseText, readQueryEnd } from '../wire/index.ts';
-import { type Intent, intentOf, stricter } from './route.ts';
+import { type Intent, intentOf } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
@@ -61,7 +61,8 @@ export class Wishing {
     if (wished !== undefined || unit.freshness !== undefined) this.#freshen(wished?.wishes);
     const { refused, database } = this.#routing;
     if (found.kind !== 'read' || refused.size === 0) return;
-    if (refused.has(database, found, { now, epoch: prepared.epoch })) unit.need = 'primary';
+    if (refused.has(database, found, { now, epoch: prepared.epoch }))
+      unit.raise('primary', 'refused-by-standby');
   }
 
   /** One more statement of the unit wishes to be read so fresh. */
@@ -80,16 +81,19 @@ export class Wishing {
     if (prelude.isOpen) {
       const isRead = unit.need === 'read' && !unit.hasOther && unit.found !== undefined;
       if (isRead && prelude.isUndecided && this.#routing.firstStatementDecides) prelude.decide();
-      unit.wish ??= prelude.wished;
+      if (unit.wish === undefined && prelude.wished !== undefined) {
+        unit.wish = prelude.wished;
+        unit.wishFrom = 'transaction';
+      }
       unit.freshness ??= prelude.freshness;
-      unit.need = stricter(unit.need, prelude.need);
+      unit.raise(prelude.need, 'its-transaction');
     }
     if (unit.need !== 'read') return;
     const { consistency, maxStaleness } = this.#routing;
     if (maxStaleness !== undefined && unit.freshness?.staleness === undefined)
       unit.freshness = { level: unit.freshness?.level, staleness: maxStaleness };
-    const isStrong = (unit.freshness?.level ?? consistency) === 'strong';
-    if (isStrong || unit.wish?.kind === 'primary') unit.need = 'primary';
+    if (unit.wish?.kind === 'primary') unit.raise('primary', 'wished');
+    else if ((unit.freshness?.level ?? consistency) === 'strong') unit.raise('primary', 'strong');
   }
 
   #digest(statement: Statement | undefined): string | undefined {

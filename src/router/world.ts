@@ -17,7 +17,7 @@ import {
   readCandidates,
 } from '../topology/index.ts';
 import type { Route } from '../routing/index.ts';
-import type { HoldReason } from './route.ts';
+import type { HoldReason, ReaderReason } from './route.ts';
 import { Rotation } from './rotation.ts';
 import { namedCandidate, outFor } from './route-choice.ts';
 
@@ -41,6 +41,8 @@ export interface World {
   readonly reader: (exclude: ReadonlySet<string>, wish?: Route) => string | undefined;
   /** Another one in place of `name`, which has no room for a read that anybody may serve. */
   readonly relief: (name: string) => string | undefined;
+  /** Why that was the last one. */
+  readonly readerBecause: ReaderReason;
   /** The nearest member to open a session on; not counted as a read. */
   readonly nearest: (exclude: ReadonlySet<string>) => string | undefined;
   readonly isMember: (name: string) => boolean;
@@ -73,6 +75,7 @@ export class ClusterWorld implements World {
   #unfit: ReadonlySet<string> = new Set();
   #choice: ChoiceState = emptyChoice;
   readonly #rotation = new Rotation();
+  #readerBecause: ReaderReason = 'by-weight';
 
   constructor(options: ClusterWorldOptions) {
     this.#options = options;
@@ -186,11 +189,50 @@ export class ClusterWorld implements World {
   }
 
   reader(exclude: ReadonlySet<string>, wish?: Route): string | undefined {
+    return this.#reader(exclude, wish, this.#turn);
+  }
+
+  readonly #turn = (): string | undefined => this.#rotation.next();
+
+  #reader(
+    exclude: ReadonlySet<string>,
+    wish: Route | undefined,
+    turn: () => string | undefined,
+  ): string | undefined {
     const wished = wish === undefined ? undefined : this.#wished(wish, exclude);
+    this.#readerBecause = wished === undefined ? 'by-weight' : 'as-wished';
     if (wished !== undefined) return wished;
-    const next = exclude.size === 0 ? this.#rotation.next() : undefined;
+    const next = exclude.size === 0 ? turn() : undefined;
     if (next !== undefined) return next;
-    return this.#choose(exclude) ?? this.nearest(exclude);
+    const chosen = this.#choose(exclude);
+    if (chosen !== undefined) return chosen;
+    this.#readerBecause = 'nearest';
+    return this.nearest(exclude);
+  }
+
+  get readerBecause(): ReaderReason {
+    return this.#readerBecause;
+  }
+
+  /** The same answers at this moment, of which none counts: for those who ask where a read would go. */
+  unmoved(): World {
+    const because = (): ReaderReason => this.#readerBecause;
+    return {
+      get readerBecause() {
+        return because();
+      },
+      primary: (now) => this.primary(now),
+      leader: () => this.leader(),
+      nearest: (exclude) => this.nearest(exclude),
+      isMember: (name) => this.isMember(name),
+      reader: (exclude, wish) => {
+        const choice = this.#choice;
+        const name = this.#reader(exclude, wish, () => this.#rotation.peek());
+        this.#choice = choice;
+        return name;
+      },
+      relief: () => undefined,
+    };
   }
 
   relief(name: string): string | undefined {

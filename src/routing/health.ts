@@ -135,7 +135,7 @@ const SLOW_FACTOR = 4;
  * An answer that takes longer is slow: longer than the node itself usually takes, which is its distance, and longer than
  * others take at the same time, since when all are slow it is this host that is.
  */
-export function slowAfterMs(usualMs: number, fastestOtherMs: number): number {
+export function slowBoundMs(usualMs: number, fastestOtherMs: number): number {
   return Math.max(SLOW_MIN_MS, SLOW_FACTOR * usualMs, SLOW_FACTOR * fastestOtherMs);
 }
 

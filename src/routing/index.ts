@@ -24,7 +24,7 @@ export {
   type LagLimit,
   nextHealth,
   type NodeHealth,
-  slowAfterMs,
+  slowBoundMs,
   unknownHealth,
 } from './health.ts';
 export { type Load, Median, nextLoad, noLoad } from './overload.ts';

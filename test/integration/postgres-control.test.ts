@@ -334,7 +334,7 @@ test('a wrong bin_dir, os_user and socket path are each told before anything is 
   await assert.rejects(open({ bin_dir: '/nowhere' }), { code: 'postgres-binaries-missing' });
   // Without root, PostgreSQL runs as whoever runs the agent, and os_user is not looked at.
   if (process.getuid?.() === 0) {
-    await assert.rejects(open({ os_user: 'no-such-user' }), { code: 'postgres-binaries-missing' });
+    await assert.rejects(open({ os_user: 'no-such-user' }), { code: 'postgres-setting-invalid' });
     await assert.rejects(open({ os_user: 'root' }), { code: 'postgres-setting-invalid' });
   }
   await symlink('circle', join(folder, 'circle'));

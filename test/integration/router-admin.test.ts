@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Client } from 'pg';
+import { matriarch } from '../support/command.ts';
 import { eventually } from '../support/eventually.ts';
 import { aClient, aRouter, aStage, type RunningRouter } from '../support/router.ts';
+import { scratchFolder } from '../support/scratch.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -13,6 +15,11 @@ async function console(t: TestContext, router: RunningRouter, database = 'matria
 
 async function shown(admin: Client, what: string): Promise<readonly Row[]> {
   return (await admin.query<Row>(`SHOW ${what}`)).rows;
+}
+
+function pick(value: unknown, keys: readonly string[]): Row {
+  const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  return Object.fromEntries(entries.filter(([key]) => keys.includes(key)));
 }
 
 async function codeOf(work: Promise<unknown>): Promise<unknown> {
@@ -80,6 +87,101 @@ test('the admin console of a router at work', { timeout: 120_000 }, async (suite
     const metrics = await (await fetch(`${router.http}/metrics`)).text();
     assert.match(metrics, /matriarch_router_phase_seconds_bucket\{[^}]*phase="server"/);
     assert.match(metrics, /matriarch_router_pool_servers\{[^}]*database="app"/);
+  });
+
+  await suite.test('SHOW ROUTE and the command explain what the router then does', async (t) => {
+    const rules =
+      "rules: [{ user: ['report_*'], route: replica }, { application_name: [old], route: primary }]";
+    const router = await aRouter(t, stage, [...options, rules]);
+    const admin = await console(t, router);
+    const steps = async (question: string): Promise<Readonly<Record<string, string>>> => {
+      const rows = await shown(admin, `ROUTE ${question}`);
+      return Object.fromEntries(
+        rows
+          .filter(({ step }) => step !== 'candidate' && step !== 'notice')
+          .map(({ step, value, because }) => [String(step), `${String(value)}: ${String(because)}`]),
+      );
+    };
+    const read = { class: 'read: only-reads', need: 'read: its-class' };
+    // Asked ten times: no turn is taken from anybody.
+    for (let asked = 0; asked < 10; asked += 1) {
+      assert.deepEqual(await steps("'SELECT 1' USER app"), { ...read, choice: 'n1: by-weight' });
+    }
+    assert.deepEqual(await steps("'SELECT random()'"), {
+      class: 'write: function-volatile: random',
+      need: 'primary: its-class',
+      choice: 'n1: needs-primary',
+    });
+    const wished = await steps("'SELECT 1' USER report_daily DATABASE app");
+    assert.match(wished['choice'] ?? '', /^n[23]: as-wished$/);
+    assert.deepEqual({ ...wished, choice: '' }, { ...read, wish: 'replica: rule 1', choice: '' });
+    assert.deepEqual(await steps("'SELECT 1' APPLICATION old"), {
+      class: 'read: only-reads',
+      need: 'primary: wished',
+      wish: 'primary: rule 2',
+      choice: 'n1: needs-primary',
+    });
+    assert.deepEqual(await steps("'/* matriarch: node=n3 */ BEGIN READ ONLY'"), {
+      class: 'begin: begins-transaction',
+      need: 'read: its-class',
+      wish: 'node=n3: hint',
+      choice: ': answered-by-router',
+    });
+    const [notice] = (await shown(admin, "ROUTE '/* matriarch: node=n9 */ SELECT 1'")).slice(-1);
+    assert.match(String(notice?.['value']), /n9/);
+
+    const client = await aClient(t, router.as());
+    await client.query('SET matriarch.explain = on');
+    await client.query('/* matriarch: node=n2 */ SELECT 1');
+    await client.query('SELECT random()');
+    await client.query('SET matriarch.explain = off');
+    await client.query('SELECT 2');
+    const decisions = (await shown(admin, 'DECISIONS')).filter((row) => row['class'] !== 'set');
+    assert.deepEqual(
+      decisions.map((row) => [
+        row['user'],
+        row['because'],
+        row['wish_from'],
+        row['node'],
+        row['node_because'],
+      ]),
+      [
+        ['app', 'only-reads', 'hint', 'n2', 'as-wished'],
+        ['app', 'function-volatile', '', 'n1', 'needs-primary'],
+      ],
+    );
+    const counted = (await shown(admin, 'ROUTES')).find((row) => row['because'] === 'only-reads');
+    assert.deepEqual([counted?.['class'], Number(counted?.['count'])], ['read', 2]);
+
+    const surroundings = { cwd: await scratchFolder(t) };
+    const asked = ['explain', '--router', router.http.slice('http://'.length), '--user', 'report_x'];
+    const table = await matriarch([...asked, 'SELECT * FROM pg_class'], surroundings);
+    assert.equal(table.status, 0, table.err);
+    assert.match(table.out, /class +\| read +\| only-reads/);
+    assert.match(table.out, /wish +\| replica +\| rule 1/);
+    assert.match(table.out, /n1 +\| dc1 +\| primary +\| +10 \| local/);
+    const json = JSON.parse((await matriarch([...asked, '--json', 'VACUUM'], surroundings)).out) as unknown;
+    assert.deepEqual(pick(json, ['class', 'because', 'node', 'node_because']), {
+      class: 'write',
+      because: 'maintains',
+      node: 'n1',
+      node_because: 'needs-primary',
+    });
+    await stage.setLeader(undefined);
+    await eventually(
+      'there is no node for a write',
+      async () => await matriarch([...asked, 'VACUUM'], surroundings),
+      {
+        holds: ({ status, out }) => status === 1 && /choice +\| none +\| no-leader/.test(out),
+        withinMs: 5000,
+      },
+    );
+    await stage.setLeader('n1');
+    const away = await matriarch(['explain', '--router', `${router.host}:8010`, 'SELECT 1'], surroundings);
+    assert.equal(away.status, 3);
+    assert.match(away.err, /ECONNREFUSED[^]*\(router-unreachable/);
+    const wrong = await fetch(`${router.http}/explain`, { method: 'POST', body: '{"sql":"a\\u0000b"}' });
+    assert.equal(wrong.status, 400);
   });
 
   await suite.test('PAUSE waits for what runs and holds what comes; RESUME lets it go on', async (t) => {

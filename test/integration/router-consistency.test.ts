@@ -18,21 +18,16 @@ test('a session reads what it has written, and not older than it has read', {
   ): Promise<number | undefined> => (await client.query<{ v: number }>(`${hint}${READ}`)).rows[0]?.v;
 
   await suite.test('from 32 clients, while standbys are late, stop and start', async (t) => {
-    const isMuch = ({ reads, writes }: Found): boolean => reads > 1000 && writes > 200;
+    const isMuch = ({ reads, writes }: Found): boolean => reads > 300 && writes > 50;
     const isFound = ({ ownWrites, backwards, others }: Found): boolean =>
       ownWrites > 0 && backwards > 0 && others > 0;
     for (const level of ['session', 'shared', 'eventual'] as const) {
       const isEnough = level === 'eventual' ? isFound : isMuch;
-      const travels = await travel(t, stage, { level, ms: 20_000, isEnough });
+      const travels = await travel(t, stage, { level, ms: level === 'eventual' ? 1000 : 4000, isEnough });
       t.diagnostic(`${level}: ${inWords(travels)}`);
-      const { reads, writes, ownWrites, backwards, others } = travels;
+      const { ownWrites, backwards, others } = travels;
       if (level === 'eventual') assert.ok(isFound(travels), inWords(travels));
-      else
-        assert.deepEqual(
-          [reads > 100, writes > 20, ownWrites, backwards],
-          [true, true, 0, 0],
-          inWords(travels),
-        );
+      else assert.deepEqual([isMuch(travels), ownWrites, backwards], [true, 0, 0], inWords(travels));
       if (level === 'shared') assert.equal(others, 0, inWords(travels));
     }
   });

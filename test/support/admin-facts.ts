@@ -3,8 +3,11 @@ import {
   type AdminFacts,
   type ClientFacts,
   type DatabaseFacts,
+  type Decided,
   NO_STATS,
   type PoolFacts,
+  type RouteFacts,
+  type RouteQuestion,
   type ServerFacts,
 } from '../../src/admin/index.ts';
 
@@ -183,6 +186,21 @@ export function someFacts(changes: Partial<AdminFacts> = {}): AdminFacts {
         },
       ],
     ]),
+    routes: [
+      { class: 'read', because: 'only-reads', count: 7 },
+      { class: 'write', because: 'changes-data', count: 12 },
+    ],
+    decisions: [
+      {
+        ...DECIDED,
+        client: 1,
+        atMs: NOW_MS - 2000,
+        database: 'app',
+        user: 'app',
+        node: 'db-sib-01',
+        attempts: 1,
+      },
+    ],
     window: {
       older: { atMs: NOW_MS - 60_000, stats: new Map() },
       newer: { atMs: NOW_MS, stats: new Map() },
@@ -196,6 +214,28 @@ export function someFacts(changes: Partial<AdminFacts> = {}): AdminFacts {
       { name: 'heap', size: 1, used: 3_000_000_000, free: 0 },
     ],
     ...changes,
+  };
+}
+
+const DECIDED: Decided = {
+  class: 'write',
+  because: 'function-volatile',
+  detail: 'random',
+  need: 'primary',
+  needBecause: 'its-class',
+  wish: 'replica',
+  wishFrom: 'rule 2',
+  placeBecause: 'needs-primary',
+};
+
+/** Where the statement that is asked about would go; who asks is told as a notice. */
+export function aRoute({ sql, user, database, applicationName }: RouteQuestion): RouteFacts {
+  const { nodes } = someFacts();
+  return {
+    ...DECIDED,
+    node: 'db-sib-01',
+    notices: [[sql, user, database, applicationName].join('|')],
+    nodes,
   };
 }
 

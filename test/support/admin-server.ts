@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { AdminFacts, AdminOrder, OrderOutcome } from '../../src/admin/index.ts';
+import { aRoute } from './admin-facts.ts';
 import { AdminConnection } from '../../src/router/admin-client.ts';
 import { ClientLogin } from '../../src/router/login.ts';
 import { buildVerifier } from '../../src/wire/index.ts';
@@ -37,6 +38,7 @@ export async function anAdminServer(
     config: { admin_users: ['ops'], stats_users: ['monitoring'] },
     log: recordingLog().log,
     facts,
+    routeOf: aRoute,
     actions: { perform },
     countError: (sqlstate: string) => void refused.push(sqlstate),
     forget: ({ processId }: { readonly processId: number }) => void connections.delete(processId),

@@ -7,7 +7,7 @@ import {
   type OrderOutcome,
 } from '../../src/admin/index.ts';
 import { readCommandComplete, readErrorFields, readParameterStatus } from '../../src/wire/index.ts';
-import { someFacts } from './admin-facts.ts';
+import { aRoute, someFacts } from './admin-facts.ts';
 
 export interface Given {
   readonly order: AdminOrder;
@@ -33,6 +33,7 @@ export class AdminTalk {
       processId: 42,
       secretKey: Buffer.from([1, 2, 3, 4]),
       facts: () => facts,
+      routeOf: (question) => aRoute(question),
       actions: {
         perform: (order, done) => {
           this.given.push({ order, done });

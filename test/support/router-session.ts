@@ -5,7 +5,7 @@
 
 import { Link } from '../../src/router/link.ts';
 import type { PreparedLimits } from '../../src/router/prepared.ts';
-import type { HoldReason } from '../../src/router/route.ts';
+import type { HoldReason, ReaderReason } from '../../src/router/route.ts';
 import { ServerNames } from '../../src/router/server-names.ts';
 import { Session } from '../../src/router/session.ts';
 import { NO_SETTINGS, type Settings } from '../../src/router/settings.ts';
@@ -68,6 +68,7 @@ export class TestWorld implements World {
   readers: readonly string[] = ['n2'];
   /** Who has no room, and who serves instead. */
   congested: ReadonlyMap<string, string> = new Map();
+  readerBecause: ReaderReason = 'by-weight';
   #turn = 0;
 
   primary(): PrimaryAnswer {
@@ -80,8 +81,9 @@ export class TestWorld implements World {
   }
 
   reader(exclude: ReadonlySet<string>, wish?: Route): string | undefined {
-    if (wish?.kind === 'node' && this.members.includes(wish.name) && !exclude.has(wish.name))
-      return wish.name;
+    const isMet = wish?.kind === 'node' && this.members.includes(wish.name) && !exclude.has(wish.name);
+    this.readerBecause = isMet ? 'as-wished' : 'by-weight';
+    if (isMet) return wish.name;
     this.#turn += 1;
     const wanted = this.readers[this.#turn % this.readers.length];
     if (wanted !== undefined && !exclude.has(wanted)) return wanted;
@@ -121,6 +123,8 @@ export class SessionStage {
   readonly log: string[] = [];
   /** Kind and reason of each statement. */
   readonly routed: string[] = [];
+  /** Of a client that wants to know: what each unit needed and where it went, and why. */
+  readonly decided: string[] = [];
   readonly refused = new RefusedReads();
   /** Why reads were run again that a standby had refused. */
   readonly rescued: string[] = [];
@@ -213,6 +217,9 @@ export class SessionStage {
         backlog: () => undefined,
         counted: (member, kind) => {
           this.log.push(`counted ${kind} at ${member}`);
+        },
+        decided: (member, unit) => {
+          this.decided.push(`${unit.need} by ${unit.needBecause}, ${unit.placeBecause} at ${member}`);
         },
         served: () => undefined,
         routed: (kind, because) => {

@@ -46,6 +46,18 @@ test('commands are what they are in PgBouncer, in any case, with or without a se
   for (const [text, expected] of table) assert.deepEqual(commands(text), [expected], text);
 });
 
+test('SHOW ROUTE takes a statement in quotes, and who would send it in any order', () => {
+  assert.deepEqual(commands("show route 'SELECT ''a''; SELECT 2'"), [
+    { kind: 'route', sql: "SELECT 'a'; SELECT 2", who: {} },
+  ]);
+  assert.deepEqual(commands(`SHOW ROUTE 'x' DATABASE Shop USER "my user" APPLICATION 'a b';`), [
+    { kind: 'route', sql: 'x', who: { database: 'Shop', user: 'my user', application: 'a b' } },
+  ]);
+  for (const wrong of ["'x' USER", 'x', "'x' USER a USER b", "'x' ROLE a", "'x', 'y'", "'x' USER ="]) {
+    assert.equal(commands(`SHOW ROUTE ${wrong}`), `invalid: SHOW ROUTE ${wrong}`);
+  }
+});
+
 test('every table can be shown', () => {
   for (const shown of SHOWN) assert.deepEqual(commands(`SHOW ${shown}`), [{ kind: 'show', shown }]);
 });

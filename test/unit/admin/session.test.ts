@@ -70,15 +70,15 @@ test('a simple query, byte by byte', () => {
 
 test('nothing is an empty query; several commands are answered one by one, up to an error', () => {
   const talk = new AdminTalk({ atOnce: true });
-  assert.deepEqual(talk.say(Query(' ; -- nothing')), ['I', 'Z I']);
-  assert.deepEqual(talk.say(Query('RELOAD; SHOW STATE')), [
+  assert.deepEqual(talk.say(wire.Query(' ; -- nothing')), ['I', 'Z I']);
+  assert.deepEqual(talk.say(wire.Query('RELOAD; SHOW STATE')), [
     'C RELOAD',
     STATE_COLUMNS,
     ...STATE_ROWS,
     'C SHOW',
     'Z I',
   ]);
-  assert.deepEqual(talk.say(Query('SHOW FDS; RELOAD')), ['E 0A000 SHOW FDS is not supported', 'Z I']);
+  assert.deepEqual(talk.say(wire.Query('SHOW FDS; RELOAD')), ['E 0A000 SHOW FDS is not supported', 'Z I']);
   assert.equal(talk.given.length, 1);
 });
 
@@ -100,49 +100,49 @@ test('help is a notice with the commands in its detail', () => {
 
 test('what drivers set is remembered and told; what is fixed is ignored with a notice', () => {
   const talk = new AdminTalk();
-  assert.deepEqual(talk.say(Query("SET application_name = 'tool'")), [
+  assert.deepEqual(talk.say(wire.Query("SET application_name = 'tool'")), [
     'C SET',
     'S application_name=tool',
     'Z I',
   ]);
-  assert.deepEqual(talk.say(Query('SHOW application_name')), [
+  assert.deepEqual(talk.say(wire.Query('SHOW application_name')), [
     'T application_name:25/0',
     'D tool',
     'C SHOW',
     'Z I',
   ]);
-  assert.deepEqual(talk.say(Query('SET application_name TO DEFAULT')).slice(0, 2), [
+  assert.deepEqual(talk.say(wire.Query('SET application_name TO DEFAULT')).slice(0, 2), [
     'C SET',
     'S application_name=',
   ]);
-  assert.deepEqual(talk.say(Query("SET client_encoding TO 'LATIN1'")), [
+  assert.deepEqual(talk.say(wire.Query("SET client_encoding TO 'LATIN1'")), [
     'N 00000 SET ignored',
     'C SET',
     'Z I',
   ]);
-  assert.deepEqual(talk.say(Query('SET extra_float_digits = 3')), ['C SET', 'Z I']);
-  assert.deepEqual(talk.say(Query('SHOW transaction isolation level')).slice(0, 2), [
+  assert.deepEqual(talk.say(wire.Query('SET extra_float_digits = 3')), ['C SET', 'Z I']);
+  assert.deepEqual(talk.say(wire.Query('SHOW transaction isolation level')).slice(0, 2), [
     'T transaction_isolation:25/0',
     'D read committed',
   ]);
-  assert.deepEqual(talk.say(Query('SHOW default_pool_size')).slice(0, 2), [
+  assert.deepEqual(talk.say(wire.Query('SHOW default_pool_size')).slice(0, 2), [
     'T default_pool_size:25/0',
     'D 20',
   ]);
-  assert.deepEqual(talk.say(Query('select 1')), ['T ?column?:23/0', 'D 1', 'C SELECT 1', 'Z I']);
+  assert.deepEqual(talk.say(wire.Query('select 1')), ['T ?column?:23/0', 'D 1', 'C SELECT 1', 'Z I']);
 });
 
 test('BEGIN and COMMIT do nothing but say so', () => {
   const talk = new AdminTalk();
-  assert.deepEqual(talk.say(Query('BEGIN')), ['C BEGIN', 'Z T']);
-  assert.deepEqual(talk.say(Query('foo')), ["E 42601 invalid command 'foo', use SHOW HELP;", 'Z T']);
-  assert.deepEqual(talk.say(Query('SAVEPOINT a')), ['C SAVEPOINT', 'Z T']);
-  assert.deepEqual(talk.say(Query('COMMIT')), ['C COMMIT', 'Z I']);
+  assert.deepEqual(talk.say(wire.Query('BEGIN')), ['C BEGIN', 'Z T']);
+  assert.deepEqual(talk.say(wire.Query('foo')), ["E 42601 invalid command 'foo', use SHOW HELP;", 'Z T']);
+  assert.deepEqual(talk.say(wire.Query('SAVEPOINT a')), ['C SAVEPOINT', 'Z T']);
+  assert.deepEqual(talk.say(wire.Query('COMMIT')), ['C COMMIT', 'Z I']);
 });
 
 test('an order is answered when it is done; until then the client waits and is not read from', () => {
   const talk = new AdminTalk();
-  assert.deepEqual(talk.say(Query('PAUSE; SHOW STATE'), Query('RELOAD')), []);
+  assert.deepEqual(talk.say(wire.Query('PAUSE; SHOW STATE'), Query('RELOAD')), []);
   assert.deepEqual(talk.backlog, [true]);
   talk.given[0]?.done({ kind: 'done' });
   assert.deepEqual(talk.heard(), ['C PAUSE', STATE_COLUMNS, ...STATE_ROWS, 'C SHOW', 'Z I']);
@@ -156,20 +156,20 @@ test('an order is answered when it is done; until then the client waits and is n
 test('a cancel ends the waiting, not the order; without waiting it is nothing', () => {
   const talk = new AdminTalk();
   talk.session.cancel();
-  assert.deepEqual(talk.say(Query('PAUSE')), []);
+  assert.deepEqual(talk.say(wire.Query('PAUSE')), []);
   talk.session.cancel();
   assert.deepEqual(talk.heard(), ['E 57014 canceling statement due to user request', 'Z I']);
   talk.given[0]?.done({ kind: 'done' });
   assert.deepEqual(talk.heard(), []);
-  assert.equal(talk.say(Query('SHOW STATE')).at(-1), 'Z I');
+  assert.equal(talk.say(wire.Query('SHOW STATE')).at(-1), 'Z I');
 });
 
 test('what is done after the client has gone is heard by nobody', () => {
   const talk = new AdminTalk();
-  talk.say(Query('PAUSE'), Query('SHOW STATE'));
+  talk.say(wire.Query('PAUSE'), Query('SHOW STATE'));
   talk.session.closed();
   talk.given[0]?.done({ kind: 'done' });
-  assert.deepEqual(talk.say(Query('SHOW STATE')), []);
+  assert.deepEqual(talk.say(wire.Query('SHOW STATE')), []);
 });
 
 test('a function call is refused and the connection goes on; COPY data of nobody is nothing', () => {
@@ -177,7 +177,7 @@ test('a function call is refused and the connection goes on; COPY data of nobody
   const call = Buffer.from([wire.FRONTEND.FunctionCall, 0, 0, 0, 4]);
   assert.deepEqual(talk.say(call), ['E 0A000 the admin console has no functions', 'Z I']);
   assert.deepEqual(talk.say(wire.CopyFail('x'), Flush()), []);
-  assert.equal(talk.say(Query('SHOW STATE')).at(-1), 'Z I');
+  assert.equal(talk.say(wire.Query('SHOW STATE')).at(-1), 'Z I');
 });
 
 test('goodbye ends it; what is no message, or too long, breaks the protocol', () => {
@@ -215,4 +215,29 @@ test('no cut of the bytes changes the answers', () => {
       assert.deepEqual(heard, whole);
     }),
   );
+});
+
+test('SHOW ROUTE tells the decision step by step, for the asker if nobody else is named', () => {
+  const talk = new AdminTalk();
+  const who = (command: string) =>
+    talk
+      .say(wire.Query(command))
+      .find((line) => line.startsWith('D notice'))
+      ?.split('|')
+      .slice(1, 5);
+  assert.deepEqual(who("SHOW ROUTE 'SELECT 1'"), ['SELECT 1', 'ops', 'ops', '']);
+  assert.deepEqual(who("SHOW ROUTE 'x' USER u"), ['x', 'u', 'u', '']);
+  assert.deepEqual(who("SHOW ROUTE 'x' DATABASE d APPLICATION a"), ['x', 'ops', 'd', 'a']);
+  assert.deepEqual(talk.say(wire.Query("SHOW ROUTE 'x'")), [
+    'T step:25/0|value:25/0|because:25/0|weight:20/0|lag_bytes:20/0|role:25/0|state:25/0|datacenter:25/0',
+    'D class|write|function-volatile: random|-|-|-|-|-',
+    'D need|primary|its-class|-|-|-|-|-',
+    'D wish|replica|rule 2|-|-|-|-|-',
+    'D candidate|db-sib-01|local|10|-|primary|reachable|dc1',
+    'D candidate|db-sib-03|remote|1|4096|standby|unreachable|dc2',
+    'D choice|db-sib-01|needs-primary|-|-|-|-|-',
+    'D notice|x|ops|ops|||-|-|-|-|-',
+    'C SHOW',
+    'Z I',
+  ]);
 });

@@ -219,6 +219,8 @@ test('a router that knows nothing yet has empty tables, and no division by nothi
     servers: [],
     pools: [],
     nodes: [],
+    routes: [],
+    decisions: [],
     stats: new Map(),
     window: newWindow(NOW_MS),
     config: [],
@@ -230,4 +232,16 @@ test('a router that knows nothing yet has empty tables, and no division by nothi
     if (!always.has(name)) assert.deepEqual(rows, [], name);
     for (const cell of rows.flat()) assert.ok(cell === undefined || !Number.isNaN(cell), name);
   }
+});
+
+test('ROUTES are counts of statements by reason, DECISIONS the latest with all that led to them', () => {
+  assert.deepEqual(shown('routes'), [
+    'class:text because:text count:int8',
+    'write|changes-data|12',
+    'read|only-reads|7',
+  ]);
+  assert.deepEqual(shown('decisions'), [
+    'at:text client:int8 database:text user:text class:text because:text detail:text need:text need_because:text wish:text wish_from:text node:text node_because:text attempts:int4',
+    '2026-11-25 08:23:04 UTC|1|app|app|write|function-volatile|random|primary|its-class|replica|rule 2|db-sib-01|needs-primary|1',
+  ]);
 });

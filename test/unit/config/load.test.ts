@@ -125,6 +125,12 @@ tags: { x: [] }
   ]);
 });
 
+test('directories of PostgreSQL are absolute, for a service starts elsewhere than a shell', () => {
+  assert.deepEqual(problems(AGENT.replace('/data/main', 'data/main')), [
+    'm.yaml:9:13: postgresql.data_dir: expected an absolute path, beginning with /, found the text "data/main"',
+  ]);
+});
+
 test('a password is never repeated in a message', () => {
   const text = AGENT.replace('{ password: a }', '{ password: 31337 }');
   assert.deepEqual(problems(text), [
@@ -312,11 +318,7 @@ test('a file that cannot be read is config-unreadable with its path', async (t) 
 });
 
 test('how far behind a standby may be is a time or bytes', () => {
-  const read = (text: string): unknown => {
-    const loaded = checkConfig(`${MINIMAL}router: { max_lag: ${text} }\n`, {}, 'router');
-    return loaded.outcome === 'ok' ? loaded.config.router.max_lag : undefined;
-  };
-  assert.deepEqual(['10s', '250ms', '2', '64kB', '16MB', '1GB'].map(read), [
+  assert.deepEqual(['10s', '250ms', '2', '64kB', '16MB', '1GB'].map(maxLagOf), [
     { kind: 'ms', value: 10_000 },
     { kind: 'ms', value: 250 },
     { kind: 'ms', value: 2000 },
@@ -325,3 +327,8 @@ test('how far behind a standby may be is a time or bytes', () => {
     { kind: 'bytes', value: 1_073_741_824 },
   ]);
 });
+
+function maxLagOf(text: string): unknown {
+  const loaded = checkConfig(`${MINIMAL}router: { max_lag: ${text} }\n`, {}, 'router');
+  return loaded.outcome === 'ok' ? loaded.config.router.max_lag : undefined;
+}

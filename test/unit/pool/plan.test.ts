@@ -82,6 +82,15 @@ describe('a free connection is closed', () => {
       undefined,
     ],
     ['never for being free, if that is off', { wornOutAt: 9999 }, { idleMs: 0 }, 5000, 1, undefined],
+    [
+      'when the limit was lowered, and there are more than size and reserve',
+      {},
+      { reserveSize: 1 },
+      0,
+      7,
+      'surplus',
+    ],
+    ['not while size and reserve allow it', {}, { reserveSize: 1 }, 0, 6, undefined],
     ['when all are to be replaced', { isOld: true }, {}, 0, 1, 'replaced'],
   ];
   for (const [fact, changes, limit, now, open, expected] of table) {

@@ -103,6 +103,26 @@ class Stage {
 }
 
 describe('a pool', () => {
+  test('shrinks to a limit that was lowered, whether anybody waits or not', () => {
+    const limits = { size: 4 };
+    const stage = new Stage(limits);
+    const clients = ['a', 'b', 'c', 'd', 'e'].map((name) => stage.client(name));
+    for (const client of clients) stage.take(client);
+    stage.settle();
+    limits.size = 2;
+    const [first, second, third, fourth] = clients;
+    assert(first !== undefined && second !== undefined && third !== undefined && fourth !== undefined);
+    stage.giveBack(first);
+    stage.giveBack(second);
+    assert.deepEqual([stage.open.size, stage.served.includes('e')], [2, false]);
+    stage.giveBack(third);
+    assert.deepEqual([stage.open.size, stage.served.includes('e')], [2, true]);
+    limits.size = 1;
+    stage.giveBack(fourth);
+    stage.pool.tick(stage.now);
+    assert.equal(stage.open.size, 1);
+  });
+
   test('opens as many as are wanted, up to its size, and serves first come first', () => {
     const stage = new Stage();
     const clients = ['a', 'b', 'c', 'd'].map((name) => stage.client(name));

@@ -153,3 +153,37 @@ describe('a transaction whose first statement decides', () => {
     });
   }
 });
+
+describe('a client that wants to know', () => {
+  test('has each of its decisions noted with what led to it, from the setting on and until it is off', async () => {
+    const stage = new SessionStage(await aClassifier(), {
+      rules: [{ digest: 'SELECT ?, ?', route: 'primary' }],
+    });
+    stage.started();
+    const decided = (...texts: string[]) => {
+      for (const text of texts) stage.send(Query(text));
+      return stage.decided.splice(0);
+    };
+    assert.deepEqual(decided('SELECT 1', "SET matriarch.explain = 'on'"), []);
+    assert.deepEqual(
+      decided('SELECT 1', '/* matriarch: node=n3 */ SELECT 1', 'SELECT 1, 2', 'SELECT random()'),
+      [
+        'read by its-class, by-weight at n2',
+        'read by its-class, as-wished at n3',
+        'primary by wished, needs-primary at n1',
+        'primary by its-class, needs-primary at n1',
+      ],
+    );
+    assert.deepEqual(decided('BEGIN', 'SELECT 1', 'SELECT 2', 'COMMIT'), [
+      'primary by its-transaction, needs-primary at n1',
+      'read by its-class, in-transaction at n1',
+      'anywhere by its-class, in-transaction at n1',
+    ]);
+    assert.deepEqual(decided('LISTEN c', 'SELECT 1'), [
+      'primary by its-class, needs-primary at n1',
+      'read by its-class, state-is-there at n1',
+    ]);
+    decided('RESET matriarch.explain');
+    assert.deepEqual(decided('SELECT 1'), []);
+  });
+});

@@ -8,7 +8,7 @@ import {
   judgePosition,
   nextHealth,
   type NodeHealth,
-  slowAfterMs,
+  slowBoundMs,
   unknownHealth,
 } from '../../../src/routing/index.ts';
 import { aPosition } from '../../support/position.ts';
@@ -177,9 +177,9 @@ describe('an answer', () => {
   }
 
   test('is slow compared with the node itself, with others, and never below a quarter of a second', () => {
-    assert.equal(slowAfterMs(1, 1), 250);
-    assert.equal(slowAfterMs(100, 1), 400);
-    assert.equal(slowAfterMs(1, 100), 400);
-    assert.equal(slowAfterMs(1, Number.POSITIVE_INFINITY), Number.POSITIVE_INFINITY);
+    assert.equal(slowBoundMs(1, 1), 250);
+    assert.equal(slowBoundMs(100, 1), 400);
+    assert.equal(slowBoundMs(1, 100), 400);
+    assert.equal(slowBoundMs(1, Number.POSITIVE_INFINITY), Number.POSITIVE_INFINITY);
   });
 });

@@ -1,0 +1,66 @@
+/**
+ * What a session is made of: the router's parts and the client's own wishes. For clients, and for those who ask where a
+ * statement would go, so that both go the same way.
+ */
+import { poolSettings } from './pool-settings.ts';
+import type { SessionEffects, SessionOptions } from './session-types.ts';
+import type { Shared } from './shared.ts';
+import { type StartUp, welcomeOf } from './start-up.ts';
+import type { SessionRouting } from './wisher.ts';
+
+export interface SessionClient {
+  readonly startUp: StartUp;
+  readonly processId: number;
+  readonly secretKey: Buffer;
+}
+
+export function sessionOptions(
+  shared: Shared,
+  { startUp, processId, secretKey }: SessionClient,
+  effects: SessionEffects,
+): SessionOptions {
+  const { world, classifier, servers, config } = shared;
+  return {
+    world,
+    classifier,
+    serverNames: servers.names,
+    tally: servers.tallyOf(startUp.database),
+    routing: routingOf(shared, startUp),
+    knowledge: shared.reads,
+    effects,
+    settings: startUp.settings,
+    applicationName: startUp.applicationName,
+    isSessionMode: poolSettings(config, startUp.database, startUp.user).isSessionMode,
+    auditsCode: config.audit_code,
+    welcome: (parameters) => welcomeOf(parameters, startUp),
+    processId,
+    secretKey,
+    get holdTimeoutMs() {
+      return shared.config.hold_timeout;
+    },
+    get retryReads() {
+      return shared.config.retry_reads;
+    },
+  };
+}
+
+function routingOf(shared: Shared, { user, database }: StartUp): SessionRouting {
+  return {
+    user,
+    database,
+    get rules() {
+      return shared.config.rules;
+    },
+    get firstStatementDecides() {
+      return shared.config.first_statement_decides;
+    },
+    get consistency() {
+      return shared.config.consistency;
+    },
+    get maxStaleness() {
+      return shared.reads.maxStaleness;
+    },
+    refused: shared.refused,
+    rescued: (because) => shared.counters.rescued(because),
+  };
+}
