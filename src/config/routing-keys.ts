@@ -9,7 +9,7 @@ const names = (described: string, example: string) =>
     .optional()
     .meta({ description: `${described} A \`*\` stands for anything.`, examples: [[example]] });
 
-const consistency = z.enum(['eventual', 'session', 'shared', 'strong']);
+const level = z.enum(['eventual', 'session', 'shared', 'strong']);
 const staleness = z
   .string()
   .regex(/^\d{1,12}(ms|s|min|h|B|kB|MB|GB)?$/, 'expected a time such as 500ms or bytes such as 16MB');
@@ -36,7 +36,7 @@ const ruleSchema = z
       )
       .optional()
       .describe('Where its reads go: primary, replica, local, any or node=NAME.'),
-    consistency: consistency.optional().describe('How fresh its reads are, as router.consistency.'),
+    consistency: level.optional().describe('How fresh its reads are, as router.consistency.'),
     max_staleness: staleness.optional().describe('The most that its reads may be behind.'),
   })
   .refine(
@@ -55,7 +55,7 @@ export const routingKeys = {
   )
     .refine((ms) => ms >= POSITION_POLL_MIN_MS, 'expected at least 10ms')
     .prefault('250ms'),
-  consistency: consistency
+  consistency: level
     .default('session')
     .describe(
       'How fresh reads are that do not say it: session (what the session has written and read), shared (and what all sessions of the role and database have written through this router), strong (at the primary) or eventual (as any server has it).',

@@ -21,8 +21,8 @@ export interface Freshness {
   readonly staleness: Staleness | undefined;
 }
 
-/** As the file and hints write it: a time or a number of bytes; a number alone is milliseconds. */
-export const STALENESS_PATTERN = /^(\d{1,12})(ms|s|min|h|B|kB|MB|GB)?$/;
+/** A time or a number of bytes; a number alone is milliseconds. */
+const STALENESS_PATTERN = /^(\d{1,12})(ms|s|min|h|B|kB|MB|GB)?$/;
 
 const UNIT_MS: ReadonlyMap<string, number> = new Map([
   ['ms', 1],

@@ -2,10 +2,8 @@
 export {
   type Freshness,
   type Level,
-  LEVELS,
   readStaleness,
   type Staleness,
-  STALENESS_PATTERN,
   stricterFreshness,
 } from './consistency-level.ts';
 export {

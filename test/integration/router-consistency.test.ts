@@ -1,26 +1,26 @@
 /** Sessions do not go back in time: with standbys that are late, a primary that goes, and a failover. Real servers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Client } from 'pg';
 import { sql, until } from '../support/postgres.ts';
 import { aClient, aRouter } from '../support/router.ts';
 import { aTravelStage, type Found, inWords, travel } from '../support/time-travel.ts';
 
 const READ = 'SELECT v::int AS v FROM steps WHERE k = 1';
 
+const valueOf = async (client: Client, hint = ''): Promise<number | undefined> =>
+  (await client.query<{ v: number }>(`${hint}${READ}`)).rows[0]?.v;
+
+const isMuch = ({ reads, writes }: Found): boolean => reads > 300 && writes > 50;
+const isFound = ({ ownWrites, backwards, others }: Found): boolean =>
+  ownWrites > 0 && backwards > 0 && others > 0;
+
 test('a session reads what it has written, and not older than it has read', {
   timeout: 150_000,
 }, async (suite) => {
   const stage = await aTravelStage(suite);
   const { n1, n2, n3 } = stage.nodes;
-  const valueOf = async (
-    client: Awaited<ReturnType<typeof aClient>>,
-    hint = '',
-  ): Promise<number | undefined> => (await client.query<{ v: number }>(`${hint}${READ}`)).rows[0]?.v;
-
   await suite.test('from 32 clients, while standbys are late, stop and start', async (t) => {
-    const isMuch = ({ reads, writes }: Found): boolean => reads > 300 && writes > 50;
-    const isFound = ({ ownWrites, backwards, others }: Found): boolean =>
-      ownWrites > 0 && backwards > 0 && others > 0;
     for (const level of ['session', 'shared', 'eventual'] as const) {
       const isEnough = level === 'eventual' ? isFound : isMuch;
       const travels = await travel(t, stage, { level, ms: level === 'eventual' ? 1000 : 4000, isEnough });

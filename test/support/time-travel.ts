@@ -97,9 +97,10 @@ export async function travel(
   return travels;
 }
 
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
 /** What is found, in words. */
 export function inWords(travels: Travels): string {
-  const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
   return [
     `${travels.reads} reads, ${travels.writes} writes; went back: ${travels.ownWrites} behind their own writes,`,
     `${travels.backwards} behind their own reads, ${travels.others} behind others' writes;`,

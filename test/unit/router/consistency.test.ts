@@ -9,6 +9,29 @@ import { aClassifier, SessionStage } from '../../support/router-session.ts';
 /** What happened to one statement, without the bytes. */
 const take = (stage: SessionStage) => stage.take().filter((line) => /^(await|read|counted|hold)/.test(line));
 
+const told = (stage: SessionStage, member: string, over: Partial<NodePosition> = {}) => {
+  stage.now += 1;
+  stage.book.told(member, {
+    askedAt: stage.now,
+    connectedAt: 0,
+    isPrimary: member === 'n1',
+    timeline: 1,
+    lsn: 100,
+    xmin: 10,
+    xmax: 10,
+    ...over,
+  });
+  stage.session.at(stage.now);
+  stage.session.placeAgain();
+  stage.settle();
+};
+const run = (stage: SessionStage, text: string) => {
+  stage.now += 1;
+  stage.send(Query(text));
+  return take(stage);
+};
+const WRITE = 'INSERT INTO t VALUES (1)';
+
 describe('a session that reads what it has written', () => {
   let classifier: Classifier;
   before(async () => {
@@ -21,29 +44,6 @@ describe('a session that reads what it has written', () => {
     stage.book.viewChanged('n1', () => true);
     return stage;
   };
-  const told = (stage: SessionStage, member: string, over: Partial<NodePosition> = {}) => {
-    stage.now += 1;
-    stage.book.told(member, {
-      askedAt: stage.now,
-      connectedAt: 0,
-      isPrimary: member === 'n1',
-      timeline: 1,
-      lsn: 100,
-      xmin: 10,
-      xmax: 10,
-      ...over,
-    });
-    stage.session.at(stage.now);
-    stage.session.placeAgain();
-    stage.settle();
-  };
-  const run = (stage: SessionStage, text: string) => {
-    stage.now += 1;
-    stage.send(Query(text));
-    return take(stage);
-  };
-  const WRITE = 'INSERT INTO t VALUES (1)';
-
   test('waits for the standby of its choice, which had all before, to be asked', () => {
     const stage = begun();
     told(stage, 'n1');

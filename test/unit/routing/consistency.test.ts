@@ -266,10 +266,10 @@ function playSchedule(seed: number, isJudged: boolean) {
   return { wrong, moved };
 }
 
-describe('in schedules by chance, with late answers, standbys that start again, and failovers', () => {
-  const play = (isJudged: boolean) =>
-    Array.from({ length: isJudged ? 150 : 20 }, (_, seed) => ({ seed, ...playSchedule(seed, isJudged) }));
+const play = (isJudged: boolean) =>
+  Array.from({ length: isJudged ? 150 : 20 }, (_, seed) => ({ seed, ...playSchedule(seed, isJudged) }));
 
+describe('in schedules by chance, with late answers, standbys that start again, and failovers', () => {
   test('no session goes back in time, and many reads are let through', () => {
     const played = play(true);
     assert.deepEqual(
