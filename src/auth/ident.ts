@@ -10,7 +10,7 @@ export interface IdentRule {
   readonly map: string;
   /** The name in the certificate. */
   readonly systemUser: string | RegExp;
-  /** The role; `all` in PostgreSQL 16's sense: any. */
+  /** The role; `\1` in it is the first group of the expression. */
   readonly role: string;
 }
 

@@ -50,10 +50,13 @@ export const ERROR_TABLE = {
   interrupted: row(EXIT.failed, 'It was stopped on request; run it again when ready.'),
 
   // config
-  'config-unreadable': row(EXIT.usage, 'Give the path of a readable matriarch.yaml with --config.'),
+  'config-unreadable': row(
+    EXIT.usage,
+    'Name a file that exists and may be read; matriarch.yaml itself with --config.',
+  ),
   'config-invalid': row(
     EXIT.usage,
-    'Correct the lines named above; nothing was started, and what runs goes on as before.',
+    'Correct what is named above; nothing was started or changed, and what runs goes on as before.',
   ),
   'config-not-found': row(
     EXIT.usage,
@@ -184,7 +187,7 @@ export const ERROR_TABLE = {
   ),
   'postgres-unreachable': row(
     EXIT.unavailable,
-    'Check that PostgreSQL runs there, and that the password and pg_hba.conf let the agent in.',
+    'Check that PostgreSQL runs there, and that the password and pg_hba.conf let this role in.',
   ),
   'postgres-sql-failed': row(EXIT.failed, 'PostgreSQL refused the statement; its log has the details.'),
 } as const satisfies Readonly<Record<string, ErrorRow>>;

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { describe, EXIT, MatriarchError } from '../base/index.ts';
+import type { Config } from '../config/index.ts';
 import type { Imported, ImportStep, Origin, SourceFile } from '../import/index.ts';
 import type { Shell } from './shell.ts';
 
@@ -22,7 +23,7 @@ const HELP = `
 Writes the equal matriarch.yaml, and on standard error, line by line, what has no counterpart or another meaning.
 Files that it names (user list, host rules, %include) are read, from the current directory or beside it.
 
-Exit status: 0 the result can be used as it is, 1 something that it needs is not in the source.`;
+Exit status: 0 the result can be used as it is, 1 something that it needs is not in the source, or refused in it.`;
 
 export function importCommand(shell: Shell): Command {
   const command = new Command('import');
@@ -54,9 +55,25 @@ async function run(shell: Shell, file: string, options: ImportOptions): Promise<
   if (options.userList !== undefined && userList !== undefined) write(options.userList, userList);
   for (const note of notes) shell.err(`${formatNote(note)}\n`);
   const checked = checkConfig(yaml, {}, 'router');
-  if (checked.outcome === 'ok') return;
-  shell.err(`${formatProblems(options.output ?? 'matriarch.yaml', checked.problems)}\n`);
+  const problems =
+    checked.outcome === 'ok'
+      ? await accessProblems(checked.config)
+      : formatProblems(options.output ?? 'matriarch.yaml', checked.problems);
+  if (problems === undefined) return;
+  shell.err(`${problems}\n`);
   shell.setExit(EXIT.failed);
+}
+
+/** Why a router would not start with the certificates, users and host rules that stay where they are. */
+async function accessProblems({ router }: Config): Promise<string | undefined> {
+  const { readAccess } = await import('../router/index.ts');
+  try {
+    readAccess(router);
+  } catch (cause) {
+    if (cause instanceof MatriarchError) return cause.message;
+    throw cause;
+  }
+  return undefined;
 }
 
 async function translate(file: string, options: ImportOptions): Promise<Imported> {

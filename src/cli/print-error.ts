@@ -8,8 +8,9 @@ export interface ErrorText {
   readonly exit: number;
 }
 
-/** The lines for standard error, and the exit status. `command` is what was run, such as `matriarch status`. */
-export function renderError(cause: unknown, command: string, debug: boolean): ErrorText {
+/** The lines for standard error, and the exit status. `line` is what was run, such as `matriarch status`. */
+export function renderError(cause: unknown, line: string, debug: boolean): ErrorText {
+  const command = withoutPasswords(line);
   if (cause instanceof MatriarchError) {
     const lines = [
       `error: ${cause.message}`,
@@ -27,6 +28,10 @@ export function renderError(cause: unknown, command: string, debug: boolean): Er
   ];
   return { text: `${lines.join('\n')}\n`, exit: EXIT.bug };
 }
+
+/** Passwords in URLs are for the program that is run, not for its log. */
+const withoutPasswords = (command: string): string =>
+  command.replaceAll(/(:\/\/[^\s:/@]*:)[^\s@]*@/g, '$1…@');
 
 function because({ cause }: MatriarchError): string {
   return cause === undefined ? '' : `; ${describe(cause)}`;

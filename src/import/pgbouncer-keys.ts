@@ -22,7 +22,7 @@ const tlsMode = oneOf({
 export const PGBOUNCER_KEYS: Table = {
   logfile: { none: LOG },
   pidfile: {
-    none: 'a process of `matriarch router` stays in the foreground; its service manager knows its pid',
+    none: 'a process of `matriarch router` stays in the foreground; router.pid_file names a file for its pid',
   },
   listen_addr: { together: 'router.listen' },
   listen_port: { together: 'router.listen' },

@@ -8,7 +8,7 @@ import { PGPOOL_UNNEEDED } from './pgpool-unneeded.ts';
 const seconds = time('s');
 const CLASSIFIED =
   'which function writes is known from the statement and from what a standby refuses, not from a list';
-const ROUTED = 'statements are placed by what they do, not by database, role or application';
+const ROUTED = 'is not taken over; router.rules place reads by database, role and application';
 const NODE_TLS = 'TLS 1.2 and 1.3 with the ciphers of the Node.js in use';
 const CHECKED = 'each node is asked every router.node_check_period, with router.node_check_timeout';
 
@@ -85,7 +85,7 @@ const KEYS: Table = {
   read_only_function_list: { none: CLASSIFIED, silentIf: [''] },
   write_function_list: { none: CLASSIFIED, silentIf: [''] },
   primary_routing_query_pattern_list: {
-    none: 'no pattern sends a statement to the primary; BEGIN in front of it does',
+    none: 'no pattern sends a statement to the primary; BEGIN in front of it, a hint or router.rules do',
     silentIf: [''],
   },
   user_redirect_preference_list: { none: ROUTED, silentIf: [''] },

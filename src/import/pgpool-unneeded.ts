@@ -33,7 +33,8 @@ export const PGPOOL_UNNEEDED: Table = Object.fromEntries([
      log_connections log_disconnections log_hostname`,
     ['off', 'none'],
   ),
-  ...group('the process stays in the foreground and keeps no state in files', 'pid_file_name logdir'),
+  ...group('the process stays in the foreground; router.pid_file names a file for its pid', 'pid_file_name'),
+  ...group('the process keeps no state in files', 'logdir'),
   ...group(
     ONE_WRITER,
     `replicate_select insert_lock lobj_lock_table replication_stop_on_mismatch

@@ -149,6 +149,7 @@ export class Answers implements LinkOwner {
   completed(link: Link, isInQuery: boolean): void {
     const { unit } = this.#session;
     if (link !== unit.link) return;
+    unit.hasCompleted = true;
     if (isInQuery && unit.forgets.length > 0) this.#forget(link);
     if (!unit.isCopyIn) return;
     unit.isCopyIn = false;

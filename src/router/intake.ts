@@ -17,6 +17,7 @@ import {
   readBindNames,
   readClose,
   readDescribe,
+  describeTag,
 } from '../wire/index.ts';
 import { CopyStream } from './copy-stream.ts';
 import { dispatch } from './dispatch.ts';
@@ -270,7 +271,11 @@ export class Intake implements FrameSink {
       case FRONTEND.CopyFail:
         return;
       default:
-        throw new ProtocolViolation('bad-value', { message: 'frontend message', tag });
+        throw new ProtocolViolation('bad-value', {
+          message: describeTag(tag),
+          field: 'message type',
+          offset: 0,
+        });
     }
   }
 

@@ -240,6 +240,13 @@ export class Link implements FrameSink, Poolable {
     this.#wire.write(query);
   }
 
+  /** Asks a question of our own, which leaves all that is the client's; its whole answer is swallowed. */
+  ask(sql: string): void {
+    this.probedRow = undefined;
+    this.ownError = undefined;
+    this.statements.ask(sql);
+  }
+
   /** Sends a message that gets one reply, or none (`request` undefined). */
   send(message: Buffer, request: Request | undefined): void {
     if (request !== undefined) this.pipeline.expect(request, 'forward');

@@ -1,6 +1,7 @@
 /**
  * What a session does when one of its server connections is lost: forget it, run the work again, or say what
- * became of it. Which of these is lost.ts's to judge; here it is carried out. The client's connection stays. Pure.
+ * became of it. Which of these is lost.ts's to judge; here it is carried out. The client's connection stays,
+ * unless all that it does is to listen. Pure.
  */
 import { CommandComplete, type TransactionStatus } from '../wire/index.ts';
 import type { Link } from './link.ts';
@@ -66,11 +67,18 @@ export class Losses {
     const isAtWork = unit.kind !== 'none' && unit.phase === 'sent' && unit.link === link;
     // What was perhaps done is to be seen by those who look whether it was.
     if (isAtWork && (unit.need === 'primary' || isTransaction || unit.isAnswered))
-      this.#placement.answered(unit, link, session.now);
+      this.#placement.noteSeen(unit, link, session.now);
+    const isWaitingForNews =
+      unit.kind === 'none' &&
+      !isInTransaction &&
+      link === this.#placement.pinnedTo &&
+      this.#placement.listens;
     this.drop(link, because);
     this.#options.effects.serverLost(because);
     this.#options.effects.note('server-connection-lost', { member: link.member, because, isAtWork, status });
-    if (isAtWork && link.isCutInMessage) {
+    // It may say nothing for ever, and is never to hear what it waits for: an error with its next statement is too late.
+    if (isWaitingForNews) session.say(REPLY.listenerLost(because));
+    if (isWaitingForNews || (isAtWork && link.isCutInMessage)) {
       session.end();
       this.#options.effects.endClient();
       return;

@@ -6,6 +6,7 @@
  * the session is pinned because it has state there that cannot be carried. Pure.
  */
 import { Query } from '../wire/index.ts';
+import type { Lender } from './lender.ts';
 import type { Link, LinkOwner } from './link.ts';
 import { AUDIT_SQL, isAuditable, PROBE_SQL, readAudit, readProbe } from './probe.ts';
 import type { HoldReason, Need, PinReason } from './route.ts';
@@ -28,24 +29,9 @@ export type Place =
 
 const WAIT: Place = { kind: 'wait' };
 const BOUND_TO_STANDBY: Place = { kind: 'bound-to-standby' };
-const PROBE = Query(PROBE_SQL);
 const AUDIT = Query(AUDIT_SQL);
 const ROLLBACK = Query('ROLLBACK');
 const SETTINGS_LIMITS: SettingsLimits = { entriesMax: 64, bytesMax: 16 * 1024 };
-
-/** Where connections come from; the pools' side. */
-export interface Lender {
-  /** A free connection to the member at once; undefined: it is lent later, or refused. */
-  readonly borrow: (member: string) => Link | undefined;
-  /** Who asks there now waits, and others have waited for so long that another member is nearer. */
-  readonly isCongested: (member: string) => boolean;
-  /** The connection that was asked for is not wanted any more. */
-  readonly stopWaiting: () => void;
-  /** Nothing is owed on it and no transaction is open; it is cleaned if it `isSoiled`. */
-  readonly giveBack: (link: Link) => void;
-  /** It is of no use to anybody. */
-  readonly discard: (link: Link) => void;
-}
 
 export interface PlacementOptions extends ReadsOptions {
   readonly world: World;
@@ -102,6 +88,11 @@ export class Placement {
   /** Why it is pinned, the first cause first. */
   get pinnedBecause(): ReadonlySet<PinReason> {
     return this.#pinnedBecause;
+  }
+
+  /** The session waits for notifications on the connection that it is pinned to. */
+  get listens(): boolean {
+    return this.#pinnedBecause.has('listens');
   }
 
   /** The member whose connection is awaited. */
@@ -193,7 +184,9 @@ export class Placement {
     }
     if (link.status !== 'I' || hasUnnamedThere) return;
     const isFreedByNext = this.#pinnedBecause.has('unnamed-past-limit');
-    const mayBeFree = (unit.mayUnpin || isFreedByNext) && this.#pinnedTo === link;
+    // What failed has left nothing, or not all; what a transaction within a text made may have ended with it.
+    const isUndone = unit.isFailed || unit.endsAmong;
+    const mayBeFree = (unit.mayUnpin || isUndone || isFreedByNext) && this.#pinnedTo === link;
     const isWanted = (mayBeFree || link.isSuspect) && !this.#isPinnedForGood;
     link.isSuspect = false;
     if (!isWanted || !link.isQuiet) return;
@@ -274,10 +267,18 @@ export class Placement {
     return link.isQuiet ? { kind: 'link', link } : WAIT;
   }
 
-  /** A server has answered the unit, or had it when it was lost. */
+  /** A server has answered the unit: what it has shown is to be seen from here on, and the transaction is there or is over. */
   answered(unit: Unit, link: Link, now: number): void {
-    const need = link === this.transaction ? this.transactionNeed : unit.need;
-    this.#reads.answered(unit, need, link, now);
+    this.noteSeen(unit, link, now);
+    if (link.status === 'I') this.transaction = undefined;
+    else if (this.transaction === undefined) {
+      this.transaction = link;
+      this.transactionNeed = unit.need;
+    }
+  }
+
+  noteSeen(unit: Unit, link: Link, now: number): void {
+    this.#reads.answered(unit, link === this.transaction ? this.transactionNeed : unit.need, link, now);
   }
 
   /** A server that is fit to be read from, or a connection to it, is not there yet; which is fit depends on the connection. */
@@ -350,7 +351,7 @@ export class Placement {
   #prove(link: Link, term: Term): Place {
     if (!link.isQuiet) return WAIT;
     this.#probing = { link, term };
-    link.sendOwn(PROBE);
+    link.ask(PROBE_SQL);
     return WAIT;
   }
 

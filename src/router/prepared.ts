@@ -4,7 +4,7 @@
  * it after an error, since then it never happened. Pure.
  */
 import type { Classification, Classifier } from '../sql/index.ts';
-import { isHead, readParseBeginning, readParseText } from '../wire/index.ts';
+import { isHead, readParseText } from '../wire/index.ts';
 import { intentOf } from './route.ts';
 import type { ServerNames } from './server-names.ts';
 import type { Statement } from './statement.ts';
@@ -67,7 +67,7 @@ export class PreparedStatements {
 
   parse(message: Buffer): Statement {
     const isLong = isHead(message);
-    const { name, copy, classification } = this.#read(message, isLong);
+    const { name, copy, classification } = this.#read(message);
     const replaces = this.get(name);
     const statement: Statement = {
       name,
@@ -86,9 +86,9 @@ export class PreparedStatements {
   }
 
   /** What the message says. Drivers without names send the same again and again: then nothing is read anew. */
-  #read(message: Buffer, isLong: boolean): ReadParse {
+  #read(message: Buffer): ReadParse {
     if (this.#last?.copy.equals(message) === true) return this.#last;
-    const { name, start, end } = (isLong ? readParseBeginning : readParseText)(message);
+    const { name, start, end } = readParseText(message);
     const classification = this.#classifier.classifyBytes(message, start, end);
     // It outlives the chunk that its message arrived in.
     const read = { name, copy: Buffer.from(message), classification };

@@ -98,6 +98,13 @@ export const REPLY = {
     detail: `${LOSS_REASONS[because]} Temporary tables, session locks, LISTENs and the like are gone.`,
     hint: 'Set them up again; this connection can be used on.',
   }),
+  listenerLost: (because: LossReason): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.connectionFailure,
+    message: 'terminating connection because its LISTENs were lost with their server',
+    detail: `${LOSS_REASONS[because]} Notifications would not have come any more.`,
+    hint: 'Connect again, and LISTEN again.',
+  }),
   boundToStandby: (): ErrorFields => ({
     severity: ERROR,
     code: SQLSTATE.readOnlySqlTransaction,

@@ -149,7 +149,8 @@ export class ServerLogin implements FrameSink {
 
   #first(mechanisms: readonly string[]): void {
     const { binding, credential, nonce, user } = this.#options;
-    if (credential === 'none' || 'md5Hash' in credential) return this.#refuse(noPassword(user));
+    if (credential === 'none' || 'md5Hash' in credential)
+      return this.#refuse(noPassword(user), WITHOUT_PASSWORD);
     const isPlus = mechanisms.includes(SCRAM_SHA_256_PLUS) && typeof binding === 'object';
     if (!isPlus && !mechanisms.includes(SCRAM_SHA_256))
       return this.#refuse('the server does not offer SCRAM-SHA-256');
@@ -163,14 +164,15 @@ export class ServerLogin implements FrameSink {
   /** Only where nobody on the way can read it. */
   #answerCleartext(): void {
     const { credential, isEncrypted, user } = this.#options;
-    if (credential === 'none' || !('password' in credential)) return this.#refuse(noPassword(user));
+    if (credential === 'none' || !('password' in credential))
+      return this.#refuse(noPassword(user), WITHOUT_PASSWORD);
     if (!isEncrypted) return this.#refuse('the server asks for a password in the clear, without TLS');
     this.#options.reply(PasswordMessage(credential.password));
   }
 
   #answerMd5(salt: Buffer): void {
     const { credential, user } = this.#options;
-    if (credential === 'none') return this.#refuse(noPassword(user));
+    if (credential === 'none') return this.#refuse(noPassword(user), WITHOUT_PASSWORD);
     if ('md5Hash' in credential) this.#options.reply(PasswordMessage(md5Answer(credential.md5Hash, salt)));
     else if ('password' in credential)
       this.#options.reply(PasswordMessage(md5Answer(md5Secret(credential.password, user), salt)));
@@ -198,11 +200,15 @@ export class ServerLogin implements FrameSink {
     else this.#refuse('the server did not prove its identity');
   }
 
-  #refuse(message: string): void {
+  #refuse(message: string, hint?: string): void {
     const code = SQLSTATE.invalidAuthorizationSpecification;
-    this.#outcome = { kind: 'refused', fields: { severity: 'FATAL', code, message } };
+    const fields = { severity: 'FATAL', code, message, ...(hint === undefined ? {} : { hint }) };
+    this.#outcome = { kind: 'refused', fields };
   }
 }
+
+/** For who comes with a certificate or is trusted: docs/access.md, "How the router logs in to servers". */
+const WITHOUT_PASSWORD = 'A client that shows the router no password needs one in router.auth_file.';
 
 function noPassword(user: string): string {
   return `the router knows no password of role "${user}" that the server accepts`;

@@ -7,8 +7,10 @@
  */
 import { RingQueue } from '../base/index.ts';
 import {
+  Bind,
   Close,
   Describe,
+  Execute,
   Parse,
   readBindNames,
   readDescribe,
@@ -26,6 +28,9 @@ type Kept = Statement | typeof SHARED | typeof STRAY;
 const SHARED = Symbol('shared');
 /** A statement that is nobody's, or under a client's own name for one unit of its work: to be closed. */
 const STRAY = Symbol('stray');
+
+/** Of a statement and a portal for a question of our own. */
+const OWN_NAME = 'matriarch own';
 
 interface Undo {
   readonly name: string;
@@ -140,7 +145,7 @@ export class ServerStatements {
 
   /** Sends the client's Close of a portal, which is answered like that of a statement and changes none. */
   closePortal(message: Buffer): void {
-    this.#unconfirmed.push({ name: '', previous: this.#byName.get(''), isClients: false });
+    this.#note('', this.#byName.get(''), false);
     this.#forward(message, REQUEST.close);
   }
 
@@ -164,6 +169,22 @@ export class ServerStatements {
     for (const [name, kept] of this.#byName) if (kept === STRAY && name !== '') this.#closeStale(name);
     this.#swallow(Sync(), REQUEST.sync);
     return true;
+  }
+
+  /**
+   * Asks a question of our own, under names of our own: a simple query would end the client's unnamed statement, of which
+   * there may be no copy, and its unnamed portal. Closes first what is left of one that failed.
+   */
+  ask(sql: string): void {
+    this.#closeStale(OWN_NAME);
+    this.#note(OWN_NAME, STRAY, false);
+    this.#swallow(Parse({ name: OWN_NAME, sql, parameterTypes: [] }), REQUEST.parse);
+    this.#swallow(Bind({ portal: OWN_NAME, statement: OWN_NAME }), REQUEST.bind);
+    this.#swallow(Execute(OWN_NAME, 0), REQUEST.execute);
+    this.#note('', this.#byName.get(''), false);
+    this.#swallow(Close('portal', OWN_NAME), REQUEST.close);
+    this.#closeStale(OWN_NAME);
+    this.#swallow(Sync(), REQUEST.sync);
   }
 
   /** The oldest Bind or Describe of a statement has been answered. */

@@ -1,8 +1,8 @@
 /** What a session is given and what it tells its shell: the border between the pure part and the sockets. */
 import type { Classification, Classifier } from '../sql/index.ts';
 import type { ErrorFields } from '../wire/index.ts';
+import type { Lender } from './lender.ts';
 import type { Link } from './link.ts';
-import type { Lender } from './placement.ts';
 import type { PreparedLimits } from './prepared.ts';
 import type { HoldReason, LossReason, RouteReason } from './route.ts';
 import type { ReadEffects, ReadKnowledge } from './reads.ts';

@@ -1,7 +1,6 @@
 /**
- * One client's session: bytes and events in, effects out. No socket, no clock, no promise: each event carries the
- * monotonic time. A class with methods for events instead of `step(state, event)` with objects, because an object
- * a message is what the hot path must not cost; tests record the effects all the same.
+ * One client's session: bytes and events in, effects out. No socket, clock or promise: each event carries the monotonic
+ * time. A class with methods for events, since an object a message is what the hot path must not cost.
  *
  *   client bytes -> Intake (which unit of work?) -> Placement (where, proven?) -> Link -> server
  *   server bytes -> Link (whose reply?) -> client
@@ -54,10 +53,9 @@ export class Session {
   readonly #ear: ClientEar;
   readonly #answers: Answers;
   readonly #losses: Losses;
-  now = 0;
+  #now = 0;
   #isCancelWanted = false;
-  /** It has let go of everything, and hears nothing more. */
-  isEnded = false;
+  #isEnded = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -77,7 +75,7 @@ export class Session {
 
   /** Tells a new client the parameters of a server: `known` of a connection like its own, or of one that it borrows. */
   start(now: number, known?: ServerParameters): void {
-    this.now = now;
+    this.#now = now;
     this.times.answered('I', now);
     this.unit.begin('start');
     if (known === undefined) this.place();
@@ -86,17 +84,17 @@ export class Session {
 
   /** Bytes from the client. Throws `ProtocolViolation` on a broken stream. */
   receive(chunk: Buffer, now: number): void {
-    this.now = now;
-    if (!this.isEnded) this.intake.receive(chunk);
+    this.#now = now;
+    if (!this.#isEnded) this.intake.receive(chunk);
   }
 
   at(now: number): void {
-    this.now = now;
+    this.#now = now;
   }
 
   /** The connection that was waited for is there. */
   lent(link: Link, now: number): void {
-    this.now = now;
+    this.#now = now;
     this.#placement.lent(link);
     this.placeAgain();
     this.#placement.release(this.unit);
@@ -104,10 +102,10 @@ export class Session {
 
   /** It will not come. */
   borrowFailed(member: string, failure: BorrowFailure, now: number): void {
-    this.now = now;
+    this.#now = now;
     this.#placement.refused(member);
     const { unit } = this;
-    if (this.isEnded || !this.isPlacing || unit.member !== member) return;
+    if (this.#isEnded || !this.isPlacing || unit.member !== member) return;
     if (failure.kind === 'full') {
       this.refuse(REPLY.poolFull(failure.waitedMs));
       return;
@@ -129,14 +127,14 @@ export class Session {
 
   /** The view of the cluster has changed. */
   worldChanged(now: number): void {
-    this.now = now;
+    this.#now = now;
     this.#losses.worldChanged();
     this.placeAgain();
   }
 
   /** Time passes for a held session. */
   tick(now: number): void {
-    this.now = now;
+    this.#now = now;
     this.#waiting.tick(now);
   }
 
@@ -145,7 +143,7 @@ export class Session {
    * statement of our own in front of the client's is not to be hit: then the server is told when it has answered that.
    */
   cancel(now: number): void {
-    this.now = now;
+    this.#now = now;
     const { unit } = this;
     if (unit.kind === 'none' || unit.kind === 'start' || unit.phase === 'collecting') return;
     if (unit.phase === 'placing') this.fail(REPLY.canceled());
@@ -161,10 +159,20 @@ export class Session {
 
   /** The client is gone, or is to go: lets go of everything. */
   end(): void {
-    if (this.isEnded) return;
-    this.isEnded = true;
+    if (this.#isEnded) return;
+    this.#isEnded = true;
     this.#waiting.end('ended');
     this.#placement.releaseAll(this.unit);
+  }
+
+  /** Of the event at hand. */
+  get now(): number {
+    return this.#now;
+  }
+
+  /** It has let go of everything, and hears nothing more. */
+  get isEnded(): boolean {
+    return this.#isEnded;
   }
 
   /** Neither a unit nor a transaction is open. */
@@ -188,7 +196,7 @@ export class Session {
 
   /** What is open for writing on the link may be sent more: its server is still known to be the primary. */
   mayGoOn(link: Link): boolean {
-    return this.#placement.mayGoOn(this.unit, link, this.now);
+    return this.#placement.mayGoOn(this.unit, link, this.#now);
   }
 
   lose(link: Link, because: LossReason): void {
@@ -251,7 +259,7 @@ export class Session {
       this.fail(REPLY.sessionLost(pinLost));
       return;
     }
-    const place = this.#placement.find(unit, this.now);
+    const place = this.#placement.find(unit, this.#now);
     switch (place.kind) {
       case 'link':
         if (unit.kind === 'start') this.#welcome(place.link.parameters);
@@ -293,7 +301,7 @@ export class Session {
   conclude(): void {
     const { unit } = this;
     this.#waiting.end('gave-up');
-    this.times.answered(this.standing.status, this.now);
+    this.times.answered(this.standing.status, this.#now);
     this.#placement.stopWaiting();
     this.prepared.takeBack();
     this.prepared.settle();
@@ -310,7 +318,7 @@ export class Session {
     unit.phase = 'sent';
     unit.link = link;
     link.hasResult = false;
-    this.times.sent(this.now);
+    this.times.sent(this.#now);
     this.#isCancelWanted = false;
     this.#count(link);
     const { text } = this.standing.prelude;
@@ -330,17 +338,12 @@ export class Session {
   finish(link: Link): void {
     const { unit } = this;
     const before = this.standing.status;
-    const ms = countUnit(this.#options.tally, this.times, { now: this.now, isOver: link.status === 'I' });
-    this.#placement.answered(unit, link, this.now);
+    const ms = countUnit(this.#options.tally, this.times, { now: this.#now, isOver: link.status === 'I' });
+    this.#placement.answered(unit, link, this.#now);
     this.#effects.served(link.member, unit.need === 'primary' ? 'write' : 'read', ms);
     this.standing.answered(link.status);
-    this.times.answered(this.standing.status, this.now);
-    if (link.status === 'I') this.#placement.transaction = undefined;
-    else if (this.transaction === undefined) {
-      this.#placement.transaction = link;
-      this.#placement.transactionNeed = unit.need;
-    }
-    if (unit.pins) for (const because of unit.pinReasons) this.#placement.pin(link, because);
+    this.times.answered(this.standing.status, this.#now);
+    if (unit.pinsAfter(before)) for (const because of unit.pinReasons) this.#placement.pin(link, because);
     if (unit.changesDefinitions && unit.executes) this.#options.serverNames.definitionsChanged();
     this.#keeper.finished(unit, link, before);
     this.prepared.settle();
@@ -367,14 +370,7 @@ export class Session {
   /** Waits for better times. */
   hold(because: HoldReason): void {
     this.#placement.stopWaiting();
-    this.#waiting.hold(because, this.now);
-  }
-
-  /** It has waited for too long. */
-  giveUp(because: HoldReason, waitedMs: number): void {
-    if (this.unit.kind === 'start') this.refuse(REPLY.noServer(because, waitedMs));
-    else if (this.transaction !== undefined) this.#losses.lose(this.transaction, 'held-too-long');
-    else this.fail(REPLY.heldTooLong(because, waitedMs));
+    this.#waiting.hold(because, this.#now);
   }
 
   /** An error that ends the unit; during the start it ends the connection. */

@@ -6,7 +6,7 @@
  */
 import type { Freshness, Route } from '../routing/index.ts';
 import type { Classification, SettingStatement } from '../sql/index.ts';
-import { type ErrorFields, SQLSTATE } from '../wire/index.ts';
+import { type ErrorFields, SQLSTATE, type TransactionStatus } from '../wire/index.ts';
 import { KeptMessages } from './kept-messages.ts';
 import type { Link } from './link.ts';
 import type { Forgets, Mention } from './mentions.ts';
@@ -66,6 +66,8 @@ export class Unit {
   /** What a simple query in it forgets of prepared statements, and how many of its statements are complete. */
   forgets: readonly Forgets[] = NOTHING;
   completions = 0;
+  /** A statement of it has ended without an error. */
+  hasCompleted = false;
   /** The text of it is of several statements which speak of prepared ones. */
   isSeveral = false;
   /** It is the rest of a text, with something in front whose answer is swallowed. */
@@ -123,9 +125,13 @@ export class Unit {
     return this.mayWrite && this.executes;
   }
 
-  /** Its server will have what no other has. */
-  get pins(): boolean {
-    return this.mayLeaveState || (this.mayPin && this.executes);
+  /**
+   * Its server has what no other has, now that it is over. In a failed transaction (`before`) nothing is done until what
+   * ends it, or goes back to a savepoint, is complete.
+   */
+  pinsAfter(before: TransactionStatus): boolean {
+    const isDone = this.executes && (before !== 'E' || this.hasCompleted);
+    return this.mayLeaveState || (this.mayPin && isDone);
   }
 
   /** Why. */
@@ -166,6 +172,7 @@ export class Unit {
     this.setsLocally = false;
     this.forgets = NOTHING;
     this.completions = 0;
+    this.hasCompleted = false;
     this.isSeveral = false;
     this.isRest = false;
     this.mention = undefined;

@@ -9,6 +9,9 @@ import type { HoldReason } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects, SessionOptions } from './session-types.ts';
 
+/** A server is known, but no connection to it was to be had. */
+const NO_CONNECTION: ReadonlySet<HoldReason> = new Set(['primary-unreachable', 'no-server-reachable']);
+
 export class Waiting {
   readonly #session: Session;
   readonly #effects: SessionEffects;
@@ -51,7 +54,17 @@ export class Waiting {
         this.#effects.toClient(NoticeResponse(REPLY.stillHeld(this.#patience.because)));
         return;
       case 'give-up':
-        this.#session.giveUp(this.#patience.because, this.#patience.waitedMs(now));
+        this.#giveUp(this.#patience.because, this.#patience.waitedMs(now));
     }
+  }
+
+  /** It was in vain. If servers were there and refused, what they said is the answer. */
+  #giveUp(because: HoldReason, waitedMs: number): void {
+    const session = this.#session;
+    const { unit, transaction } = session;
+    const isStart = unit.kind === 'start';
+    if (!isStart && transaction !== undefined) session.lose(transaction, 'held-too-long');
+    else if (unit.refusal !== undefined && NO_CONNECTION.has(because)) session.refuse(unit.refusal);
+    else session.refuse((isStart ? REPLY.noServer : REPLY.heldTooLong)(because, waitedMs));
   }
 }

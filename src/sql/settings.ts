@@ -8,9 +8,10 @@
  * defaults, and serializable as a default, since every statement would then fail on a standby.
  */
 import type { Isolation, SettingChange, TransactionOptions } from './classification.ts';
+import { nameInCatalog } from './functions.ts';
 import { isSessionSetting } from './inspect.ts';
 import type { Part, ReadPart } from './part.ts';
-import { constantText, flagAt, listAt, type Tree, textAt, treeAt } from './tree.ts';
+import { constantText, flagAt, listAt, pathAt, type Tree, textAt, treeAt } from './tree.ts';
 
 /** SET, RESET and their kin. */
 export function classifySet(statement: Tree): Part {
@@ -26,6 +27,31 @@ export function classifySet(statement: Tree): Part {
     return { kind: 'read', because: 'transaction-local', detail: change.name };
   }
   return classifyChanges([change]);
+}
+
+/**
+ * `SELECT set_config('name', 'value', false)` and nothing else: a SET by another name, whose answer is the same on every
+ * connection. Undefined: it is another statement, or speaks of more than constants.
+ */
+export function classifySetConfig(select: Tree): Part | undefined {
+  const [target, ...others] = listAt(select, 'targetList');
+  if (target === undefined || others.length > 0 || !hasOnly(select, PLAIN_SELECT)) return undefined;
+  const call = treeAt(treeAt(treeAt(target, 'ResTarget'), 'val'), 'FuncCall');
+  if (nameInCatalog(pathAt(call, 'funcname')) !== 'set_config' || !hasOnly(call, PLAIN_CALL))
+    return undefined;
+  const args = listAt(call, 'args');
+  if (args.some((arg) => 'TypeCast' in arg)) return undefined;
+  const [name, value, isLocal] = args.map(constantText);
+  if (name === undefined || value === undefined || isLocal !== 'false') return undefined;
+  const change = { name: name.toLowerCase(), value };
+  return isTransactionSetting(change.name) ? undefined : classifyChanges([change]);
+}
+
+const PLAIN_SELECT: ReadonlySet<string> = new Set(['targetList', 'limitOption', 'op']);
+const PLAIN_CALL: ReadonlySet<string> = new Set(['funcname', 'args', 'funcformat', 'location']);
+
+function hasOnly(tree: Tree, fields: ReadonlySet<string>): boolean {
+  return Object.keys(tree).every((field) => fields.has(field));
 }
 
 /** SHOW: the same answer anywhere only if the setting is the session's. */

@@ -6,7 +6,7 @@
 import { inspect } from './inspect.ts';
 import type { Attention, EndPart, Part, StrictPart } from './part.ts';
 import type { SqlReason } from './reasons.ts';
-import { classifySet, classifyShow, transactionOptions } from './settings.ts';
+import { classifySet, classifySetConfig, classifyShow, transactionOptions } from './settings.ts';
 import { flagAt, listAt, numberAt, type Tree, type TypedNode, textAt, treeAt, unwrap } from './tree.ts';
 
 /** Classifies one statement, given as the wrapped node of a `RawStmt`. */
@@ -93,7 +93,9 @@ function bindsSession(because: SqlReason, detail: string | undefined): StrictPar
 }
 
 function classifySelect(select: Tree, attention: Attention): Part {
-  return inspect(select, attention) ?? { kind: 'read', because: 'only-reads' };
+  const found = inspect(select, attention);
+  if (found?.because === 'function-sets-setting') return classifySetConfig(select) ?? found;
+  return found ?? { kind: 'read', because: 'only-reads' };
 }
 
 /** EXPLAIN runs nothing, EXPLAIN ANALYZE runs the statement; both belong where the statement would run. */

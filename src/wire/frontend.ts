@@ -5,7 +5,7 @@
  * trip in the tests.
  */
 import { assert } from '../base/index.ts';
-import { withRestOf } from './message-head.ts';
+import { isHead, withRestOf } from './message-head.ts';
 import { BodyReader } from './reader.ts';
 import { STARTUP_CODE } from './startup.ts';
 import { FRONTEND } from './tag.ts';
@@ -188,7 +188,10 @@ export function readParse(message: Buffer): ParseFields {
   return { name, sql, parameterTypes };
 }
 
-/** The name of a Parse, and where its SQL begins and ends in the message, for one who need not decode it. */
+/**
+ * The name of a Parse, and where its SQL begins and ends in the message, for one who need not decode it. Of a beginning,
+ * `end` is that of what is here if the SQL goes on behind it.
+ */
 export function readParseText(message: Buffer): {
   readonly name: string;
   readonly start: number;
@@ -197,6 +200,10 @@ export function readParseText(message: Buffer): {
   const reader = new BodyReader(message, 'Parse');
   const name = reader.cstring('name');
   const start = reader.offset;
+  if (isHead(message)) {
+    const end = message.indexOf(0, start);
+    return { name, start, end: end === -1 ? message.length : end };
+  }
   reader.skipCstring('query');
   const end = reader.offset - 1;
   reader.skip(reader.count('number of parameter types') * 4, 'parameter types');

@@ -11,7 +11,7 @@ export {
   MESSAGE_HEAD_BYTES,
   SCRAM_ITERATIONS_MAX,
 } from './limits.ts';
-export { isHead, readBindNames, readParseBeginning } from './message-head.ts';
+export { isHead, readBindNames } from './message-head.ts';
 export { saslprep } from './saslprep.ts';
 export {
   type ScramBinding,

@@ -15,19 +15,6 @@ export function readBindNames(message: Buffer): { readonly portal: string; reado
   return { portal: reader.cstring('portal'), statement: reader.cstring('statement') };
 }
 
-/** The name of a Parse, and where its SQL begins; `end` is that of the beginning if the SQL goes on behind it. */
-export function readParseBeginning(message: Buffer): {
-  readonly name: string;
-  readonly start: number;
-  readonly end: number;
-} {
-  const reader = new BodyReader(message, 'Parse');
-  const name = reader.cstring('name');
-  const start = reader.offset;
-  const end = message.indexOf(0, start);
-  return { name, start, end: end === -1 ? message.length : end };
-}
-
 /** Gives `changed`, made of all of `message` that is here, the length of the whole: the rest follows as it comes. */
 export function withRestOf(message: Buffer, changed: Buffer): Buffer {
   const missing = message.readInt32BE(1) + 1 - message.length;

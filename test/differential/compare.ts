@@ -28,6 +28,10 @@ function normalized(line: string): string {
 const WRONG_COUNT = /^ErrorResponse .*"code":"08P01","message":"bind message supplies/;
 const IN_FAILED_TRANSACTION = /^ErrorResponse .*"code":"25P02"/;
 
+/** What PostgreSQL allows in a READ ONLY transaction, but no standby does: there the transaction fails. */
+const NO_STANDBYS =
+  /^ErrorResponse .*"code":"25006","message":"cannot execute (LISTEN|NOTIFY|LOCK TABLE) during recovery"/;
+
 /** State that was made in a READ ONLY transaction, at a standby, keeps the session there. */
 const BOUND_TO_STANDBY = /^ErrorResponse .*"code":"25006","message":"this session is bound to a standby/;
 
@@ -53,7 +57,7 @@ export function difference(
   const at = left.findIndex((line, index) => !isSame(line, right[index] ?? ''));
   if (at === -1 && left.length === right.length) return undefined;
   const parting = left[at] ?? '';
-  if (BOUND_TO_STANDBY.test(right[at] ?? '')) return undefined;
+  if (NO_STANDBYS.test(right[at] ?? '') || BOUND_TO_STANDBY.test(right[at] ?? '')) return undefined;
   if (parting.includes(STALE_PLAN) || (ENDED_ITSELF.test(parting) && isLoss(right[at]))) return undefined;
   const from = at === -1 ? left.length : at;
   const common = left.slice(Math.max(0, from - CONTEXT_LINES), from);

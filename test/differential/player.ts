@@ -21,8 +21,12 @@ export async function play(conversation: Conversation, login: WireLogin): Promis
   };
   try {
     let batch: Buffer[] = [];
+    let isBound = false;
     for (const step of [...conversation.steps, { kind: 'await' } satisfies Step]) {
       if (client.isClosed) break;
+      if (step.kind === 'bind' && step.portal === '') isBound = true;
+      if (step.kind === 'sync' || step.kind === 'query') isBound = false;
+      if (isStale(step, isBound, client.lines)) continue;
       lines.push(`> ${renderStep(step)}`);
       const message = messageOf(step);
       if (message !== undefined) {
@@ -54,6 +58,15 @@ export async function play(conversation: Conversation, login: WireLogin): Promis
     await client.end();
   }
   return lines;
+}
+
+/**
+ * An Execute that PostgreSQL answers by chance. A simple query that fails in a transaction leaves its unnamed portal there,
+ * with a list of statements whose memory is freed: to run that is 25P02, 55000, or signal 11 and the end of all sessions.
+ */
+function isStale(step: Step, isBound: boolean, lines: readonly string[]): boolean {
+  if (step.kind !== 'execute' || step.portal !== '' || isBound) return false;
+  return lines.findLast((line) => line.startsWith('ReadyForQuery')) === 'ReadyForQuery E';
 }
 
 /** The order of parameters at start is the sender's own affair; the number of settings is not. */

@@ -1,5 +1,6 @@
 /** Conversations written by hand, one for each corner of the protocol that an author of a driver would try. */
 import { EXTENDED } from './scripts-extended.ts';
+import { FOUND } from './scripts-found.ts';
 import { FORGETTING } from './scripts-forgetting.ts';
 import { asks, type Conversation, runs, type Step, sync, waits } from './steps.ts';
 
@@ -243,7 +244,7 @@ const STARTUPS: Readonly<Record<string, Conversation>> = {
 
 /** By name. */
 export const SCRIPTS: readonly (readonly [name: string, conversation: Conversation])[] = [
-  ...Object.entries({ ...STEPS, ...EXTENDED, ...FORGETTING }).map(
+  ...Object.entries({ ...STEPS, ...EXTENDED, ...FORGETTING, ...FOUND }).map(
     ([name, steps]) => [name, { startup: {}, steps }] as const,
   ),
   ...Object.entries(STARTUPS),

@@ -5,6 +5,7 @@
  * the pooled connections all the while, so that these change hands between the statements of a conversation.
  */
 import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { sql } from '../support/postgres.ts';
 import { aRouter, aStage, type RunningRouter, type Stage } from '../support/router.ts';
@@ -114,10 +115,14 @@ async function aNeighbourhood(t: TestContext, router: RunningRouter): Promise<vo
 /** What a neighbour does, once. */
 async function live(client: WireClient, number: number): Promise<void> {
   for (const doing of NEIGHBOURLY) {
+    await sleep(PAUSE_MS);
     client.send(doing(number).flatMap((step) => messageOf(step) ?? []));
     await client.answered();
   }
 }
+
+/** Of a neighbour, so that those who are compared have the most of the processor. */
+const PAUSE_MS = 2;
 
 const NEIGHBOURLY: readonly ((number: number) => ReturnType<typeof asks>)[] = [
   (number) => asks(`SET work_mem = '${number + 20}MB'`),

@@ -60,13 +60,14 @@ export class TestServer {
       case FRONTEND.Query: {
         const text = readQuery(message);
         this.log.push(`${this.name} < ${ownName(text) ?? text}`);
+        this.#statements.delete('');
         this.#run(text, true);
         this.#say(ReadyForQuery(this.status));
         return;
       }
       case FRONTEND.Parse: {
         const { name, sql } = readParse(message);
-        this.log.push(`${this.name} < Parse ${name}: ${sql}`);
+        this.log.push(`${this.name} < ${ownName(sql) ?? `Parse ${name}: ${sql}`}`);
         if (name !== '' && this.#statements.has(name)) return this.#fail('42P05');
         if (sql.includes('unparsable')) return this.#fail('42601');
         this.#statements.set(name, sql);
@@ -84,12 +85,12 @@ export class TestServer {
         }
         return this.#say(NoData());
       case FRONTEND.Execute:
-        this.log.push(`${this.name} < Execute ${this.#portal}`);
+        if (ownName(this.#portal) === undefined) this.log.push(`${this.name} < Execute ${this.#portal}`);
         return this.#run(this.#portal, false);
       case FRONTEND.Close: {
-        const { name } = readClose(message);
-        this.log.push(`${this.name} < Close ${name}`);
-        this.#statements.delete(name);
+        const { kind, name } = readClose(message);
+        if (name !== 'matriarch own') this.log.push(`${this.name} < Close ${name}`);
+        if (kind === 'statement') this.#statements.delete(name);
         return this.#say(CloseComplete());
       }
       case FRONTEND.Sync:

@@ -41,7 +41,7 @@ export interface WireLogin extends WireAddress {
 
 const NONCE_BYTES = 18;
 /** A wait that ends by itself, so that a client that is stuck is a finding and not a stuck test. */
-const WAIT_MS = 5000;
+const WAIT_MS = 20_000;
 
 export class WireClient implements FrameSink {
   /** All that the server said, and `(closed)` at the end. */

@@ -72,7 +72,7 @@ bad.yaml:1:1: etcd: is missing: the cluster is known by etcd or, for a router al
 bad.yaml:2:1: nam: unknown key; did you mean name?
 bad.yaml:3:1: logs: unknown key; did you mean log?
 where: matriarch config check (config-invalid)
-to do: Correct the lines named above; nothing was started, and what runs goes on as before.
+to do: Correct what is named above; nothing was started or changed, and what runs goes on as before.
 `,
   );
 });

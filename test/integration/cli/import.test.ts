@@ -41,6 +41,17 @@ test('files that a pgbouncer.ini names are read beside it, and the result can be
   assert.match(asking.err, /etcd: is missing: this command asks etcd/);
 });
 
+test('a result whose host rules a router refuses cannot be used as it is', async (t) => {
+  const folder = await scratchFolder(t);
+  await writeFile(join(folder, 'rules'), 'host all all all pam\n');
+  await writeFile(
+    join(folder, 'pgbouncer.ini'),
+    '[databases]\n* = host=db1\n[pgbouncer]\nauth_type = hba\nauth_hba_file = rules\n',
+  );
+  const { status, err } = await matriarch(['config', 'import', 'pgbouncer.ini', ...NAMES], { cwd: folder });
+  assert.deepEqual([status, /rules:1: unknown method "pam"/.test(err)], [1, true], err);
+});
+
 test('a pool_passwd is written anew where it is asked for', async (t) => {
   const folder = await scratchFolder(t);
   await writeFile(join(folder, 'pgpool.conf'), "backend_hostname0 = 'db1'\n");

@@ -24,6 +24,12 @@ test('with --debug the stack follows, with that of its cause', () => {
   assert.match(text, /\n {4}at .*\ncaused by: Error: inner\n {4}at /s);
 });
 
+test('a password in a URL of the command line is not repeated', () => {
+  const error = new MatriarchError('postgres-unreachable', 'cannot connect');
+  const { text } = renderError(error, 'matriarch auth install --url postgres://dba:s:ecret@db1/app', false);
+  assert.match(text, /where: matriarch auth install --url postgres:\/\/dba:…@db1\/app \(/);
+});
+
 test('a bug says that it is one, with its stack and status 70', () => {
   const { text, exit } = renderError(
     new AssertionError('a held client has a place'),

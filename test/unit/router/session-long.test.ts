@@ -84,6 +84,18 @@ describe('a long message', () => {
     stage.send(Query('SELECT 8'));
     assert.equal(stage.session.pin, undefined);
   });
+
+  test('that prepares the unnamed statement outlives the proof that its server is still the primary', () => {
+    const stage = begun();
+    const parse = Parse({ name: '', sql: `SELECT ${blanks(1100 * KB)}7`, parameterTypes: [] });
+    stage.send(parse, Sync()).take();
+    stage.changeWorld((world) => {
+      world.term = { member: 'n1', newestTimeline: 1 };
+    });
+    const heard = stage.send(...again('')).take();
+    assert.ok(heard.includes('n1 < (probe)'), heard.join('\n'));
+    assert.ok(heard.includes('client > row 7'), heard.join('\n'));
+  });
 });
 
 test('a client is too slow if it sends less than 1 MB in the time, unless it is paused or between messages', () => {

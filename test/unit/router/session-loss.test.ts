@@ -173,6 +173,15 @@ describe('when a server is lost', () => {
     assert.deepEqual(stage.lose('n1').take(), ['client > ERROR 08007', 'client > Ready I']);
   });
 
+  test('a client that waits for notifications hears at once that none will come, by the end of its connection', () => {
+    const stage = begun().send(Query('LISTEN news'));
+    stage.take();
+    assert.deepEqual(stage.lose('n1').take(), ['client > FATAL 08006', 'client ended']);
+    const inTransaction = begun().send(Query('LISTEN news'), Query('BEGIN'), Query('SELECT 0'));
+    inTransaction.take();
+    assert.deepEqual(inTransaction.lose('n1').take(), []);
+  });
+
   test('a malformed message that had to wait ends the client, not the server connection', () => {
     const stage = begun().send(Query('SELECT 1'));
     stage.server('n2').isSilent = true;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import type { Classifier } from '../../../src/sql/index.ts';
 import { Bind, Parse, Query } from '../../../src/wire/index.ts';
-import { aClassifier, SessionStage } from '../../support/router-session.ts';
+import { aClassifier, extended, SessionStage } from '../../support/router-session.ts';
 
 describe('the state of a session:', () => {
   let classifier: Classifier;
@@ -125,6 +125,16 @@ describe('the state of a session:', () => {
       'counted read at n2',
       'n2 < SELECT 1',
     ]);
+  });
+
+  test('what a failed transaction refuses pins nothing, what is done behind its end does', () => {
+    const lock = 'SELECT pg_advisory_lock(1)';
+    const failing = [Query('BEGIN'), Query('fail')];
+    assert.equal(begun().send(...failing, Query(lock)).session.pin, undefined);
+    const stage = begun().send(...failing);
+    stage.server('n1').audited = 'holds-session-lock';
+    stage.send(...extended('ROLLBACK').slice(0, -1), ...extended(lock));
+    assert.deepEqual(stage.session.pin, { member: 'n1', because: ['holds-session-lock'] });
   });
 
   test('an audit of one connection that ends late does not free what was made on another meanwhile', () => {

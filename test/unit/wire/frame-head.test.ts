@@ -14,7 +14,7 @@ import {
   readBind,
   readBindNames,
   readParse,
-  readParseBeginning,
+  readParseText,
   Sync,
   withBindStatement,
   withParseName,
@@ -139,7 +139,7 @@ test('a Parse renamed by its beginning has the length of the whole', () => {
   const head = parse.subarray(0, MESSAGE_HEAD_BYTES);
   const renamed = Buffer.concat([withParseName(head, 'ours'), parse.subarray(MESSAGE_HEAD_BYTES)]);
   assert.deepEqual(readParse(renamed), { name: 'ours', sql, parameterTypes: [23] });
-  assert.deepEqual(readParseBeginning(head), { name: 'mine', start: 10, end: MESSAGE_HEAD_BYTES });
+  assert.deepEqual(readParseText(head), { name: 'mine', start: 10, end: MESSAGE_HEAD_BYTES });
 });
 
 test('a name that does not end in the beginning is a violation', () => {
