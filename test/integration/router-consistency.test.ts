@@ -68,7 +68,8 @@ test('a session reads what it has written, and not older than it has read', {
       // So long that the router has asked everybody since.
       await until(
         'the standbys have it',
-        async () => (await sql(n2, READ, { user: 'app', password: 'app' }))[0]?.['v'] === 1000,
+        async () =>
+          (await sql(n2, READ, { user: 'app', password: 'app', database: 'app' }))[0]?.['v'] === 1000,
       );
       await new Promise((resolve) => setTimeout(resolve, 1000));
       await hasty.query('UPDATE steps SET v = 2000 WHERE k = 1');
