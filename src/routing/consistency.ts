@@ -168,7 +168,8 @@ export class PositionBook {
   /** It will have what the primary has now within `ms`, to judge by what it had when it was asked last. */
   isInStep(member: string, ms: number): boolean {
     const position = this.#positions.get(member);
-    if (position === undefined) return false;
+    // One of many may not have been asked yet; where nobody answers there is nothing to wait for.
+    if (position === undefined) return this.#positions.size > 0;
     const before = this.#trail.findLast(({ askedAt }) => askedAt <= position.askedAt - ms);
     return before === undefined || contains(position, before);
   }

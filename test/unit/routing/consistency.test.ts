@@ -182,7 +182,8 @@ describe('how far behind the primary a server is', () => {
   test('and whether it will have it soon', () => {
     assert.equal(book.isInStep('s', 10), false);
     assert.equal(book.isInStep('s', 500), true);
-    assert.equal(book.isInStep('other', 500), false);
+    assert.equal(book.isInStep('other', 500), true);
+    assert.equal(aBook().isInStep('s', 500), false);
   });
 });
 
