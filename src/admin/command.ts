@@ -6,7 +6,7 @@
  */
 import { type Token, tokensOf } from './tokens.ts';
 
-/** The tables that SHOW knows. The last six are not PgBouncer's: five are ours, POOL_NODES is pgpool-II's. */
+/** The tables that SHOW knows. The last seven are not PgBouncer's: six are ours, POOL_NODES is pgpool-II's. */
 export const SHOWN = [
   'active_sockets',
   'clients',
@@ -28,6 +28,7 @@ export const SHOWN = [
   'totals',
   'users',
   'version',
+  'catalog',
   'nodes',
   'node_pools',
   'pins',

@@ -19,6 +19,7 @@ export interface AdminFacts {
   readonly servers: readonly ServerFacts[];
   readonly pools: readonly PoolFacts[];
   readonly nodes: readonly NodeFacts[];
+  readonly catalogs: readonly CatalogFacts[];
   /** By database. */
   readonly stats: ReadonlyMap<string, StatsCounters>;
   /** Earlier values of `stats`, for the averages. */
@@ -29,6 +30,24 @@ export interface AdminFacts {
   readonly decisions: readonly DecisionFacts[];
   readonly config: readonly ConfigFacts[];
   readonly memory: readonly MemoryFacts[];
+}
+
+/** What is known of a database's definitions. */
+export interface CatalogFacts {
+  /** As the servers name it. */
+  readonly database: string;
+  /** off: there is no role to read it as; reading: nothing is known yet; read; stale: the last look at it failed. */
+  readonly state: 'off' | 'reading' | 'read' | 'stale';
+  /** How often it was found changed. */
+  readonly generation: number;
+  readonly checkedAtMs: number | undefined;
+  readonly functions: number;
+  readonly relations: number;
+  readonly types: number;
+  readonly operators: number;
+  /** Sessions that go by it. */
+  readonly sessions: number;
+  readonly trouble: string | undefined;
 }
 
 export interface DatabaseFacts {

@@ -16,6 +16,7 @@ export type {
   Decided,
   DecisionFacts,
   MemoryFacts,
+  CatalogFacts,
   NodeFacts,
   PinFacts,
   PoolFacts,

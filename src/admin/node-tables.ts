@@ -1,4 +1,4 @@
-/** NODES, in columns of ours, and POOL_NODES, in pgpool-II's: the cluster as this router sees it. */
+/** NODES and CATALOG, in columns of ours, and POOL_NODES, in pgpool-II's: the cluster as this router sees it. */
 import type { PoolFacts } from './facts.ts';
 import { type Table, tableOf } from './table.ts';
 import { timestamp, timestampWithoutZone } from './timestamp.ts';
@@ -29,6 +29,24 @@ export const NODES: Table = tableOf(
     int4('sv_login', ({ pools }) => total(pools, ({ opening }) => opening)),
     int4('cl_waiting', ({ pools }) => total(pools, ({ waiting }) => waiting)),
     text('changed_at', ({ node }) => timestamp(node.changedAtMs)),
+  ],
+);
+
+export const CATALOG: Table = tableOf(
+  ({ catalogs, nowMs }) => catalogs.map((catalog) => ({ catalog, nowMs })),
+  ({ text, int4, int8 }) => [
+    text('database', ({ catalog }) => catalog.database),
+    text('state', ({ catalog }) => catalog.state),
+    int8('generation', ({ catalog }) => catalog.generation),
+    int8('age_ms', ({ catalog: { checkedAtMs }, nowMs }) =>
+      checkedAtMs === undefined ? undefined : Math.round(nowMs - checkedAtMs),
+    ),
+    int4('functions', ({ catalog }) => catalog.functions),
+    int4('relations', ({ catalog }) => catalog.relations),
+    int4('types', ({ catalog }) => catalog.types),
+    int4('operators', ({ catalog }) => catalog.operators),
+    int4('sessions', ({ catalog }) => catalog.sessions),
+    text('trouble', ({ catalog }) => catalog.trouble ?? ''),
   ],
 );
 

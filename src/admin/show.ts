@@ -1,7 +1,7 @@
 /** What SHOW shows: each table by its name. The small ones are here. */
 import type { Shown } from './command.ts';
 import type { AdminFacts } from './facts.ts';
-import { NODES, POOL_NODES } from './node-tables.ts';
+import { CATALOG, NODES, POOL_NODES } from './node-tables.ts';
 import { DATABASES, LISTS, NODE_POOLS, POOLS, USERS } from './pool-tables.ts';
 import { DECISIONS, ROUTES } from './route-tables.ts';
 import { ACTIVE_SOCKETS, CLIENTS, PINS, SERVERS, SOCKETS } from './socket-tables.ts';
@@ -49,6 +49,7 @@ const empty = (...columns: readonly Column[]): Table => ({ columns, rows: () => 
 
 export const TABLES: Readonly<Record<Shown, Table>> = {
   active_sockets: ACTIVE_SOCKETS,
+  catalog: CATALOG,
   clients: CLIENTS,
   config: CONFIG,
   databases: DATABASES,

@@ -76,6 +76,9 @@ export const routingKeys = {
         'Where statements go that do not say so themselves, by role, database, application and digest. The first that fits holds. A write goes to the primary whatever a rule says.',
       examples: [[{ user: ['report_*'], route: 'replica' }]],
     }),
+  catalog_poll: duration(
+    'How often the catalogue of each database is asked whether functions, views, tables and the like have changed; beside that it is read anew whenever a client of a router changes them. For new sessions, 0: it is not read, relations are taken for plain tables and functions that are not PostgreSQL’s own for writes.',
+  ).prefault('5s'),
   first_statement_decides: z
     .boolean()
     .default(false)

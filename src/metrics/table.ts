@@ -145,6 +145,14 @@ export const METRICS = {
     'Reads whose first server did not have all that they must see, by what was done: waited for it (waited), another server (elsewhere), the primary (at-primary), or a server that is not known to have it, after waiting (not-proven).',
     'outcome',
   ),
+  matriarch_router_catalog_generation: gauge(
+    'How often a database’s catalogue was read and found changed since its first client came.',
+    'database',
+  ),
+  matriarch_router_catalog_age_seconds: gauge(
+    'Time since a database’s catalogue was last known to be as it was read.',
+    'database',
+  ),
   matriarch_router_holds_total: counter(
     'Times work was held for want of a primary, by how it ended.',
     'outcome',

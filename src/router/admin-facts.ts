@@ -2,6 +2,7 @@
 import { stringify } from 'yaml';
 import type {
   AdminFacts,
+  CatalogFacts,
   ClientFacts,
   ConfigFacts,
   DatabaseFacts,
@@ -15,6 +16,7 @@ import type {
 import { type Address, formatAddress } from '../base/index.ts';
 import { allSettings, type SchemaNode } from '../config/index.ts';
 import type { ClientConnection } from './client.ts';
+import type { DatabaseCatalog } from './database-catalog.ts';
 import type { Link } from './link.ts';
 import { poolSettings } from './pool-settings.ts';
 import { FIXED_KEYS } from './reload.ts';
@@ -49,6 +51,7 @@ export function gatherFacts(sources: FactSources): AdminFacts {
     servers: pools.flatMap((home) => serversOf(home, wall)),
     pools: pools.map((home) => poolOf(home, clock.now())),
     nodes: nodesOf(shared, nowMs),
+    catalogs: Array.from(shared.catalogs.all, (catalog) => catalogOf(catalog, wall)),
     stats: new Map(Array.from(servers.tallies, ([database, tally]) => [database, countersOf(tally)])),
     window: window(),
     routes: shared.counters.routes(),
@@ -76,6 +79,21 @@ export function countersOf(tally: Tally): StatsCounters {
     clientParses,
     serverParses,
     binds,
+  };
+}
+
+function catalogOf(catalog: DatabaseCatalog, wall: Wall): CatalogFacts {
+  const { database, generation, sessions, trouble, checkedAt, resolvers, isOff } = catalog;
+  const isRead = resolvers !== undefined;
+  const readState = trouble === undefined ? 'read' : 'stale';
+  return {
+    database,
+    state: isOff ? 'off' : isRead ? readState : 'reading',
+    generation,
+    checkedAtMs: checkedAt === undefined ? undefined : wall(checkedAt),
+    ...(resolvers?.facts.counts ?? { functions: 0, relations: 0, types: 0, operators: 0 }),
+    sessions,
+    trouble,
   };
 }
 

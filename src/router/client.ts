@@ -3,10 +3,11 @@
  * nothing itself but back-pressure: whose socket is read from.
  */
 import type { Socket } from 'node:net';
-import { failure } from '../base/index.ts';
+import { background, failure, pause } from '../base/index.ts';
 import type { Histogram } from '../metrics/index.ts';
 import { type ErrorFields, ErrorResponse, ProtocolViolation } from '../wire/index.ts';
 import type { Admitted } from './admission.ts';
+import type { Membership } from './catalogs.ts';
 import { type ConnectionPlace, placeOf } from './connection-place.ts';
 import { decisionOf } from './decisions.ts';
 import type { Holdable } from './hold.ts';
@@ -23,7 +24,7 @@ import { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Shared } from './shared.ts';
 import type { ReadWaiter } from './read-room.ts';
-import { sessionOptions } from './session-options.ts';
+import { serverDatabaseOf, sessionOptions } from './session-options.ts';
 import { readShared } from './shared-read.ts';
 import { type StartUp, startUpOf } from './start-up.ts';
 import type { Tally } from './tally.ts';
@@ -31,6 +32,7 @@ import type { Unit } from './unit.ts';
 
 /** With so much unsent neither it nor its servers are read from. */
 const CLOGGED_BYTES = 256 * 1024;
+const CATALOG_WAIT_MS = 1000;
 /** So long a client that is let go may take to read its last answers. */
 const LINGER_MS = 10_000;
 
@@ -44,6 +46,7 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
   readonly #session: Session;
   readonly #request: BorrowRequest;
   readonly #tally: Tally;
+  readonly #catalog: Membership;
   readonly connectedAt: number;
   /** The member whose connection is awaited, and since when. */
   #waitingFor = '';
@@ -67,9 +70,12 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
     const { clock } = shared;
     const { startUp } = this;
     this.#tally = shared.servers.tallyOf(startUp.database);
+    this.#catalog = shared.catalogs.join(serverDatabaseOf(shared, startUp));
     this.connectedAt = clock.now();
     this.#requestedAt = this.connectedAt;
-    this.#session = new Session(sessionOptions(shared, this, this.#effects()));
+    const { processId, secretKey } = this;
+    const who = { startUp, processId, secretKey, catalog: this.#catalog.now };
+    this.#session = new Session(sessionOptions(shared, who, this.#effects()));
     this.#request = {
       login,
       startUp,
@@ -99,6 +105,24 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
 
   /** Begins its session; `rest` is what it has sent already. */
   start(rest: readonly Buffer[]): void {
+    const { ready } = this.#catalog;
+    if (ready === undefined) {
+      this.#begin(rest);
+      return;
+    }
+    // The first of a database waits a moment: else all that it says at first would be for the primary.
+    this.#pause();
+    background(this.#shared.log, 'waiting for a catalogue', this.#beginAfter(ready, rest));
+  }
+
+  async #beginAfter(ready: Promise<void>, rest: readonly Buffer[]): Promise<void> {
+    await Promise.race([ready, pause(CATALOG_WAIT_MS)]);
+    if (this.#isClosed) return;
+    this.#resume();
+    this.#begin(rest);
+  }
+
+  #begin(rest: readonly Buffer[]): void {
     const { servers, clock } = this.#shared;
     this.#session.start(clock.now(), servers.knownParameters(this.startUp));
     this.#shared.flusher.flush();
@@ -353,6 +377,7 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#session.end();
+    this.#catalog.leave();
     this.#shared.forget(this);
     this.#shared.flusher.flush();
   }

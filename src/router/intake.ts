@@ -348,7 +348,7 @@ export class Intake implements FrameSink {
         this.#tally.clientParses += 1;
         const statement = prepared.parse(message);
         unit.mention = mentionIn(statement.classification, prepared, statement);
-        unit.require(this.#wishing.intentOf(statement.classification, statement));
+        unit.require(this.#wishing.intentOf(this.#wishing.resolve(statement.classification)));
         if (isAboutTransaction(statement.classification)) unit.isAboutTransaction = true;
         if (!statement.isKept) unit.leavesState(statement.name);
         return statement;
@@ -368,7 +368,8 @@ export class Intake implements FrameSink {
         unit.describes = true;
         if (described.kind === 'portal') return undefined;
         const statement = prepared.get(described.name);
-        if (statement !== undefined) unit.require(statement.intent);
+        if (statement !== undefined)
+          unit.require(this.#wishing.intentOf(this.#wishing.resolve(statement.classification)));
         return statement;
       }
       case FRONTEND.Execute:

@@ -63,8 +63,9 @@ export class Intending {
   }
 
   /** `via` are the prepared statements by which it is run, each by the one before. */
-  #intend(classification: Classification, via: readonly Statement[]): void {
+  #intend(text: Classification, via: readonly Statement[]): void {
     const { unit } = this.#session;
+    const classification = this.#wishing.resolve(text);
     this.#wishing.intend(classification, via.at(-1));
     this.count(classification.kind, classification.because);
     noteFacts(unit, classification);

@@ -33,11 +33,15 @@ export interface OwnConnectionOptions {
   readonly failure: (because: ErrorFields | string) => MatriarchError;
   /** The open connection has ended, whoever ended it. */
   readonly lost?: () => void;
+  /** Somebody has notified what it listens to. */
+  readonly notified?: () => void;
 }
 
 interface Question {
-  readonly answer: Deferred<Buffer | undefined>;
-  row: Buffer | undefined;
+  readonly answer: Deferred<readonly Buffer[]>;
+  rows: Buffer[];
+  /** All rows are wanted, not the last alone. */
+  readonly isForAll: boolean;
   failure: MatriarchError | undefined;
 }
 
@@ -91,12 +95,22 @@ export class OwnConnection implements FrameSink {
 
   /** Messages that end with one ReadyForQuery. The last row of the answer, if there is one. Rejects with a `failure`. */
   async ask(...messages: readonly Buffer[]): Promise<Buffer | undefined> {
+    return (await this.#rowsOf(messages, false)).at(-1);
+  }
+
+  /** The same, with all rows. */
+  async askAll(...messages: readonly Buffer[]): Promise<readonly Buffer[]> {
+    return await this.#rowsOf(messages, true);
+  }
+
+  async #rowsOf(messages: readonly Buffer[], isForAll: boolean): Promise<readonly Buffer[]> {
     await this.opened;
     // Nobody would answer, or tell that it was lost.
     if (this.#state === 'closed') throw this.#options.failure(LOST);
     const question: Question = {
-      answer: deferred<Buffer | undefined>(),
-      row: undefined,
+      answer: deferred<readonly Buffer[]>(),
+      rows: [],
+      isForAll,
       failure: undefined,
     };
     this.#questions.push(question);
@@ -115,14 +129,17 @@ export class OwnConnection implements FrameSink {
   }
 
   whole(tag: number, message: Buffer): void {
+    if (tag === BACKEND.NotificationResponse) this.#options.notified?.();
     const question = this.#questions[0];
     if (question === undefined) return;
-    if (tag === BACKEND.DataRow) question.row = Buffer.from(message);
-    else if (tag === BACKEND.ErrorResponse) {
+    if (tag === BACKEND.DataRow) {
+      if (!question.isForAll) question.rows.length = 0;
+      question.rows.push(Buffer.from(message));
+    } else if (tag === BACKEND.ErrorResponse) {
       question.failure = this.#options.failure(readErrorFields(message));
     } else if (tag === BACKEND.ReadyForQuery) {
       this.#questions.shift();
-      if (question.failure === undefined) question.answer.resolve(question.row);
+      if (question.failure === undefined) question.answer.resolve(question.rows);
       else question.answer.reject(question.failure);
     }
   }

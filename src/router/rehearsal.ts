@@ -6,10 +6,11 @@
 import type { RouteFacts, RouteQuestion } from '../admin/index.ts';
 import { BACKEND, Query, readErrorFields } from '../wire/index.ts';
 import { nodesOf } from './admin-facts.ts';
+import { BY_TEXTS } from './catalogs.ts';
 import { decisionOf } from './decisions.ts';
 import { serverParameters } from './server-parameters.ts';
 import { Session } from './session.ts';
-import { sessionOptions } from './session-options.ts';
+import { serverDatabaseOf, sessionOptions } from './session-options.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Shared } from './shared.ts';
 import { startUpOf } from './start-up.ts';
@@ -45,8 +46,11 @@ export function rehearse(shared: Shared, question: RouteQuestion): RouteFacts {
       return true;
     },
   };
+  // A client would wait for its first reading; this question is answered by the text, and the next by what was read.
+  const catalog = shared.catalogs.join(serverDatabaseOf(shared, startUp));
+  const known = catalog.ready === undefined ? catalog.now : BY_TEXTS;
   const session = new Session({
-    ...sessionOptions(shared, { startUp, ...NOBODY }, effects),
+    ...sessionOptions(shared, { startUp, ...NOBODY, catalog: known }, effects),
     world: shared.world.unmoved(),
     tally: new Tally(),
   });
@@ -64,6 +68,7 @@ export function rehearse(shared: Shared, question: RouteQuestion): RouteFacts {
     nodes: nodesOf(shared, shared.clock.wallNow()),
   };
   session.end();
+  catalog.leave();
   return route;
 }
 

@@ -5,18 +5,21 @@
 import { randomBytes } from 'node:crypto';
 import { FailureDelays } from '../auth/index.ts';
 import { background, type Clock, type Log, MatriarchError, pause } from '../base/index.ts';
-import type { Config, RouterConfig } from '../config/index.ts';
+import type { Config } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { processSamples, type Sample } from '../metrics/index.ts';
 import { type LagLimit, RefusedReads } from '../routing/index.ts';
 import { loadClassifier } from '../sql/index.ts';
 import { type ClusterView, keyLayout, type ReadPolicy } from '../topology/index.ts';
 import type { CancelTarget } from '../wire/index.ts';
-import { Access, type AccessTable } from './access.ts';
+import { Access } from './access.ts';
 import { openAdmin } from './admin.ts';
+import { catalogFailure } from './catalog-queries.ts';
+import { Catalogs } from './catalogs.ts';
 import { Counters } from './counters.ts';
 import { Decisions } from './decisions.ts';
 import { Flusher } from './flusher.ts';
+import { lookupSettings, membersToAsk } from './lookups.ts';
 import { followCluster, memberWeights } from './follow-cluster.ts';
 import { HoldRoom } from './hold.ts';
 import { Latencies } from './latencies.ts';
@@ -37,8 +40,9 @@ import { Sockets } from './sockets.ts';
 import { statusApp } from './status-http.ts';
 import { Succession, takeOverRefusal } from './succession.ts';
 import type { Channel } from './take-over.ts';
+import { OwnConnection } from './own-connection.ts';
 import { READ_BUFFER_BYTES } from './upstream.ts';
-import { type LookupSettings, type MemberToAsk, Verifiers } from './verifiers.ts';
+import { Verifiers } from './verifiers.ts';
 import { ClusterWorld } from './world.ts';
 
 export interface RouterOptions {
@@ -159,6 +163,7 @@ export async function startRouter(options: RouterOptions): Promise<void> {
     shared.reads.close();
     shared.health.close();
     shared.access.close();
+    shared.catalogs.close();
     shared.servers.close();
   }
   log.info('router-stopped');
@@ -232,6 +237,25 @@ async function makeShared(options: Parts): Promise<Shared> {
     members: () => membersToAsk(world),
     settings: () => lookupSettings(live.router, access.now),
   });
+  const catalogs = new Catalogs({
+    clock,
+    log,
+    pollMs: () => live.router.catalog_poll,
+    members: () => membersToAsk(world).toSorted((a, b) => Number(b.isLeader) - Number(a.isLeader)),
+    open: (database) => async (member, events) => {
+      const connection = new OwnConnection({
+        address: member.address,
+        role: { ...(await verifiers.credential()), database },
+        tls: access.now.serverTls,
+        connectTimeoutMs: live.router.server_connect_timeout,
+        failure: catalogFailure,
+        ...events,
+      });
+      await connection.opened;
+      return connection;
+    },
+    forgetCredential: () => verifiers.forgetCredential(),
+  });
   const positions = new Positions({
     settings: () => ({
       periodMs: live.router.position_poll,
@@ -259,6 +283,7 @@ async function makeShared(options: Parts): Promise<Shared> {
   live.onChange(() => {
     verifiers.reset();
     positions.reconnect();
+    catalogs.retry();
     world.setPolicy(readPolicy(live.whole));
     servers.configChanged();
   });
@@ -285,6 +310,7 @@ async function makeShared(options: Parts): Promise<Shared> {
     refused: new RefusedReads(),
     decisions: new Decisions(),
     servers,
+    catalogs,
     latencies,
     flusher,
     clientBuffer: new Scratch(READ_BUFFER_BYTES),
@@ -304,17 +330,6 @@ function readPolicy(config: Config): ReadPolicy {
     weights: router.weights,
     addresses,
     memberWeights: memberWeights(config),
-  };
-}
-
-function lookupSettings(config: RouterConfig, access: AccessTable): LookupSettings {
-  return {
-    connectTimeoutMs: config.server_connect_timeout,
-    query: config.auth_query,
-    database: config.auth_dbname,
-    login: access.lookupLogin,
-    users: access.users,
-    tls: access.serverTls,
   };
 }
 
@@ -341,6 +356,7 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
         now: clock.now(),
       }),
       ...shared.latencies.samples((member) => world.candidate(member)?.datacenter ?? ''),
+      ...shared.catalogs.samples(),
       ...poolAndNodeSamples(shared.admin.facts()),
     ],
   });
@@ -355,6 +371,7 @@ function viewChanged(shared: Shared, listener: Listener, view: ClusterView, chan
   const before = world.primary(clock.now());
   world.setView(view, clock.now());
   shared.servers.worldChanged();
+  shared.catalogs.retry();
   shared.positions.setMembers(world.candidates.filter(({ host }) => host !== ''));
   const now = clock.now();
   const primary = world.primary(now);
@@ -369,15 +386,6 @@ function viewChanged(shared: Shared, listener: Listener, view: ClusterView, chan
   } else if (after.kind === 'none' && before.kind === 'primary') {
     log.warn('primary-gone', { old: before.member, because: after.because });
   }
-}
-
-/** Nearest first; unreachable ones last. */
-function membersToAsk(world: ClusterWorld): readonly MemberToAsk[] {
-  const rank = (name: string, weight: number): number => (world.unreachable.has(name) ? -1 : weight);
-  return world.candidates
-    .filter((candidate) => candidate.host !== '')
-    .toSorted((a, b) => rank(b.name, b.weight) - rank(a.name, a.weight))
-    .map(({ name, host, port, isLeader }) => ({ name, address: { host, port }, isLeader }));
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

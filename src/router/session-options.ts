@@ -2,6 +2,7 @@
  * What a session is made of: the router's parts and the client's own wishes. For clients, and for those who ask where a
  * statement would go, so that both go the same way.
  */
+import { type CatalogNow, Definitions } from './definitions.ts';
 import { poolSettings } from './pool-settings.ts';
 import type { SessionEffects, SessionOptions } from './session-types.ts';
 import type { Shared } from './shared.ts';
@@ -12,11 +13,18 @@ export interface SessionClient {
   readonly startUp: StartUp;
   readonly processId: number;
   readonly secretKey: Buffer;
+  /** Of its database. */
+  readonly catalog: CatalogNow;
+}
+
+/** Its database's name at the servers. */
+export function serverDatabaseOf({ config }: Shared, { database, user }: StartUp): string {
+  return poolSettings(config, database, user).serverDatabase;
 }
 
 export function sessionOptions(
   shared: Shared,
-  { startUp, processId, secretKey }: SessionClient,
+  { startUp, processId, secretKey, catalog }: SessionClient,
   effects: SessionEffects,
 ): SessionOptions {
   const { world, classifier, servers, config } = shared;
@@ -25,7 +33,7 @@ export function sessionOptions(
     classifier,
     serverNames: servers.names,
     tally: servers.tallyOf(startUp.database),
-    routing: routingOf(shared, startUp),
+    routing: routingOf(shared, startUp, catalog),
     knowledge: shared.reads,
     effects,
     settings: startUp.settings,
@@ -44,7 +52,8 @@ export function sessionOptions(
   };
 }
 
-function routingOf(shared: Shared, { user, database }: StartUp): SessionRouting {
+function routingOf(shared: Shared, { user, database }: StartUp, catalog: CatalogNow): SessionRouting {
+  const definitions = new Definitions(catalog, user);
   return {
     user,
     database,
@@ -60,7 +69,15 @@ function routingOf(shared: Shared, { user, database }: StartUp): SessionRouting 
     get maxStaleness() {
       return shared.reads.maxStaleness;
     },
+    definitions,
+    definitionsChanged: () => {
+      shared.servers.names.definitionsChanged();
+      definitions.changed();
+    },
     refused: shared.refused,
-    rescued: (because) => shared.counters.rescued(because),
+    rescued: (because) => {
+      shared.counters.rescued(because);
+      if (because !== 'recovery-conflict') definitions.doubted();
+    },
   };
 }

@@ -344,7 +344,7 @@ export class Session {
     this.standing.answered(link.status);
     this.times.answered(this.standing.status, this.#now);
     if (unit.pinsAfter(before)) for (const because of unit.pinReasons) this.#placement.pin(link, because);
-    if (unit.changesDefinitions && unit.executes) this.#options.serverNames.definitionsChanged();
+    if (unit.changesDefinitions && unit.executes) this.#options.routing.definitionsChanged();
     this.#keeper.finished(unit, link, before);
     this.prepared.settle();
     if (unit.forgets.length > 0 && unit.isSeveral) link.isSoiled = true;

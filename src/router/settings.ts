@@ -22,7 +22,7 @@ export interface Settings {
   /** Of those entries that can change what a statement means when it is parsed or planned. */
   readonly planningKey: string;
   readonly bytes: number;
-  /** What the session says to the router, by name: `matriarch.…`, and its application's name. */
+  /** What the router itself goes by, by name: `matriarch.…`, the application's name, who one is, and search_path. */
   readonly own: ReadonlyMap<string, string>;
   /** Decisions about its statements are noted: see decisions.ts. */
   readonly isExplained: boolean;
@@ -42,6 +42,8 @@ const YES: ReadonlySet<string> = new Set(['on', 'true', 'yes', '1']);
 
 /** Who one is: kept by RESET ALL, since PostgreSQL does not count these among the settings there. */
 const IDENTITY: ReadonlySet<string> = new Set(['role', 'session_authorization']);
+
+const HEARD: ReadonlySet<string> = new Set([APPLICATION, 'search_path', ...IDENTITY]);
 
 /** Say nothing about the meaning of a statement. */
 const WITHOUT_MEANING: ReadonlySet<string> = new Set([
@@ -202,7 +204,7 @@ function ownValues({ changes }: SettingStatement): Entry['values'] {
     : Object.fromEntries(own.map(({ name, value = '' }): [string, string] => [name, value]));
 }
 
-const isOwn = (name: string): boolean => name === APPLICATION || name.startsWith(OWN_PREFIX);
+const isOwn = (name: string): boolean => HEARD.has(name) || name.startsWith(OWN_PREFIX);
 
 const hasNoMeaning = (name: string): boolean => WITHOUT_MEANING.has(name) || name.startsWith(OWN_PREFIX);
 const isSureName = (name: string): boolean => SURE.has(name) || name.startsWith(OWN_PREFIX);

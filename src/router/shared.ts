@@ -7,6 +7,7 @@ import type { Classifier } from '../sql/index.ts';
 import type { CancelTarget } from '../wire/index.ts';
 import type { Access } from './access.ts';
 import type { AdminShared } from './admin-client.ts';
+import type { Catalogs } from './catalogs.ts';
 import type { Counters } from './counters.ts';
 import type { Decisions } from './decisions.ts';
 import type { Flusher } from './flusher.ts';
@@ -43,6 +44,7 @@ export interface Shared {
   readonly refused: RefusedReads;
   readonly decisions: Decisions;
   readonly servers: Servers;
+  readonly catalogs: Catalogs;
   readonly admin: AdminShared;
   readonly latencies: Latencies;
   readonly flusher: Flusher;

@@ -15,12 +15,14 @@ const UNPINNING: ReadonlySet<RouteReason> = new Set([
   'ends-transaction',
   'function-volatile',
   'function-not-known',
+  'function-trusted',
   'runs-code',
 ]);
 
 /** What may do anything at all to its connection, since its code or text was not looked into. */
 const SUSPECT: ReadonlySet<RouteReason> = new Set([
   'function-not-known',
+  'function-trusted',
   'runs-code',
   'executes-prepared',
   'statement-not-known',

@@ -14,6 +14,7 @@ import {
 } from '../routing/index.ts';
 import type { Classification } from '../sql/index.ts';
 import type { ErrorFields } from '../wire/index.ts';
+import type { Definitions } from './definitions.ts';
 import { REPLY } from './replies.ts';
 import { APPLICATION_NAME } from './server-parameters.ts';
 import { OWN_PREFIX, type Settings } from './settings.ts';
@@ -27,6 +28,10 @@ export interface SessionRouting {
   /** How fresh reads are that do not say it. */
   readonly consistency: Level;
   readonly maxStaleness: Staleness | undefined;
+  /** What they make of its statements. */
+  readonly definitions: Pick<Definitions, 'resolve'>;
+  /** Its client has changed definitions. */
+  readonly definitionsChanged: () => void;
   /** Of all sessions. */
   readonly refused: RefusedReads;
   /** A read that a standby has refused is run again elsewhere. */

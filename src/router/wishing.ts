@@ -32,20 +32,27 @@ export class Wishing {
     );
   }
 
+  /** What a statement is by the definitions of its database. */
+  resolve(found: Classification): Classification {
+    const { unit, own, pin } = this.#session;
+    const isPathKnown = unit.settings.length === 0 && pin?.because.includes('settings-unknown') !== true;
+    return this.#routing.definitions.resolve(found, own.settings, isPathKnown);
+  }
+
   /** What a statement needs; a BEGIN that does not say what it is, is what the session's transactions are. */
-  intentOf(found: Classification, statement: Statement | undefined): Intent {
+  intentOf(found: Classification): Intent {
     const isReadOnly =
       found.kind === 'begin' &&
       found.transaction.access === 'default' &&
       this.#session.own.isReadOnlyByDefault;
     if (isReadOnly) return intentOf({ ...found, transaction: { ...found.transaction, access: 'read-only' } });
-    return statement?.intent ?? intentOf(found);
+    return intentOf(found);
   }
 
   /** The unit is about to do what the statement says. */
   intend(found: Classification, statement: Statement | undefined): void {
     const { unit } = this.#session;
-    unit.intend(this.intentOf(found, statement));
+    unit.intend(this.intentOf(found));
     unit.explain(found);
     this.#note(found, statement);
   }

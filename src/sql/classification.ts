@@ -6,6 +6,7 @@
  * bound to the primary, is the router's to know.
  */
 import type { SqlReason } from './reasons.ts';
+import type { References } from './references.ts';
 
 /** The answer for one text (one simple query, or one Parse). Values are shared and frozen: never mutate them. */
 export type Classification =
@@ -24,6 +25,8 @@ interface Common {
   readonly detail?: string;
   /** What the text's own comment says to the router: see head-comment.ts. Texts that differ in it share no answer. */
   readonly hint?: string;
+  /** What it refers to in its database, where that can make it another: see resolve.ts. */
+  readonly references?: References;
   /**
    * Every statement of the text that changes session settings, in order, whatever the kind. After the text has
    * succeeded, other server connections of this session need these too. Inside a transaction they last only
@@ -64,6 +67,8 @@ export interface ReadClassification extends Common {
 /** Runs on the primary. In a READ ONLY transaction it goes where the transaction is, and PostgreSQL refuses it. */
 export interface WriteClassification extends Common {
   readonly kind: 'write';
+  /** Nothing is against it but what its references may turn out not to be: then it is a read, because of this. */
+  readonly ifReads?: SqlReason;
 }
 
 /** A single BEGIN or START TRANSACTION. */

@@ -13,6 +13,7 @@ import { Digester, digestText, leavesOutLiterals } from './digest.ts';
 import { headComment } from './head-comment.ts';
 import { type Grammar, loadGrammar } from './grammar.ts';
 import type { Attention } from './part.ts';
+import { ReferenceCollector, sizeOf } from './references.ts';
 import { isTree } from './tree.ts';
 
 /** Tells what kind of statement a text of SQL is. Never throws, whatever the text. */
@@ -135,7 +136,7 @@ class CachingClassifier implements Classifier {
       return before;
     }
     this.#misses += 1;
-    const attention: Attention = { literal: false };
+    const attention: Attention = { literal: false, references: new ReferenceCollector() };
     const answer = this.#classifyAnew(text, attention);
     if (answer === GRAMMAR_NOT_READY) return answer;
     if (shared !== undefined && isShareable(answer, attention, shared)) {
@@ -208,9 +209,13 @@ for (const byte of Buffer.from('~!@#^&|`?+-*/%<>=')) OPERATOR_CHARACTERS[byte] =
 
 /** An upper bound: a byte a character for the key, four as much for the texts of settings, and the objects. */
 function entryBytes(known: Known, key: string): number {
-  if (known === ONLY_BY_TEXT || known.settings.length === 0) return ENTRY_BYTES + key.length;
-  return ENTRY_BYTES + key.length * 5 + known.settings.length * SETTING_BYTES;
+  if (known === ONLY_BY_TEXT) return ENTRY_BYTES + key.length;
+  const referred =
+    known.references === undefined ? 0 : sizeOf(known.references) * REFERENCE_BYTES + key.length;
+  const texts = known.settings.length === 0 ? 0 : key.length * 4;
+  return ENTRY_BYTES + key.length + texts + referred + known.settings.length * SETTING_BYTES;
 }
 
 const ENTRY_BYTES = 256;
 const SETTING_BYTES = 256;
+const REFERENCE_BYTES = 128;

@@ -16,9 +16,11 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
   const [first, second] = parts;
   if (first === undefined) return EMPTY;
   const settings = settingStatements(parts, statements, sql);
+  const references = parts.every(hangsOnCatalog) ? attention.references.references() : undefined;
   if (second === undefined) {
     return Object.freeze({
       ...asAnswer(first),
+      ...(references === undefined ? {} : { references }),
       settings,
       controlsTransaction: false,
       endsTransaction: false,
@@ -29,12 +31,19 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
   const goesOnAt = behindEnd(parts, statements);
   return Object.freeze({
     ...asAnswer(strictest(parts, first)),
+    ...(references === undefined ? {} : { references }),
     settings,
     controlsTransaction,
     ...(speaksOf.length === 0 ? {} : { speaksOf }),
     ...(goesOnAt === undefined ? {} : { goesOnAt }),
     endsTransaction: parts.some((part) => part.kind === 'end'),
   });
+}
+
+/** What the database defines can make it another: it is a read, or was none only for what may be one. */
+function hangsOnCatalog(part: Part): boolean {
+  if (part.kind === 'read') return part.transaction === undefined && part.because !== 'forgets-statement';
+  return part.kind === 'write' && part.ifReads !== undefined;
 }
 
 /** The answer for a text that was not parsed: the primary gets it untouched. */

@@ -56,3 +56,6 @@ const SPECIAL: ReadonlyMap<string, FunctionVerdict> = new Map([
   ['set_config', 'function-sets-setting'],
   ['pg_replication_origin_session_setup', 'function-sets-setting'],
 ]);
+
+/** Those that a catalogue must be asked for beside the volatile ones. */
+export const HARMFUL_BUILTINS: readonly string[] = [...SPECIAL.keys()];

@@ -1,13 +1,15 @@
 /**
  * Walks a whole parse tree for anything that keeps it off a standby. The walk is a loop with its own stack, since a
  * legal text can be nested thousands of levels deep; and it allows only what it knows: a type of node that
- * is not in the table makes the statement a write.
+ * is not in the table makes the statement a write. On its way it notes what the tree refers to in the database.
  */
 import { unreachable } from '../base/index.ts';
 import { SERVER_VIEWS, SESSION_SETTINGS } from './builtin-functions.ts';
 import { functionVerdict, nameInCatalog } from './functions.ts';
 import type { Attention } from './part.ts';
 import type { SqlReason } from './reasons.ts';
+import type { ReferenceCollector } from './references.ts';
+import { noteReferences, noteType } from './referring.ts';
 import { constantText, isTree, listAt, pathAt, type Tree, textAt, treeAt } from './tree.ts';
 
 /** Why a tree must not run on a standby. `session` is stricter than `write`. */
@@ -15,6 +17,8 @@ export interface Finding {
   readonly kind: 'write' | 'session';
   readonly because: SqlReason;
   readonly detail?: string;
+  /** The database's own definitions may say otherwise. */
+  readonly isOpen?: true;
 }
 
 /** The strictest finding in a tree, the first of its kind in no given order; undefined if the tree only reads. */
@@ -30,14 +34,19 @@ export function inspect(root: Tree, attention: Attention): Finding | undefined {
         const child = value[key];
         const finding = isNodeType(key)
           ? inspectNode(key, child, attention)
-          : inspectField(key, child, value);
-        if (finding !== undefined && (worst === undefined || finding.kind === 'session')) worst = finding;
+          : inspectField(key, child, value, attention.references);
+        if (finding !== undefined && isStricter(finding, worst)) worst = finding;
         if (worst?.kind === 'session') return worst;
         if (typeof child === 'object') pending.push(child);
       }
     }
   }
   return worst;
+}
+
+function isStricter(finding: Finding, worst: Finding | undefined): boolean {
+  if (worst === undefined || finding.kind === 'session') return true;
+  return worst.isOpen === true && finding.isOpen === undefined;
 }
 
 /** A setting that each session has its own value of, so that any connection of the session shows the same. */
@@ -55,7 +64,10 @@ function isNodeType(key: string): boolean {
 }
 
 function inspectNode(type: string, node: unknown, attention: Attention): Finding | undefined {
-  if (READ_NODES.has(type)) return undefined;
+  if (READ_NODES.has(type)) {
+    if (isTree(node)) noteReferences(type, node, attention.references);
+    return undefined;
+  }
   if (!isTree(node)) return write('node-not-known', type);
   switch (type) {
     case 'FuncCall':
@@ -79,10 +91,18 @@ function inspectNode(type: string, node: unknown, attention: Attention): Finding
 }
 
 /** Some structures appear without a wrapper (the table of a COPY, the target of an INTO): their fields tell. */
-function inspectField(field: string, value: unknown, fields: Tree): Finding | undefined {
+function inspectField(
+  field: string,
+  value: unknown,
+  fields: Tree,
+  references: ReferenceCollector,
+): Finding | undefined {
   switch (field) {
     case 'relname':
-      return inspectRelation(fields);
+      return inspectRelation(fields, references);
+    case 'typeName':
+      if (isTree(value)) noteType(value, references);
+      return undefined;
     case 'relpersistence':
       return value === 't' ? session('creates-temporary', textAt(fields, 'relname')) : undefined;
     case 'intoClause':
@@ -92,11 +112,13 @@ function inspectField(field: string, value: unknown, fields: Tree): Finding | un
   }
 }
 
-function inspectRelation(relation: Tree): Finding | undefined {
+function inspectRelation(relation: Tree, references: ReferenceCollector): Finding | undefined {
   const schema = textAt(relation, 'schemaname');
   const name = textAt(relation, 'relname') ?? '';
   if (isTemporarySchema(schema)) return session('uses-temporary', name);
-  const known = nameInCatalog(schema === undefined ? [name] : [schema, name]);
+  const path = schema === undefined ? [name] : [schema, name];
+  references.relation(path);
+  const known = nameInCatalog(path);
   return known !== undefined && SERVER_VIEWS.has(known) ? write('relation-of-server', name) : undefined;
 }
 
@@ -108,6 +130,7 @@ function inspectCall(call: Tree, attention: Attention): Finding | undefined {
   const path = pathAt(call, 'funcname');
   const verdict = functionVerdict(path);
   const name = path.join('.');
+  attention.references.call(path, call);
   switch (verdict) {
     case 'harmless':
       if (path.at(-1) !== 'current_setting') return undefined;
@@ -120,8 +143,9 @@ function inspectCall(call: Tree, attention: Attention): Finding | undefined {
       return session(verdict, name);
     case 'function-volatile':
     case 'function-primary-only':
-    case 'function-not-known':
       return write(verdict, name);
+    case 'function-not-known':
+      return { kind: 'write', because: verdict, detail: name, isOpen: true };
   }
   return unreachable(verdict);
 }

@@ -1,6 +1,7 @@
 /** One statement's classification before it is joined with its neighbours in the same text. */
 import type { SettingChange, SettingStatement, TransactionOptions } from './classification.ts';
 import type { SqlReason } from './reasons.ts';
+import type { ReferenceCollector } from './references.ts';
 
 interface Reasoned {
   readonly because: SqlReason;
@@ -15,6 +16,8 @@ export interface ReadPart extends Reasoned {
 
 export interface StrictPart extends Reasoned {
   readonly kind: 'write' | 'session';
+  /** The only thing against it is what the database's own definitions may clear; then it is a read, because of this. */
+  readonly ifReads?: SqlReason;
 }
 
 export interface BeginPart extends Reasoned {
@@ -42,6 +45,8 @@ export interface SetPart extends Reasoned {
  */
 export interface Attention {
   literal: boolean;
+  /** What the text refers to in its database. */
+  readonly references: ReferenceCollector;
 }
 
 export type Part = ReadPart | StrictPart | BeginPart | EndPart | SetPart;

@@ -11,6 +11,7 @@ import type { Isolation, SettingChange, TransactionOptions } from './classificat
 import { nameInCatalog } from './functions.ts';
 import { isSessionSetting } from './inspect.ts';
 import type { Part, ReadPart } from './part.ts';
+import { quoteName } from './search-path.ts';
 import { constantText, flagAt, listAt, pathAt, type Tree, textAt, treeAt } from './tree.ts';
 
 /** SET, RESET and their kin. */
@@ -120,7 +121,8 @@ const UTF8_NAMES: ReadonlySet<string> = new Set(['utf8', 'unicode', 'sqlascii'])
 
 function settingChange(name: string, kind: string | undefined, args: readonly Tree[]): SettingChange {
   if (kind !== 'VAR_SET_VALUE') return { name };
-  return { name, value: args.map((arg) => constantText(arg) ?? '').join(', ') };
+  const values = args.map((arg) => constantText(arg) ?? '');
+  return { name, value: (name === 'search_path' ? values.map(quoteName) : values).join(', ') };
 }
 
 /** An option is a `DefElem` whose name is that of the setting it stands for. */

@@ -93,9 +93,16 @@ function bindsSession(because: SqlReason, detail: string | undefined): StrictPar
 }
 
 function classifySelect(select: Tree, attention: Attention): Part {
-  const found = inspect(select, attention);
-  if (found?.because === 'function-sets-setting') return classifySetConfig(select) ?? found;
-  return found ?? { kind: 'read', because: 'only-reads' };
+  const found = readOf(select, 'only-reads', attention);
+  return found.because === 'function-sets-setting' ? (classifySetConfig(select) ?? found) : found;
+}
+
+/** A read, unless something in it is known to be none; if that only may be, the part says so. */
+function readOf(fields: Tree, because: SqlReason, attention: Attention): Part {
+  const found = inspect(fields, attention);
+  if (found === undefined) return { kind: 'read', because };
+  const { isOpen, ...part } = found;
+  return isOpen === true ? { ...part, ifReads: because } : part;
 }
 
 /** EXPLAIN runs nothing, EXPLAIN ANALYZE runs the statement; both belong where the statement would run. */
@@ -104,8 +111,9 @@ function classifyExplain(explain: Tree, attention: Attention): Part {
   if (listAt(explain, 'options').some(isAnalyze)) {
     return explained.kind === 'session' ? explained : { kind: 'write', because: 'explain-analyze' };
   }
-  const because = explained.kind === 'read' ? 'explains-a-read' : 'explains-a-write';
-  return { kind: explained.kind === 'read' ? 'read' : 'write', because };
+  if (explained.kind === 'read') return { kind: 'read', because: 'explains-a-read' };
+  const isOpen = explained.kind === 'write' && explained.ifReads !== undefined;
+  return { kind: 'write', because: 'explains-a-write', ...(isOpen ? { ifReads: 'explains-a-read' } : {}) };
 }
 
 /** The option alone means yes; so does any value but a plain no. */
@@ -131,7 +139,7 @@ function classifyCopy(copy: Tree, attention: Attention): Part {
   if (query !== undefined && query.type !== 'SelectStmt') {
     return classifyStatement(treeAt(copy, 'query'), attention);
   }
-  return inspect(copy, attention) ?? { kind: 'read', because: 'copies-out' };
+  return readOf(copy, 'copies-out', attention);
 }
 
 function classifyTransaction(statement: Tree): Part {

@@ -8,11 +8,13 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { describe } from '../../src/base/index.ts';
 import { Bind, Execute, FRONTEND, Parse, Query, Sync } from '../../src/wire/index.ts';
+import { aSelfSigned, giveTo } from '../support/certificates.ts';
 import { eventually } from '../support/eventually.ts';
 import { freshLoopback } from '../support/loopback.ts';
 import { aServer } from '../support/one-server.ts';
 import { sql, type TestMember } from '../support/postgres.ts';
 import { scratchFolder } from '../support/scratch.ts';
+import { aTlsTunnel } from '../support/tls-tunnel.ts';
 import { WireClient } from '../support/wire-client.ts';
 
 const MB = 1024 * 1024;
@@ -21,6 +23,7 @@ const TRUST = { pg_hba: ['host all app 127.0.0.0/8 trust', 'host all postgres 12
 /** What a router may grow by, however long the message. */
 const GROWTH_BYTES_MAX = 96 * MB;
 const SLOW_MS = 60_000;
+const EC = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-subj', '/CN=both'];
 
 interface Place {
   readonly host: string;
@@ -142,9 +145,14 @@ const lives = async (client: WireClient): Promise<void> => {
   ]);
 };
 
-test('long messages that go wrong', { timeout: 180_000 }, async (suite) => {
-  const { server } = await aServer(suite, TRUST);
-  const router = await aRouterProcess(suite, server);
+interface Way {
+  readonly server: TestMember;
+  /** Where clients go to. */
+  readonly place: Place;
+  readonly copyMB: number;
+}
+
+async function goesWrong(suite: TestContext, { server, place, copyMB }: Way): Promise<void> {
   const backends = async (): Promise<number> => {
     const rows = await sql(
       server,
@@ -157,23 +165,23 @@ test('long messages that go wrong', { timeout: 180_000 }, async (suite) => {
     await eventually('the backends are gone', backends, { holds: (seen) => seen === 0, withinMs: 5000 });
   };
 
-  await suite.test('a COPY message of 80 MB passes', async (t) => {
-    const client = await connected(t, router);
+  await suite.test(`a COPY message of ${copyMB} MB passes`, async (t) => {
+    const client = await connected(t, place);
     client.send([Query('CREATE TEMP TABLE c (v text)'), Query('COPY c FROM STDIN')]);
     assert.ok(await client.said('CopyInResponse', 0));
     const header = Buffer.from('d....');
-    header.writeInt32BE(80 * MB + 4, 1);
+    header.writeInt32BE(copyMB * MB + 4, 1);
     await client.sendRaw(header);
     const piece = Buffer.concat([Buffer.alloc(MB - 1, 'x'), Buffer.from('\n')]);
-    for (let sent = 0; sent < 80; sent += 1) await client.sendRaw(piece);
+    for (let sent = 0; sent < copyMB; sent += 1) await client.sendRaw(piece);
     client.send([Buffer.from([FRONTEND.CopyDone, 0, 0, 0, 4])]);
-    assert.ok(await client.said('CommandComplete COPY 80', 0));
+    assert.ok(await client.said(`CommandComplete COPY ${copyMB}`, 0));
   });
 
   await suite.test(
     'a server killed in the middle: one error, the rest swallowed, the client goes on',
     async (t) => {
-      const client = await connected(t, router);
+      const client = await connected(t, place);
       const text = `SELECT length('${'x'.repeat(8 * MB)}')`;
       const query = Query(text);
       await lives(client);
@@ -190,16 +198,19 @@ test('long messages that go wrong', { timeout: 180_000 }, async (suite) => {
   );
 
   await suite.test('a client killed in the middle leaves no server in the middle of a message', async (t) => {
-    const client = await connected(t, router);
+    const client = await connected(t, place);
     await lives(client);
     await client.sendRaw(Query(`SELECT '${'x'.repeat(8 * MB)}'`).subarray(0, 4 * MB));
     client.destroy();
-    await eventually('its connection is closed', backends, { holds: (seen) => seen === 0, withinMs: 5000 });
-    await lives(await connected(t, router));
+    await eventually('its connection is closed', backends, {
+      holds: (seen) => seen === 0,
+      withinMs: 5000,
+    });
+    await lives(await connected(t, place));
   });
 
   await suite.test('an error of the server in the middle of a batch: the message is read over', async (t) => {
-    const client = await connected(t, router);
+    const client = await connected(t, place);
     const from = client.lines.length;
     client.send([Parse({ name: '', sql: 'SELECT nothing_of_that_name', parameterTypes: [] })]);
     const bind = Bind({ portal: '', statement: '', parameters: [Buffer.alloc(4 * MB, 'x')] });
@@ -212,6 +223,27 @@ test('long messages that go wrong', { timeout: 180_000 }, async (suite) => {
     assert.match(client.lines[from] ?? '', /42703/);
     await lives(client);
   });
+
+  await suite.test('a Bind of 32 MB, and an unnamed statement of which the router has no copy', async (t) => {
+    const client = await connected(t, place);
+    client.send([Parse({ name: 's', ...LENGTH_OF })]);
+    await sendLongBind(client, 's', 32 * MB);
+    client.send([Execute('', 0), Sync()]);
+    assert.ok(await client.answered(SLOW_MS));
+    assert.ok(client.lines.includes(`DataRow "${32 * MB}"`));
+    const from = client.lines.length;
+    client.send([Parse({ name: '', sql: `SELECT 7${' '.repeat(2 * MB)}`, parameterTypes: [] }), Sync()]);
+    client.send([Bind({ portal: '', statement: '' }), Execute('', 0), Sync()]);
+    assert.ok(await client.answered(SLOW_MS));
+    assert.ok(client.lines.slice(from).includes('DataRow "7"'), client.lines.slice(from).join('\n'));
+    await lives(client);
+  });
+}
+
+test('long messages that go wrong', { timeout: 180_000 }, async (suite) => {
+  const { server } = await aServer(suite, TRUST);
+  const router = await aRouterProcess(suite, server);
+  await goesWrong(suite, { server, place: router, copyMB: 80 });
 
   await suite.test('16 long messages at once, in a pipeline each, are held no more', async (t) => {
     const clients = await Promise.all(Array.from({ length: 16 }, async () => await connected(t, router)));
@@ -249,6 +281,30 @@ test('long messages that go wrong', { timeout: 180_000 }, async (suite) => {
       assert.deepEqual(direct.lines.slice(said), ['(closed)']);
     }
   });
+});
+
+test('long messages in session mode, over TLS on both sides', { timeout: 180_000 }, async (suite) => {
+  const certificate = await aSelfSigned(await scratchFolder(suite), 'both', EC);
+  await giveTo('postgres', certificate.key);
+  const ssl = { ssl: true, ssl_cert_file: certificate.cert, ssl_key_file: certificate.key };
+  const { server } = await aServer(suite, {
+    ...TRUST,
+    parameters: { shared_buffers: '16MB', fsync: false, ...ssl },
+  });
+  const router = await aRouterProcess(
+    suite,
+    server,
+    `  pool_mode: session
+  client_tls_sslmode: require
+  client_tls_cert_file: ${certificate.cert}
+  client_tls_key_file: ${certificate.key}
+  server_tls_sslmode: require`,
+  );
+  const before = await rssBytes(router.pid, 'VmRSS');
+  await goesWrong(suite, { server, place: await aTlsTunnel(suite, router), copyMB: 16 });
+  const grown = (await rssBytes(router.pid, 'VmHWM')) - before;
+  suite.diagnostic(`RSS ${before} before, grown by ${grown} at its peak`);
+  assert.ok(grown < GROWTH_BYTES_MAX, `it grew by ${grown}`);
 });
 
 test('who stalls in the middle of a message is disconnected', { timeout: 60_000 }, async (t) => {

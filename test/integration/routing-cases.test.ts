@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { Bind, Describe, Execute, Parse, Query, Sync } from '../../src/wire/index.ts';
 import { type TestMember, sql, until } from '../support/postgres.ts';
 import { aRouter, aStage, NODES } from '../support/router.ts';
-import { ROUTING_CASES, type RoutingStep, SETUP } from '../support/routing-cases.ts';
+import { ROUTING_CASES, type RoutingStep, SETUP, SETUP_OF_SUPERUSER } from '../support/routing-cases.ts';
 import { WireClient } from '../support/wire-client.ts';
 
 const MODES = ['simple', 'extended', 'prepared'] as const;
@@ -33,10 +33,13 @@ test('statements run where they should', { timeout: 300_000 }, async (suite) => 
   const stage = await aStage(suite);
   // It reaches the standbys too.
   await sql(stage.nodes.n1, "ALTER DATABASE app SET log_statement = 'all'");
+  const asSuperuser = { ...stage.nodes.n1.settings.authentication.superuser, database: 'app' };
+  for (const text of SETUP_OF_SUPERUSER)
+    await sql(stage.nodes.n1, text, { ...asSuperuser, user: asSuperuser.username });
   for (const text of SETUP) await sql(stage.nodes.n1, text, AS_APP);
   for (const node of ['n2', 'n3'] as const) {
     await until(`${node} has the tables`, async () => {
-      await sql(stage.nodes[node], 'SELECT FROM t', AS_APP);
+      await sql(stage.nodes[node], 'SELECT stepping_well(id) FROM t', AS_APP);
       return true;
     });
   }

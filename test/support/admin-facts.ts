@@ -167,6 +167,20 @@ export function someFacts(changes: Partial<AdminFacts> = {}): AdminFacts {
         changedAtMs: NOW_MS - 30_000,
       },
     ],
+    catalogs: [
+      {
+        database: 'app',
+        state: 'read',
+        generation: 2,
+        checkedAtMs: NOW_MS - 1500,
+        functions: 3,
+        relations: 250,
+        types: 600,
+        operators: 1,
+        sessions: 4,
+        trouble: undefined,
+      },
+    ],
     stats: new Map([
       [
         'app',

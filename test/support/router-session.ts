@@ -143,10 +143,11 @@ export class SessionStage {
 
   constructor(classifier: Classifier, options: StageOptions = {}) {
     const { preparedLimits, isSessionMode = false, auditsCode = false } = options;
+    const serverNames = new ServerNames('m');
     this.session = new Session({
       world: this.world,
       classifier,
-      serverNames: new ServerNames('m'),
+      serverNames,
       tally: this.tally,
       routing: {
         user: 'app',
@@ -155,6 +156,8 @@ export class SessionStage {
         firstStatementDecides: options.firstStatementDecides ?? false,
         consistency: options.consistency ?? 'eventual',
         maxStaleness: undefined,
+        definitions: { resolve: (found) => found },
+        definitionsChanged: () => serverNames.definitionsChanged(),
         refused: this.refused,
         rescued: (because) => {
           this.rescued.push(because);

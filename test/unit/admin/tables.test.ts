@@ -185,6 +185,13 @@ test('CONFIG, MEM, STATE and VERSION', () => {
   assert.deepEqual(shown('version'), ['version:text', 'Matriarch 0.1.0 (PgBouncer 1.25)']);
 });
 
+test('CATALOG tells of each database what is known of its definitions, and since when', () => {
+  assert.deepEqual(shown('catalog'), [
+    'database:text state:text generation:int8 age_ms:int8 functions:int4 relations:int4 types:int4 operators:int4 sessions:int4 trouble:text',
+    'app|read|2|1500|3|250|600|1|4|',
+  ]);
+});
+
 test('NODES, PINS, and POOL_NODES as pgpool-II has it', () => {
   assert.deepEqual(shown('nodes'), [
     'node:text datacenter:text host:text port:int4 role:text leader:int4 reachable:int4 weight:int4 because:text state:text state_because:text share_percent:int4 reads:int8 writes:int8 spilled:int8 lag_bytes:int8 lag_ms:int8 sv_active:int4 sv_idle:int4 sv_login:int4 cl_waiting:int4 changed_at:text',
@@ -219,6 +226,7 @@ test('a router that knows nothing yet has empty tables, and no division by nothi
     servers: [],
     pools: [],
     nodes: [],
+    catalogs: [],
     routes: [],
     decisions: [],
     stats: new Map(),

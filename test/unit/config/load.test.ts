@@ -192,6 +192,7 @@ test('defaults are those of the reference page', () => {
         hold_timeout: 30_000,
         hold_max_clients: 1000,
         rules: [],
+        catalog_poll: 5000,
         first_statement_decides: false,
         retry_reads: 3,
       },

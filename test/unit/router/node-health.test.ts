@@ -57,10 +57,6 @@ test('a standby is compared with the leader only, and its reads go to the others
   for (const _ of [1, 2]) answers('db2', { replayLsn: 3000 });
   assert.deepEqual(health.of('db2'), { state: 'out', because: 'lagging', lag: { bytes: 2000, ms: 10 } });
   const none = new Set<string>();
-  assert.deepEqual(Array.from({ length: 4 }, () => world.reader(none) ?? '').toSorted(), [
-    'db1',
-    'db1',
-    'db3',
-    'db3',
-  ]);
+  const readers = Array.from({ length: 4 }, () => world.reader(none) ?? 'none');
+  assert.deepEqual(readers.sort(), ['db1', 'db1', 'db3', 'db3']);
 });

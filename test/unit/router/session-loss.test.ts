@@ -177,9 +177,9 @@ describe('when a server is lost', () => {
     const stage = begun().send(Query('LISTEN news'));
     stage.take();
     assert.deepEqual(stage.lose('n1').take(), ['client > FATAL 08006', 'client ended']);
-    const inTransaction = begun().send(Query('LISTEN news'), Query('BEGIN'), Query('SELECT 0'));
-    inTransaction.take();
-    assert.deepEqual(inTransaction.lose('n1').take(), []);
+    const interrupted = begun().send(Query('LISTEN news'), Query('BEGIN'), Query('SELECT 0'));
+    interrupted.take();
+    assert.deepEqual(interrupted.lose('n1').take(), []);
   });
 
   test('a malformed message that had to wait ends the client, not the server connection', () => {

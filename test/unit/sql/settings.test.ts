@@ -9,7 +9,7 @@ describe('a change of settings', () => {
   const rows: readonly (readonly [sql: string, expected: readonly SettingStatement[]])[] = [
     [
       'SET search_path = a, "B"',
-      [aSetting('SET search_path = a, "B"', { name: 'search_path', value: 'a, B' })],
+      [aSetting('SET search_path = a, "B"', { name: 'search_path', value: 'a, "B"' })],
     ],
     ['SET work_mem TO DEFAULT;', [aSetting('SET work_mem TO DEFAULT', { name: 'work_mem' })]],
     ['set "TimeZone" = \'UTC\'', [aSetting('set "TimeZone" = \'UTC\'', { name: 'timezone', value: 'UTC' })]],

@@ -1,0 +1,217 @@
+/**
+ * What is asked of a database's catalogue, and how the answers are read. PostgreSQL's own dependencies tell what a view, a
+ * policy, a check of a domain or an aggregate leads to; but they leave out what is built in, so calls of built-in functions
+ * are read from the stored trees, by the fields that name functions (`funcid` and its kin). Any role may ask all of it, of
+ * any version from 13 on; names are qualified, since a role has a search_path of its own.
+ */
+import { type CatalogRows, HARMFUL_BUILTINS } from '../sql/index.ts';
+import { MatriarchError } from '../base/index.ts';
+import type { ErrorFields } from '../wire/index.ts';
+
+/** Texts; undefined is NULL. */
+export type Row = readonly (string | undefined)[];
+
+/** Why the catalogue could not be read. */
+export function catalogFailure(because: ErrorFields | string): MatriarchError {
+  const said = typeof because === 'string' ? because : `${because.code} ${because.message}`;
+  return new MatriarchError('router-no-server', `catalogue: ${said}`);
+}
+
+/** Objects of PostgreSQL's own have lower ones. */
+const FIRST_OID = 16_384;
+
+/** One transaction for all, so that the answers are of one moment; waits for no lock, and for no disk where it notifies. */
+export const BEGIN_READING = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
+export const END_READING = 'COMMIT';
+
+/** What sessions have for themselves changes all the time, and is nobody else's affair. */
+const NOT_OF_SESSIONS = String.raw`n.nspname !~ '^pg_(temp|toast)'`;
+
+/**
+ * Another answer means that definitions may have changed: the sums of the transactions that have last written each row. A
+ * VACUUM or ANALYZE does not change them.
+ */
+export const FINGERPRINT = `SELECT pg_catalog.concat_ws('/', ${[
+  `pg_catalog.pg_namespace c WHERE c.nspname !~ '^pg_(temp|toast)'`,
+  `pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid >= ${FIRST_OID} AND c.relkind NOT IN ('i', 'I', 't') AND ${NOT_OF_SESSIONS}`,
+  `pg_catalog.pg_type c JOIN pg_catalog.pg_namespace n ON n.oid = c.typnamespace
+    WHERE c.oid >= ${FIRST_OID} AND ${NOT_OF_SESSIONS}`,
+  ...['proc', 'operator', 'cast', 'rewrite', 'policy', 'constraint', 'opclass', 'amproc', 'amop'].map(
+    (name) => `pg_catalog.pg_${name} c WHERE c.oid >= ${FIRST_OID}`,
+  ),
+  'pg_catalog.pg_inherits c',
+  'pg_catalog.pg_db_role_setting c',
+]
+  .map((from) => `(SELECT pg_catalog.concat(count(*), ':', sum(c.xmin::text::bigint)) FROM ${from})`)
+  .join(', ')}, (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path'))`;
+
+const SCHEMAS = `
+SELECT nspname, EXISTS (SELECT FROM pg_catalog.aclexplode(COALESCE(nspacl, pg_catalog.acldefault('n', nspowner))) a
+  WHERE a.grantee = 0 AND a.privilege_type = 'USAGE')
+FROM pg_catalog.pg_namespace`;
+
+const FUNCTIONS = `
+SELECT 'f' || p.oid, n.nspname, p.proname, p.pronargs, p.pronargdefaults, p.provariadic <> 0,
+  EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid = p.proargtypes[0] AND t.typtype IN ('c', 'd', 'p')),
+  p.provolatile = 'v', l.lanname NOT IN ('c', 'internal') AND p.prokind <> 'a'
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+WHERE p.oid >= ${FIRST_OID} AND p.prokind <> 'p' AND ${NOT_OF_SESSIONS}`;
+
+const RELATIONS = `
+SELECT 'r' || c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'u'
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind NOT IN ('i', 'I', 't', 'c') AND ${NOT_OF_SESSIONS}`;
+
+const TYPES = `
+SELECT 't' || t.oid, n.nspname, t.typname
+FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+WHERE ${NOT_OF_SESSIONS}`;
+
+const OPERATORS = `
+SELECT 'o' || o.oid, n.nspname, o.oprname, pg_catalog.concat_ws(' ', CASE WHEN o.oprleft >= ${FIRST_OID} THEN 't' || o.oprleft END,
+  CASE WHEN o.oprright >= ${FIRST_OID} THEN 't' || o.oprright END)
+FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid >= ${FIRST_OID}
+UNION SELECT '', 'pg_catalog', oprname, '' FROM pg_catalog.pg_operator WHERE oid < ${FIRST_OID}`;
+
+/**
+ * With the types that a statement must have to do with for the cast to happen. That it has to do with a type is known of
+ * types that are not built in, and of those that it names, as an explicit cast does. What is left may happen anywhere.
+ */
+const CASTS = `
+SELECT 'f' || castfunc, pg_catalog.concat_ws(' ',
+  CASE WHEN castsource >= ${FIRST_OID} AND (casttarget < ${FIRST_OID} OR castcontext <> 'i') THEN 't' || castsource END,
+  CASE WHEN casttarget >= ${FIRST_OID} OR castcontext <> 'i' THEN 't' || casttarget END)
+FROM pg_catalog.pg_cast WHERE oid >= ${FIRST_OID} AND castfunc <> 0`;
+
+const EDGES = `
+WITH dep AS (
+  SELECT DISTINCT classid, objid, CASE refclassid
+      WHEN 'pg_catalog.pg_class'::regclass THEN 'r' WHEN 'pg_catalog.pg_proc'::regclass THEN 'f'
+      WHEN 'pg_catalog.pg_type'::regclass THEN 't' ELSE 'o' END AS kind, refobjid, objsubid > 0 AS is_column
+  FROM pg_catalog.pg_depend
+  WHERE objid >= ${FIRST_OID} AND refclassid IN ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass,
+    'pg_catalog.pg_type'::regclass, 'pg_catalog.pg_operator'::regclass)
+)
+SELECT 'f' || objid, kind || refobjid FROM dep WHERE classid = 'pg_catalog.pg_proc'::regclass
+UNION ALL SELECT 't' || objid, kind || refobjid FROM dep
+  WHERE classid = 'pg_catalog.pg_type'::regclass AND kind IN ('f', 't')
+UNION ALL SELECT 'o' || objid, kind || refobjid FROM dep
+  WHERE classid = 'pg_catalog.pg_operator'::regclass AND kind IN ('f', 't')
+UNION ALL SELECT 'r' || objid, 't' || refobjid FROM dep
+  WHERE classid = 'pg_catalog.pg_class'::regclass AND kind = 't' AND is_column
+UNION ALL SELECT 't' || c.reltype, 't' || refobjid FROM dep JOIN pg_catalog.pg_class c ON c.oid = objid
+  WHERE classid = 'pg_catalog.pg_class'::regclass AND kind = 't' AND is_column AND c.reltype <> 0
+UNION ALL SELECT 'r' || w.ev_class, kind || refobjid FROM dep JOIN pg_catalog.pg_rewrite w ON w.oid = objid
+  JOIN pg_catalog.pg_class c ON c.oid = w.ev_class
+  WHERE classid = 'pg_catalog.pg_rewrite'::regclass AND c.relkind = 'v' AND w.ev_type = '1'
+    AND (kind <> 'r' OR refobjid <> c.oid)
+UNION ALL SELECT 'r' || c.oid, kind || refobjid FROM dep JOIN pg_catalog.pg_policy p ON p.oid = objid
+  JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
+  WHERE classid = 'pg_catalog.pg_policy'::regclass AND c.relrowsecurity AND p.polcmd IN ('r', '*')
+    AND (kind <> 'r' OR refobjid <> c.oid)
+UNION ALL SELECT 't' || k.contypid, kind || refobjid FROM dep JOIN pg_catalog.pg_constraint k ON k.oid = objid
+  WHERE classid = 'pg_catalog.pg_constraint'::regclass AND k.contypid <> 0 AND (kind <> 't' OR refobjid <> k.contypid)
+UNION ALL SELECT 'r' || inhparent, 'r' || inhrelid FROM pg_catalog.pg_inherits
+UNION ALL SELECT ${classKey()}, 'f' || m.amproc::oid
+  FROM pg_catalog.pg_opclass c JOIN pg_catalog.pg_amproc m ON m.amprocfamily = c.opcfamily WHERE c.oid >= ${FIRST_OID}
+UNION ALL SELECT ${classKey()}, 'o' || m.amopopr
+  FROM pg_catalog.pg_opclass c JOIN pg_catalog.pg_amop m ON m.amopfamily = c.opcfamily WHERE c.oid >= ${FIRST_OID}`;
+
+const CALLS = `
+WITH harmful AS (
+  SELECT oid, proname FROM pg_catalog.pg_proc WHERE oid < ${FIRST_OID}
+    AND (provolatile = 'v' OR proname = ANY ('{${HARMFUL_BUILTINS.join(',')}}') OR proname LIKE 'pg\\_stat\\_get\\_%')
+), trees AS (
+  SELECT 'r' || w.ev_class AS key, w.ev_action::text AS tree
+    FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_class c ON c.oid = w.ev_class
+    WHERE w.oid >= ${FIRST_OID} AND c.relkind = 'v' AND w.ev_type = '1'
+  UNION ALL SELECT 'r' || p.polrelid, p.polqual::text
+    FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
+    WHERE c.relrowsecurity AND p.polcmd IN ('r', '*')
+  UNION ALL SELECT 't' || contypid, conbin::text FROM pg_catalog.pg_constraint WHERE contypid >= ${FIRST_OID}
+  UNION ALL SELECT 'f' || oid, proargdefaults::text
+    FROM pg_catalog.pg_proc WHERE oid >= ${FIRST_OID} AND proargdefaults IS NOT NULL
+  UNION ALL SELECT 'f' || p.oid, pg_catalog.to_jsonb(p) ->> 'prosqlbody'
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+    WHERE p.oid >= ${FIRST_OID} AND l.lanname = 'sql'
+), called AS (
+  SELECT key, (pg_catalog.regexp_matches(tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\\d+)', 'g'))[1]::oid AS oid FROM trees
+  UNION ALL SELECT 'o' || oid, oprcode::oid FROM pg_catalog.pg_operator WHERE oid >= ${FIRST_OID}
+  UNION ALL SELECT 'f' || castfunc, castfunc FROM pg_catalog.pg_cast WHERE oid >= ${FIRST_OID}
+)
+SELECT DISTINCT key, proname FROM called JOIN harmful USING (oid)`;
+
+/** The most special first: of the role here, of the role, of all here, of all; then as the server is configured. */
+const PATHS = `
+SELECT COALESCE(r.rolname, ''), pg_catalog.substr(c.setting, 13),
+  CASE WHEN s.setrole <> 0 THEN 0 ELSE 2 END + CASE WHEN s.setdatabase <> 0 THEN 0 ELSE 1 END
+FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+  CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(setting)
+WHERE c.setting LIKE 'search\\_path=%' AND (s.setrole = 0 OR r.rolname IS NOT NULL)
+  AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
+UNION ALL SELECT '', reset_val, 4 FROM pg_catalog.pg_settings
+  WHERE name = 'search_path' AND source NOT IN ('user', 'database user', 'client', 'session')
+ORDER BY 3`;
+
+/** Sorting and grouping call the functions of the type's operator class. */
+function classKey(): string {
+  return `CASE WHEN c.opcintype >= ${FIRST_OID} THEN 't' || c.opcintype ELSE 'd' END`;
+}
+
+/** In the order of the answers that `readCatalog` takes. */
+export const CATALOG_QUERIES = [
+  SCHEMAS,
+  FUNCTIONS,
+  RELATIONS,
+  TYPES,
+  OPERATORS,
+  CASTS,
+  EDGES,
+  CALLS,
+  PATHS,
+] as const;
+
+export function readCatalog(answers: readonly (readonly Row[])[]): CatalogRows {
+  const [schemas, functions, relations, types, operators, casts, edges, calls, paths] = answers;
+  return {
+    schemas: rowsOf(schemas, ([name = '', isOpen]) => ({ name, isOpen: isOpen === 't' })),
+    functions: rowsOf(functions, ([key = '', schema = '', name = '', args, defaults, ...flags]) => {
+      const [isVariadic, takesRow, isVolatile, isCode] = flags.map((flag) => flag === 't');
+      return {
+        key,
+        schema,
+        name,
+        args: Number(args),
+        defaults: Number(defaults),
+        isVariadic: isVariadic ?? false,
+        takesRow: takesRow ?? true,
+        isVolatile: isVolatile ?? true,
+        isCode: isCode ?? true,
+      };
+    }),
+    relations: rowsOf(relations, ([key = '', schema = '', name = '', kind = '', isUnlogged]) => ({
+      key,
+      schema,
+      name,
+      kind,
+      isUnlogged: isUnlogged === 't',
+    })),
+    types: rowsOf(types, ([key = '', schema = '', name = '']) => ({ key, schema, name })),
+    operators: rowsOf(operators, ([key = '', schema = '', name = '', operands = '']) => ({
+      key,
+      schema,
+      name,
+      operands: operands === '' ? [] : operands.split(' '),
+    })),
+    casts: rowsOf(casts, ([key = '', needs = '']) => ({ key, needs: needs === '' ? [] : needs.split(' ') })),
+    edges: rowsOf(edges, ([from = '', to = '']) => [from, to] as const),
+    calls: rowsOf(calls, ([key = '', name = '']) => [key, name] as const),
+    paths: rowsOf(paths, ([role = '', text = '']) => ({ role, text })),
+  };
+}
+
+function rowsOf<Value>(rows: readonly Row[] | undefined, read: (row: Row) => Value): readonly Value[] {
+  return rows?.map(read) ?? [];
+}

@@ -1,0 +1,75 @@
+/**
+ * What the database's definitions make of a session's statements: each classification resolved under the search_path that
+ * the session has now. After it has changed definitions itself, what hangs on them is for the primary until they were read
+ * again. Pure.
+ */
+import {
+  type CatalogFacts,
+  type Classification,
+  type Resolver,
+  type Resolvers,
+  type SearchPath,
+  searchPathOf,
+  unresolved,
+} from '../sql/index.ts';
+import type { Settings } from './settings.ts';
+
+/** One database's catalogue as it was read last. */
+export interface CatalogNow {
+  /** Nothing is read of it, and statements are what their texts say. */
+  readonly isOff: boolean;
+  /** Undefined: nothing was read yet. */
+  readonly resolvers: Resolvers | undefined;
+  /** The last change that what was read has. */
+  readonly readUpTo: number;
+  /** Definitions were changed by a client: gives the number of the change. */
+  readonly changed: () => number;
+  /** Something was not as it was read. */
+  readonly doubted: () => void;
+}
+
+export class Definitions {
+  readonly #catalog: CatalogNow;
+  readonly #user: string;
+  #ownChange = 0;
+  #resolvers: Resolvers | undefined = undefined;
+  #settings: Settings | undefined = undefined;
+  #resolver: Resolver | undefined = undefined;
+
+  /** `user` is who the session logged in as. */
+  constructor(catalog: CatalogNow, user: string) {
+    this.#catalog = catalog;
+    this.#user = user;
+  }
+
+  /** `isPathKnown`: nothing but `settings` decides about the search_path. */
+  resolve(found: Classification, settings: Settings, isPathKnown: boolean): Classification {
+    if (found.references === undefined || this.#catalog.isOff) return found;
+    const { resolvers, readUpTo } = this.#catalog;
+    if (resolvers === undefined || readUpTo < this.#ownChange) return unresolved(found);
+    if (!isPathKnown) return resolvers.under('any').resolve(found);
+    if (resolvers !== this.#resolvers || settings !== this.#settings || this.#resolver === undefined) {
+      this.#resolvers = resolvers;
+      this.#settings = settings;
+      this.#resolver = resolvers.under(pathUnder(settings, resolvers.facts, this.#user));
+    }
+    return this.#resolver.resolve(found);
+  }
+
+  /** The session has changed definitions. */
+  changed(): void {
+    this.#ownChange = this.#catalog.changed();
+  }
+
+  /** A standby has refused what was taken for a read. */
+  doubted(): void {
+    this.#catalog.doubted();
+  }
+}
+
+function pathUnder({ entries, own }: Settings, facts: CatalogFacts, user: string): SearchPath {
+  const isSet = entries.some(({ names }) => names.includes('search_path'));
+  const text = isSet ? own.get('search_path') : facts.startPath(user);
+  const role = own.get('role') ?? 'none';
+  return searchPathOf({ text, role: role === 'none' ? (own.get('session_authorization') ?? user) : role });
+}

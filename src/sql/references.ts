@@ -1,0 +1,90 @@
+/**
+ * What a statement refers to in its database, by the names that it has written: gathered while its tree is inspected, and
+ * kept with its classification. What the names stand for hangs on the database, the session's search_path and time:
+ * resolve.ts says it.
+ */
+import type { Tree } from './tree.ts';
+import { flagAt, listAt } from './tree.ts';
+
+/** A name as written: perhaps a schema in front, in the case that the grammar gives. */
+export type Path = readonly string[];
+
+export interface FunctionReference {
+  readonly path: Path;
+  /** How many arguments it is given. */
+  readonly args: number;
+}
+
+/** Each name once, in no given order. */
+export interface References {
+  readonly functions: readonly FunctionReference[];
+  readonly relations: readonly Path[];
+  readonly operators: readonly Path[];
+  readonly types: readonly Path[];
+  /** Names behind a point: columns, or functions of one row (`t.f` is `f(t)` where there is no such column). */
+  readonly attributes: readonly string[];
+  /** WITH queries: a bare name of a relation may be one of these. */
+  readonly withQueries: readonly string[];
+}
+
+export class ReferenceCollector {
+  readonly #functions = new Map<string, FunctionReference>();
+  readonly #relations = new Map<string, Path>();
+  readonly #operators = new Map<string, Path>();
+  readonly #types = new Map<string, Path>();
+  readonly #attributes = new Set<string>();
+  readonly #withQueries = new Set<string>();
+
+  call(path: Path, call: Tree): void {
+    const ordered = flagAt(call, 'agg_within_group') ? listAt(call, 'agg_order').length : 0;
+    const args = listAt(call, 'args').length + ordered;
+    this.#functions.set(`${args} ${keyOf(path)}`, { path, args });
+  }
+
+  relation(path: Path): void {
+    this.#relations.set(keyOf(path), path);
+  }
+
+  operator(path: Path): void {
+    this.#operators.set(keyOf(path), path);
+  }
+
+  type(path: Path): void {
+    this.#types.set(keyOf(path), path);
+  }
+
+  attribute(name: string): void {
+    this.#attributes.add(name);
+  }
+
+  withQuery(name: string): void {
+    this.#withQueries.add(name);
+  }
+
+  /** Undefined: it refers to nothing. */
+  references(): References | undefined {
+    const isEmpty = [this.#functions, this.#relations, this.#operators, this.#types, this.#attributes].every(
+      ({ size }) => size === 0,
+    );
+    if (isEmpty) return undefined;
+    return Object.freeze({
+      functions: [...this.#functions.values()],
+      relations: [...this.#relations.values()],
+      operators: [...this.#operators.values()],
+      types: [...this.#types.values()],
+      attributes: [...this.#attributes],
+      withQueries: [...this.#withQueries],
+    });
+  }
+}
+
+/** How many names it holds: what they take in memory. */
+export function sizeOf(references: References): number {
+  const { functions, relations, operators, types, attributes, withQueries } = references;
+  return [functions, relations, operators, types, attributes, withQueries].reduce(
+    (sum, { length }) => sum + length,
+    0,
+  );
+}
+
+const keyOf = (path: Path): string => path.join('\0');

@@ -1,0 +1,74 @@
+/**
+ * Which names of the database a node of the parse tree speaks of. Operators are also spoken of by other words: BETWEEN, IN,
+ * CASE x WHEN and JOIN USING call the comparison that is visible under its usual name.
+ */
+import type { ReferenceCollector } from './references.ts';
+import { flagAt, listAt, pathAt, type Tree, textAt, treeAt, unwrap } from './tree.ts';
+
+export function noteReferences(type: string, node: Tree, into: ReferenceCollector): void {
+  switch (type) {
+    case 'A_Expr':
+      for (const path of operatorsOf(node)) into.operator(path);
+      return;
+    case 'SubLink':
+      if (textAt(node, 'subLinkType') === 'ANY_SUBLINK' || textAt(node, 'subLinkType') === 'ALL_SUBLINK') {
+        into.operator(pathOr(pathAt(node, 'operName'), '='));
+      }
+      return;
+    case 'CaseExpr':
+      if (unwrap(treeAt(node, 'arg')) !== undefined) into.operator(['=']);
+      return;
+    case 'JoinExpr':
+      if (flagAt(node, 'isNatural') || listAt(node, 'usingClause').length > 0) into.operator(['=']);
+      return;
+    case 'SortBy': {
+      const path = pathAt(node, 'useOp');
+      if (path.length > 0) into.operator(path);
+      return;
+    }
+    case 'TypeName':
+      noteType(node, into);
+      return;
+    case 'ColumnRef':
+      noteAttribute(listAt(node, 'fields').slice(1), into);
+      return;
+    case 'A_Indirection':
+      noteAttribute(listAt(node, 'indirection'), into);
+      return;
+    case 'CommonTableExpr':
+      into.withQuery(textAt(node, 'ctename') ?? '');
+      return;
+    default:
+  }
+}
+
+/** Of a TypeName, which some nodes hold without a wrapper. */
+export function noteType(typeName: Tree, into: ReferenceCollector): void {
+  const path = pathAt(typeName, 'names');
+  if (path.length > 0) into.type(path);
+}
+
+/** All but the first part of a column's name, or what is taken out of an expression. */
+function noteAttribute(parts: readonly Tree[], into: ReferenceCollector): void {
+  for (const part of parts) {
+    const name = textAt(treeAt(part, 'String'), 'sval');
+    if (name !== undefined) into.attribute(name);
+  }
+}
+
+function operatorsOf(expression: Tree): readonly (readonly string[])[] {
+  switch (textAt(expression, 'kind')) {
+    case 'AEXPR_BETWEEN':
+    case 'AEXPR_BETWEEN_SYM':
+      return [['>='], ['<=']];
+    case 'AEXPR_NOT_BETWEEN':
+    case 'AEXPR_NOT_BETWEEN_SYM':
+      return [['<'], ['>']];
+    case undefined:
+    default:
+      return [pathOr(pathAt(expression, 'name'), '=')];
+  }
+}
+
+const pathOr = (path: readonly string[], otherwise: string): readonly string[] =>
+  path.length === 0 ? [otherwise] : path;

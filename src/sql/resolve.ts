@@ -1,0 +1,217 @@
+/**
+ * What a classification is in one database: the names that its text refers to, looked up in the database's facts. Total:
+ * what is not found, or could be several things of which one is harmful, is for the primary.
+ *
+ * A function or operator is picked among its namesakes by the types of what it is given, which are not known here: so all
+ * that take as many arguments count, in all schemas of the search_path. A relation or type is the first of its name; a
+ * schema that not everybody may look into is passed by for some, so there the next counts too.
+ */
+import type { Classification } from './classification.ts';
+import type { CatalogFacts, Harm, Key, OperatorFact, Reached } from './catalog-facts.ts';
+import { functionVerdict } from './functions.ts';
+import type { SqlReason } from './reasons.ts';
+import type { Path, References } from './references.ts';
+import type { SearchPath } from './search-path.ts';
+
+/** What is known of a database at one moment, and what statements are by it. */
+export class Resolvers {
+  readonly facts: CatalogFacts;
+  readonly #byPath = new Map<string, Resolver>();
+
+  constructor(facts: CatalogFacts) {
+    this.facts = facts;
+  }
+
+  under(path: SearchPath): Resolver {
+    const key = path === 'any' ? path : `= ${path.join('\0')}`;
+    let resolver = this.#byPath.get(key);
+    if (resolver === undefined) {
+      if (this.#byPath.size >= PATHS_MAX) this.#byPath.clear();
+      resolver = new Resolver(this.facts, path);
+      this.#byPath.set(key, resolver);
+    }
+    return resolver;
+  }
+}
+
+/** Of clients that make up a search_path each, what was resolved is forgotten. */
+const PATHS_MAX = 256;
+
+/** Resolves classifications against the facts of one moment under one search_path, each once. */
+export class Resolver {
+  readonly #facts: CatalogFacts;
+  readonly #path: SearchPath;
+  readonly #known = new WeakMap<Classification, Classification>();
+
+  constructor(facts: CatalogFacts, path: SearchPath) {
+    this.#facts = facts;
+    this.#path = path;
+  }
+
+  resolve(found: Classification): Classification {
+    const known = this.#known.get(found);
+    if (known !== undefined) return known;
+    const resolved = resolve(found, this.#facts, this.#path);
+    this.#known.set(found, resolved);
+    return resolved;
+  }
+}
+
+function resolve(found: Classification, facts: CatalogFacts, path: SearchPath): Classification {
+  const { references } = found;
+  if (references === undefined) return found;
+  const outcome = new Lookup(facts, path).outcomeOf(references);
+  if (outcome.kind !== 'read') return strict(found, outcome);
+  if (outcome.runsCode) return asRead(found, 'function-trusted');
+  return found.kind === 'read' ? found : asRead(found, found.kind === 'write' ? found.ifReads : undefined);
+}
+
+/** While nothing is known of the database: what refers to it is for the primary. */
+export function unresolved(found: Classification): Classification {
+  return found.references === undefined ? found : strict(found, NOT_READ);
+}
+
+const NOT_READ: Harm = { kind: 'write', because: 'catalog-not-read', detail: '' };
+
+function strict(found: Classification, { kind, because, detail }: Harm): Classification {
+  return Object.freeze({ ...common(found), kind, because, ...(detail === '' ? {} : { detail }) });
+}
+
+function asRead(found: Classification, because: SqlReason | undefined): Classification {
+  return because === undefined ? found : Object.freeze({ ...common(found), kind: 'read', because });
+}
+
+function common({ hint, settings, controlsTransaction, endsTransaction }: Classification): {
+  readonly hint?: string;
+  readonly settings: Classification['settings'];
+  readonly controlsTransaction: boolean;
+  readonly endsTransaction: boolean;
+} {
+  return { ...(hint === undefined ? {} : { hint }), settings, controlsTransaction, endsTransaction };
+}
+
+type Outcome = Harm | { readonly kind: 'read'; readonly runsCode: boolean };
+
+class Lookup {
+  readonly #facts: CatalogFacts;
+  readonly #path: SearchPath;
+  readonly #roots: Key[] = [];
+  #missing: Harm | undefined = undefined;
+
+  constructor(facts: CatalogFacts, path: SearchPath) {
+    this.#facts = facts;
+    this.#path = path;
+  }
+
+  outcomeOf(references: References): Outcome {
+    for (const path of references.relations) this.#relation(path, references.withQueries);
+    for (const { path, args } of references.functions) this.#function(path, args);
+    for (const path of references.types) this.#type(path);
+    for (const name of references.attributes) this.#attribute(name);
+    const reached = this.#reach(references.operators.flatMap((path) => this.#operators(path)));
+    const harm = reached.harm?.kind === 'session' ? reached.harm : (this.#missing ?? reached.harm);
+    return harm ?? this.#facts.harmOfAll ?? { kind: 'read', runsCode: reached.runsCode };
+  }
+
+  /** What one operator or cast gives can be what another is picked by. */
+  #reach(operators: readonly OperatorFact[]): Reached {
+    const { casts } = this.#facts;
+    for (;;) {
+      const reached = this.#facts.reach(this.#roots);
+      const before = this.#roots.length;
+      for (const operator of operators) {
+        if (!reached.keys.has(operator.key) && isUsable(operator, reached.keys))
+          this.#roots.push(operator.key);
+      }
+      for (const { key, needs } of casts) {
+        if (!reached.keys.has(key) && needs.every((type) => reached.keys.has(type))) this.#roots.push(key);
+      }
+      if (this.#roots.length === before) return reached;
+    }
+  }
+
+  #relation(path: Path, withQueries: readonly string[]): void {
+    const { schema, name } = nameOf(path);
+    const found = this.#first(this.#facts.relations.get(name), schema);
+    const mayBeQuery = schema === undefined && withQueries.includes(name);
+    if (found.length === 0 && !mayBeQuery) this.#miss('relation-not-known', path);
+    for (const { key } of found) this.#roots.push(key);
+  }
+
+  #function(path: Path, args: number): void {
+    const { schema, name } = nameOf(path);
+    const found = this.#visible(this.#facts.functions.get(name), schema).filter(
+      ({ argsMin, argsMax }) => args >= argsMin && args <= argsMax,
+    );
+    for (const { key } of found) this.#roots.push(key);
+    // `type(value)` is a cast.
+    const types = args === 1 ? this.#first(this.#facts.types.get(name), schema) : NONE;
+    for (const { key } of types) this.#roots.push(key);
+    const isKnown = found.length + types.length > 0 || functionVerdict(path) === 'harmless';
+    if (!isKnown) this.#miss('function-not-known', path);
+  }
+
+  #type(path: Path): void {
+    const { schema, name } = nameOf(path);
+    const found = this.#first(this.#facts.types.get(name), schema);
+    if (found.length === 0) this.#miss('type-not-known', path);
+    for (const { key } of found) this.#roots.push(key);
+  }
+
+  #attribute(name: string): void {
+    for (const { key, takesRow, argsMin, argsMax } of this.#visible(
+      this.#facts.functions.get(name),
+      undefined,
+    )) {
+      if (takesRow && argsMin <= 1 && argsMax >= 1) this.#roots.push(key);
+    }
+  }
+
+  #operators(path: Path): readonly OperatorFact[] {
+    const { schema, name } = nameOf(path);
+    const found = this.#visible(this.#facts.operators.get(name), schema);
+    if (found.length === 0 && !this.#facts.builtinOperators.has(name)) this.#miss('operator-not-known', path);
+    return found;
+  }
+
+  #miss(because: SqlReason, path: Path): void {
+    this.#missing ??= { kind: 'write', because, detail: path.join('.') };
+  }
+
+  /** All of them that the name can reach. */
+  #visible<Fact extends { readonly schema: string }>(
+    facts: readonly Fact[] = [],
+    schema: string | undefined,
+  ): readonly Fact[] {
+    if (schema !== undefined) return facts.filter((fact) => fact.schema === schema);
+    const path = this.#path;
+    return path === 'any' ? facts : facts.filter((fact) => path.includes(fact.schema));
+  }
+
+  /** The first of them that the name can reach, and those that are the first for whom that is closed. */
+  #first<Fact extends { readonly schema: string }>(
+    facts: readonly Fact[] = [],
+    schema: string | undefined,
+  ): readonly Fact[] {
+    if (schema !== undefined || this.#path === 'any') return this.#visible(facts, schema);
+    const found: Fact[] = [];
+    for (const name of this.#path) {
+      const here = facts.filter((fact) => fact.schema === name);
+      found.push(...here);
+      if (here.length > 0 && this.#facts.openSchemas.has(name)) break;
+    }
+    return found;
+  }
+}
+
+/** It can be picked only where there is something of a type that it is for. */
+function isUsable({ operands }: OperatorFact, reached: ReadonlySet<Key>): boolean {
+  return operands.length === 0 || operands.some((operand) => reached.has(operand));
+}
+
+/** A database's name in front must be the session's own. */
+function nameOf(path: Path): { readonly schema: string | undefined; readonly name: string } {
+  return { schema: path.at(-2), name: path.at(-1) ?? '' };
+}
+
+const NONE: readonly { readonly key: Key }[] = [];

@@ -1,0 +1,76 @@
+/** Under which definitions and search_path the statements of a session are looked at. */
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { type CatalogNow, Definitions } from '../../../src/router/definitions.ts';
+import { NO_SETTINGS, type Settings, settingsAfter } from '../../../src/router/settings.ts';
+import { loadClassifier, Resolvers } from '../../../src/sql/index.ts';
+import { aCatalog } from '../../support/a-catalog.ts';
+
+const classifier = await loadClassifier();
+
+class TestCatalog implements CatalogNow {
+  isOff = false;
+  resolvers: Resolvers | undefined = new Resolvers(aCatalog());
+  readUpTo = 0;
+  changes = 0;
+  changed = (): number => (this.changes += 1);
+  doubted = (): void => undefined;
+}
+
+function because(
+  definitions: Definitions,
+  sql: string,
+  settings: Settings = NO_SETTINGS,
+  isKnown = true,
+): string {
+  return definitions.resolve(classifier.classify(sql), settings, isKnown).because;
+}
+
+function after(sets: readonly string[]): Settings {
+  return sets
+    .flatMap((sql) => classifier.classify(sql).settings)
+    .reduce((settings, statement) => settingsAfter(settings, statement, NO_SETTINGS), NO_SETTINGS);
+}
+
+it('a session that has changed definitions goes to the primary until they were read again', () => {
+  const catalog = new TestCatalog();
+  const [own, other] = [new Definitions(catalog, 'app'), new Definitions(catalog, 'app')];
+  assert.equal(because(own, 'SELECT harmless(1)'), 'only-reads');
+  own.changed();
+  assert.equal(because(own, 'SELECT harmless(1)'), 'catalog-not-read');
+  assert.equal(because(own, 'SELECT 1'), 'only-reads');
+  assert.equal(because(other, 'SELECT harmless(1)'), 'only-reads');
+  catalog.readUpTo = 1;
+  catalog.resolvers = new Resolvers(aCatalog({ functions: [] }));
+  assert.equal(because(own, 'SELECT harmless(1)'), 'function-not-known');
+});
+
+it('nothing is known before the first reading, and texts count where none is read', () => {
+  const catalog = new TestCatalog();
+  catalog.resolvers = undefined;
+  const definitions = new Definitions(catalog, 'app');
+  assert.equal(because(definitions, 'SELECT * FROM t'), 'catalog-not-read');
+  catalog.isOff = true;
+  assert.equal(because(definitions, 'SELECT * FROM t'), 'only-reads');
+  assert.equal(because(definitions, 'SELECT harmless(1)'), 'function-not-known');
+});
+
+it('the search_path is that of the session: set, reset, of its role, or unknown', () => {
+  const definitions = new Definitions(new TestCatalog(), 'app');
+  const sql = 'SELECT * FROM t';
+  assert.equal(because(definitions, sql), 'only-reads');
+  assert.equal(because(definitions, sql, after(['SET search_path = side, public'])), 'relation-unlogged');
+  assert.equal(
+    because(definitions, sql, after(['SET search_path = side', 'RESET search_path'])),
+    'only-reads',
+  );
+  assert.equal(
+    because(definitions, sql, after(['SET ROLE side', 'SET search_path = "$user"'])),
+    'relation-unlogged',
+  );
+  assert.equal(because(definitions, sql, after(['SET ROLE side'])), 'relation-unlogged');
+  assert.equal(because(definitions, sql, after(['SET ROLE side', 'RESET ROLE'])), 'only-reads');
+  assert.equal(because(definitions, sql, after(['SET SESSION AUTHORIZATION side'])), 'relation-unlogged');
+  assert.equal(because(definitions, sql, NO_SETTINGS, false), 'relation-unlogged');
+  assert.equal(because(new Definitions(new TestCatalog(), 'special'), sql), 'relation-unlogged');
+});

@@ -1,0 +1,124 @@
+/** What statements are by the definitions of their database. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { loadClassifier, Resolvers, type SearchPath, unresolved } from '../../../src/sql/index.ts';
+import { aCatalog } from '../../support/a-catalog.ts';
+
+const classifier = await loadClassifier();
+const PUBLIC: SearchPath = ['pg_catalog', 'public'];
+const resolvers = new Resolvers(aCatalog());
+
+function resolved(sql: string, path: SearchPath = PUBLIC, by = resolvers): string {
+  const { kind, because, detail = '' } = by.under(path).resolve(classifier.classify(sql));
+  return `${kind} ${because} ${detail}`.trim();
+}
+
+function facts(fact: string, rows: readonly (readonly [sql: string, is: string])[], path = PUBLIC): void {
+  it(fact, () => {
+    for (const [sql, is] of rows) assert.equal(resolved(sql, path), is, sql);
+  });
+}
+
+describe('a statement is resolved against its database', () => {
+  facts('functions are what they are declared', [
+    ['SELECT harmless(1)', 'read only-reads'],
+    ['SELECT public.harmless(1)', 'read only-reads'],
+    ['SELECT writing(1)', 'write function-volatile public.writing'],
+    ['SELECT coded(1)', 'read function-trusted'],
+    ['SELECT summing(1)', 'write function-volatile public.writing'],
+    ['SELECT nobody(1)', 'write function-not-known nobody'],
+    ['SELECT other.harmless(1)', 'write function-not-known other.harmless'],
+    ['SELECT nextval(1)', 'write function-volatile nextval'],
+    ['EXPLAIN SELECT harmless(1)', 'read explains-a-read'],
+    ['EXPLAIN SELECT writing(1)', 'write function-volatile public.writing'],
+    ['COPY (SELECT harmless(1)) TO STDOUT', 'read copies-out'],
+    ['SELECT 1; SELECT harmless(1)', 'read only-reads'],
+    ['SELECT harmless(1); SELECT writing(1)', 'write function-volatile public.writing'],
+    ['INSERT INTO t VALUES (harmless(1))', 'write changes-data'],
+    ['SELECT harmless(1) FROM t FOR UPDATE', 'write locks-rows'],
+  ]);
+  facts('overloads that take as many arguments count, with defaults and variadic ones', [
+    ['SELECT either(1)', 'read only-reads'],
+    ['SELECT either(1, 2)', 'write function-volatile public.either'],
+    ['SELECT either(1, 2, 3)', 'write function-not-known either'],
+    ['SELECT many(1, 2, 3, 4)', 'write function-volatile public.many'],
+    ['SELECT several(1), several(1, 2), several(1, 2, 3)', 'read only-reads'],
+    ['SELECT several()', 'write function-not-known several'],
+  ]);
+  facts('a function of a row can be spoken of like a column', [
+    ['SELECT t.of_row FROM t', 'write function-volatile public.of_row'],
+    ['SELECT (t).of_row FROM t', 'write function-volatile public.of_row'],
+    ['SELECT t.total FROM t', 'read only-reads'],
+  ]);
+  facts('relations are followed through views, children and policies', [
+    ['SELECT * FROM t', 'read only-reads'],
+    ['COPY t TO STDOUT', 'read copies-out'],
+    ['TABLE unlogged', 'write relation-unlogged public.unlogged'],
+    ['COPY unlogged TO STDOUT', 'write relation-unlogged public.unlogged'],
+    ['SELECT * FROM far', 'write relation-foreign public.far'],
+    ['SELECT * FROM seq', 'write relation-sequence public.seq'],
+    ['SELECT * FROM over_t', 'read only-reads'],
+    ['SELECT * FROM over_over', 'write relation-unlogged public.unlogged'],
+    ['SELECT * FROM over_activity', 'write relation-of-server pg_stat_activity'],
+    ['SELECT * FROM numbering', 'write function-volatile nextval'],
+    ['SELECT * FROM locking, unlogged', 'session holds-session-lock pg_advisory_lock'],
+    ['SELECT * FROM parent', 'write relation-unlogged side.child'],
+    ['SELECT * FROM guarded', 'write function-volatile public.writing'],
+    ['SELECT * FROM nothing', 'write relation-not-known nothing'],
+    ['WITH nothing AS (SELECT 1) SELECT * FROM nothing', 'read only-reads'],
+    ['WITH nothing AS (SELECT 1) SELECT * FROM public.nothing', 'write relation-not-known public.nothing'],
+    ['SELECT * FROM pg_class', 'read only-reads'],
+  ]);
+  facts('operators, casts and checks count where there is something of their types', [
+    ['SELECT 1 <!> 2', 'write function-volatile public.writing'],
+    ['SELECT 1 ~~~ 2', 'write operator-not-known ~~~'],
+    ['SELECT 1 = 2 FROM t', 'read only-reads'],
+    ['SELECT 1 IN (2) FROM pairs', 'write function-volatile public.writing'],
+    ['SELECT p FROM pairs', 'read only-reads'],
+    ['SELECT 1 FROM t JOIN pairs USING (a)', 'write function-volatile public.writing'],
+    ['SELECT CASE p WHEN 1 THEN 2 END FROM pairs', 'write function-volatile public.writing'],
+    ['SELECT p::text FROM pairs', 'write function-volatile public.writing'],
+    ['SELECT text(p) FROM pairs', 'write function-volatile public.writing'],
+    ['SELECT 1::text FROM t', 'read only-reads'],
+    ['SELECT 5::lucky', 'write function-volatile public.writing'],
+    ['SELECT lucky(5)', 'write function-volatile public.writing'],
+    ['SELECT 5::unlucky', 'write type-not-known unlucky'],
+  ]);
+
+  it('the search_path decides which of its namesakes a name is', () => {
+    assert.equal(
+      resolved('SELECT * FROM t', ['pg_catalog', 'side', 'public']),
+      'write relation-unlogged side.t',
+    );
+    assert.equal(resolved('SELECT * FROM t', ['pg_catalog', 'public', 'side']), 'read only-reads');
+    // For whom it is closed, the next schema has the table.
+    assert.equal(resolved('SELECT * FROM t', ['closed', 'public']), 'write relation-unlogged closed.t');
+    assert.equal(resolved('SELECT * FROM t', ['nowhere']), 'write relation-not-known t');
+    assert.equal(resolved('SELECT * FROM t', 'any'), 'write relation-unlogged side.t');
+    assert.equal(resolved('SELECT harmless(1)', ['public', 'side']), 'write function-volatile side.harmless');
+    assert.equal(resolved("SELECT lower('a')", PUBLIC), 'read only-reads');
+    assert.equal(resolved("SELECT lower('a')", ['public', 'side']), 'write function-volatile side.lower');
+    assert.equal(resolved("SELECT pg_catalog.lower('a')", 'any'), 'read only-reads');
+  });
+
+  it('an operator class of a built-in type that calls what is volatile makes all statements writes', () => {
+    const all = new Resolvers(aCatalog({ edges: [['d', 'f2']] }));
+    assert.equal(resolved('SELECT * FROM t', PUBLIC, all), 'write function-volatile public.writing');
+    assert.equal(resolved('SELECT 1', PUBLIC, all), 'read only-reads');
+  });
+
+  it('an answer is found once, keeps its hint, and is the same object for what stays what it was', () => {
+    const resolver = resolvers.under(PUBLIC);
+    const hinted = classifier.classify('/* matriarch: local */ SELECT harmless(1)');
+    assert.equal(resolver.resolve(hinted).hint, 'local');
+    assert.equal(resolver.resolve(hinted), resolver.resolve(hinted));
+    const read = classifier.classify('SELECT * FROM t');
+    assert.equal(resolver.resolve(read), read);
+    assert.equal(resolvers.under([...PUBLIC]), resolver);
+  });
+
+  it('what refers to a catalogue that was not read is for the primary', () => {
+    assert.equal(unresolved(classifier.classify('SELECT * FROM t')).because, 'catalog-not-read');
+    assert.equal(unresolved(classifier.classify('SELECT 1')).because, 'only-reads');
+  });
+});
