@@ -5,6 +5,7 @@ import { ERROR_TABLE, type ErrorRow, systemClock } from '../src/base/index.ts';
 import { buildProgram } from '../src/cli/program.ts';
 import { configJsonSchema, renderReference, renderSample } from '../src/config/index.ts';
 import { clientsPage } from '../test/clients/table.ts';
+import { routingCasesPage } from '../test/support/routing-cases-page.ts';
 import {
   DATABASE_KEYS,
   PEER_KEYS,
@@ -20,6 +21,7 @@ import { METRICS, type MetricRow } from '../src/metrics/index.ts';
 export function referencePages(): ReadonlyMap<string, string> {
   return new Map([
     ['docs/clients.md', clientsPage()],
+    ['docs/routing-cases.md', routingCasesPage()],
     ['docs/reference/cli.md', commandPage()],
     ['docs/reference/config.md', renderReference()],
     ['docs/reference/errors.md', errorPage()],

@@ -49,7 +49,8 @@ const ROUTE_CELLS: readonly ColumnOf<Step>[] = [
   int8('weight', ({ node }) => node?.weight),
   int8('lag_bytes', ({ node }) => node?.lagBytes),
   text('role', ({ node }) => node?.role),
-  text('state', ({ node }) => node && (node.isReachable ? 'reachable' : 'unreachable')),
+  text('state', ({ node }) => node?.state),
+  text('state_because', ({ node }) => node?.stateBecause),
   text('datacenter', ({ node }) => node?.datacenter),
 ];
 

@@ -19,7 +19,8 @@ export const routeSchema = z.object({
       node: z.string(),
       datacenter: z.string(),
       role: z.string(),
-      reachable: z.boolean(),
+      state: z.string(),
+      state_because: z.string(),
       weight: z.number(),
       because: z.string(),
       lag_bytes: z.number().nullable(),
@@ -55,7 +56,7 @@ export function renderRoute(route: Route): string {
     String(one.weight),
     one.because,
     one.role === 'standby' ? formatLag(one.lag_bytes) : '',
-    one.reachable ? 'reachable' : 'unreachable',
+    one.state_because === '' ? one.state : `${one.state}: ${one.state_because}`,
   ]);
   const notices = route.notices.map((notice) => `notice: ${notice}\n`).join('');
   return renderTable(STEPS, steps) + renderTable(CANDIDATES, candidates) + notices;

@@ -241,7 +241,7 @@ export class Answers implements LinkOwner {
       isShared = true;
     }
     if (!isShared || isOwnFault || !this.#isRepeatable || unit.controlsTransaction) return false;
-    return (isLost || unit.describes) && unit.attempts < this.#options.retryReads;
+    return (isLost || unit.describes) && unit.attempts < this.#options.config().retry_reads;
   }
 
   /**
@@ -250,8 +250,8 @@ export class Answers implements LinkOwner {
    */
   #isRescued(link: Link, refusal: Refusal): boolean {
     const { unit, standing, now, prepared } = this.#session;
-    const { routing, world, retryReads } = this.#options;
-    if (!this.#isRepeatable || unit.need !== 'read' || unit.attempts >= retryReads) return false;
+    const { config, routing, world } = this.#options;
+    if (!this.#isRepeatable || unit.need !== 'read' || unit.attempts >= config().retry_reads) return false;
     if (link.member === world.leader()) return false;
     // In a READ ONLY transaction the primary refuses it too, and not for being where it is.
     if (refusal === 'refused-as-write' && standing.isDecided) return false;

@@ -251,7 +251,7 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
     this.#pace.arrived(chunk.length);
     try {
       this.#session.receive(chunk, now);
-      this.#noteRouted(clock.now() - now);
+      this.#noteRouted(now);
     } catch (cause) {
       if (!(cause instanceof ProtocolViolation)) throw cause;
       this.refuse(REPLY.protocolViolation(cause.message));
@@ -267,8 +267,9 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
   }
 
   /** If something was sent on meanwhile: how long it took from its arrival. */
-  #noteRouted(ms: number): void {
-    this.#routedTo?.observe(ms);
+  #noteRouted(arrivedAt: number): void {
+    if (this.#routedTo === undefined) return;
+    this.#routedTo.observe(this.#shared.clock.now() - arrivedAt);
     this.#routedTo = undefined;
   }
 
@@ -285,15 +286,15 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
   }
 
   #effects(): SessionEffects {
-    const { clock, counters, hold, latencies, log, reads, servers } = this.#shared;
+    const { counters, hold, latencies, log, reads, servers } = this.#shared;
     return {
       toClient: (bytes) => {
         this.#tally.sentBytes += bytes.length;
         this.#outbox.add(bytes);
       },
       borrow: (member) => {
-        const link = servers.borrow(member, this.#request);
-        const now = clock.now();
+        const { now } = this.#session;
+        const link = servers.borrow(member, this.#request, now);
         if (link === undefined) {
           this.#waitingFor = member;
           this.#waitingSince = now;
@@ -302,7 +303,7 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
         }
         return link;
       },
-      isCongested: (member) => isCongested(this.#request.pools.get(member), clock.now()),
+      isCongested: (member) => isCongested(this.#request.pools.get(member), this.#session.now),
       stopWaiting: () => {
         this.#waitingSince = undefined;
         servers.stopWaiting(this.#waitingFor, this.#request);
@@ -311,7 +312,7 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
         link.borrower = undefined;
         // It may have been paused for the sake of a server that is not the session's any more.
         this.#resume();
-        servers.giveBack(link);
+        servers.giveBack(link, this.#session.now);
       },
       discard: (link) => {
         this.#resume();

@@ -51,8 +51,21 @@ export class Intending {
     unit.forgets = forgottenBy(classification, prepared);
     unit.isSeveral = classification.speaksOf !== undefined;
     this.#wishing.query = message;
-    this.#intend(classification, []);
+    if (!this.#makes(classification)) this.#intend(classification, []);
     return classification;
+  }
+
+  /** A PREPARE alone in its query: the session keeps what it makes, as if that had been prepared by the protocol. */
+  #makes(classification: Classification): boolean {
+    const { unit, prepared } = this.#session;
+    const { prepares, detail, kind, because } = classification;
+    const isAlone = unit.kind === 'query' && !unit.isRest;
+    if (!isAlone || prepares === undefined || detail === undefined) return false;
+    unit.makes = prepared.make(detail, prepares);
+    if (unit.makes === undefined) return false;
+    this.#wishing.prepare(classification, unit.makes);
+    this.count(kind, because);
+    return true;
   }
 
   /** A simple query that forgets what only the session has is answered here. */
@@ -64,20 +77,23 @@ export class Intending {
 
   /** `via` are the prepared statements by which it is run, each by the one before. */
   #intend(text: Classification, via: readonly Statement[]): void {
-    const { unit } = this.#session;
+    const { unit, prepared } = this.#session;
     const classification = this.#wishing.resolve(text);
-    this.#wishing.intend(classification, via.at(-1));
     this.count(classification.kind, classification.because);
-    noteFacts(unit, classification);
-    const { prepared } = this.#session;
-    if (classification.because === 'executes-prepared') {
-      const named = prepared.get(classification.detail ?? '');
-      // DISCARD ALL cannot be run so; and those that run each other are run by none.
-      const isMeant =
-        named !== undefined && !via.includes(named) && named.classification.because !== 'discards-all';
-      if (isMeant && via.length < NESTING_MAX) this.#intend(named.classification, [...via, named]);
-      else if (isMeant) this.unknown('executes-prepared');
+    const isExecute = classification.because === 'executes-prepared';
+    const named = isExecute ? prepared.get(classification.detail ?? '') : undefined;
+    // DISCARD ALL cannot be run so; and those that run each other are run by none.
+    const isMeant =
+      named !== undefined && !via.includes(named) && named.classification.because !== 'discards-all';
+    const isRun = isMeant && via.length < NESTING_MAX;
+    if (isRun && classification.kind === 'write' && classification.isPlain === true) {
+      this.#wishing.note(classification, via.at(-1));
+    } else {
+      this.#wishing.intend(classification, via.at(-1));
+      noteFacts(unit, classification);
     }
+    if (isRun) this.#intend(named.classification, [...via, named]);
+    else if (isMeant) this.unknown('executes-prepared');
     if (classification.speaksOf !== undefined) noteSpoken(unit, prepared, classification.speaksOf);
     if (unit.settings.length > 0) this.#intendSettings();
   }

@@ -3,6 +3,7 @@
  * in the chunk that they arrived in; before that is overwritten they are copied behind one another into a store that is
  * used over and over, since a Buffer for each of them costs more than the copying. Pure.
  */
+import { copyInto } from '../wire/index.ts';
 
 const NOTHING = Buffer.alloc(0);
 /** Room at first, and how much of it an idle session keeps. */
@@ -53,8 +54,7 @@ export class KeptMessages {
     if (this.#bytes > this.#store.length) this.#grow();
     for (let index = 0; index < this.#freshCount; index += 1) {
       const message = this.#fresh[index] ?? NOTHING;
-      this.#store.set(message, this.#storedBytes);
-      this.#storedBytes += message.length;
+      this.#storedBytes = copyInto(this.#store, this.#storedBytes, message, 0, message.length);
       this.#ends[this.#storedCount] = this.#storedBytes;
       this.#storedCount += 1;
       this.#fresh[index] = NOTHING;

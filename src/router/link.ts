@@ -23,7 +23,7 @@ import {
   type TransactionStatus,
 } from '../wire/index.ts';
 import type { ConnectionPlace } from './connection-place.ts';
-import { Pipeline, REQUEST, type Request } from './pipeline.ts';
+import { isPreamble, Pipeline, REQUEST, type Request } from './pipeline.ts';
 import { type ServerParameters, serverParameters } from './server-parameters.ts';
 import { ServerStatements } from './server-statements.ts';
 import { NO_SETTINGS, type Settings } from './settings.ts';
@@ -37,6 +37,12 @@ export interface Wire {
   readonly isClogged: boolean;
   readonly pauseReading: (isPaused: boolean) => void;
   readonly close: () => void;
+}
+
+/** The pool that a connection is of. */
+export interface LinkPool {
+  readonly giveBack: (link: Link, now: number) => void;
+  readonly remove: (link: Link, now: number) => void;
 }
 
 /** Whose socket a connection's answers go to. */
@@ -84,27 +90,17 @@ export interface LinkOwner {
 const HOLD_BACK_BYTES_MAX = 64 * 1024;
 const SINK_LIMITS = { wholeBytesMax: FRAME_BYTES_MAX };
 
-/** Replies that carry no result yet. */
-const PREAMBLE: ReadonlySet<number> = new Set([
-  BACKEND.ParseComplete,
-  BACKEND.BindComplete,
-  BACKEND.ParameterDescription,
-  BACKEND.RowDescription,
-  BACKEND.NoData,
-]);
-
 export interface LinkOptions {
   /** Unique in the router, and never used again. */
   readonly id: number;
   readonly place: ConnectionPlace;
-  /** What is done for its database is counted there. */
   readonly tally: Tally;
   readonly member: string;
   readonly variant: string;
   readonly wire: Wire;
   /** Monotonic ms: the server process is there since then. */
   readonly connectedAt: number;
-  /** What the server told at login. */
+  readonly pool: LinkPool;
   readonly parameters: ReadonlyMap<string, string>;
   /** Statements that are kept prepared; the least used is closed for a new one. */
   readonly statementsMax: number;
@@ -118,15 +114,14 @@ export class Link implements FrameSink, Poolable {
   readonly member: string;
   readonly variant: string;
   readonly connectedAt: number;
+  readonly pool: LinkPool;
   readonly pipeline = new Pipeline();
   seat: Seat | undefined = undefined;
   /** Whom it is lent to, and whose socket that is. */
   owner: LinkOwner | undefined = undefined;
   borrower: Borrower | undefined = undefined;
   status: TransactionStatus = 'I';
-  /** The term it was last proven primary for. */
   proof: Term | undefined = undefined;
-  /** What it has been brought to. */
   settings: Settings = NO_SETTINGS;
   /** Code that nobody looked into has run on it: for all but this owner its settings are not known. */
   doubtedSince: LinkOwner | undefined = undefined;
@@ -164,6 +159,7 @@ export class Link implements FrameSink, Poolable {
     this.variant = options.variant;
     this.connectedAt = options.connectedAt;
     this.#wire = options.wire;
+    this.pool = options.pool;
     this.statements = new ServerStatements({
       pipeline: this.pipeline,
       statementsMax: options.statementsMax,
@@ -180,7 +176,12 @@ export class Link implements FrameSink, Poolable {
 
   /** Nothing is owed: a new unit may be sent. */
   get isQuiet(): boolean {
-    return this.pipeline.isEmpty && !this.pipeline.skipsToSync && !this.isOutOfStep;
+    return this.pipeline.isEmpty && this.owesClientNothing;
+  }
+
+  /** What is owed, if anything, are replies of our own. */
+  get owesClientNothing(): boolean {
+    return this.pipeline.head !== 'forward' && !this.isOutOfStep;
   }
 
   /** The client has got a part of a message whose rest did not arrive: its stream cannot be mended. */
@@ -340,7 +341,7 @@ export class Link implements FrameSink, Poolable {
       this.swallowsFirst = false;
       return true;
     }
-    if (whose === 'forward' && !PREAMBLE.has(tag)) this.hasResult = true;
+    if (whose === 'forward' && !isPreamble(tag)) this.hasResult = true;
     if (whose === 'unexpected') {
       this.#broken('connection-lost');
       return true;

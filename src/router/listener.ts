@@ -204,7 +204,7 @@ export class Listener {
   #begin(shared: Shared, admitted: Admitted): void {
     const identity = this.#newIdentity(admitted.login);
     if (isAdminDatabase(admitted.login.database)) {
-      const admin = new AdminConnection(shared.admin, admitted, identity);
+      const admin = new AdminConnection(shared.admin(), admitted, identity);
       this.#admins.set(identity.processId, admin);
       admin.start(admitted.rest);
       return;

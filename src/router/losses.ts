@@ -116,7 +116,7 @@ export class Losses {
       answered: unit.isAnswered,
       failed: unit.isFailed,
       copyUnfinished: unit.isCopyOpen,
-      repeatable: !unit.isStreamed && unit.attempts < this.#options.retryReads,
+      repeatable: !unit.isStreamed && unit.attempts < this.#options.config().retry_reads,
     });
     switch (verdict) {
       case 'again':

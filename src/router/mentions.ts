@@ -3,7 +3,7 @@
  * which servers do not know. It is looked up when the client says it, since what a name stands for changes with each
  * message of a batch. Pure.
  */
-import type { Classification } from '../sql/index.ts';
+import type { Classification, SqlReason } from '../sql/index.ts';
 import { readExecute } from '../wire/index.ts';
 import type { PreparedStatements } from './prepared.ts';
 import type { Statement } from './statement.ts';
@@ -70,7 +70,7 @@ export class ForgettingPortals {
   }
 
   closed(portal: string): void {
-    this.#byName.delete(portal);
+    if (this.#byName.size > 0) this.#byName.delete(portal);
   }
 
   /** All portals have ended with their transaction. */
@@ -129,8 +129,13 @@ function collect(classification: Classification, { prepared, into, depth }: Coll
 /** The prepared statements that SQL speaks of by the client's names for them. */
 function namesIn({ because, detail, speaksOf }: Classification): readonly string[] {
   if (speaksOf !== undefined) return speaksOf.flatMap(({ name }) => name ?? []);
-  const isSpoken = because === 'executes-prepared' || because === 'forgets-statement';
-  return isSpoken && detail !== undefined ? [detail] : NO_NAMES;
+  return SPEAKING.has(because) && detail !== undefined ? [detail] : NO_NAMES;
 }
 
 const NO_NAMES: readonly string[] = [];
+/** Of what PREPARE names it is the server that says that it exists. */
+const SPEAKING: ReadonlySet<SqlReason> = new Set([
+  'executes-prepared',
+  'forgets-statement',
+  'prepares-statement',
+]);

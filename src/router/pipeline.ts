@@ -172,3 +172,17 @@ function isOwnUnit(owed: number): boolean {
 function endsWithReady(owed: number): boolean {
   return isOwnUnit(owed) || (owed & REQUEST_MASK) === REQUEST.sync;
 }
+
+/** A reply that carries no result yet. */
+export function isPreamble(tag: number): boolean {
+  switch (tag) {
+    case BACKEND.ParseComplete:
+    case BACKEND.BindComplete:
+    case BACKEND.ParameterDescription:
+    case BACKEND.RowDescription:
+    case BACKEND.NoData:
+      return true;
+    default:
+      return false;
+  }
+}

@@ -188,8 +188,10 @@ export class Placement {
     const isUndone = unit.isFailed || unit.endsAmong;
     const mayBeFree = (unit.mayUnpin || isUndone || isFreedByNext) && this.#pinnedTo === link;
     const isWanted = (mayBeFree || link.isSuspect) && !this.#isPinnedForGood;
+    // What is lent to SQL under the client's names is being closed.
+    if (!link.owesClientNothing) return;
     link.isSuspect = false;
-    if (!isWanted || !link.isQuiet) return;
+    if (!isWanted) return;
     this.#auditing = link;
     link.sendOwn(AUDIT);
   }

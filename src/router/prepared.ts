@@ -4,9 +4,10 @@
  * it after an error, since then it never happened. Pure.
  */
 import type { Classification, Classifier } from '../sql/index.ts';
-import { isHead, readParseText } from '../wire/index.ts';
+import { isHead, Parse, readParseText } from '../wire/index.ts';
 import { intentOf } from './route.ts';
 import type { ServerNames } from './server-names.ts';
+import type { ServerStatements } from './server-statements.ts';
 import type { Statement } from './statement.ts';
 
 /** Copies that are kept for one client, so that its statements can be brought to any server. */
@@ -20,6 +21,8 @@ export const PREPARED_LIMITS: PreparedLimits = { statementsMax: 5000, bytesMax: 
 
 /** Tag and length of a message. */
 const HEADER_BYTES = 5;
+
+const NO_NAME = Buffer.alloc(0);
 
 /** A longer Parse is read each time it comes: idle sessions are many, and are to be small. */
 const LAST_BYTES_MAX = 4 * 1024;
@@ -65,24 +68,53 @@ export class PreparedStatements {
     return this.#byName.get(name);
   }
 
+  /** What SQL's PREPARE is about to make; undefined: there is no room to keep it. */
+  make(name: string, sql: string): Statement | undefined {
+    const message = Parse({ name, sql, parameterTypes: [] });
+    if (!this.#hasRoomFor(message)) return undefined;
+    const classification = this.#classifier.classify(sql);
+    return this.#unnamedAtServers({ name, message, classification, replaces: undefined, isKept: true });
+  }
+
+  /** It is made, at a server that is not to keep it under the client's name. */
+  keep(statement: Statement, at: Pick<ServerStatements, 'madeBySql'>): void {
+    this.#set(statement.name, statement);
+    at.madeBySql(statement.name);
+  }
+
   parse(message: Buffer): Statement {
     const isLong = isHead(message);
     const { name, copy, classification } = this.#read(message);
     const replaces = this.get(name);
-    const statement: Statement = {
+    const statement = this.#unnamedAtServers({
       name,
       message: copy,
       classification,
-      intent: intentOf(classification),
       replaces: name === '' ? undefined : replaces,
       isKept: name === '' ? !isLong : replaces !== undefined || (!isLong && this.#hasRoomFor(message)),
-      epoch: this.#serverNames.epoch,
-      serverName: '',
-      namedFor: undefined,
-    };
+    });
     this.#changes.push({ name, previous: replaces });
     if (name === '' || (replaces === undefined && statement.isKept)) this.#set(name, statement);
     return statement;
+  }
+
+  /** Servers have no name for it yet. */
+  #unnamedAtServers(
+    known: Pick<Statement, 'name' | 'message' | 'classification' | 'replaces' | 'isKept'>,
+  ): Statement {
+    const { name, message, classification, replaces, isKept } = known;
+    return {
+      name,
+      message,
+      classification,
+      intent: intentOf(classification),
+      replaces,
+      isKept,
+      epoch: this.#serverNames.epoch,
+      serverName: '',
+      serverNameBytes: NO_NAME,
+      namedFor: undefined,
+    };
   }
 
   /** What the message says. Drivers without names send the same again and again: then nothing is read anew. */
@@ -103,6 +135,7 @@ export class PreparedStatements {
     const { message, epoch } = statement;
     const body = message.toString('latin1', message.indexOf(0, HEADER_BYTES) + 1);
     statement.serverName = this.#serverNames.nameOf(body, planningKey, epoch);
+    statement.serverNameBytes = Buffer.from(statement.serverName);
     statement.namedFor = planningKey;
   }
 

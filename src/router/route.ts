@@ -63,11 +63,9 @@ function isForStandby(transaction: { readonly access: string; readonly isolation
   return transaction.access === 'read-only' && transaction.isolation !== 'serializable';
 }
 
-const STRICTNESS: Readonly<Record<Need, number>> = { anywhere: 0, read: 1, primary: 2 };
-
 /** The stricter of two needs: a batch runs on one server, so one write makes all of it a write. */
 export function stricter(one: Need, other: Need): Need {
-  return STRICTNESS[other] > STRICTNESS[one] ? other : one;
+  return one === 'primary' || other === 'anywhere' ? one : other;
 }
 
 /** Why a statement is of its kind; the last two are for what no text was seen of. */

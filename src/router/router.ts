@@ -3,6 +3,7 @@
  * (session.ts, login.ts) decide; client.ts carries out; this file only brings them together.
  */
 import { randomBytes } from 'node:crypto';
+import type { AdminFacts } from '../admin/index.ts';
 import { FailureDelays } from '../auth/index.ts';
 import { background, type Clock, type Log, MatriarchError, pause } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
@@ -191,7 +192,7 @@ function successionOf(
     log,
     start: takeOver.start,
     sockets: sockets.open,
-    refusal: () => (signal.aborted ? 'stopping' : takeOverRefusal(shared.admin.facts())),
+    refusal: () => (signal.aborted ? 'stopping' : takeOverRefusal(shared.admin().facts())),
     takenOver,
     failed: () => sockets.namePid(),
     passOnCancel,
@@ -281,6 +282,7 @@ async function makeShared(options: Parts): Promise<Shared> {
     ask: async (member) => await positions.ask(member),
   });
   live.onChange(() => {
+    shared.config = live.router;
     verifiers.reset();
     positions.reconnect();
     catalogs.retry();
@@ -288,12 +290,8 @@ async function makeShared(options: Parts): Promise<Shared> {
     servers.configChanged();
   });
   const shared: Shared = {
-    get config() {
-      return live.router;
-    },
-    get admin() {
-      return admin;
-    },
+    config: live.router,
+    admin: () => admin,
     live,
     clock,
     log,
@@ -343,7 +341,7 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
     counters,
     now: clock.now,
     ttlMs: options.config.lease.ttl,
-    routeOf: shared.admin.routeOf,
+    routeOf: shared.admin().routeOf,
     samples: () => [
       ...processSamples('router', options.version ?? ''),
       ...samplesOf({
@@ -357,12 +355,12 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
       }),
       ...shared.latencies.samples((member) => world.candidate(member)?.datacenter ?? ''),
       ...shared.catalogs.samples(),
-      ...poolAndNodeSamples(shared.admin.facts()),
+      ...poolAndNodeSamples(shared.admin().facts()),
     ],
   });
 }
 
-function poolAndNodeSamples(facts: ReturnType<Shared['admin']['facts']>): Sample[] {
+function poolAndNodeSamples(facts: AdminFacts): Sample[] {
   return [...poolSamples(facts), ...nodeSamples(facts.nodes)];
 }
 

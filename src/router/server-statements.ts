@@ -29,6 +29,7 @@ const SHARED = Symbol('shared');
 /** A statement that is nobody's, or under a client's own name for one unit of its work: to be closed. */
 const STRAY = Symbol('stray');
 
+const NO_NAME = Buffer.alloc(0);
 /** Of a statement and a portal for a question of our own. */
 const OWN_NAME = 'matriarch own';
 
@@ -51,6 +52,8 @@ export class ServerStatements {
   readonly #options: ServerStatementsOptions;
   /** By the server's name, the least used first. */
   readonly #byName = new Map<string, Kept>();
+  /** What was put there last; to use it again changes no order. */
+  #latest = '';
   /** What was sent and not confirmed, oldest first. */
   readonly #unconfirmed: Undo[] = [];
   #hasStrays = false;
@@ -91,7 +94,7 @@ export class ServerStatements {
 
   /** Sends the client's Parse of `statement`. */
   parse(message: Buffer, statement: Statement): void {
-    const { name, serverName } = statement;
+    const { name, serverName, serverNameBytes } = statement;
     if (name === '') {
       this.#note('', statement, true);
       this.#forward(message, REQUEST.parse);
@@ -103,12 +106,12 @@ export class ServerStatements {
     } else if (this.#byName.has(serverName)) {
       // Another session has prepared it: the server judges this Parse all the same, but need not keep it.
       this.#note('', STRAY, true);
-      this.#forward(withParseName(message, ''), REQUEST.parse);
+      this.#forward(withParseName(message, NO_NAME), REQUEST.parse);
     } else {
       this.#makeRoom();
       this.#options.tally.serverParses += 1;
       this.#note(serverName, SHARED, true);
-      this.#forward(withParseName(message, serverName), REQUEST.parse);
+      this.#forward(withParseName(message, serverNameBytes), REQUEST.parse);
     }
   }
 
@@ -120,10 +123,10 @@ export class ServerStatements {
       this.#forward(message, request);
       return;
     }
-    const { name, serverName } = statement;
+    const { name, serverName, serverNameBytes } = statement;
     this.#ensure(statement);
     if (name === '') this.#forward(message, request);
-    else if (request === REQUEST.bind) this.#forward(withBindStatement(message, serverName), request);
+    else if (request === REQUEST.bind) this.#forward(withBindStatement(message, serverNameBytes), request);
     else this.#forward(Describe('statement', serverName), request);
   }
 
@@ -160,6 +163,12 @@ export class ServerStatements {
     this.#hasStrays = true;
     this.#swallow(message, REQUEST.parse);
     if (!isBatch) this.#swallow(Sync(), REQUEST.sync);
+  }
+
+  /** SQL of the client has prepared something under its own name, which the session keeps: here it is nobody's. */
+  madeBySql(name: string): void {
+    this.#byName.set(name, STRAY);
+    this.#hasStrays = true;
   }
 
   /** Closes what stands under clients' names; true: replies of our own are owed now. */
@@ -204,13 +213,13 @@ export class ServerStatements {
     for (let undo = this.#unconfirmed.pop(); undo !== undefined; undo = this.#unconfirmed.pop()) {
       if (undo.all !== undefined) this.#restore(undo.all);
       else if (undo.previous === undefined) this.#byName.delete(undo.name);
-      else this.#byName.set(undo.name, undo.previous);
+      else this.#keep(undo.name, undo.previous);
     }
   }
 
   #restore(all: ReadonlyMap<string, Kept>): void {
     this.#byName.clear();
-    for (const [name, kept] of all) this.#byName.set(name, kept);
+    for (const [name, kept] of all) this.#keep(name, kept);
   }
 
   #forward(message: Buffer, request: Request): void {
@@ -236,7 +245,7 @@ export class ServerStatements {
 
   /** Brings a statement to this connection, ahead of what uses it, unless it has it. */
   #ensure(statement: Statement): void {
-    const { name, serverName, message } = statement;
+    const { name, serverName, serverNameBytes, message } = statement;
     const kept = this.#byName.get(serverName);
     if (name === '') {
       if (kept === statement || !statement.isKept) return;
@@ -245,15 +254,15 @@ export class ServerStatements {
       return;
     }
     if (kept === SHARED) {
-      // The most recently used is the last.
+      if (serverName === this.#latest) return;
       this.#byName.delete(serverName);
-      this.#byName.set(serverName, SHARED);
+      this.#keep(serverName, SHARED);
       return;
     }
     this.#makeRoom();
     this.#note(serverName, SHARED, false);
     this.#options.tally.serverParses += 1;
-    this.#swallow(withParseName(message, serverName), REQUEST.parse);
+    this.#swallow(withParseName(message, serverNameBytes), REQUEST.parse);
   }
 
   /** Closes the statement that was not used for longest, if there are as many as may be. */
@@ -280,6 +289,11 @@ export class ServerStatements {
   #note(name: string, kept: Kept | undefined, isClients: boolean): void {
     this.#unconfirmed.push({ name, previous: this.#byName.get(name), isClients });
     if (kept === undefined) this.#byName.delete(name);
-    else this.#byName.set(name, kept);
+    else this.#keep(name, kept);
+  }
+
+  #keep(name: string, kept: Kept): void {
+    this.#byName.set(name, kept);
+    this.#latest = name;
   }
 }

@@ -87,7 +87,7 @@ export class Servers {
       else ended('settled');
     },
     fit: (link) => {
-      this.giveBack(link);
+      this.giveBack(link, this.#options.clock.now());
       this.#options.flusher.flush();
     },
     unfit: (link) => {
@@ -162,8 +162,8 @@ export class Servers {
   }
 
   /** A free connection to `member` now, or later through `request`. */
-  borrow(member: string, request: BorrowRequest): Link | undefined {
-    return this.#poolFor(member, request).pool.take(request, this.#options.clock.now());
+  borrow(member: string, request: BorrowRequest, now: number): Link | undefined {
+    return this.#poolFor(member, request).pool.take(request, now);
   }
 
   stopWaiting(member: string, request: BorrowRequest): void {
@@ -171,12 +171,11 @@ export class Servers {
   }
 
   /** Nothing is owed on it, and no transaction is open. */
-  giveBack(link: Link): void {
-    const { clock } = this.#options;
-    this.#upstreams.get(link)?.pauseReading(false);
+  giveBack(link: Link, now: number): void {
+    link.pauseReading(false);
     if (this.#cancelling.keeps(link)) return;
     if (link.isSoiled) this.#cleaning.begin(link);
-    else this.#homes.get(link)?.pool.giveBack(link, clock.now());
+    else link.pool.giveBack(link, now);
   }
 
   /** Of no use to anybody; its socket is closed already or closed now. */
@@ -184,12 +183,10 @@ export class Servers {
     this.#cleaning.forget(link);
     this.#cancelling.forget(link);
     this.#askedAt.delete(link);
-    const pool = this.#homes.get(link);
-    this.#homes.delete(link);
     const upstream = this.#upstreams.get(link);
     this.#upstreams.delete(link);
     upstream?.close();
-    pool?.pool.remove(link, this.#options.clock.now());
+    link.pool.remove(link, this.#options.clock.now());
   }
 
   /** Asks the server to cancel what it does on the connection, for the client that has it. */
@@ -231,8 +228,6 @@ export class Servers {
     for (const upstream of this.#openings) upstream.close();
     for (const link of Array.from(this.#upstreams.keys())) this.discard(link);
   }
-
-  readonly #homes = new Map<Link, ServerPool>();
 
   #poolFor(member: string, { pools, startUp }: BorrowRequest): ServerPool {
     const known = pools.get(member);
@@ -304,13 +299,13 @@ export class Servers {
             variant: startUp.variant,
             connectedAt: clock.now(),
             wire: upstream,
+            pool: home.pool,
             parameters,
             statementsMax: config().max_prepared_statements,
             tally: this.tallyOf(home.database),
             brokeAlone: (broken) => this.#brokeAlone(broken),
           });
           this.#upstreams.set(link, upstream);
-          this.#homes.set(link, home);
           this.#parameters.set(parametersKey(startUp), link.parameters);
           home.pool.opened(link, request, clock.now());
           flusher.flush();
@@ -382,7 +377,7 @@ export class Servers {
   }
 
   #cleaned(link: Link, isClean: boolean): void {
-    if (isClean) this.#homes.get(link)?.pool.giveBack(link, this.#options.clock.now());
+    if (isClean) link.pool.giveBack(link, this.#options.clock.now());
     else this.#brokeAlone(link);
   }
 

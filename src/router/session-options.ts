@@ -43,12 +43,7 @@ export function sessionOptions(
     welcome: (parameters) => welcomeOf(parameters, startUp),
     processId,
     secretKey,
-    get holdTimeoutMs() {
-      return shared.config.hold_timeout;
-    },
-    get retryReads() {
-      return shared.config.retry_reads;
-    },
+    config: () => shared.config,
   };
 }
 

@@ -1,5 +1,7 @@
 /** What a session is given and what it tells its shell: the border between the pure part and the sockets. */
+import type { RouterConfig } from '../config/index.ts';
 import type { Classification, Classifier } from '../sql/index.ts';
+import type { Rule } from '../routing/index.ts';
 import type { ErrorFields } from '../wire/index.ts';
 import type { Lender } from './lender.ts';
 import type { Link } from './link.ts';
@@ -42,6 +44,10 @@ export interface SessionEffects extends Lender, ReadEffects {
   readonly note: (event: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
+export type SessionConfig = Pick<RouterConfig, 'hold_timeout' | 'retry_reads' | 'first_statement_decides'> & {
+  readonly rules: readonly Rule[];
+};
+
 export interface SessionOptions {
   readonly world: World;
   readonly classifier: Classifier;
@@ -62,9 +68,8 @@ export interface SessionOptions {
   readonly welcome: (parameters: ServerParameters) => ServerParameters;
   readonly processId: number;
   readonly secretKey: Buffer;
-  /** May change while the session lives, as the configuration does. */
-  readonly holdTimeoutMs: number;
-  readonly retryReads: number;
+  /** As it is now. A function, and no getter here or in `routing`: V8 keeps an object literal with getters as a hash table. */
+  readonly config: () => SessionConfig;
   readonly preparedLimits?: PreparedLimits;
 }
 

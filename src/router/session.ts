@@ -106,10 +106,7 @@ export class Session {
     this.#placement.refused(member);
     const { unit } = this;
     if (this.#isEnded || !this.isPlacing || unit.member !== member) return;
-    if (failure.kind === 'full') {
-      this.refuse(REPLY.poolFull(failure.waitedMs));
-      return;
-    }
+    if (failure.kind === 'full') return this.refuse(REPLY.poolFull(failure.waitedMs));
     if (failure.kind === 'refused') unit.refused(failure.fields, member === this.#options.world.leader());
     const isForPrimary = unit.kind !== 'start' && this.#placement.needsPrimary(unit);
     if (!isForPrimary) {
@@ -349,6 +346,7 @@ export class Session {
     this.prepared.settle();
     if (unit.forgets.length > 0 && unit.isSeveral) link.isSoiled = true;
     if (link.status === 'I') this.portals.over();
+    if (unit.makes !== undefined && !unit.isFailed) this.prepared.keep(unit.makes, link.statements);
     link.statements.closeStrays();
     this.#placement.auditAfter(unit, link, this.prepared.get('')?.isKept === false);
     unit.end();

@@ -36,7 +36,7 @@ export class SettingsKeeper {
 
   /** A transaction was begun that no server knows of yet. */
   began(): void {
-    this.#pending = [];
+    if (this.#pending.length > 0) this.#pending = [];
     this.#hasSavepoint = false;
   }
 

@@ -24,8 +24,8 @@ import type { Verifiers } from './verifiers.ts';
 import type { ClusterWorld } from './world.ts';
 
 export interface Shared {
-  /** As it is now: see `live`. */
-  readonly config: RouterConfig;
+  /** As it is now: see `live`, which exchanges it. A field, since V8 keeps an object literal with getters as a hash table. */
+  config: RouterConfig;
   readonly live: LiveConfig;
   readonly clock: Clock;
   readonly log: Log;
@@ -45,7 +45,7 @@ export interface Shared {
   readonly decisions: Decisions;
   readonly servers: Servers;
   readonly catalogs: Catalogs;
-  readonly admin: AdminShared;
+  readonly admin: () => AdminShared;
   readonly latencies: Latencies;
   readonly flusher: Flusher;
   /** One read buffer for all clients; overwritten by the next read. */

@@ -16,5 +16,7 @@ export interface Statement {
   epoch: number;
   /** Its name at servers under the settings of `namedFor`; empty for the unnamed. */
   serverName: string;
+  /** The same as bytes, since it is put into messages. */
+  serverNameBytes: Buffer;
   namedFor: string | undefined;
 }

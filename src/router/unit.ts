@@ -66,6 +66,8 @@ export class Unit {
   /** What a simple query in it forgets of prepared statements, and how many of its statements are complete. */
   forgets: readonly Forgets[] = NOTHING;
   completions = 0;
+  /** It is SQL's PREPARE of what the session is to keep. */
+  makes: Statement | undefined = undefined;
   /** A statement of it has ended without an error. */
   hasCompleted = false;
   /** The text of it is of several statements which speak of prepared ones. */
@@ -165,13 +167,15 @@ export class Unit {
     this.mayEnd = undefined;
     this.mayChain = false;
     this.mayLeaveState = false;
-    this.pinBecause.clear();
+    // To clear a set that is empty costs a new table.
+    if (this.pinBecause.size > 0) this.pinBecause.clear();
     this.mayUnpin = false;
     this.isSuspect = false;
     this.changesDefinitions = false;
     this.setsLocally = false;
     this.forgets = NOTHING;
     this.completions = 0;
+    this.makes = undefined;
     this.hasCompleted = false;
     this.isSeveral = false;
     this.isRest = false;

@@ -20,7 +20,7 @@ export class Waiting {
   constructor(session: Session, options: SessionOptions) {
     this.#session = session;
     this.#effects = options.effects;
-    this.#patience = new Patience(() => options.holdTimeoutMs);
+    this.#patience = new Patience(() => options.config().hold_timeout);
   }
 
   get isHolding(): boolean {

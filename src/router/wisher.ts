@@ -19,7 +19,7 @@ import { REPLY } from './replies.ts';
 import { APPLICATION_NAME } from './server-parameters.ts';
 import { OWN_PREFIX, type Settings } from './settings.ts';
 
-/** What a session is given of the router's, for its routes; may change while it lives. */
+/** What a session is given of the router's, for its routes. */
 export interface SessionRouting {
   readonly user: string;
   readonly database: string;
@@ -38,6 +38,13 @@ export interface SessionRouting {
   readonly rescued: (because: 'refused-as-write' | 'object-missing' | 'recovery-conflict') => void;
 }
 
+interface WisherParts {
+  /** The file's, as they are now. */
+  readonly rules: () => readonly Rule[];
+  readonly isMember: (name: string) => boolean;
+  readonly tell: (fields: ErrorFields) => void;
+}
+
 /** Who wishes it: `hint`, `setting`, or `rule 3`. */
 export interface Wished {
   readonly wishes: Wishes;
@@ -49,28 +56,32 @@ const TOLD_MAX = 16;
 
 export class Wisher {
   readonly #routing: SessionRouting;
+  readonly #rules: () => readonly Rule[];
   readonly #isMember: (name: string) => boolean;
   readonly #tell: (fields: ErrorFields) => void;
   readonly #told = new Set<string>();
   #settings: Settings | undefined = undefined;
   #ofSettings: Wishes | undefined = undefined;
 
-  constructor(
-    routing: SessionRouting,
-    isMember: (name: string) => boolean,
-    tell: (fields: ErrorFields) => void,
-  ) {
+  constructor(routing: SessionRouting, { rules, isMember, tell }: WisherParts) {
     this.#routing = routing;
+    this.#rules = rules;
     this.#isMember = isMember;
     this.#tell = tell;
   }
 
+  /** Nobody wishes anything of a statement without a hint. */
+  isSilent(settings: Settings): boolean {
+    if (settings !== this.#settings) this.#read(settings);
+    return this.#ofSettings === undefined && this.#rules().length === 0;
+  }
+
   /** `digest` is asked for only where a rule speaks of it. */
   of(found: Classification, settings: Settings, digest: () => string | undefined): Wished | undefined {
-    const { rules, user, database } = this.#routing;
     if (settings !== this.#settings) this.#read(settings);
+    const { user, database } = this.#routing;
+    const rules = this.#rules();
     const said = this.#ofSettings;
-    if (found.hint === undefined && said === undefined && rules.length === 0) return undefined;
     const hint = found.hint === undefined ? undefined : this.#understood(readHint(found.hint));
     const applicationName = settings.own.get(APPLICATION_NAME) ?? '';
     const rule = rules.length === 0 ? undefined : ruleFor(rules, { user, database, applicationName, digest });

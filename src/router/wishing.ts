@@ -7,7 +7,7 @@ import type { Classification, Classifier } from '../sql/index.ts';
 import { isHead, NoticeResponse, QUERY_TEXT_START, readParseText, readQueryEnd } from '../wire/index.ts';
 import { type Intent, intentOf } from './route.ts';
 import type { Session } from './session.ts';
-import type { SessionOptions } from './session-types.ts';
+import type { SessionConfig, SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
 import { type SessionRouting, Wisher } from './wisher.ts';
 
@@ -20,16 +20,18 @@ export class Wishing {
   readonly #classifier: Classifier;
   readonly #routing: SessionRouting;
   readonly #wisher: Wisher;
+  readonly #config: () => SessionConfig;
 
-  constructor(session: Session, { classifier, routing, world, effects }: SessionOptions) {
+  constructor(session: Session, { classifier, config, routing, world, effects }: SessionOptions) {
     this.#session = session;
     this.#classifier = classifier;
     this.#routing = routing;
-    this.#wisher = new Wisher(
-      routing,
-      (name) => world.isMember(name),
-      (fields) => effects.toClient(NoticeResponse(fields)),
-    );
+    this.#config = config;
+    this.#wisher = new Wisher(routing, {
+      rules: () => config().rules,
+      isMember: (name) => world.isMember(name),
+      tell: (fields) => effects.toClient(NoticeResponse(fields)),
+    });
   }
 
   /** What a statement is by the definitions of its database. */
@@ -54,18 +56,28 @@ export class Wishing {
     const { unit } = this.#session;
     unit.intend(this.intentOf(found));
     unit.explain(found);
-    this.#note(found, statement);
+    this.note(found, statement);
+  }
+
+  /** The unit prepares by SQL what is to be run later. */
+  prepare(found: Classification, { classification }: Statement): void {
+    const { unit } = this.#session;
+    unit.require(intentOf(this.resolve(classification)));
+    unit.explain(found);
+    this.note(found, undefined);
   }
 
   /** Where the statement is wished to run; and a read that a standby has refused is not sent to one again. */
-  #note(found: Classification, statement: Statement | undefined): void {
+  note(found: Classification, statement: Statement | undefined): void {
     const { unit, own, prepared, now } = this.#session;
-    const wished = this.#wisher.of(found, own.settings, () => this.#digest(statement));
-    if (wished?.wishes.route !== undefined && unit.wish?.kind !== 'primary') {
-      unit.wish = wished.wishes.route;
-      unit.wishFrom = wished.from;
-    }
-    if (wished !== undefined || unit.freshness !== undefined) this.#freshen(wished?.wishes);
+    if (found.hint !== undefined || !this.#wisher.isSilent(own.settings)) {
+      const wished = this.#wisher.of(found, own.settings, () => this.#digest(statement));
+      if (wished?.wishes.route !== undefined && unit.wish?.kind !== 'primary') {
+        unit.wish = wished.wishes.route;
+        unit.wishFrom = wished.from;
+      }
+      if (wished !== undefined || unit.freshness !== undefined) this.#freshen(wished?.wishes);
+    } else if (unit.freshness !== undefined) this.#freshen(undefined);
     const { refused, database } = this.#routing;
     if (found.kind !== 'read' || refused.size === 0) return;
     if (refused.has(database, found, { now, epoch: prepared.epoch }))
@@ -87,7 +99,7 @@ export class Wishing {
     const { prelude } = standing;
     if (prelude.isOpen) {
       const isRead = unit.need === 'read' && !unit.hasOther && unit.found !== undefined;
-      if (isRead && prelude.isUndecided && this.#routing.firstStatementDecides) prelude.decide();
+      if (isRead && prelude.isUndecided && this.#config().first_statement_decides) prelude.decide();
       if (unit.wish === undefined && prelude.wished !== undefined) {
         unit.wish = prelude.wished;
         unit.wishFrom = 'transaction';

@@ -35,8 +35,10 @@ interface Common {
   readonly settings: readonly SettingStatement[];
   /** The text holds several statements and a BEGIN, COMMIT, ROLLBACK or the like is among them. */
   readonly controlsTransaction: boolean;
-  /** What SQL in a text of several runs or forgets of prepared statements, in order. */
+  /** What SQL in a text of several, or inside of EXPLAIN and CREATE TABLE AS, runs or forgets of prepared statements, in order. */
   readonly speaksOf?: readonly SpokenOf[];
+  /** Of a text that is one PREPARE: what is prepared, if the session can do so by the protocol. */
+  readonly prepares?: string;
   /** Of a text that ends a transaction and goes on: the byte where the statement behind that begins. */
   readonly goesOnAt?: number;
   /** One of those ends a transaction: what stands before and behind it in the text has not the same fate. */
@@ -60,7 +62,7 @@ export interface ReadClassification extends Common {
   readonly kind: 'read';
   /** Present for SET TRANSACTION and its spellings: what it asks of the current transaction. */
   readonly transaction?: TransactionOptions;
-  /** A single SET TRANSACTION with options, which cannot fail before the transaction's first statement. */
+  /** A single SET TRANSACTION with options, or a spelling of it, which cannot fail before the transaction's first statement. */
   readonly isPlain?: true;
 }
 
@@ -69,6 +71,8 @@ export interface WriteClassification extends Common {
   readonly kind: 'write';
   /** Nothing is against it but what its references may turn out not to be: then it is a read, because of this. */
   readonly ifReads?: SqlReason;
+  /** A single EXECUTE with parameters that only read: it is what it runs. */
+  readonly isPlain?: true;
 }
 
 /** A single BEGIN or START TRANSACTION. */

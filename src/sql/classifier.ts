@@ -170,10 +170,13 @@ class CachingClassifier implements Classifier {
 type Known = Classification | typeof ONLY_BY_TEXT;
 const ONLY_BY_TEXT = 'only-by-text';
 
-/** Whether an answer holds for every text of its digest. Settings carry the statement's own text; places are its own too. */
+/**
+ * Whether an answer holds for every text of its digest. Settings and what is prepared carry the statement's own text; places
+ * are its own too.
+ */
 function isShareable(answer: Classification, attention: Attention, shared: string): boolean {
   if (answer === NOT_PARSED || answer === NOT_UTF8 || answer.settings.length > 0) return false;
-  if (answer.goesOnAt !== undefined) return false;
+  if (answer.goesOnAt !== undefined || answer.prepares !== undefined) return false;
   return !attention.literal || !leavesOutLiterals(shared);
 }
 
@@ -212,7 +215,8 @@ function entryBytes(known: Known, key: string): number {
   if (known === ONLY_BY_TEXT) return ENTRY_BYTES + key.length;
   const referred =
     known.references === undefined ? 0 : sizeOf(known.references) * REFERENCE_BYTES + key.length;
-  const texts = known.settings.length === 0 ? 0 : key.length * 4;
+  const isBare = known.settings.length === 0 && known.prepares === undefined;
+  const texts = isBare ? 0 : key.length * 4;
   return ENTRY_BYTES + key.length + texts + referred + known.settings.length * SETTING_BYTES;
 }
 

@@ -4,7 +4,8 @@
  * whole a write, because the server runs them as one and the primary is right for any of it.
  */
 import type { Classification, SettingStatement, SpokenOf } from './classification.ts';
-import type { Attention, Part } from './part.ts';
+import type { Attention, BeginPart, EndPart, Part, ReadPart, SetPart, StrictPart } from './part.ts';
+import { textOfPrepared } from './prepared-text.ts';
 import type { SqlReason } from './reasons.ts';
 import { classifyStatement } from './statements.ts';
 import { listAt, numberAt, type Tree, treeAt } from './tree.ts';
@@ -18,9 +19,13 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
   const settings = settingStatements(parts, statements, sql);
   const references = parts.every(hangsOnCatalog) ? attention.references.references() : undefined;
   if (second === undefined) {
+    const speaks = 'speaks' in first ? spokenOf(parts) : undefined;
+    const prepares = first.because === 'prepares-statement' ? preparedIn(statements, sql) : undefined;
     return Object.freeze({
       ...asAnswer(first),
       ...(references === undefined ? {} : { references }),
+      ...(speaks === undefined ? {} : { speaksOf: speaks }),
+      ...(prepares === undefined ? {} : { prepares }),
       settings,
       controlsTransaction: false,
       endsTransaction: false,
@@ -68,11 +73,20 @@ const EMPTY: Classification = Object.freeze({
 });
 
 /** The part without what only `settings` carries. */
-type Answer = Exclude<Part, { kind: 'set' }> | Omit<Extract<Part, { kind: 'set' }>, 'changes' | 'clears'>;
+type Answer =
+  | ReadPart
+  | Omit<StrictPart, 'speaks'>
+  | BeginPart
+  | EndPart
+  | Omit<SetPart, 'changes' | 'clears'>;
 
 function asAnswer(part: Part): Answer {
-  if (part.kind !== 'set') return part;
-  const { changes: _changes, clears: _clears, ...answer } = part;
+  if (part.kind === 'set') {
+    const { changes: _changes, clears: _clears, ...answer } = part;
+    return answer;
+  }
+  if (!('speaks' in part)) return part;
+  const { speaks: _speaks, ...answer } = part;
   return answer;
 }
 
@@ -83,7 +97,7 @@ function strictest(parts: readonly Part[], first: Part): Part {
   if (forgetting !== undefined && strict?.kind !== 'session') {
     return { ...forgetting, kind: 'write', because: 'several-with-forgetting' };
   }
-  if (strict !== undefined) return strict;
+  if (strict !== undefined) return withoutPlain(strict);
   if (parts.some(isControl)) return { kind: 'write', because: 'several-with-transaction' };
   if (parts.every((part) => part.kind === 'set')) return first;
   if (parts.some((part) => part.kind === 'set')) return { kind: 'write', because: 'several-with-setting' };
@@ -92,7 +106,7 @@ function strictest(parts: readonly Part[], first: Part): Part {
 
 /** Among others it is not alone any more. */
 function withoutPlain(part: Part): Part {
-  if (part.kind !== 'read' || part.isPlain === undefined) return part;
+  if (!('isPlain' in part)) return part;
   const { isPlain: _isPlain, ...rest } = part;
   return rest;
 }
@@ -105,7 +119,9 @@ function behindEnd(parts: readonly Part[], statements: readonly Tree[]): number 
 }
 
 function spokenOf(parts: readonly Part[]): readonly SpokenOf[] {
-  return parts.flatMap(({ because, detail }, at) => {
+  return parts.flatMap((part, at) => {
+    const { because, detail } = part;
+    if ('speaks' in part && part.speaks !== undefined) return [{ at, name: part.speaks, isForgotten: false }];
     const isForgotten = because === 'forgets-statement';
     if (!isForgotten && because !== 'executes-prepared') return [];
     return [{ at, ...(detail === undefined ? {} : { name: detail }), isForgotten }];
@@ -128,6 +144,11 @@ function settingStatements(
     if (part.kind !== 'set' || statement === undefined) return [];
     return [{ text: statementText(bytes, statement), changes: part.changes, clears: part.clears }];
   });
+}
+
+function preparedIn([statement]: readonly Tree[], sql: string): string | undefined {
+  if (statement === undefined) return undefined;
+  return textOfPrepared(statementText(Buffer.from(sql), statement));
 }
 
 /** The grammar counts bytes; a length left out means up to the end. */

@@ -26,6 +26,22 @@ export function headComment(sql: string): string | undefined {
   }
 }
 
+/** Behind the blanks and comments that begin at `start`, of a text that the grammar has read. */
+export function blanksEnd(sql: string, start: number): number {
+  let at = start;
+  for (;;) {
+    if (BLANK.test(sql.charAt(at))) at += 1;
+    else if (sql.startsWith('--', at)) at = lineEnd(sql, at);
+    else if (sql.startsWith('/*', at)) at = commentEnd(sql, at) ?? sql.length;
+    else return at;
+  }
+}
+
+function lineEnd(sql: string, at: number): number {
+  const end = sql.indexOf('\n', at);
+  return end < 0 ? sql.length : end + 1;
+}
+
 /** Comments nest. */
 function commentEnd(sql: string, start: number): number | undefined {
   let depth = 0;

@@ -18,6 +18,9 @@ export interface StrictPart extends Reasoned {
   readonly kind: 'write' | 'session';
   /** The only thing against it is what the database's own definitions may clear; then it is a read, because of this. */
   readonly ifReads?: SqlReason;
+  readonly isPlain?: true;
+  /** An EXECUTE inside of it, by its name. */
+  readonly speaks?: string;
 }
 
 export interface BeginPart extends Reasoned {

@@ -61,12 +61,14 @@ export class ReferenceCollector {
     this.#withQueries.add(name);
   }
 
+  get isEmpty(): boolean {
+    const all = [this.#functions, this.#relations, this.#operators, this.#types, this.#attributes];
+    return all.every(({ size }) => size === 0);
+  }
+
   /** Undefined: it refers to nothing. */
   references(): References | undefined {
-    const isEmpty = [this.#functions, this.#relations, this.#operators, this.#types, this.#attributes].every(
-      ({ size }) => size === 0,
-    );
-    if (isEmpty) return undefined;
+    if (this.isEmpty) return undefined;
     return Object.freeze({
       functions: [...this.#functions.values()],
       relations: [...this.#relations.values()],

@@ -23,7 +23,9 @@ export function classifySet(statement: Tree): Part {
   if (kind === 'VAR_SET_MULTI') return classifySetMulti(name, listAt(statement, 'args'));
 
   const change = settingChange(name.toLowerCase(), kind, listAt(statement, 'args'));
-  if (isTransactionSetting(change.name)) return setTransaction([change]);
+  if (isTransactionSetting(change.name)) {
+    return { ...setTransaction([change]), ...(isCertain(change) ? { isPlain: true } : {}) };
+  }
   if (flagAt(statement, 'is_local')) {
     return { kind: 'read', because: 'transaction-local', detail: change.name };
   }
@@ -139,6 +141,14 @@ function isTransactionSetting(name: string): boolean {
     name === 'transaction_read_only' || name === 'transaction_isolation' || name === 'transaction_deferrable'
   );
 }
+
+/** The server takes it for a value, and for the one that we take it for. */
+function isCertain({ name, value }: SettingChange): boolean {
+  if (name === 'transaction_isolation') return isolationOf(value) !== 'default';
+  return value !== undefined && BOOLEANS.has(value.toLowerCase());
+}
+
+const BOOLEANS: ReadonlySet<string> = new Set(['on', 'off', 'true', 'false', 'yes', 'no', '1', '0']);
 
 function optionsOf(changes: readonly SettingChange[]): TransactionOptions {
   let options = NO_OPTIONS;

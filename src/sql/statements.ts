@@ -41,6 +41,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['SelectStmt', classifySelect],
   ['ExplainStmt', classifyExplain],
   ['CopyStmt', classifyCopy],
+  ['CreateTableAsStmt', classifyCreateTableAs],
   ['TransactionStmt', classifyTransaction],
   ['VariableSetStmt', classifySet],
   ['VariableShowStmt', classifyShow],
@@ -109,11 +110,24 @@ function readOf(fields: Tree, because: SqlReason, attention: Attention): Part {
 function classifyExplain(explain: Tree, attention: Attention): Part {
   const explained = classifyStatement(treeAt(explain, 'query'), attention);
   if (listAt(explain, 'options').some(isAnalyze)) {
-    return explained.kind === 'session' ? explained : { kind: 'write', because: 'explain-analyze' };
+    if (explained.kind === 'session') return explained;
+    return { kind: 'write', because: 'explain-analyze', ...executedIn(explain) };
   }
   if (explained.kind === 'read') return { kind: 'read', because: 'explains-a-read' };
   const isOpen = explained.kind === 'write' && explained.ifReads !== undefined;
-  return { kind: 'write', because: 'explains-a-write', ...(isOpen ? { ifReads: 'explains-a-read' } : {}) };
+  const ifReads = isOpen ? ({ ifReads: 'explains-a-read' } as const) : {};
+  return { kind: 'write', because: 'explains-a-write', ...ifReads, ...executedIn(explain) };
+}
+
+/** An EXECUTE that EXPLAIN or CREATE TABLE AS has in place of a query. */
+function executedIn(statement: Tree): { readonly speaks?: string } {
+  const query = unwrap(treeAt(statement, 'query'));
+  const name = query?.type === 'ExecuteStmt' ? textAt(query.fields, 'name') : undefined;
+  return name === undefined ? {} : { speaks: name };
+}
+
+function classifyCreateTableAs(create: Tree, attention: Attention): Part {
+  return { ...asWrite('changes-schema', create, attention), ...executedIn(create) };
 }
 
 /** The option alone means yes; so does any value but a plain no. */
@@ -185,8 +199,14 @@ function classifyDeallocate(deallocate: Tree): Part {
 /** What it runs is known to the session alone, by this name. */
 function classifyExecute(execute: Tree, attention: Attention): Part {
   const name = textAt(execute, 'name');
-  const part = asWrite('executes-prepared', execute, attention);
-  return part.kind === 'write' && name !== undefined ? { ...part, detail: name } : part;
+  const found = inspect(execute, attention);
+  if (found?.kind === 'session') return found;
+  return {
+    kind: 'write',
+    because: 'executes-prepared',
+    ...(name === undefined ? {} : { detail: name }),
+    ...(found === undefined && attention.references.isEmpty ? { isPlain: true } : {}),
+  };
 }
 
 /** Without HOLD a cursor ends with its transaction. */

@@ -168,7 +168,7 @@ export class FrameReader {
       }
       offset += total;
       runStart = offset;
-      sink.whole(tag, chunk.subarray(offset - total, offset));
+      sink.whole(tag, slice(chunk, offset - total, offset));
     }
     flush(chunk, runStart, offset, sink);
     this.#hold(chunk, offset, end - offset);

@@ -5,6 +5,7 @@
  * trip in the tests.
  */
 import { assert } from '../base/index.ts';
+import { copyInto } from './copy.ts';
 import { isHead, withRestOf } from './message-head.ts';
 import { BodyReader } from './reader.ts';
 import { STARTUP_CODE } from './startup.ts';
@@ -88,8 +89,8 @@ export function readBindFormats(message: Buffer): {
   return { parameters, resultFormats };
 }
 
-/** The same Bind, or beginning of one, for another statement; a new Buffer. */
-export function withBindStatement(message: Buffer, statement: string): Buffer {
+/** The same Bind, or beginning of one, for another statement, whose name is given as its bytes; a new Buffer. */
+export function withBindStatement(message: Buffer, statement: Buffer): Buffer {
   const reader = new BodyReader(message, 'Bind');
   reader.skipCstring('portal');
   const start = reader.offset;
@@ -101,14 +102,12 @@ export function withBindStatement(message: Buffer, statement: string): Buffer {
 function withName(
   message: Buffer,
   { start, end }: { readonly start: number; readonly end: number },
-  name: string,
+  name: Buffer,
 ): Buffer {
-  assert(!name.includes('\0'), 'a string of the protocol cannot contain NUL');
-  const bytes = Buffer.byteLength(name);
-  const changed = Buffer.allocUnsafe(message.length - (end - start) + bytes);
-  message.copy(changed, 0, 0, start);
-  changed.write(name, start);
-  message.copy(changed, start + bytes, end);
+  const changed = Buffer.allocUnsafe(message.length - (end - start) + name.length);
+  copyInto(changed, 0, message, 0, start);
+  const nameEnd = copyInto(changed, start, name, 0, name.length);
+  copyInto(changed, nameEnd, message, end, message.length);
   changed.writeInt32BE(changed.length - 1, 1);
   return withRestOf(message, changed);
 }
@@ -211,8 +210,8 @@ export function readParseText(message: Buffer): {
   return { name, start, end };
 }
 
-/** The same Parse, or beginning of one, under another name; a new Buffer, the SQL's bytes untouched. */
-export function withParseName(message: Buffer, name: string): Buffer {
+/** The same Parse, or beginning of one, under another name, given as its bytes; a new Buffer, the SQL's bytes untouched. */
+export function withParseName(message: Buffer, name: Buffer): Buffer {
   const reader = new BodyReader(message, 'Parse');
   const start = reader.offset;
   reader.skipCstring('name');

@@ -1,5 +1,6 @@
 /** The door of `wire`: PostgreSQL's protocol as values and slices, both directions. Pure. */
 export * from './backend.ts';
+export { copyInto } from './copy.ts';
 export type { ErrorFields } from './error-fields.ts';
 export { type Delivery, FrameReader, type FrameSink } from './frame.ts';
 export * from './frontend.ts';

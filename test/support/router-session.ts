@@ -144,6 +144,12 @@ export class SessionStage {
   constructor(classifier: Classifier, options: StageOptions = {}) {
     const { preparedLimits, isSessionMode = false, auditsCode = false } = options;
     const serverNames = new ServerNames('m');
+    const config = {
+      hold_timeout: 30_000,
+      retry_reads: 3,
+      rules: options.rules ?? [],
+      first_statement_decides: options.firstStatementDecides ?? false,
+    };
     this.session = new Session({
       world: this.world,
       classifier,
@@ -175,8 +181,7 @@ export class SessionStage {
       welcome: (parameters) => parameters,
       processId: 7,
       secretKey: Buffer.from([1, 2, 3, 4]),
-      holdTimeoutMs: 30_000,
-      retryReads: 3,
+      config: () => config,
       ...(preparedLimits === undefined ? {} : { preparedLimits }),
       effects: {
         toClient: (bytes) => this.#heard(bytes),
@@ -277,6 +282,8 @@ export class SessionStage {
         pauseReading: () => undefined,
         close: () => undefined,
       },
+      // What the session lets go of goes to its effects.
+      pool: { giveBack: () => undefined, remove: () => undefined },
       parameters: new Map([
         ['server_version', '15.0'],
         ['in_hot_standby', 'on'],

@@ -1,8 +1,9 @@
 /**
- * Conversations and where each of their statements must run: `p` the primary, `s` a standby must be eligible, `-` no matter.
- * One line a case: steps parted by ` ;; `, each with its letter first. `!` before the letter: an error is wanted. The tables
- * and functions are those of SETUP. A text with several statements is played in the simple protocol only.
+ * Conversations of our own and where each of their statements must run, in the words of routing-steps.ts. The tables and
+ * functions are those of SETUP.
  */
+import { aCase, allAt, type RoutingCase } from './routing-steps.ts';
+
 export const SETUP: readonly string[] = [
   'CREATE TABLE t (id int PRIMARY KEY, v text)',
   'CREATE TABLE other (id int)',
@@ -231,8 +232,8 @@ const CONVERSATIONS = [
   'p BEGIN; SELECT 1; ROLLBACK ;; s SELECT 1',
   's SELECT 1; SELECT 2',
   'p SELECT 1; DELETE FROM other',
-  'p PREPARE a AS SELECT volatile_one(1) ;; p EXECUTE a ;; p DEALLOCATE a',
-  'p PREPARE a AS DELETE FROM other ;; p EXECUTE a ;; p DEALLOCATE a',
+  'p PREPARE a AS SELECT volatile_one(1) ;; p EXECUTE a ;; - DEALLOCATE a',
+  'p PREPARE a AS DELETE FROM other ;; p EXECUTE a ;; - DEALLOCATE a',
   's SELECT stable_one(1) ;; - SET search_path = side ;; p SELECT stable_one(1) ;; - RESET search_path ;; s SELECT stable_one(1)',
   '- SET search_path = side, public ;; p SELECT stable_one(1) ;; s SELECT only_there()',
   '- SET search_path = public, side ;; s SELECT * FROM t ;; p SELECT stable_one(1)',
@@ -243,28 +244,9 @@ const CONVERSATIONS = [
   "p CREATE FUNCTION turning() RETURNS int STABLE LANGUAGE sql AS 'SELECT 1' ;; p CREATE OR REPLACE FUNCTION turning() RETURNS int LANGUAGE sql AS 'SELECT 1' ;; p SELECT turning() ;; p DROP FUNCTION turning()",
 ];
 
-export interface RoutingStep {
-  readonly sql: string;
-  readonly where: 'primary' | 'standby' | 'any';
-  readonly isError: boolean;
-}
-
-const WHERE = { p: 'primary', s: 'standby', '-': 'any' } as const;
-
-function stepOf(text: string): RoutingStep {
-  const isError = text.startsWith('!');
-  const [letter = '', ...rest] = (isError ? text.slice(1) : text).split(' ');
-  const where = letter === 'p' || letter === 's' || letter === '-' ? WHERE[letter] : undefined;
-  if (where === undefined) throw new Error(`no letter before ${text}`);
-  return { sql: rest.join(' '), where, isError };
-}
-
-const all = (where: RoutingStep['where'], texts: readonly string[]): readonly (readonly RoutingStep[])[] =>
-  texts.map((text) => text.split(';;').map((sql) => ({ sql, where, isError: false })));
-
 /** Each case is a conversation of its own. */
-export const ROUTING_CASES: readonly (readonly RoutingStep[])[] = [
-  ...all('standby', READS),
-  ...all('primary', WRITES),
-  ...CONVERSATIONS.map((text) => text.split(' ;; ').map(stepOf)),
+export const ROUTING_CASES: readonly RoutingCase[] = [
+  ...allAt('s', READS),
+  ...allAt('p', WRITES),
+  ...CONVERSATIONS.map((text) => aCase(text, text)),
 ];

@@ -229,14 +229,14 @@ test('SHOW ROUTE tells the decision step by step, for the asker if nobody else i
   assert.deepEqual(who("SHOW ROUTE 'x' USER u"), ['x', 'u', 'u', '']);
   assert.deepEqual(who("SHOW ROUTE 'x' DATABASE d APPLICATION a"), ['x', 'ops', 'd', 'a']);
   assert.deepEqual(talk.say(wire.Query("SHOW ROUTE 'x'")), [
-    'T step:25/0|value:25/0|because:25/0|weight:20/0|lag_bytes:20/0|role:25/0|state:25/0|datacenter:25/0',
-    'D class|write|function-volatile: random|-|-|-|-|-',
-    'D need|primary|its-class|-|-|-|-|-',
-    'D wish|replica|rule 2|-|-|-|-|-',
-    'D candidate|db-sib-01|local|10|-|primary|reachable|dc1',
-    'D candidate|db-sib-03|remote|1|4096|standby|unreachable|dc2',
-    'D choice|db-sib-01|needs-primary|-|-|-|-|-',
-    'D notice|x|ops|ops|||-|-|-|-|-',
+    'T step:25/0|value:25/0|because:25/0|weight:20/0|lag_bytes:20/0|role:25/0|state:25/0|state_because:25/0|datacenter:25/0',
+    'D class|write|function-volatile: random|-|-|-|-|-|-',
+    'D need|primary|its-class|-|-|-|-|-|-',
+    'D wish|replica|rule 2|-|-|-|-|-|-',
+    'D candidate|db-sib-01|local|10|-|primary|in||dc1',
+    'D candidate|db-sib-03|remote|1|4096|standby|returning|unreachable|dc2',
+    'D choice|db-sib-01|needs-primary|-|-|-|-|-|-',
+    'D notice|x|ops|ops|||-|-|-|-|-|-',
     'C SHOW',
     'Z I',
   ]);

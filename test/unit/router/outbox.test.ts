@@ -34,7 +34,7 @@ test('bytes arrive as they were given, from several outboxes, and when the other
     for (const pair of pairs) {
       chunk.fill(pair.sent % 251);
       pair.sent += 1;
-      // In three slices, of which two are neighbours.
+      // In three pieces.
       pair.outbox.add(chunk.subarray(0, 100));
       pair.outbox.add(chunk.subarray(100, 400));
       pair.outbox.add(Buffer.from(chunk.subarray(400)));

@@ -90,7 +90,7 @@ describe('the state of a session:', () => {
   });
 
   for (const [what, texts] of [
-    ['a prepared statement', ['BEGIN READ ONLY', 'SELECT 0', 'PREPARE p AS SELECT 1', 'COMMIT']],
+    ['a prepared statement', ['BEGIN READ ONLY', 'SELECT 0', 'PREPARE p(int) AS SELECT $1', 'COMMIT']],
     ['a setting that may not hold', ['BEGIN READ ONLY', 'SAVEPOINT s', 'SET my.x = 1', 'COMMIT']],
   ] as const) {
     test(`${what} made on a standby is never looked for elsewhere, nor written without`, () => {
@@ -107,7 +107,12 @@ describe('the state of a session:', () => {
       assert.deepEqual(heard, ['n2 < SELECT 1', 'n2 < SELECT 2', 'client > ERROR 25006', 'n2 < DISCARD ALL']);
       assert.equal(stage.send(Query('INSERT INTO t VALUES (1)')).take().at(-2), 'client > INSERT 0 1');
       stage
-        .send(Query('BEGIN READ ONLY'), Query('SELECT 0'), Query('PREPARE p AS SELECT 1'), Query('COMMIT'))
+        .send(
+          Query('BEGIN READ ONLY'),
+          Query('SELECT 0'),
+          Query('PREPARE p(int) AS SELECT $1'),
+          Query('COMMIT'),
+        )
         .take();
       stage.lose('n2').lose('n3');
       assert.equal(stage.send(Query('SELECT 1')).take()[0], 'client > ERROR 08006');

@@ -187,3 +187,59 @@ describe('a client that wants to know', () => {
     assert.deepEqual(decided('SELECT 1'), []);
   });
 });
+
+describe('a statement that SQL prepares', () => {
+  let classifier: Classifier;
+  before(async () => {
+    classifier = await aClassifier();
+  });
+  const begun = (options: ConstructorParameters<typeof SessionStage>[1] = {}) =>
+    new SessionStage(classifier, options).started();
+
+  test('runs where what is in it runs, is brought to where it is executed, and left nowhere', () => {
+    const stage = begun();
+    assert.deepEqual(sent(stage, 'PREPARE p AS SELECT 1'), ['n2 < PREPARE p AS SELECT 1', 'n2 < Close p']);
+    assert.equal(stage.session.pin, undefined);
+    stage.world.readers = ['n3'];
+    assert.deepEqual(sent(stage, 'EXECUTE p'), ['n3 < Parse p:  SELECT 1', 'n3 < EXECUTE p', 'n3 < Close p']);
+    assert.equal(at(stage, 'EXECUTE p(random())'), 'n1');
+    assert.equal(at(stage, 'PREPARE w AS DELETE FROM t'), 'n1');
+    assert.equal(at(stage, 'EXECUTE w'), 'n1');
+    assert.equal(stage.session.pin, undefined);
+    assert.deepEqual(sent(stage, 'DEALLOCATE p'), []);
+    assert.deepEqual(sent(stage, 'EXECUTE p'), ['n1 < EXECUTE p']);
+  });
+
+  test('is known to EXPLAIN and CREATE TABLE AS too', () => {
+    const stage = begun();
+    stage.send(Query('PREPARE p AS SELECT 1')).take();
+    for (const text of ['EXPLAIN EXECUTE p', 'EXPLAIN ANALYZE EXECUTE p', 'CREATE TABLE x AS EXECUTE p']) {
+      assert.deepEqual(sent(stage, text), ['n1 < Parse p:  SELECT 1', `n1 < ${text}`, 'n1 < Close p']);
+    }
+  });
+
+  test('under a name that is taken is for the server to refuse', () => {
+    const stage = begun();
+    stage.send(Query('PREPARE p AS SELECT 1')).take();
+    assert.deepEqual(sent(stage, 'PREPARE p AS SELECT 2').slice(0, 2), [
+      'n2 < Parse p:  SELECT 1',
+      'n2 < PREPARE p AS SELECT 2',
+    ]);
+  });
+
+  test('with types of parameters, or among others, is at one connection only', () => {
+    for (const text of ['PREPARE p(int) AS SELECT $1', 'PREPARE p AS SELECT 1; SELECT 2']) {
+      const stage = begun();
+      assert.equal(at(stage, text), 'n1');
+      assert.deepEqual(stage.session.pin?.because, ['prepares-statement']);
+    }
+  });
+
+  test('and runs code that nobody looked into, is asked about what that has left', () => {
+    const stage = begun({ auditsCode: true });
+    stage.send(Query('PREPARE p AS SELECT unknown_function(1)')).take();
+    stage.server('n1').audited = 'creates-temporary';
+    stage.send(Query('EXECUTE p')).take();
+    assert.deepEqual(stage.session.pin?.because, ['creates-temporary']);
+  });
+});

@@ -126,9 +126,9 @@ test('a Bind renamed by its beginning has the length of the whole', () => {
   const head = longer.subarray(0, MESSAGE_HEAD_BYTES);
   const rest = longer.subarray(MESSAGE_HEAD_BYTES);
   for (const name of ['', 'x', 'another name, which is longer']) {
-    const renamed = Buffer.concat([withBindStatement(head, name), rest]);
+    const renamed = Buffer.concat([withBindStatement(head, Buffer.from(name)), rest]);
     assert.deepEqual(readBind(renamed), { portal: 'p', statement: name });
-    assert.deepEqual(renamed, withBindStatement(longer, name));
+    assert.deepEqual(renamed, withBindStatement(longer, Buffer.from(name)));
   }
   assert.deepEqual(readBindNames(head), { portal: 'p', statement: 's' });
 });
@@ -137,7 +137,10 @@ test('a Parse renamed by its beginning has the length of the whole', () => {
   const sql = 'SELECT 1 '.repeat(10_000);
   const parse = Parse({ name: 'mine', sql, parameterTypes: [23] });
   const head = parse.subarray(0, MESSAGE_HEAD_BYTES);
-  const renamed = Buffer.concat([withParseName(head, 'ours'), parse.subarray(MESSAGE_HEAD_BYTES)]);
+  const renamed = Buffer.concat([
+    withParseName(head, Buffer.from('ours')),
+    parse.subarray(MESSAGE_HEAD_BYTES),
+  ]);
   assert.deepEqual(readParse(renamed), { name: 'ours', sql, parameterTypes: [23] });
   assert.deepEqual(readParseText(head), { name: 'mine', start: 10, end: MESSAGE_HEAD_BYTES });
 });

@@ -129,7 +129,7 @@ test('renaming a statement changes its name and nothing else', () => {
   fc.assert(
     fc.property(bind, name, (fields, statement) => {
       assert.deepEqual(
-        wire.withBindStatement(wire.Bind(fields), statement),
+        wire.withBindStatement(wire.Bind(fields), Buffer.from(statement)),
         wire.Bind({ ...fields, statement }),
       );
     }),
@@ -138,7 +138,7 @@ test('renaming a statement changes its name and nothing else', () => {
     fc.property(name, name, (sql, renamed) => {
       const fields = { name: 'before', sql, parameterTypes: [23, 0] };
       assert.deepEqual(
-        wire.withParseName(wire.Parse(fields), renamed),
+        wire.withParseName(wire.Parse(fields), Buffer.from(renamed)),
         wire.Parse({ ...fields, name: renamed }),
       );
     }),
@@ -148,7 +148,7 @@ test('renaming a statement changes its name and nothing else', () => {
 test('renaming leaves SQL in another encoding than UTF-8 byte for byte', () => {
   const latin1 = Buffer.from('P\0\0\0\0old\0select \xe9\0\0\0', 'latin1');
   latin1.writeInt32BE(latin1.length - 1, 1);
-  const renamed = wire.withParseName(latin1, 'x');
+  const renamed = wire.withParseName(latin1, Buffer.from('x'));
   assert.equal(renamed.toString('latin1', 5), 'x\0select \xe9\0\0\0');
 });
 
