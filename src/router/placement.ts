@@ -6,9 +6,11 @@
  * the session is pinned because it has state there that cannot be carried. Pure.
  */
 import { Query } from '../wire/index.ts';
+import type { Lender } from './lender.ts';
 import type { Link, LinkOwner } from './link.ts';
 import { AUDIT_SQL, isAuditable, PROBE_SQL, readAudit, readProbe } from './probe.ts';
 import type { HoldReason, Need, PinReason } from './route.ts';
+import { Reads, type ReadsOptions } from './reads.ts';
 import { differenceOf, haveRoom, type Settings, type SettingsLimits, UNKNOWN_SETTINGS } from './settings.ts';
 import type { Unit } from './unit.ts';
 import type { Term, World } from './world.ts';
@@ -31,21 +33,7 @@ const AUDIT = Query(AUDIT_SQL);
 const ROLLBACK = Query('ROLLBACK');
 const SETTINGS_LIMITS: SettingsLimits = { entriesMax: 64, bytesMax: 16 * 1024 };
 
-/** Where connections come from; the pools' side. */
-export interface Lender {
-  /** A free connection to the member at once; undefined: it is lent later, or refused. */
-  readonly borrow: (member: string) => Link | undefined;
-  /** Who asks there now waits, and others have waited for so long that another member is nearer. */
-  readonly isCongested: (member: string) => boolean;
-  /** The connection that was asked for is not wanted any more. */
-  readonly stopWaiting: () => void;
-  /** Nothing is owed on it and no transaction is open; it is cleaned if it `isSoiled`. */
-  readonly giveBack: (link: Link) => void;
-  /** It is of no use to anybody. */
-  readonly discard: (link: Link) => void;
-}
-
-export interface PlacementOptions {
+export interface PlacementOptions extends ReadsOptions {
   readonly world: World;
   readonly owner: LinkOwner;
   readonly lender: Lender;
@@ -67,6 +55,7 @@ export class Placement {
   transactionNeed: Need = 'anywhere';
 
   readonly #options: PlacementOptions;
+  readonly #reads: Reads;
   #pinnedTo: Link | undefined = undefined;
   readonly #pinnedBecause = new Set<PinReason>();
   /** Some of the state cannot be asked for: only DISCARD ALL or the end of the session frees it. */
@@ -83,6 +72,7 @@ export class Placement {
   constructor(options: PlacementOptions) {
     this.#options = options;
     this.settings = options.settings;
+    this.#reads = new Reads(options);
   }
 
   /** What a reset of settings goes back to. */
@@ -129,7 +119,9 @@ export class Placement {
       return this.#step(primary.member, primary.term);
     }
     unit.member ??= pinned === undefined ? this.#choose(unit) : this.#stay(unit, pinned);
+    if (unit.need === 'read' && this.#isReadAwaited(unit, now)) return WAIT;
     if (unit.member !== undefined) return this.#step(unit.member, undefined, unit.kind === 'start');
+    if (unit.isPassedOver) return { kind: 'hold', because: 'no-server-in-step' };
     return { kind: 'hold', because: unit.kind === 'start' ? 'no-server-reachable' : 'no-server-for-reads' };
   }
 
@@ -275,6 +267,29 @@ export class Placement {
       if (link.proof !== primary.term && link.status === 'T') return this.#prove(link, primary.term);
     }
     return link.isQuiet ? { kind: 'link', link } : WAIT;
+  }
+
+  /** A server has answered the unit: what it has shown is to be seen from here on, and the transaction is there or is over. */
+  answered(unit: Unit, link: Link, now: number): void {
+    this.noteSeen(unit, link, now);
+    if (link.status === 'I') this.transaction = undefined;
+    else if (this.transaction === undefined) {
+      this.transaction = link;
+      this.transactionNeed = unit.need;
+    }
+  }
+
+  noteSeen(unit: Unit, link: Link, now: number): void {
+    this.#reads.answered(unit, link === this.transaction ? this.transactionNeed : unit.need, link, now);
+  }
+
+  /** A server that is fit to be read from, or a connection to it, is not there yet; which is fit depends on the connection. */
+  #isReadAwaited(unit: Unit, now: number): boolean {
+    for (;;) {
+      if (this.#reads.isAwaited(unit, this, now)) return true;
+      if (unit.member === undefined || this.#heldOf(unit.member) !== undefined) return false;
+      if (this.#borrow(unit.member) === undefined) return true;
+    }
   }
 
   #choose(unit: Unit): string | undefined {
