@@ -9,6 +9,11 @@ const names = (described: string, example: string) =>
     .optional()
     .meta({ description: `${described} A \`*\` stands for anything.`, examples: [[example]] });
 
+const level = z.enum(['eventual', 'session', 'shared', 'strong']);
+const staleness = z
+  .string()
+  .regex(/^\d{1,12}(ms|s|min|h|B|kB|MB|GB)?$/, 'expected a time such as 500ms or bytes such as 16MB');
+
 /** One rule; what is left out fits all. */
 const ruleSchema = z
   .strictObject({
@@ -31,15 +36,8 @@ const ruleSchema = z
       )
       .optional()
       .describe('Where its reads go: primary, replica, local, any or node=NAME.'),
-    consistency: z
-      .enum(['eventual', 'session', 'shared', 'strong'])
-      .optional()
-      .describe('How far behind its reads may be.'),
-    max_staleness: z
-      .string()
-      .regex(/^\d{1,12}(ms|s|min|h|B|kB|MB|GB)?$/, 'expected a time such as 500ms or bytes such as 16MB')
-      .optional()
-      .describe('The most that its reads may be behind.'),
+    consistency: level.optional().describe('How fresh its reads are, as router.consistency.'),
+    max_staleness: staleness.optional().describe('The most that its reads may be behind.'),
   })
   .refine(
     ({ route, consistency, max_staleness }) => (route ?? consistency ?? max_staleness) !== undefined,
@@ -57,6 +55,18 @@ export const routingKeys = {
   )
     .refine((ms) => ms >= POSITION_POLL_MIN_MS, 'expected at least 10ms')
     .prefault('250ms'),
+  consistency: level
+    .default('session')
+    .describe(
+      'How fresh reads are that do not say it: session (what the session has written and read), shared (and what all sessions of the role and database have written through this router), strong (at the primary) or eventual (as any server has it).',
+    ),
+  max_staleness: staleness.optional().meta({
+    description: 'The most that reads may be behind the primary that do not say it: a time or bytes.',
+    examples: ['10s'],
+  }),
+  read_wait: duration(
+    'How long a read waits for the server of its choice to have what it must see; then another serves it, the primary at last.',
+  ).prefault('100ms'),
   rules: z
     .array(ruleSchema)
     .max(1000)

@@ -141,6 +141,10 @@ export const METRICS = {
     'Reads that a standby refused before any row, and that were run again elsewhere, by reason.',
     'because',
   ),
+  matriarch_router_reads_moved_total: counter(
+    'Reads whose first server did not have all that they must see, by what was done: waited for it (waited), another server (elsewhere), the primary (at-primary), or a server that is not known to have it, after waiting (not-proven).',
+    'outcome',
+  ),
   matriarch_router_catalog_generation: gauge(
     'How often a database’s catalogue was read and found changed since its first client came.',
     'database',

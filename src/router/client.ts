@@ -23,6 +23,7 @@ import type { BorrowRequest } from './servers.ts';
 import { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Shared } from './shared.ts';
+import type { ReadWaiter } from './read-room.ts';
 import { serverDatabaseOf, sessionOptions } from './session-options.ts';
 import { readShared } from './shared-read.ts';
 import { type StartUp, startUpOf } from './start-up.ts';
@@ -35,7 +36,7 @@ const CATALOG_WAIT_MS = 1000;
 /** So long a client that is let go may take to read its last answers. */
 const LINGER_MS = 10_000;
 
-export class ClientConnection implements Holdable, Borrower {
+export class ClientConnection implements Holdable, Borrower, ReadWaiter {
   readonly processId: number;
   readonly secretKey: Buffer;
   readonly startUp: StartUp;
@@ -200,6 +201,13 @@ export class ClientConnection implements Holdable, Borrower {
     this.#shared.flusher.flush();
   }
 
+  lookAgain(now: number): void {
+    if (this.#isClosed) return;
+    this.#session.at(now);
+    this.#session.placeAgain();
+    this.#shared.flusher.flush();
+  }
+
   /** Another connection, or a limit, asks to cancel what this one does. */
   cancel(): void {
     this.#session.cancel(this.#shared.clock.now());
@@ -278,7 +286,7 @@ export class ClientConnection implements Holdable, Borrower {
   }
 
   #effects(): SessionEffects {
-    const { counters, hold, latencies, log, servers } = this.#shared;
+    const { counters, hold, latencies, log, reads, servers } = this.#shared;
     return {
       toClient: (bytes) => {
         this.#tally.sentBytes += bytes.length;
@@ -310,6 +318,8 @@ export class ClientConnection implements Holdable, Borrower {
         this.#resume();
         servers.discard(link);
       },
+      awaitPositions: (members) => reads.wait(this, members),
+      judged: (outcome) => counters.judged(outcome),
       cancelAt: (link) => servers.cancel(link),
       endClient: () => this.#end(),
       hold: (because) => this.#hold(because),

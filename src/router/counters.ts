@@ -16,6 +16,7 @@ export class Counters {
   /** By reason, then by kind: reasons are many and say most of the kind. */
   readonly #routed = new Map<string, Map<string, { count: number }>>();
   readonly #rescues = new Map<string, number>();
+  readonly #judged = new Map<string, number>();
   readonly #logins = new Map<string, number>();
 
   statement(member: string, kind: 'read' | 'write'): void {
@@ -55,6 +56,10 @@ export class Counters {
     add(this.#rescues, because);
   }
 
+  judged(outcome: string): void {
+    add(this.#judged, outcome);
+  }
+
   serverLost(because: string): void {
     add(this.#losses, because);
   }
@@ -92,6 +97,7 @@ export class Counters {
       ...counted('matriarch_router_hold_reasons_total', 'because', this.#holdReasons),
       ...counted('matriarch_router_servers_lost_total', 'because', this.#losses),
       ...counted('matriarch_router_reads_rescued_total', 'because', this.#rescues),
+      ...counted('matriarch_router_reads_moved_total', 'outcome', this.#judged),
       ...counted('matriarch_router_clients_total', 'outcome', this.#logins),
     ];
   }

@@ -1,4 +1,4 @@
-/** What a session asks of the pools. */
+/** Where a session's server connections come from. Pure. */
 import type { Link } from './link.ts';
 
 /** Where connections come from; the pools' side. */

@@ -94,13 +94,13 @@ export interface LinkOptions {
   /** Unique in the router, and never used again. */
   readonly id: number;
   readonly place: ConnectionPlace;
-  /** What is done for its database is counted there. */
   readonly tally: Tally;
   readonly member: string;
   readonly variant: string;
   readonly wire: Wire;
+  /** Monotonic ms: the server process is there since then. */
+  readonly connectedAt: number;
   readonly pool: LinkPool;
-  /** What the server told at login. */
   readonly parameters: ReadonlyMap<string, string>;
   /** Statements that are kept prepared; the least used is closed for a new one. */
   readonly statementsMax: number;
@@ -113,6 +113,7 @@ export class Link implements FrameSink, Poolable {
   readonly place: ConnectionPlace;
   readonly member: string;
   readonly variant: string;
+  readonly connectedAt: number;
   readonly pool: LinkPool;
   readonly pipeline = new Pipeline();
   seat: Seat | undefined = undefined;
@@ -120,9 +121,7 @@ export class Link implements FrameSink, Poolable {
   owner: LinkOwner | undefined = undefined;
   borrower: Borrower | undefined = undefined;
   status: TransactionStatus = 'I';
-  /** The term it was last proven primary for. */
   proof: Term | undefined = undefined;
-  /** What it has been brought to. */
   settings: Settings = NO_SETTINGS;
   /** Code that nobody looked into has run on it: for all but this owner its settings are not known. */
   doubtedSince: LinkOwner | undefined = undefined;
@@ -158,6 +157,7 @@ export class Link implements FrameSink, Poolable {
     this.place = options.place;
     this.member = options.member;
     this.variant = options.variant;
+    this.connectedAt = options.connectedAt;
     this.#wire = options.wire;
     this.pool = options.pool;
     this.statements = new ServerStatements({

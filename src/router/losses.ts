@@ -65,6 +65,9 @@ export class Losses {
     const isInTransaction = isTransaction || session.standing.prelude.isOpen;
     const status: TransactionStatus = isInTransaction ? session.standing.status : 'I';
     const isAtWork = unit.kind !== 'none' && unit.phase === 'sent' && unit.link === link;
+    // What was perhaps done is to be seen by those who look whether it was.
+    if (isAtWork && (unit.need === 'primary' || isTransaction || unit.isAnswered))
+      this.#placement.noteSeen(unit, link, session.now);
     const isWaitingForNews =
       unit.kind === 'none' &&
       !isInTransaction &&

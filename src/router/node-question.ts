@@ -26,12 +26,26 @@ SELECT pg_catalog.json_build_object(
   'timeline', GREATEST((SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()),
                        (SELECT min_recovery_end_timeline FROM pg_catalog.pg_control_recovery()),
                        (SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver)),
+  'xmin', pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()),
+  'xmax', pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()),
   'paused', CASE WHEN in_recovery THEN pg_catalog.pg_is_wal_replay_paused() ELSE false END,
   'replayed_commit', CASE WHEN in_recovery
     THEN (EXTRACT(EPOCH FROM pg_catalog.pg_last_xact_replay_timestamp()) * 1000)::bigint END,
   'streaming', EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver),
   'system_id', (SELECT system_identifier::text FROM pg_catalog.pg_control_system())
 )::text FROM server`;
+
+/**
+ * How far, in brief: an eighth of the other's cost, for reads that wait. `standby`, the end of what was replayed, or `primary`,
+ * a WAL file of its timeline, the end of what was put into WAL; then the bounds of the snapshot.
+ */
+const HOW_FAR = `SELECT pg_catalog.concat_ws(' ',
+  CASE WHEN pg_catalog.pg_is_in_recovery()
+    THEN pg_catalog.concat_ws(' ', 'standby', '-', pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0'))
+    ELSE pg_catalog.concat_ws(' ', 'primary', pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()),
+                              pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')) END,
+  pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()),
+  pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()))`;
 
 const lsn = z.int().nullable();
 const answerSchema = z.object({
@@ -43,6 +57,8 @@ const answerSchema = z.object({
   receive: lsn,
   replay: lsn,
   timeline: z.int(),
+  xmin: z.int(),
+  xmax: z.int(),
   paused: z.boolean(),
   replayed_commit: z.int().nullable(),
   streaming: z.boolean(),
@@ -53,7 +69,7 @@ const TIMELINE_DIGITS = 8;
 
 /** What a server said of itself, without the time of the question and the number of the connection. */
 export type NodeFacts = Omit<NodeAnswer & { readonly kind: 'told' }, 'kind' | 'askedAt'> &
-  Omit<Position, 'askedAt' | 'answeredAt' | 'connection'>;
+  Omit<Position, 'askedAt' | 'answeredAt' | 'connection' | 'connectedAt'>;
 
 /** Asks on a connection of the router's own. Rejects with `router-no-server`. */
 export async function askWhatItIs(connection: OwnConnection): Promise<NodeFacts> {
@@ -61,6 +77,20 @@ export async function askWhatItIs(connection: OwnConnection): Promise<NodeFacts>
   const text = row === undefined ? undefined : readFirstColumn(row);
   if (text === undefined) throw noAnswer('the server sent no row');
   return readFacts(text);
+}
+
+/** What differs from what the server said `before` on the same connection; it may have been promoted since. */
+export async function askHowFar(connection: OwnConnection, before: Position): Promise<Partial<Position>> {
+  const row = await connection.ask(Query(HOW_FAR));
+  const text = row === undefined ? undefined : readFirstColumn(row);
+  const [role, file = '', ...numbers] = text?.split(' ') ?? [];
+  const [position, xmin, xmax] = numbers.map(Number);
+  if (position === undefined || xmin === undefined || xmax === undefined)
+    throw noAnswer('its answer cannot be read');
+  if (role === 'standby')
+    return { isInRecovery: true, timeline: before.timeline, replayLsn: position, xmin, xmax };
+  const timeline = timelineOf(file);
+  return { isInRecovery: false, timeline, insertLsn: position, replayLsn: undefined, xmin, xmax };
 }
 
 /** Whether a PostgreSQL is there at all. Rejects with `router-no-server`. */
@@ -90,18 +120,23 @@ function readFacts(text: string): NodeFacts {
   const received = Math.max(told.receive ?? 0, told.replay ?? 0);
   return {
     isInRecovery: told.in_recovery,
-    timeline:
-      told.wal_file === null ? told.timeline : Number.parseInt(told.wal_file.slice(0, TIMELINE_DIGITS), 16),
+    timeline: told.wal_file === null ? told.timeline : timelineOf(told.wal_file),
     lsn: told.in_recovery ? received : (told.write ?? undefined),
     replayLsn: told.replay ?? undefined,
     insertLsn: told.insert ?? undefined,
     writeLsn: told.write ?? undefined,
     receiveLsn: told.receive ?? undefined,
+    xmin: told.xmin,
+    xmax: told.xmax,
     isReplayPaused: told.paused,
     replayedCommitAtMs: told.replayed_commit ?? undefined,
     isStreaming: told.streaming,
     systemId: told.system_id,
   };
+}
+
+function timelineOf(walFile: string): number {
+  return Number.parseInt(walFile.slice(0, TIMELINE_DIGITS), 16);
 }
 
 /** A server's refusal, or why there is no answer. */

@@ -51,7 +51,7 @@ export class OwnAnswers {
     const answer = standing.prelude.answer(unit, found, { status, isReadOnlyByDefault });
     if (answer === undefined) return false;
     if (status === 'I') keeper.began();
-    if (status === 'I' && unit.wish !== undefined) standing.prelude.wish(unit.wish);
+    if (status === 'I') standing.prelude.wish(unit.wish, unit.freshness);
     const isOver = status === 'T' && answer.status === 'I';
     countUnit(this.#options.tally, times, { now, isOver });
     standing.answeredHere(answer.status);

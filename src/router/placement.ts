@@ -11,6 +11,7 @@ import type { Link, LinkOwner } from './link.ts';
 import { auditSql, isAuditable, mayEndPin, namesToAsk, readAudit } from './audit.ts';
 import { PROBE_SQL, readProbe } from './probe.ts';
 import type { HoldReason, Need, PinReason } from './route.ts';
+import { Reads, type ReadsOptions } from './reads.ts';
 import {
   differenceOf,
   haveRoom,
@@ -40,7 +41,7 @@ const BOUND_TO_STANDBY: Place = { kind: 'bound-to-standby' };
 const ROLLBACK = Query('ROLLBACK');
 const SETTINGS_LIMITS: SettingsLimits = { entriesMax: 64, bytesMax: 16 * 1024 };
 
-export interface PlacementOptions {
+export interface PlacementOptions extends ReadsOptions {
   readonly world: World;
   readonly owner: LinkOwner;
   readonly lender: Lender;
@@ -62,6 +63,7 @@ export class Placement {
   transactionNeed: Need = 'anywhere';
 
   readonly #options: PlacementOptions;
+  readonly #reads: Reads;
   #pinnedTo: Link | undefined = undefined;
   readonly #pinnedBecause = new Set<PinReason>();
   /** Some of the state cannot be asked for: only DISCARD ALL or the end of the session frees it. */
@@ -80,6 +82,7 @@ export class Placement {
   constructor(options: PlacementOptions) {
     this.#options = options;
     this.settings = options.settings;
+    this.#reads = new Reads(options);
   }
 
   /** What a reset of settings goes back to. */
@@ -126,7 +129,9 @@ export class Placement {
       return this.#step(primary.member, primary.term);
     }
     unit.member ??= pinned === undefined ? this.#choose(unit) : this.#stay(unit, pinned);
+    if (unit.need === 'read' && this.#isReadAwaited(unit, now)) return WAIT;
     if (unit.member !== undefined) return this.#step(unit.member, undefined, unit.kind === 'start');
+    if (unit.isPassedOver) return { kind: 'hold', because: 'no-server-in-step' };
     return { kind: 'hold', because: unit.kind === 'start' ? 'no-server-reachable' : 'no-server-for-reads' };
   }
 
@@ -290,6 +295,29 @@ export class Placement {
       if (link.proof !== primary.term && link.status === 'T') return this.#prove(link, primary.term);
     }
     return link.isQuiet ? { kind: 'link', link } : WAIT;
+  }
+
+  /** A server has answered the unit: what it has shown is to be seen from here on, and the transaction is there or is over. */
+  answered(unit: Unit, link: Link, now: number): void {
+    this.noteSeen(unit, link, now);
+    if (link.status === 'I') this.transaction = undefined;
+    else if (this.transaction === undefined) {
+      this.transaction = link;
+      this.transactionNeed = unit.need;
+    }
+  }
+
+  noteSeen(unit: Unit, link: Link, now: number): void {
+    this.#reads.answered(unit, link === this.transaction ? this.transactionNeed : unit.need, link, now);
+  }
+
+  /** A server that is fit to be read from, or a connection to it, is not there yet; which is fit depends on the connection. */
+  #isReadAwaited(unit: Unit, now: number): boolean {
+    for (;;) {
+      if (this.#reads.isAwaited(unit, this, now)) return true;
+      if (unit.member === undefined || this.#heldOf(unit.member) !== undefined) return false;
+      if (this.#borrow(unit.member) === undefined) return true;
+    }
   }
 
   #choose(unit: Unit): string | undefined {

@@ -16,7 +16,7 @@ import {
 import { hasReached, type Position } from '../routing/index.ts';
 import type { ErrorFields } from '../wire/index.ts';
 import { isPassing } from './lookup-question.ts';
-import { askWhatItIs } from './node-question.ts';
+import { askHowFar, askWhatItIs } from './node-question.ts';
 import { OwnConnection } from './own-connection.ts';
 import type { ServerTls } from './server-tls.ts';
 import type { Credential } from './verifiers.ts';
@@ -32,8 +32,8 @@ export interface PositionsOptions {
   readonly log: Log;
   /** Ends it. */
   readonly signal: AbortSignal;
-  /** A member has answered. */
-  readonly answered: (member: string, position: Position) => void;
+  /** A member has answered; not `isWhole`: only how far it is is news, and its transactions. */
+  readonly answered: (member: string, position: Position, isWhole: boolean) => void;
   /** It has not, or its connection was lost. Not called for what is our fault: no credential, a wrong one. */
   readonly silent: (member: string, because: string) => void;
 }
@@ -149,8 +149,11 @@ class Asking {
   readonly #closing = new AbortController();
   #connection: OwnConnection | undefined = undefined;
   #connectionNumber = 0;
+  #connectedAt: number | undefined = undefined;
   /** A question is under way: its end tells of a loss. */
   #isAsking = false;
+  /** The next question is for all that it can say; others are only about how far it is. */
+  #isWholeDue = true;
   #running: Promise<unknown> = Promise.resolve();
   #next: Promise<Position | undefined> | undefined = undefined;
   #isSilent = false;
@@ -170,6 +173,7 @@ class Asking {
   async poll(): Promise<void> {
     const signal = AbortSignal.any([this.#options.signal, this.#closing.signal]);
     while (!signal.aborted) {
+      this.#isWholeDue = true;
       const position = await this.ask();
       const { periodMs } = this.#options.settings();
       await pause(position === undefined ? SILENT_PERIOD_MS : periodMs, signal);
@@ -212,11 +216,13 @@ class Asking {
       if (this.#closing.signal.aborted) return undefined;
       if (this.isOutdated) this.#disconnect();
       this.isOutdated = false;
-      const position = await inTime(this.#answer(role), timeoutMs);
+      const isWhole = this.#isWholeDue || this.latest === undefined;
+      const position = await inTime(this.#answer(role, isWhole), timeoutMs);
+      if (isWhole) this.#isWholeDue = false;
       if (this.#isSilent) log.info('position-known', { member: place.name });
       this.#isSilent = false;
       this.latest = position;
-      answered(place.name, position);
+      answered(place.name, position, isWhole);
       return position;
     } catch (cause) {
       rethrowBug(cause);
@@ -227,7 +233,7 @@ class Asking {
     }
   }
 
-  async #answer(role: Credential): Promise<Position> {
+  async #answer(role: Credential, isWhole: boolean): Promise<Position> {
     const { clock, nextConnection, place, settings } = this.#options;
     const { database, timeoutMs, tls } = settings();
     if (this.#connection === undefined) {
@@ -244,14 +250,22 @@ class Asking {
       });
       this.#connection = opened;
       this.#connectionNumber = nextConnection();
+      this.#connectedAt = undefined;
     }
     const connection = this.#connectionNumber;
     const asked = this.#connection;
     await asked.opened;
     // Not before: how long an answer takes is not how long a login does.
     const askedAt = clock.now();
+    this.#connectedAt ??= askedAt;
+    const connectedAt = this.#connectedAt;
+    const before = isWhole ? undefined : this.latest;
+    if (before !== undefined) {
+      const facts = await askHowFar(asked, before);
+      return { ...before, ...facts, askedAt, answeredAt: clock.now(), connection, connectedAt };
+    }
     const { lsn: _, systemId: __, ...facts } = await askWhatItIs(asked);
-    return { askedAt, answeredAt: clock.now(), connection, ...facts };
+    return { askedAt, answeredAt: clock.now(), connection, connectedAt, ...facts };
   }
 
   #lost(cause: unknown): void {

@@ -4,7 +4,7 @@
  * it, and a COMMIT or ROLLBACK at once ends it without a server. What is answered here is only what cannot fail: alone in
  * its text, or alone in its batch of the extended protocol, in the plainest form. Anything else goes to a server. Pure.
  */
-import type { Route } from '../routing/index.ts';
+import type { Freshness, Route } from '../routing/index.ts';
 import type { Classification, TransactionOptions } from '../sql/index.ts';
 import {
   BindComplete,
@@ -52,6 +52,7 @@ export class Prelude {
   #needsPrimary = false;
   #isDecided = false;
   #wish: Route | undefined = undefined;
+  #freshness: Freshness | undefined = undefined;
 
   /** A BEGIN was answered and not sent. */
   get isOpen(): boolean {
@@ -85,9 +86,15 @@ export class Prelude {
   }
 
   /** Where it is wished to run, by its BEGIN. */
-  wish(route: Route): void {
+  wish(route: Route | undefined, freshness: Freshness | undefined): void {
     this.#wish = route;
-    if (route.kind === 'primary') this.#needsPrimary = true;
+    this.#freshness = freshness;
+    if (route?.kind === 'primary') this.#needsPrimary = true;
+  }
+
+  /** How fresh it is wished to read. */
+  get freshness(): Freshness | undefined {
+    return this.#freshness;
   }
 
   get wished(): Route | undefined {
@@ -200,6 +207,7 @@ export class Prelude {
     this.#needsPrimary = false;
     this.#isDecided = false;
     this.#wish = undefined;
+    this.#freshness = undefined;
     this.#option(options);
   }
 

@@ -38,6 +38,9 @@ export function rehearse(shared: Shared, question: RouteQuestion): RouteFacts {
       isAsked = true;
       return undefined;
     },
+    awaitPositions: () => {
+      heldBecause = 'no-server-in-step';
+    },
     hold: (because) => {
       heldBecause = because;
       return true;
@@ -71,11 +74,12 @@ export function rehearse(shared: Shared, question: RouteQuestion): RouteFacts {
 
 const nothing = (): void => undefined;
 
-const NO_EFFECTS: Omit<SessionEffects, 'toClient' | 'borrow' | 'hold'> = {
+const NO_EFFECTS: Omit<SessionEffects, 'toClient' | 'borrow' | 'hold' | 'awaitPositions'> = {
   isCongested: () => false,
   stopWaiting: nothing,
   giveBack: nothing,
   discard: nothing,
+  judged: nothing,
   cancelAt: nothing,
   endClient: nothing,
   unhold: nothing,

@@ -85,6 +85,7 @@ export type NeedReason =
   | 'wished'
   | 'refused-by-standby'
   | 'its-transaction'
+  | 'strong'
   | 'not-whole'
   | 'state-not-carried';
 
@@ -96,6 +97,9 @@ export type PlaceReason =
   | ReaderReason
   /** The one to read from had no room. */
   | 'spilled'
+  /** The one to read from is not known to have all that must be seen: another; the primary, for want of one. */
+  | 'has-what-was-seen'
+  | 'nobody-has-it'
   | 'needs-primary'
   | 'in-transaction'
   | 'state-is-there'
@@ -111,6 +115,7 @@ export type HoldReason =
   | 'primary-in-recovery'
   | 'primary-on-old-timeline'
   | 'no-server-for-reads'
+  | 'no-server-in-step'
   | 'no-server-reachable';
 
 /** Why a server connection was given up. */
@@ -134,5 +139,6 @@ export const HOLD_REASONS: Readonly<Record<HoldReason, string>> = {
   'primary-in-recovery': 'the leader is still a standby',
   'primary-on-old-timeline': 'the leader is on an older timeline than the cluster has been',
   'no-server-for-reads': 'no member serves reads at the moment',
+  'no-server-in-step': 'no server is known to have all that must be seen',
   'no-server-reachable': 'no PostgreSQL server of the cluster can be reached',
 };

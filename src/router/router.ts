@@ -5,20 +5,21 @@
 import type { AdminFacts } from '../admin/index.ts';
 import { FailureDelays } from '../auth/index.ts';
 import { background, type Clock, type Log, MatriarchError, pause } from '../base/index.ts';
-import type { Config, RouterConfig } from '../config/index.ts';
+import type { Config } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { processSamples, type Sample } from '../metrics/index.ts';
 import { type LagLimit, RefusedReads } from '../routing/index.ts';
 import { loadClassifier } from '../sql/index.ts';
 import { type ClusterView, keyLayout, type ReadPolicy } from '../topology/index.ts';
 import type { CancelTarget } from '../wire/index.ts';
-import { Access, type AccessTable } from './access.ts';
+import { Access } from './access.ts';
 import { openAdmin } from './admin.ts';
 import { catalogFailure } from './catalog-queries.ts';
 import { Catalogs } from './catalogs.ts';
 import { Counters } from './counters.ts';
 import { Decisions } from './decisions.ts';
 import { Flusher } from './flusher.ts';
+import { lookupSettings, membersToAsk } from './lookups.ts';
 import { followCluster, memberWeights } from './follow-cluster.ts';
 import { HoldRoom } from './hold.ts';
 import { Latencies } from './latencies.ts';
@@ -29,6 +30,7 @@ import { NodeHealths } from './node-health.ts';
 import { nodeSamples } from './node-samples.ts';
 import { Positions } from './positions.ts';
 import { Predecessor } from './predecessor.ts';
+import { ReadRoom } from './read-room.ts';
 import { retire } from './retire.ts';
 import { Scratch } from './scratch.ts';
 import { samplesOf } from './samples.ts';
@@ -40,7 +42,7 @@ import { Succession, takeOverRefusal } from './succession.ts';
 import type { Channel } from './take-over.ts';
 import { OwnConnection } from './own-connection.ts';
 import { READ_BUFFER_BYTES } from './upstream.ts';
-import { type LookupSettings, type MemberToAsk, Verifiers } from './verifiers.ts';
+import { Verifiers } from './verifiers.ts';
 import { ClusterWorld } from './world.ts';
 
 export interface RouterOptions {
@@ -158,6 +160,7 @@ export async function startRouter(options: RouterOptions): Promise<void> {
     signal.removeEventListener('abort', stop);
     verifiers.close();
     shared.positions.close();
+    shared.reads.close();
     shared.health.close();
     shared.access.close();
     shared.catalogs.close();
@@ -265,8 +268,17 @@ async function makeShared(options: Parts): Promise<Shared> {
     clock,
     log,
     signal,
-    answered: (member, position) => health.answered(member, position),
+    answered: (member, position, isWhole) => {
+      if (isWhole) health.answered(member, position);
+      reads.told(member, position);
+    },
     silent: (member, because) => health.silent(member, because),
+  });
+  const reads = new ReadRoom({
+    clock,
+    log,
+    settings: () => live.router,
+    ask: async (member) => await positions.ask(member),
   });
   live.onChange(() => {
     shared.config = live.router;
@@ -287,6 +299,7 @@ async function makeShared(options: Parts): Promise<Shared> {
     access,
     verifiers,
     positions,
+    reads,
     health,
     failures: new FailureDelays(),
     hold: new HoldRoom(clock, () => live.router.hold_max_clients),
@@ -313,17 +326,6 @@ function readPolicy(config: Config): ReadPolicy {
     weights: router.weights,
     addresses,
     memberWeights: memberWeights(config),
-  };
-}
-
-function lookupSettings(config: RouterConfig, access: AccessTable): LookupSettings {
-  return {
-    connectTimeoutMs: config.server_connect_timeout,
-    query: config.auth_query,
-    database: config.auth_dbname,
-    login: access.lookupLogin,
-    users: access.users,
-    tls: access.serverTls,
   };
 }
 
@@ -368,6 +370,9 @@ function viewChanged(shared: Shared, listener: Listener, view: ClusterView, chan
   shared.catalogs.retry();
   shared.positions.setMembers(world.candidates.filter(({ host }) => host !== ''));
   const now = clock.now();
+  const primary = world.primary(now);
+  const primaryName = primary.kind === 'primary' ? primary.member : undefined;
+  shared.reads.book.viewChanged(primaryName, (name) => world.isMember(name));
   hold.worldChanged(listener.clients, now);
   const after = world.primary(now);
   if (after.kind === 'primary' && (before.kind !== 'primary' || before.member !== after.member)) {
@@ -377,15 +382,6 @@ function viewChanged(shared: Shared, listener: Listener, view: ClusterView, chan
   } else if (after.kind === 'none' && before.kind === 'primary') {
     log.warn('primary-gone', { old: before.member, because: after.because });
   }
-}
-
-/** Nearest first; unreachable ones last. */
-function membersToAsk(world: ClusterWorld): readonly MemberToAsk[] {
-  const rank = (name: string, weight: number): number => (world.unreachable.has(name) ? -1 : weight);
-  return world.candidates
-    .filter((candidate) => candidate.host !== '')
-    .toSorted((a, b) => rank(b.name, b.weight) - rank(a.name, a.weight))
-    .map(({ name, host, port, isLeader }) => ({ name, address: { host, port }, isLeader }));
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

@@ -292,12 +292,12 @@ export class Servers {
           this.#openings.delete(upstream);
           health.connected(home.member);
           latencies.at(home.member).connect.read.observe(clock.now() - startedAt);
-          this.#linkCount += 1;
           link = new Link({
-            id: this.#linkCount,
+            id: ++this.#linkCount,
             place: upstream.place,
             member: home.member,
             variant: startUp.variant,
+            connectedAt: clock.now(),
             wire: upstream,
             pool: home.pool,
             parameters,

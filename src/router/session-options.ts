@@ -34,6 +34,7 @@ export function sessionOptions(
     serverNames: servers.names,
     tally: servers.tallyOf(startUp.database),
     routing: routingOf(shared, startUp, catalog),
+    knowledge: shared.reads,
     effects,
     settings: startUp.settings,
     applicationName: startUp.applicationName,
@@ -51,6 +52,18 @@ function routingOf(shared: Shared, { user, database }: StartUp, catalog: Catalog
   return {
     user,
     database,
+    get rules() {
+      return shared.config.rules;
+    },
+    get firstStatementDecides() {
+      return shared.config.first_statement_decides;
+    },
+    get consistency() {
+      return shared.config.consistency;
+    },
+    get maxStaleness() {
+      return shared.reads.maxStaleness;
+    },
     definitions,
     definitionsChanged: () => {
       shared.servers.names.definitionsChanged();

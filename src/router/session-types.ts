@@ -3,10 +3,11 @@ import type { RouterConfig } from '../config/index.ts';
 import type { Classification, Classifier } from '../sql/index.ts';
 import type { Rule } from '../routing/index.ts';
 import type { ErrorFields } from '../wire/index.ts';
-import type { Link } from './link.ts';
 import type { Lender } from './lender.ts';
+import type { Link } from './link.ts';
 import type { PreparedLimits } from './prepared.ts';
 import type { HoldReason, LossReason, RouteReason } from './route.ts';
+import type { ReadEffects, ReadKnowledge } from './reads.ts';
 import type { ServerNames } from './server-names.ts';
 import type { ServerParameters } from './server-parameters.ts';
 import type { Settings } from './settings.ts';
@@ -16,7 +17,7 @@ import type { SessionRouting } from './wisher.ts';
 import type { World } from './world.ts';
 
 /** Effects. `toClient` and `Wire.write` gather; the shell flushes at the end of each event. */
-export interface SessionEffects extends Lender {
+export interface SessionEffects extends Lender, ReadEffects {
   /** May alias the chunk being received: use it before returning. */
   readonly toClient: (bytes: Buffer) => void;
   /** Tell the server to cancel what it does on this connection; it is not lent to others until that is over. */
@@ -51,6 +52,7 @@ export interface SessionOptions {
   readonly world: World;
   readonly classifier: Classifier;
   readonly routing: SessionRouting;
+  readonly knowledge: ReadKnowledge;
   readonly serverNames: ServerNames;
   /** What is done is counted there. */
   readonly tally: Tally;

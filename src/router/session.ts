@@ -116,7 +116,7 @@ export class Session {
         this.place();
         return;
       }
-      unit.excluded.clear();
+      unit.forgive();
     }
     if (unit.refusal !== undefined && !unit.isRefusalPassing) this.refuse(unit.refusal);
     else this.hold(isForPrimary ? 'primary-unreachable' : 'no-server-reachable');
@@ -265,7 +265,7 @@ export class Session {
       case 'wait':
         return;
       case 'hold':
-        unit.excluded.clear();
+        unit.forgive();
         this.hold(place.because);
         return;
       case 'lost':
@@ -336,14 +336,10 @@ export class Session {
     const { unit } = this;
     const before = this.standing.status;
     const ms = countUnit(this.#options.tally, this.times, { now: this.#now, isOver: link.status === 'I' });
+    this.#placement.answered(unit, link, this.#now);
     this.#effects.served(link.member, unit.need === 'primary' ? 'write' : 'read', ms);
     this.standing.answered(link.status);
     this.times.answered(this.standing.status, this.#now);
-    if (link.status === 'I') this.#placement.transaction = undefined;
-    else if (this.transaction === undefined) {
-      this.#placement.transaction = link;
-      this.#placement.transactionNeed = unit.need;
-    }
     if (unit.pinsAfter(before)) for (const because of unit.pinReasons) this.#placement.pin(link, because);
     if (unit.changesDefinitions && unit.executes) this.#options.routing.definitionsChanged();
     this.#keeper.finished(unit, link, before);

@@ -17,6 +17,7 @@ import type { Latencies } from './latencies.ts';
 import type { LiveConfig } from './live-config.ts';
 import type { NodeHealths } from './node-health.ts';
 import type { Positions } from './positions.ts';
+import type { ReadRoom } from './read-room.ts';
 import type { Scratch } from './scratch.ts';
 import type { Servers } from './servers.ts';
 import type { Verifiers } from './verifiers.ts';
@@ -33,6 +34,7 @@ export interface Shared {
   readonly access: Access;
   readonly verifiers: Verifiers;
   readonly positions: Positions;
+  readonly reads: ReadRoom;
   readonly health: NodeHealths;
   /** Logins that failed lately. */
   readonly failures: FailureDelays;

@@ -4,7 +4,7 @@
  *
  *   none -> collecting -> placing (choosing, opening, proving, held) -> sent -> none
  */
-import type { Route } from '../routing/index.ts';
+import type { Freshness, Route } from '../routing/index.ts';
 import type { Classification, SettingStatement } from '../sql/index.ts';
 import { type ErrorFields, SQLSTATE, type TransactionStatus } from '../wire/index.ts';
 import { KeptMessages } from './kept-messages.ts';
@@ -33,6 +33,13 @@ export class Unit {
   /** Where it is wished to be read, and who wishes so. */
   wish: Route | undefined = undefined;
   wishFrom = '';
+  /** How fresh it must be read, where somebody says so; it was judged for that; since when it waits for a server to be. */
+  freshness: Freshness | undefined = undefined;
+  isJudged = false;
+  readWaitsSince: number | undefined = undefined;
+  /** Its first choice was not fit; this one is taken all the same, since none is. */
+  isPassedOver = false;
+  lastResort: string | undefined = undefined;
   /** Its only statement, or the strictest of several: what it is. */
   found: Classification | undefined = undefined;
   isMixed = false;
@@ -151,6 +158,11 @@ export class Unit {
     this.needBecause = 'its-class';
     this.wish = undefined;
     this.wishFrom = '';
+    this.freshness = undefined;
+    this.isJudged = false;
+    this.readWaitsSince = undefined;
+    this.isPassedOver = false;
+    this.lastResort = undefined;
     this.found = undefined;
     this.isMixed = false;
     this.hasOther = false;
@@ -273,6 +285,12 @@ export class Unit {
   exclude(member: string): void {
     this.excluded.add(member);
     this.member = undefined;
+  }
+
+  /** All are tried again. */
+  forgive(): void {
+    this.excluded.clear();
+    this.lastResort = undefined;
   }
 
   /** Back to choosing, with another server. */

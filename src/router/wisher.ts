@@ -4,10 +4,12 @@
  */
 import {
   type HintRead,
+  type Level,
   type Rule,
   readHint,
   type RefusedReads,
   ruleFor,
+  type Staleness,
   type Wishes,
 } from '../routing/index.ts';
 import type { Classification } from '../sql/index.ts';
@@ -21,6 +23,11 @@ import { OWN_PREFIX, type Settings } from './settings.ts';
 export interface SessionRouting {
   readonly user: string;
   readonly database: string;
+  readonly rules: readonly Rule[];
+  readonly firstStatementDecides: boolean;
+  /** How fresh reads are that do not say it. */
+  readonly consistency: Level;
+  readonly maxStaleness: Staleness | undefined;
   /** What they make of its statements. */
   readonly definitions: Pick<Definitions, 'resolve'>;
   /** Its client has changed definitions. */

@@ -2,6 +2,7 @@
  * What decides beside a statement's class where its unit of work runs: wishes, earlier refusals by standbys, and the
  * transaction that is to begin with it. Changes the unit's need and wish; a need only ever gets stricter. Pure.
  */
+import { type Freshness, stricterFreshness, type Wishes } from '../routing/index.ts';
 import type { Classification, Classifier } from '../sql/index.ts';
 import { isHead, NoticeResponse, QUERY_TEXT_START, readParseText, readQueryEnd } from '../wire/index.ts';
 import { type Intent, intentOf } from './route.ts';
@@ -9,6 +10,8 @@ import type { Session } from './session.ts';
 import type { SessionConfig, SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
 import { type SessionRouting, Wisher } from './wisher.ts';
+
+const AS_ALWAYS: Freshness = { level: undefined, staleness: undefined };
 
 export class Wishing {
   /** The simple query that is looked at. */
@@ -73,11 +76,21 @@ export class Wishing {
         unit.wish = wished.wishes.route;
         unit.wishFrom = wished.from;
       }
-    }
+      if (wished !== undefined || unit.freshness !== undefined) this.#freshen(wished?.wishes);
+    } else if (unit.freshness !== undefined) this.#freshen(undefined);
     const { refused, database } = this.#routing;
     if (found.kind !== 'read' || refused.size === 0) return;
     if (refused.has(database, found, { now, epoch: prepared.epoch }))
       unit.raise('primary', 'refused-by-standby');
+  }
+
+  /** One more statement of the unit wishes to be read so fresh. */
+  #freshen(wishes: Wishes | undefined): void {
+    const { unit } = this.#session;
+    const own: Freshness = { level: wishes?.consistency, staleness: wishes?.maxStaleness };
+    const before = unit.freshness ?? (unit.isMixed ? AS_ALWAYS : undefined);
+    const level = this.#routing.consistency;
+    unit.freshness = before === undefined ? own : stricterFreshness(before, own, level);
   }
 
   /** The unit is about to be placed: what its transaction needs goes with it. */
@@ -91,9 +104,15 @@ export class Wishing {
         unit.wish = prelude.wished;
         unit.wishFrom = 'transaction';
       }
+      unit.freshness ??= prelude.freshness;
       unit.raise(prelude.need, 'its-transaction');
     }
-    if (unit.need === 'read' && unit.wish?.kind === 'primary') unit.raise('primary', 'wished');
+    if (unit.need !== 'read') return;
+    const { consistency, maxStaleness } = this.#routing;
+    if (maxStaleness !== undefined && unit.freshness?.staleness === undefined)
+      unit.freshness = { level: unit.freshness?.level, staleness: maxStaleness };
+    if (unit.wish?.kind === 'primary') unit.raise('primary', 'wished');
+    else if ((unit.freshness?.level ?? consistency) === 'strong') unit.raise('primary', 'strong');
   }
 
   #digest(statement: Statement | undefined): string | undefined {

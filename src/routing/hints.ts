@@ -6,6 +6,7 @@
  *   primary | replica | local | any | node=NAME        where
  *   consistency=LEVEL   max_staleness=TIME or BYTES     how far behind it may be
  */
+import { LEVELS, type Level, readStaleness, type Staleness } from './consistency-level.ts';
 
 /** `any` takes back what a rule or a setting wishes. `replica`: not the leader. `local`: of the router's datacenter. */
 export type Route =
@@ -14,9 +15,8 @@ export type Route =
 
 export interface Wishes {
   readonly route?: Route;
-  /** As written; what it means is the consistency's to say. */
-  readonly consistency?: string;
-  readonly maxStaleness?: string;
+  readonly consistency?: Level;
+  readonly maxStaleness?: Staleness;
 }
 
 export interface HintRead {
@@ -58,15 +58,15 @@ function readWord(word: string): Wishes | undefined {
       return rest.length === 0 ? { route: { kind: 'any' } } : undefined;
     case 'node':
       return value === '' ? undefined : { route: { kind: 'node', name: value } };
-    case 'consistency':
-      return LEVELS.has(value.toLowerCase()) ? { consistency: value.toLowerCase() } : undefined;
-    case 'max_staleness':
-      return STALENESS.test(value) ? { maxStaleness: value } : undefined;
+    case 'consistency': {
+      const level = LEVELS.find((one) => one === value.toLowerCase());
+      return level && { consistency: level };
+    }
+    case 'max_staleness': {
+      const staleness = readStaleness(value);
+      return staleness && { maxStaleness: staleness };
+    }
     default:
       return undefined;
   }
 }
-
-const LEVELS: ReadonlySet<string> = new Set(['eventual', 'session', 'shared', 'strong']);
-/** A time or a number of bytes; a number alone is milliseconds. */
-const STALENESS = /^\d{1,12}(ms|s|min|h|B|kB|MB|GB)?$/;

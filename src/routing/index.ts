@@ -1,4 +1,19 @@
 /** The door of `routing`: what people wish about the place of a statement, and which places are fit for it. Pure. */
+export {
+  type Freshness,
+  type Level,
+  readStaleness,
+  type Staleness,
+  stricterFreshness,
+} from './consistency-level.ts';
+export {
+  NO_CONNECTION_YET,
+  type NodePosition,
+  PositionBook,
+  recordEnd,
+  Seen,
+  type Verdict,
+} from './consistency.ts';
 export { type HintRead, readHint, type Route, routeText, type Wishes } from './hints.ts';
 export {
   type HealthEvent,

@@ -14,6 +14,8 @@ export interface Position {
    * two answers with one number are of one incarnation. (A promotion does not end connections: it is seen in the answer.)
    */
   readonly connection: number;
+  /** Monotonic ms: the server process that has told it is there since then. */
+  readonly connectedAt: number;
   readonly isInRecovery: boolean;
   readonly timeline: number;
   /** Of a primary: the end of what was put into WAL; and of what was written of it. */
@@ -22,6 +24,9 @@ export interface Position {
   /** Of a standby: the end of what its present stream has brought; and of what reads see. */
   readonly receiveLsn: number | undefined;
   readonly replayLsn: number | undefined;
+  /** Of its snapshot: all transactions below `xmin` have ended, none from `xmax` on has. */
+  readonly xmin: number;
+  readonly xmax: number;
   readonly isReplayPaused: boolean;
   /** A standby with a connection to where its WAL comes from. */
   readonly isStreaming: boolean;

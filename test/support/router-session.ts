@@ -11,7 +11,14 @@ import { Session } from '../../src/router/session.ts';
 import { NO_SETTINGS, type Settings } from '../../src/router/settings.ts';
 import { Tally } from '../../src/router/tally.ts';
 import type { PrimaryAnswer, Term, World } from '../../src/router/world.ts';
-import { RefusedReads, type Route, type Rule } from '../../src/routing/index.ts';
+import {
+  type Level,
+  PositionBook,
+  RefusedReads,
+  type Route,
+  type Rule,
+  Seen,
+} from '../../src/routing/index.ts';
 import { type Classifier, loadClassifier } from '../../src/sql/index.ts';
 import {
   BACKEND,
@@ -103,12 +110,16 @@ interface StageOptions {
   readonly rules?: readonly Rule[];
   readonly firstStatementDecides?: boolean;
   readonly settings?: Settings;
+  readonly consistency?: Level;
 }
 
 /** Everything a session did, line by line, and hands to make things happen. */
 export class SessionStage {
   readonly world = new TestWorld();
   readonly tally = new Tally();
+  /** What is known of where servers are, and what others have written. */
+  readonly book = new PositionBook();
+  readonly written = new Seen();
   readonly log: string[] = [];
   /** Kind and reason of each statement. */
   readonly routed: string[] = [];
@@ -147,12 +158,21 @@ export class SessionStage {
       routing: {
         user: 'app',
         database: 'app',
+        rules: options.rules ?? [],
+        firstStatementDecides: options.firstStatementDecides ?? false,
+        consistency: options.consistency ?? 'eventual',
+        maxStaleness: undefined,
         definitions: { resolve: (found) => found },
         definitionsChanged: () => serverNames.definitionsChanged(),
         refused: this.refused,
         rescued: (because) => {
           this.rescued.push(because);
         },
+      },
+      knowledge: {
+        book: this.book,
+        readWaitMs: 100,
+        writtenBy: () => this.written,
       },
       settings: options.settings ?? NO_SETTINGS,
       applicationName: '',
@@ -181,6 +201,12 @@ export class SessionStage {
         },
         discard: (link) => {
           this.servers.delete(link);
+        },
+        awaitPositions: (members) => {
+          this.log.push(`await ${[...new Set(members)].filter(Boolean).join(' ')}`);
+        },
+        judged: (outcome) => {
+          this.log.push(`read ${outcome}`);
         },
         cancelAt: (link) => {
           this.log.push(`cancel at ${link.member}`);
@@ -244,6 +270,7 @@ export class SessionStage {
     if (member === undefined) return false;
     const server = new TestServer(member, this.log, this.timelines[member]);
     const link = new Link({
+      connectedAt: this.now,
       id: this.servers.size + 1,
       place: { address: member, port: 1, localAddress: '', localPort: 0, tls: '', processId: 0 },
       tally: this.tally,

@@ -169,6 +169,8 @@ test('defaults are those of the reference page', () => {
         server_lifetime: 3_600_000,
         server_idle_timeout: 600_000,
         audit_code: true,
+        consistency: 'session',
+        read_wait: 100,
         max_lag: { kind: 'ms', value: 10_000 },
         max_prepared_statements: 200,
         databases: {},

@@ -1,7 +1,7 @@
 /** Wishes about the place of a statement, as text. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { readHint, RefusedReads, type Rule, ruleFor } from '../../../src/routing/index.ts';
+import { readHint, readStaleness, RefusedReads, type Rule, ruleFor } from '../../../src/routing/index.ts';
 
 describe('a hint', () => {
   for (const [text, wishes, unread] of [
@@ -12,8 +12,8 @@ describe('a hint', () => {
     ['any', { route: { kind: 'any' } }, []],
     ['node=db-2', { route: { kind: 'node', name: 'db-2' } }, []],
     ['consistency=Strong', { consistency: 'strong' }, []],
-    ['max_staleness=500ms', { maxStaleness: '500ms' }, []],
-    ['replica, max_staleness=16MB', { route: { kind: 'replica' }, maxStaleness: '16MB' }, []],
+    ['max_staleness=500ms', { maxStaleness: readStaleness('500ms') }, []],
+    ['replica, max_staleness=16MB', { route: { kind: 'replica' }, maxStaleness: readStaleness('16MB') }, []],
     ['', {}, []],
     ['node=', {}, ['node=']],
     ['primary=1', {}, ['primary=1']],

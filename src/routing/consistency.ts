@@ -1,0 +1,266 @@
+/**
+ * Whether a server may serve a session's next read: has it all that the session must see? The argument is in
+ * docs/adr/0007-session-consistency.md; each rule here names the step back in time that it prevents. Pure.
+ *
+ * What a session must see is not a position in the WAL, since asking for that would cost each write a round trip. It is
+ * *the position of one server after one instant*: of the server that served the session last, after its answer. Any answer
+ * that this server gives to a question sent later is a number for it.
+ */
+import type { Staleness } from './consistency-level.ts';
+
+/** What a server said of itself in one answer. Positions are bytes, as numbers (< 2^53). */
+export interface NodePosition {
+  /** Monotonic ms, before the question was sent: it was so then or later. */
+  readonly askedAt: number;
+  /** Monotonic ms: since then, without a break, the server process that has answered was there. */
+  readonly connectedAt: number;
+  readonly isPrimary: boolean;
+  readonly timeline: number;
+  /** Of a primary the end of what was put into WAL, of a standby the end of what was replayed. */
+  readonly lsn: number;
+  /** Of its snapshot: all transactions below `xmin` had ended, none from `xmax` on had. */
+  readonly xmin: number;
+  readonly xmax: number;
+}
+
+/** `unknown`: it may be met, and an answer that is not there yet would tell. */
+export type Verdict = 'met' | 'late' | 'unknown';
+
+const NEVER = -1;
+const UNRESOLVED = -1;
+
+/** All that `member` showed at `at`. */
+class Mark {
+  member = '';
+  at = NEVER;
+  /** Of which primary it followed, as a count of them. */
+  reign = 0;
+  timeline = 0;
+  /** Once known. */
+  lsn = UNRESOLVED;
+  xmax = UNRESOLVED;
+
+  set(member: string, at: number): void {
+    this.member = member;
+    this.at = at;
+    this.lsn = UNRESOLVED;
+    this.xmax = UNRESOLVED;
+  }
+
+  copy(other: Mark): void {
+    this.member = other.member;
+    this.at = other.at;
+    this.reign = other.reign;
+    this.timeline = other.timeline;
+    this.lsn = other.lsn;
+    this.xmax = other.xmax;
+  }
+}
+
+/** What a session must see. One object lives as long as its session: what is noted in it allocates nothing. */
+export class Seen {
+  /** Of the server that served it last. Nothing older is kept: that server was fit, so it had all of that. */
+  readonly last = new Mark();
+  /** Of the last standby, while no primary has shown all of that. */
+  readonly unconfirmed = new Mark();
+
+  copy(other: Seen): void {
+    this.last.copy(other.last);
+    this.unconfirmed.copy(other.unconfirmed);
+  }
+}
+
+/** A server and the connection that would be read on: there since `connectedAt`. */
+export const NO_CONNECTION_YET = Number.NEGATIVE_INFINITY;
+
+/** Answers of the primary that are kept, to tell of what time a standby is: the older, the further apart. */
+const TRAIL_LENGTH = 64;
+/** Members that are gone are forgotten only beyond it: what they have said still holds for what they have shown. */
+const MEMBERS_MAX = 64;
+
+/** What all members said last, and what follows for reads. One for all sessions of a router. */
+export class PositionBook {
+  #primary: string | undefined = undefined;
+  /** Primaries that are over. */
+  #reign = 0;
+  readonly #positions = new Map<string, NodePosition>();
+  /** Of the primary, the oldest first. */
+  readonly #trail: NodePosition[] = [];
+
+  get primary(): string | undefined {
+    return this.#primary;
+  }
+
+  /** `primary` is the member that is the primary, as far as the cluster's view goes. */
+  viewChanged(primary: string | undefined, isMember: (name: string) => boolean): void {
+    if (this.#primary !== undefined && this.#primary !== primary) this.#reign += 1;
+    this.#primary = primary;
+    if (this.#positions.size <= MEMBERS_MAX) return;
+    for (const name of this.#positions.keys()) if (!isMember(name)) this.#positions.delete(name);
+  }
+
+  /** A member has answered. */
+  told(member: string, position: NodePosition): void {
+    this.#positions.set(member, position);
+    if (member !== this.#primary || !position.isPrimary) return;
+    this.#trail.push(position);
+    if (this.#trail.length > TRAIL_LENGTH) this.#thin(position.askedAt);
+  }
+
+  /** A write, or what was not judged, was answered by the primary at `at`. */
+  noteWrite(seen: Seen, member: string, at: number): void {
+    this.#note(seen.last, member, at);
+  }
+
+  /** A read that was judged fit was answered by the member at `at`. */
+  noteRead(seen: Seen, member: string, at: number): void {
+    this.#note(seen.last, member, at);
+    if (member === this.#primary) seen.unconfirmed.at = NEVER;
+    else this.#note(seen.unconfirmed, member, at);
+  }
+
+  /** Whether a read on the member, on a connection that is there since `connectedAt`, sees all of it. */
+  judge({ last, unconfirmed }: Seen, member: string, connectedAt: number): Verdict {
+    if (last.at === NEVER) return 'met';
+    const position = this.#positions.get(member);
+    // What a primary has shown, it or its successor shows; but for what was lost with it.
+    if (member === this.#primary) return this.#judgeShown(unconfirmed, member, position);
+    const isConfirmed = unconfirmed.at === NEVER || unconfirmed.member === member;
+    // The same server, and not started again since: a standby that starts shows for a while less than it had shown.
+    if (last.member === member && connectedAt <= last.at && isConfirmed) return 'met';
+    if (!this.#resolve(last) || position === undefined || connectedAt > position.askedAt) return 'unknown';
+    if (position.isPrimary) {
+      const shown = this.#judgeShown(unconfirmed, member, position);
+      if (shown !== 'met') return shown;
+    }
+    if (contains(position, last)) return 'met';
+    return position.askedAt > last.at ? 'late' : 'unknown';
+  }
+
+  /**
+   * Whether a primary shows what a standby has shown. That may be a commit which its session still waits with, for standbys
+   * to have it: it is in the primary's WAL, and in no snapshot of it.
+   */
+  #judgeShown(mark: Mark, member: string, position: NodePosition | undefined): Verdict {
+    // With a primary goes what it had not shown yet: its successor shows all that it has.
+    if (mark.at === NEVER || mark.member === member || mark.reign < this.#reign) return 'met';
+    if (position?.isPrimary !== true || !this.#resolveShown(mark)) return 'unknown';
+    if (position.xmin >= mark.xmax) return 'met';
+    return position.askedAt > mark.at ? 'late' : 'unknown';
+  }
+
+  /** Whether the member is not further behind the primary than that. */
+  judgeStaleness(
+    allowed: Staleness,
+    member: string,
+    { connectedAt, now }: { readonly connectedAt: number; readonly now: number },
+  ): Verdict {
+    if (member === this.#primary) return 'met';
+    const position = this.#positions.get(member);
+    const newest = this.#trail.at(-1);
+    if (position === undefined || newest === undefined || connectedAt > position.askedAt) return 'unknown';
+    const isIn = now - this.#asOf(position) <= allowed.ms && bytesBehind(position, newest) <= allowed.bytes;
+    const isFresh = now - newest.askedAt <= FRESH_MS && now - position.askedAt <= FRESH_MS;
+    if (isIn) return isFresh || allowed.ms < Number.POSITIVE_INFINITY ? 'met' : 'unknown';
+    return position.askedAt > now - Math.min(allowed.ms, FRESH_MS) ? 'late' : 'unknown';
+  }
+
+  /** It will have what the primary has now within `ms`, to judge by what it had when it was asked last. */
+  isInStep(member: string, ms: number): boolean {
+    const position = this.#positions.get(member);
+    // One of many may not have been asked yet; where nobody answers there is nothing to wait for.
+    if (position === undefined) return this.#positions.size > 0;
+    const before = this.#trail.findLast(({ askedAt }) => askedAt <= position.askedAt - ms);
+    return before === undefined || contains(position, before);
+  }
+
+  /** The instant of which the member shows what the primary had then, or later. */
+  #asOf(position: NodePosition): number {
+    const shown = this.#trail.findLast((one) => contains(position, one));
+    return shown?.askedAt ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** Takes out the answer that is closest to its neighbours for its age. */
+  #thin(now: number): void {
+    let [least, at] = [Number.POSITIVE_INFINITY, 0];
+    for (let index = 1; index < this.#trail.length - 1; index += 1) {
+      const [before = 0, after = 0] = [this.#trail[index - 1]?.askedAt, this.#trail[index + 1]?.askedAt];
+      const density = (after - before) / (now - before);
+      if (density < least) [least, at] = [density, index];
+    }
+    this.#trail.splice(at, 1);
+  }
+
+  #note(mark: Mark, member: string, at: number): void {
+    mark.set(member, at);
+    mark.reign = this.#reign;
+    mark.timeline = this.#positions.get(member)?.timeline ?? 0;
+  }
+
+  /** Finds the position for a mark, if an answer is there that gives it. */
+  #resolve(mark: Mark): boolean {
+    if (mark.lsn !== UNRESOLVED) return true;
+    const position = this.#ownAfter(mark) ?? this.#primaryAfter(mark);
+    if (position === undefined) return false;
+    mark.lsn = position.lsn;
+    mark.timeline = Math.max(mark.timeline, position.timeline);
+    return true;
+  }
+
+  /** Finds the end of what was shown, of which only that server itself can tell. */
+  #resolveShown(mark: Mark): boolean {
+    if (mark.xmax === UNRESOLVED) mark.xmax = this.#ownAfter(mark)?.xmax ?? UNRESOLVED;
+    return mark.xmax !== UNRESOLVED;
+  }
+
+  /** Not the answer of a standby that was started again: it may be behind what it had shown. */
+  #ownAfter(mark: Mark): NodePosition | undefined {
+    const own = this.#positions.get(mark.member);
+    const isGood =
+      own !== undefined && own.askedAt > mark.at && (own.isPrimary || own.connectedAt <= mark.at);
+    return isGood ? own : undefined;
+  }
+
+  /** No standby has ever shown what the primary did not have. */
+  #primaryAfter(mark: Mark): NodePosition | undefined {
+    const position = this.#primary === undefined ? undefined : this.#positions.get(this.#primary);
+    const isGood =
+      position?.isPrimary === true && position.askedAt > mark.at && position.timeline >= mark.timeline;
+    return isGood ? position : undefined;
+  }
+}
+
+/** A position is no bound on the present for longer. */
+const FRESH_MS = 1000;
+
+/**
+ * Equal positions past the end of a common timeline are of different histories, so the timeline counts. A server on a newer
+ * one that has passed the position has either all up to it, or it is lost for everybody.
+ */
+function contains(
+  position: NodePosition,
+  point: { readonly timeline: number; readonly lsn: number },
+): boolean {
+  return position.timeline >= point.timeline && position.lsn >= point.lsn;
+}
+
+function bytesBehind(position: NodePosition, newest: NodePosition): number {
+  return position.timeline < newest.timeline ? Number.POSITIVE_INFINITY : newest.lsn - position.lsn;
+}
+
+const PAGE_BYTES = 8192;
+const SHORT_HEADER_BYTES = 24;
+const LONG_HEADER_BYTES = 40;
+/** The smallest size of a WAL segment; larger ones begin at multiples of it too. */
+const SEGMENT_BYTES_MIN = 1024 ** 2;
+
+/**
+ * The end of the last record, where a primary says where the next would be put: at the beginning of a page that is behind
+ * the page's header, which a standby that has replayed everything never reaches. No record ends within a header's length of
+ * the beginning of a segment's page without having begun before that page, so nothing of it is given away.
+ */
+export function recordEnd(insertLsn: number): number {
+  if (insertLsn % PAGE_BYTES === SHORT_HEADER_BYTES) return insertLsn - SHORT_HEADER_BYTES;
+  if (insertLsn % SEGMENT_BYTES_MIN === LONG_HEADER_BYTES) return insertLsn - LONG_HEADER_BYTES;
+  return insertLsn;
+}
