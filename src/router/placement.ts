@@ -6,52 +6,25 @@
  * the session is pinned because it has state there that cannot be carried. Pure.
  */
 import { Query } from '../wire/index.ts';
-import type { Lender } from './lender.ts';
-import type { Link, LinkOwner } from './link.ts';
+import type { Link } from './link.ts';
 import { auditSql, isAuditable, mayEndPin, namesToAsk, readAudit } from './audit.ts';
+import { BOUND_TO_STANDBY, type Place, type PlacementOptions, SETTINGS_LIMITS, WAIT } from './place.ts';
 import { PROBE_SQL, readProbe } from './probe.ts';
 import type { HoldReason, Need, PinReason } from './route.ts';
-import { Reads, type ReadsOptions } from './reads.ts';
+import { Reads } from './reads.ts';
 import {
   differenceOf,
   haveRoom,
   NO_SETTINGS,
   type Settings,
-  type SettingsLimits,
   settingsAfter,
   UNKNOWN_SETTINGS,
 } from './settings.ts';
 import type { Unit } from './unit.ts';
-import type { Term, World } from './world.ts';
+import type { Term } from './world.ts';
 import type { SettingStatement } from '../sql/index.ts';
 
-/**
- * `wait`: a step is under way and will call back. `lost`: the server of the transaction, or of the session's state, is
- * the leader no more. `bound-to-standby`: the unit needs the primary, but what the session relies on is on a standby.
- */
-export type Place =
-  | { readonly kind: 'link'; readonly link: Link }
-  | { readonly kind: 'wait' }
-  | { readonly kind: 'hold'; readonly because: HoldReason }
-  | { readonly kind: 'lost'; readonly link: Link }
-  | { readonly kind: 'bound-to-standby' };
-
-const WAIT: Place = { kind: 'wait' };
-const BOUND_TO_STANDBY: Place = { kind: 'bound-to-standby' };
 const ROLLBACK = Query('ROLLBACK');
-const SETTINGS_LIMITS: SettingsLimits = { entriesMax: 64, bytesMax: 16 * 1024 };
-
-export interface PlacementOptions extends ReadsOptions {
-  readonly world: World;
-  readonly owner: LinkOwner;
-  readonly lender: Lender;
-  /** What the client asked for at its start. */
-  readonly settings: Settings;
-  /** Connections are kept until the session ends. */
-  readonly isSessionMode: boolean;
-  /** After code that nobody looked into the server is asked what it has left. */
-  readonly auditsCode: boolean;
-}
 
 export class Placement {
   /** What the client has set. */
@@ -269,7 +242,6 @@ export class Placement {
     }
     if (this.#auditing === link) {
       this.#auditing = undefined;
-      // What is left is the reason from here on; what could not be asked is taken for the worst.
       const { pins, changes } = readAudit(refused ? undefined : link.probedRow, this.#asked, link.settings);
       this.#pinnedBecause.clear();
       if (pins.length === 0) this.unpin();
