@@ -91,6 +91,11 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
     return this.#opening.length;
   }
 
+  /** Those that wait, the first come first. */
+  get requests(): readonly R[] {
+    return [...this.#waiting.keys()];
+  }
+
   get waiting(): number {
     return this.#waiting.size;
   }

@@ -85,6 +85,7 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
         this.#assigned(link, clock.now());
         this.#session.lent(link, clock.now());
       },
+      crowded: () => this.#session.crowded(clock.now()),
       waitedTooLong: (waitedMs) => {
         this.#waitingSince = undefined;
         this.#session.borrowFailed(this.#waitingFor, { kind: 'full', waitedMs }, clock.now());

@@ -8,6 +8,7 @@
 import { Query } from '../wire/index.ts';
 import type { Link } from './link.ts';
 import { auditSql, isAuditable, mayEndPin, namesToAsk, readAudit } from './audit.ts';
+import { Choosing } from './choosing.ts';
 import { BOUND_TO_STANDBY, type Place, type PlacementOptions, SETTINGS_LIMITS, WAIT } from './place.ts';
 import { PROBE_SQL, readProbe } from './probe.ts';
 import type { HoldReason, Need, PinReason } from './route.ts';
@@ -37,6 +38,7 @@ export class Placement {
 
   readonly #options: PlacementOptions;
   readonly #reads: Reads;
+  readonly #choosing: Choosing;
   #pinnedTo: Link | undefined = undefined;
   readonly #pinnedBecause = new Set<PinReason>();
   /** Some of the state cannot be asked for: only DISCARD ALL or the end of the session frees it. */
@@ -56,6 +58,7 @@ export class Placement {
     this.#options = options;
     this.settings = options.settings;
     this.#reads = new Reads(options);
+    this.#choosing = new Choosing(options);
   }
 
   /** What a reset of settings goes back to. */
@@ -101,7 +104,8 @@ export class Placement {
       unit.placeBecause = unit.need === 'primary' ? 'needs-primary' : 'state-is-there';
       return this.#step(primary.member, primary.term);
     }
-    unit.member ??= pinned === undefined ? this.#choose(unit) : this.#stay(unit, pinned);
+    unit.member ??=
+      pinned === undefined ? this.#choosing.choose(unit, this.links) : this.#choosing.stay(unit, pinned);
     if (unit.need === 'read' && this.#isReadAwaited(unit, now)) return WAIT;
     if (unit.member !== undefined) return this.#step(unit.member, undefined, unit.kind === 'start');
     if (unit.isPassedOver) return { kind: 'hold', because: 'no-server-in-step' };
@@ -136,6 +140,15 @@ export class Placement {
     if (this.#waitingFor === undefined) return;
     this.#waitingFor = undefined;
     this.#options.lender.stopWaiting();
+  }
+
+  /** The pool that a read waits at has lent nothing for too long: the read leaves for a node that has room, if there is one. */
+  leaveQueue(unit: Unit): boolean {
+    const isFree = this.transaction === undefined && this.#pinnedTo === undefined;
+    const from = this.#waitingFor;
+    if (!isFree || from === undefined || !this.#choosing.mayMove(unit, from)) return false;
+    this.stopWaiting();
+    return true;
   }
 
   /** The session has state on `link` that cannot be carried: it stays there. */
@@ -290,33 +303,6 @@ export class Placement {
       if (unit.member === undefined || this.#heldOf(unit.member) !== undefined) return false;
       if (this.#borrow(unit.member) === undefined) return true;
     }
-  }
-
-  #choose(unit: Unit): string | undefined {
-    const { world } = this.#options;
-    if (unit.kind !== 'start' && unit.need !== 'anywhere') return this.#chooseReader(unit);
-    const [atHand] = unit.kind === 'start' ? [] : this.links;
-    unit.placeBecause = atHand === undefined ? 'nearest' : 'connection-at-hand';
-    return atHand?.member ?? world.nearest(unit.excluded);
-  }
-
-  #stay(unit: Unit, { member }: Link): string {
-    unit.placeBecause = 'state-is-there';
-    return member;
-  }
-
-  /** Elsewhere if the chosen one has no room and another has, unless it is wished for or the session has it already. */
-  #chooseReader(unit: Unit): string | undefined {
-    const { lender, world } = this.#options;
-    const { excluded, wish } = unit;
-    const chosen = world.reader(excluded, wish);
-    unit.placeBecause = world.readerBecause;
-    const isFixed = chosen === undefined || wish !== undefined || this.#heldOf(chosen) !== undefined;
-    if (isFixed || !lender.isCongested(chosen)) return chosen;
-    const other = world.relief(chosen);
-    if (other === undefined || excluded.has(other) || lender.isCongested(other)) return chosen;
-    unit.placeBecause = 'spilled';
-    return other;
   }
 
   #step(member: string, term: Term | undefined, isStart = false): Place {

@@ -16,7 +16,7 @@ import { keepAliveOf } from './keep-alive.ts';
 import type { Latencies } from './latencies.ts';
 import { Link } from './link.ts';
 import type { Login } from './login.ts';
-import { makeRoomFor, roomFor } from './pool-room.ts';
+import { isCongested, makeRoomFor, roomFor } from './pool-room.ts';
 import { type PoolSettings, poolSettings } from './pool-settings.ts';
 import type { NodeHealths } from './node-health.ts';
 import { ServerNames } from './server-names.ts';
@@ -34,6 +34,8 @@ export interface BorrowRequest extends PoolRequest<Link> {
   readonly startUp: StartUp;
   /** The pools that it has borrowed of, by member. */
   readonly pools: Map<string, ServerPool>;
+  /** The pool that it waits at has lent nothing for too long. */
+  readonly crowded: () => void;
   /** None could be opened. */
   readonly failed: (member: string, failure: OpenFailure) => void;
 }
@@ -385,7 +387,10 @@ export class Servers {
     const { clock, config, flusher } = this.#options;
     const now = clock.now();
     this.#loseSilent(now, config().server_connect_timeout);
-    for (const { pool } of this.#pools.values()) pool.tick(now);
+    for (const home of this.#pools.values()) {
+      home.pool.tick(now);
+      if (isCongested(home, now)) for (const request of home.pool.requests) request.crowded();
+    }
     flusher.flush();
   }
 }

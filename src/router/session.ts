@@ -122,6 +122,12 @@ export class Session {
     else this.hold(isForPrimary ? 'primary-unreachable' : 'no-server-reachable');
   }
 
+  /** The pool that it waits at has lent nothing for too long. */
+  crowded(now: number): void {
+    this.#now = now;
+    if (this.isPlacing && this.#placement.leaveQueue(this.unit)) this.place();
+  }
+
   /** The view of the cluster has changed. */
   worldChanged(now: number): void {
     this.#now = now;

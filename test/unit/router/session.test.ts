@@ -126,6 +126,22 @@ describe('a session', () => {
     assert.equal(wished[0], 'counted read at n2');
   });
 
+  test('a read that waits where nothing is lent any more leaves for a node that has room', () => {
+    const waiting = (text: string): SessionStage => {
+      const stage = begun();
+      stage.free.length = 0;
+      stage.session.receive(Query(text), stage.now);
+      stage.world.congested = new Map([['n2', 'n3']]);
+      stage.session.crowded(stage.now);
+      stage.settle();
+      return stage;
+    };
+    assert.equal(waiting('SELECT 1').take()[0], 'counted read at n3');
+    assert.equal(waiting('/* matriarch: node=n2 */ SELECT 1').take()[0], 'counted read at n2');
+    const write = waiting('INSERT INTO t VALUES (2)').take();
+    assert.ok(write.includes('counted write at n1'), write.join(' | '));
+  });
+
   test('brings a prepared statement to each node that lacks it, and the client does not notice', () => {
     const stage = begun();
     stage.world.readers = ['n1', 'n2'];
