@@ -48,6 +48,8 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
   readonly #tally: Tally;
   readonly #catalog: Membership;
   readonly connectedAt: number;
+  /** What it has sent while it waits to begin. */
+  #early: Buffer[] | undefined = undefined;
   /** The member whose connection is awaited, and since when. */
   #waitingFor = '';
   #waitingSince: number | undefined = undefined;
@@ -112,15 +114,17 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
       return;
     }
     // The first of a database waits a moment: else all that it says at first would be for the primary.
+    this.#early = [...rest];
     this.#pause();
-    background(this.#shared.log, 'waiting for a catalogue', this.#beginAfter(ready, rest));
+    background(this.#shared.log, 'waiting for a catalogue', this.#beginAfter(ready, this.#early));
   }
 
-  async #beginAfter(ready: Promise<void>, rest: readonly Buffer[]): Promise<void> {
+  async #beginAfter(ready: Promise<void>, early: readonly Buffer[]): Promise<void> {
     await Promise.race([ready, pause(CATALOG_WAIT_MS)]);
     if (this.#isClosed) return;
+    this.#early = undefined;
+    this.#begin(early);
     this.#resume();
-    this.#begin(rest);
   }
 
   #begin(rest: readonly Buffer[]): void {
@@ -245,6 +249,12 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
 
   #received(chunk: Buffer): void {
     if (this.#isClosed) return;
+    if (this.#early !== undefined) {
+      this.#early.push(Buffer.from(chunk));
+      // A socket that was about to read when it was paused goes on.
+      this.#pause();
+      return;
+    }
     const { clock } = this.#shared;
     const now = clock.now();
     this.#requestedAt = now;

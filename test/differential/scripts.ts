@@ -69,7 +69,7 @@ const STEPS: Readonly<Record<string, readonly Step[]>> = {
     ...asks("SET DateStyle = 'German'; SET TimeZone = 'UTC'"),
     ...asks("SELECT timestamptz '2020-01-02 03:04:05+00'"),
     ...asks("SELECT set_config('app.x', 'one', false), set_config('app.y', 'two', true)"),
-    ...asks("SELECT current_setting('app.x'), current_setting('app.y', true)"),
+    ...asks("SELECT current_setting('app.x'), coalesce(current_setting('app.y', true), '')"),
     ...asks("SET LOCAL work_mem = '8MB'"),
     ...asks('RESET ALL'),
     ...asks("SELECT current_setting('app.x', true), current_setting('DateStyle')"),

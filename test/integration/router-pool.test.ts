@@ -187,7 +187,7 @@ test('many clients on few server connections', { timeout: 120_000 }, async (suit
       ['CREATE TEMP TABLE mine (a int)', 'SELECT count(*) FROM mine', 'DROP TABLE mine'],
       ['SELECT pg_advisory_lock(1)', 'SELECT 1', 'SELECT pg_advisory_unlock(1)'],
       ['LISTEN news', 'SELECT 1', 'UNLISTEN news'],
-      ["PREPARE mine AS SELECT 'mine'", 'EXECUTE mine', 'DEALLOCATE mine'],
+      ['PREPARE mine(int) AS SELECT $1', 'EXECUTE mine(1)', 'DEALLOCATE mine'],
     ];
     for (const [make, use, end] of states) {
       await one.query(make);

@@ -29,7 +29,7 @@ export const SETUP: readonly string[] = [
   'CREATE VIEW over_over_unlogged AS SELECT * FROM over_unlogged',
   'CREATE VIEW over_volatile AS SELECT volatile_one(id) FROM t',
   'CREATE VIEW over_activity AS SELECT pid FROM pg_stat_activity',
-  'CREATE VIEW over_lock AS SELECT pg_try_advisory_lock(1)',
+  'CREATE VIEW over_lock AS SELECT pg_try_advisory_lock(2)',
   'CREATE MATERIALIZED VIEW kept AS SELECT volatile_one(1) AS one',
   'CREATE TYPE pair AS (a int, b int)',
   "CREATE FUNCTION pair_text(pair) RETURNS text LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'",
