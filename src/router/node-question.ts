@@ -11,8 +11,9 @@ import { type ErrorFields, Query, readFirstColumn, SSLRequest } from '../wire/in
 import type { OwnConnection } from './own-connection.ts';
 
 /**
- * As one text; what only the other role may be asked is guarded by CASE. Any role may ask all of it; one that is not of
- * pg_read_all_stats learns of a standby's new timeline at its next restart point only.
+ * As one text; what only the other role may be asked is guarded by CASE. `replay` is asked before `receive`, which is never
+ * behind it then. Any role may ask all of it; one that is not of pg_read_all_stats learns of a standby's new timeline at
+ * its next restart point only.
  */
 const WHAT_ARE_YOU = `
 WITH server AS MATERIALIZED (SELECT pg_catalog.pg_is_in_recovery() AS in_recovery)
@@ -21,8 +22,8 @@ SELECT pg_catalog.json_build_object(
   'wal_file', CASE WHEN NOT in_recovery THEN pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) END,
   'insert', CASE WHEN NOT in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint END,
   'write', CASE WHEN NOT in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), '0/0')::bigint END,
-  'receive', CASE WHEN in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(), '0/0')::bigint END,
   'replay', CASE WHEN in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0')::bigint END,
+  'receive', CASE WHEN in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(), '0/0')::bigint END,
   'timeline', GREATEST((SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()),
                        (SELECT min_recovery_end_timeline FROM pg_catalog.pg_control_recovery()),
                        (SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver)),

@@ -7,7 +7,7 @@ import { SCRIPTS } from './scripts.ts';
 import { anArena } from './stage.ts';
 
 const CONVERSATIONS = 500;
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 600_000;
 /** The same each time, so that a change is what makes a difference; `npm run differential` plays others. */
 const SEED = 77;
 

@@ -6,10 +6,10 @@ import { isolationCampaign } from './isolation.ts';
 
 const ROUNDS = 25;
 
-test('clients of one pool each see what they see alone', { timeout: 180_000 }, async (t) => {
+test('clients of one pool each see what they see alone', { timeout: 400_000 }, async (t) => {
   const seed = randomInt(2 ** 31);
   t.diagnostic(`seed ${seed}`);
-  const { played, finding } = await isolationCampaign(t, { runs: ROUNDS, seed, limitMs: 90_000 });
+  const { played, finding } = await isolationCampaign(t, { runs: ROUNDS, seed, limitMs: 300_000 });
   if (finding !== undefined) assert.fail(`npm run differential -- --isolation ${finding}`);
   assert.equal(played, ROUNDS);
 });

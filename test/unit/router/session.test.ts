@@ -5,6 +5,16 @@ import type { Classifier } from '../../../src/sql/index.ts';
 import { Close, Flush, Query, Sync } from '../../../src/wire/index.ts';
 import { aClassifier, again, extended, named, SessionStage } from '../../support/router-session.ts';
 
+/** It asks for a read at n2, which lends nothing any more; n3 has room. */
+function crowdedAtN2(stage: SessionStage, text: string): SessionStage {
+  stage.free.length = 0;
+  stage.session.receive(Query(text), stage.now);
+  stage.world.congested = new Map([['n2', 'n3']]);
+  stage.session.crowded(stage.now);
+  stage.settle();
+  return stage;
+}
+
 describe('a session', () => {
   let classifier: Classifier;
   before(async () => {
@@ -127,18 +137,9 @@ describe('a session', () => {
   });
 
   test('a read that waits where nothing is lent any more leaves for a node that has room', () => {
-    const waiting = (text: string): SessionStage => {
-      const stage = begun();
-      stage.free.length = 0;
-      stage.session.receive(Query(text), stage.now);
-      stage.world.congested = new Map([['n2', 'n3']]);
-      stage.session.crowded(stage.now);
-      stage.settle();
-      return stage;
-    };
-    assert.equal(waiting('SELECT 1').take()[0], 'counted read at n3');
-    assert.equal(waiting('/* matriarch: node=n2 */ SELECT 1').take()[0], 'counted read at n2');
-    const write = waiting('INSERT INTO t VALUES (2)').take();
+    assert.equal(crowdedAtN2(begun(), 'SELECT 1').take()[0], 'counted read at n3');
+    assert.equal(crowdedAtN2(begun(), '/* matriarch: node=n2 */ SELECT 1').take()[0], 'counted read at n2');
+    const write = crowdedAtN2(begun(), 'INSERT INTO t VALUES (2)').take();
     assert.ok(write.includes('counted write at n1'), write.join(' | '));
   });
 
