@@ -11,7 +11,7 @@ const LIMIT_MS = 600_000;
 /** The same each time, so that a change is what makes a difference; `npm run differential` plays others. */
 const SEED = 77;
 
-test('a router answers as PostgreSQL does', { timeout: 280_000 }, async (suite) => {
+test('a router answers as PostgreSQL does', { timeout: 800_000 }, async (suite) => {
   const arena = await anArena(suite);
   for (const [name, conversation] of SCRIPTS) {
     await suite.test(name, async () => {
