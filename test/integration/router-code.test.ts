@@ -1,21 +1,10 @@
 /** What code that the router cannot look into leaves on a connection, before a real server. */
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import type { Client } from 'pg';
+import { codeOf, pair, value } from '../support/asking.ts';
 import { sql } from '../support/postgres.ts';
-import { aClient, aRouter, aStage, type RunningRouter } from '../support/router.ts';
-
-const pair = async (t: TestContext, router: RunningRouter): Promise<readonly [Client, Client]> => [
-  await aClient(t, router.as()),
-  await aClient(t, router.as()),
-];
-const value = async (client: Client, text: string, values: unknown[] = []): Promise<unknown> =>
-  Object.values((await client.query<Record<string, unknown>>(text, values)).rows[0] ?? {})[0];
-const codeOf = async (work: Promise<unknown>): Promise<unknown> =>
-  await work.then(
-    () => 'no error',
-    (cause: unknown) => (cause instanceof Error && 'code' in cause ? cause.code : cause),
-  );
+import { aRouter, aStage } from '../support/router.ts';
 
 /** One setting, at the primary. */
 const settingOf = async (client: Client, name: string): Promise<string> =>

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Client } from 'pg';
+import { codeOf, pair, value } from '../support/asking.ts';
 import { cancel, keyOf } from '../support/cancel.ts';
 import { eventually } from '../support/eventually.ts';
 import { sql } from '../support/postgres.ts';
@@ -11,18 +12,6 @@ const AS_APP = { user: 'app', password: 'app', database: 'app' };
 
 const clients = async (t: TestContext, router: RunningRouter, count: number): Promise<readonly Client[]> =>
   await Promise.all(Array.from({ length: count }, async () => await aClient(t, router.as())));
-const pair = async (t: TestContext, router: RunningRouter): Promise<readonly [Client, Client]> => {
-  const [one, other] = await clients(t, router, 2);
-  assert(one !== undefined && other !== undefined);
-  return [one, other];
-};
-const value = async (client: Client, text: string, values: unknown[] = []): Promise<unknown> =>
-  Object.values((await client.query<Record<string, unknown>>(text, values)).rows[0] ?? {})[0];
-const codeOf = async (work: Promise<unknown>): Promise<unknown> =>
-  await work.then(
-    () => 'no error',
-    (cause: unknown) => (cause instanceof Error && 'code' in cause ? cause.code : cause),
-  );
 
 const run = async (client: Client, name: string, number: number): Promise<unknown> =>
   Object.values(
