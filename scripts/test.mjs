@@ -3,12 +3,13 @@
 // nothing. The last line is always `N passed, N failed`.
 import { setMaxListeners } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, cpus } from 'node:os';
 import { join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { installClients } from './client-packages.mjs';
 import { ROOT, say, setup } from './setup.mjs';
+import { beginRun, endLeftovers } from './test-run.mjs';
 
 /** `budgetMs` is what a ring should take, `limitMs` how long one file may run before it is ended. */
 const RINGS = [
@@ -36,7 +37,9 @@ const RINGS = [
   { name: 'lab', folders: ['lab'], concurrency: 1, limitMs: 480_000 },
 ];
 /** The whole run ends by then, whatever hangs. */
-const WHOLE_LIMIT_MS = 40 * 60_000;
+const WHOLE_LIMIT_MS = 25 * 60_000;
+/** So many files are named at the end with the time that they took. */
+const SLOWEST = 12;
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !RINGS.some((ring) => ring.name === name));
@@ -46,6 +49,7 @@ if (unknown.length > 0) {
 }
 setup();
 if (wanted.length === 0 || wanted.includes('clients')) installClients();
+const runFolder = beginRun();
 const summaries = [];
 const whole = AbortSignal.timeout(WHOLE_LIMIT_MS);
 // Every test process listens to it.
@@ -64,9 +68,13 @@ async function runRing({ name, folders, concurrency, processes, limitMs, budgetM
     summary.failed += 1;
     summary.failures.push(what);
   };
+  const durations = new Map();
   const startedAt = performance.now();
   const memory = watchMemory();
+  const processorAtFirst = processorTimes();
   const count = (isPass) => (event) => {
+    if (event.nesting === 0)
+      durations.set(event.file, (durations.get(event.file) ?? 0) + event.details.duration_ms);
     const seen = counted.get(event.file) ?? counted.get(event.name);
     const title = `${name}: ${relative(join(ROOT, 'dist'), event.file ?? '')}: ${event.name}`;
     const hasChildren = seen?.isNested[event.nesting + 1] === true;
@@ -96,7 +104,14 @@ async function runRing({ name, folders, concurrency, processes, limitMs, budgetM
     if (leaves === 0) fail(`${name}: ${relative(join(ROOT, 'dist'), file)}: no test declared in it ran`);
   }
   if (files.length === 0) fail(`${name}: the ring has no test file`);
-  return { ...summary, ms: performance.now() - startedAt, memoryMb: memory.stop() };
+  for (const left of endLeftovers(runFolder)) fail(`${name}: a process was left running: ${left}`);
+  return {
+    ...summary,
+    durations,
+    ms: performance.now() - startedAt,
+    memoryMb: memory.stop(),
+    busy: busySince(processorAtFirst),
+  };
 }
 
 /** The first lines of what a test failed with, so that the end of a log says it all. */
@@ -150,19 +165,47 @@ function watchMemory() {
   };
 }
 
+/** Of all processors together, in ms. */
+function processorTimes() {
+  const all = cpus().flatMap(({ times }) => Object.entries(times));
+  return { idle: totalOf(all.filter(([name]) => name === 'idle')), all: totalOf(all) };
+}
+
+function totalOf(times) {
+  return times.reduce((total, [, ms]) => total + ms, 0);
+}
+
+/** How much of the machine was used, 0 to 1: what is near 1 gains nothing from more files at once. */
+function busySince(before) {
+  const now = processorTimes();
+  return 1 - (now.idle - before.idle) / (now.all - before.all);
+}
+
 function availableMb() {
   return Number(/MemAvailable:\s+(\d+)/.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1] ?? 0) / 1024;
 }
 
+/** Where the time of the run went, so that it can be kept. */
+function slowest(rings) {
+  const files = rings.flatMap(({ durations }) => [...durations]).sort(([, a], [, b]) => b - a);
+  return files
+    .slice(0, SLOWEST)
+    .map(
+      ([file, ms]) =>
+        `${(ms / 1000).toFixed(1).padStart(7)} s  ${relative(join(ROOT, 'dist', 'test'), file)}`,
+    );
+}
+
 function report(rings) {
   const lines = [''];
-  for (const { name, passed, failed, skipped, files, ms, memoryMb, budgetMs } of rings) {
+  for (const { name, passed, failed, skipped, files, ms, memoryMb, busy, budgetMs } of rings) {
     const late = budgetMs !== undefined && ms > budgetMs ? `, over its budget of ${budgetMs / 1000} s` : '';
     const skips = skipped.length === 0 ? '' : `, ${skipped.length} skipped`;
     lines.push(
-      `${name.padEnd(12)} ${passed} passed, ${failed} failed${skips} in ${files} files, ${(ms / 1000).toFixed(1)} s${late}, memory +${memoryMb} MB`,
+      `${name.padEnd(12)} ${passed} passed, ${failed} failed${skips} in ${files} files, ${(ms / 1000).toFixed(1)} s${late}, processors ${Math.round(busy * 100)} %, memory +${memoryMb} MB`,
     );
   }
+  lines.push('', ...slowest(rings));
   const skipped = rings.flatMap((ring) => ring.skipped);
   const failures = rings.flatMap((ring) => ring.failures);
   if (skipped.length > 0) lines.push('', 'skipped:', ...skipped.map((line) => `  ${line}`));

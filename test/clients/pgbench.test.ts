@@ -35,8 +35,8 @@ const mode =
   (name: string): Guest<'pgbench'>['prepared'] =>
   async (place, say) => {
     // As many transactions each, not as long: the counts are compared.
-    say(await bench(place, ['-M', name, '-S', '-c', '32', '-j', '2', '-t', '100']));
-    say(await bench(place, ['-M', name, '-c', '32', '-j', '2', '-t', '10']));
+    say(await bench(place, ['-M', name, '-S', '-c', '12', '-j', '2', '-t', '100']));
+    say(await bench(place, ['-M', name, '-c', '12', '-j', '2', '-t', '10']));
     say(await sums(place));
   };
 
@@ -59,7 +59,7 @@ const tests = playGuest('pgbench', {
   parameters: mode('extended'),
   prepared: mode('prepared'),
   pool: async (place, say) => {
-    say(await bench(place, ['-M', 'prepared', '-c', '48', '-j', '2', '-t', '20', '-b', 'simple-update']));
+    say(await bench(place, ['-M', 'prepared', '-c', '24', '-j', '2', '-t', '20', '-b', 'simple-update']));
     say(await sums(place));
   },
   pipeline: async (place, say) => {
@@ -68,7 +68,7 @@ const tests = playGuest('pgbench', {
       const path = join(folder, 'pipeline.sql');
       await writeFile(path, PIPELINE);
       for (const name of ['extended', 'prepared']) {
-        const said = await bench(place, ['-M', name, '-f', path, '-c', '16', '-j', '2', '-t', '50']);
+        const said = await bench(place, ['-M', name, '-f', path, '-c', '8', '-j', '2', '-t', '50']);
         say(said.replaceAll(folder, ''));
       }
     } finally {

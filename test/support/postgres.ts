@@ -1,6 +1,10 @@
 /** Real PostgreSQL servers for tests: one member in a scratch folder on a fresh loopback address, gone when the test ends. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual, promisify } from 'node:util';
 import { Client, type ClientConfig } from 'pg';
 import { silentLog, systemClock } from '../../src/base/index.ts';
 import {
@@ -11,7 +15,7 @@ import {
   type Upstream,
 } from '../../src/postgres/index.ts';
 import { freshLoopback } from './loopback.ts';
-import { type Scope, scratchFolder } from './scratch.ts';
+import { RUN_FOLDER, type Scope, scratchFolder } from './scratch.ts';
 
 export const BIN_DIR = '/usr/lib/postgresql/15/bin';
 
@@ -79,10 +83,32 @@ export async function aPrimary(
   changes: Partial<PostgresSettings> = {},
 ): Promise<TestMember> {
   const member = await aMember(t, name, changes);
-  await member.control.initdb();
+  await madeByInitdb(member);
   await startAs(member, 'primary');
   await member.control.bootstrapSql({ users: [{ username: 'app', password: 'app', database: 'app' }] });
   return member;
+}
+
+/**
+ * What initdb makes is the same each time but for the system identifier, and takes a second: a run of all tests has it made
+ * once, and copied. Tests of initdb itself call it.
+ */
+async function madeByInitdb({ control, settings }: TestMember): Promise<void> {
+  const runFolder = process.env[RUN_FOLDER];
+  const isUsual = isDeepStrictEqual(settings.authentication, someSettings('/').authentication);
+  if (runFolder === undefined || !isUsual) return await control.initdb();
+  const template = join(runFolder, 'initdb');
+  if (existsSync(template)) return await copyFolder(template, settings.data_dir);
+  await control.initdb();
+  const own = `${template}-${process.pid}`;
+  await copyFolder(settings.data_dir, own);
+  // Of two that come first together one is later.
+  await rename(own, template).catch(async () => await rm(own, { recursive: true }));
+}
+
+/** With owners and modes. */
+async function copyFolder(from: string, to: string): Promise<void> {
+  await promisify(execFile)('cp', ['-a', '--', from, to]);
 }
 
 /** A running standby, cloned from `from` and streaming from it. */

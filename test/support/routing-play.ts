@@ -13,7 +13,7 @@ export const MODES = ['simple', 'extended', 'prepared'] as const;
 export type Mode = (typeof MODES)[number];
 
 /** So long a standby may take to replay. */
-const REPLAY_MS = 300;
+const REPLAY_MS = 1000;
 
 interface Played {
   readonly at: string;

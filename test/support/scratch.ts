@@ -3,6 +3,9 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** The variable that names the folder of a run of all tests: scripts/test-run.mjs. */
+export const RUN_FOLDER = 'MATRIARCH_TEST_RUN';
+
 /** A place to register the end: a `TestContext`, a suite, or a run of the bench. */
 export interface Scope {
   readonly after: (end: () => Promise<void>) => void;

@@ -78,10 +78,10 @@ async function someServers(
   const started = spawn(program, ['-c', `${child} 60 & ${child} 60 & wait`], {
     cwd: dataDir,
     stdio: 'ignore',
+    detached: true,
   });
   await once(started, 'spawn');
-  t.after(() => {
-    for (const { pid } of serverProcesses(dataDir)) process.kill(pid, 'SIGKILL');
-  });
+  // By its group: the folder is gone by then, and with it what they are found by.
+  t.after(() => process.kill(-(started.pid ?? 0), 'SIGKILL'));
   return { dataDir, postmaster: started.pid ?? 0 };
 }
