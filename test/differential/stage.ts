@@ -43,7 +43,7 @@ export async function anArena(t: TestContext): Promise<Arena> {
   await sql(stage.nodes.n1, 'SELECT pg_reload_conf()');
   for (const way of WAYS) await sql(stage.nodes.n1, `CREATE DATABASE ${way} OWNER app`);
   const weights = 'weights: { local: 1, remote: 1 }';
-  const pooled = await aRouter(t, stage, ['default_pool_size: 3', weights]);
+  const pooled = await aRouter(t, stage, ['default_pool_size: 6', weights]);
   const sticky = await aRouter(t, stage, ['pool_mode: session', weights]);
   const logins: Readonly<Record<Way, WireLogin>> = {
     direct: loginAt(stage.nodes.n1.address, 'direct'),
@@ -96,7 +96,8 @@ async function aNeighbourhood(t: TestContext, router: RunningRouter): Promise<vo
     [1, 2].map((number) =>
       WireClient.connect({
         ...loginAt(router, 'transaction'),
-        parameters: { search_path: 'pg_catalog', application_name: `neighbour ${number}` },
+        // What connections are started with is that of the conversations: else they would share none.
+        parameters: { search_path: 's', application_name: `neighbour ${number}` },
       }),
     ),
   );
@@ -126,7 +127,7 @@ const PAUSE_MS = 2;
 
 const NEIGHBOURLY: readonly ((number: number) => ReturnType<typeof asks>)[] = [
   (number) => asks(`SET work_mem = '${number + 20}MB'`),
-  () => asks("SET TimeZone = 'Asia/Tokyo'"),
+  () => asks("SET TimeZone = 'Asia/Tokyo'; SET search_path = pg_catalog"),
   (number) => asks(`BEGIN; SELECT set_config('app.x', 'neighbour ${number}', false); COMMIT`),
   () => [{ kind: 'parse', name: 's1', sql: 'SELECT 99 AS neighbour', types: [] }, { kind: 'sync' }],
   () => [{ kind: 'parse', name: '', sql: 'SELECT $1::int AS neighbour', types: [] }, { kind: 'sync' }],
