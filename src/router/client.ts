@@ -33,6 +33,8 @@ import type { Unit } from './unit.ts';
 /** With so much unsent neither it nor its servers are read from. */
 const CLOGGED_BYTES = 256 * 1024;
 const CATALOG_WAIT_MS = 1000;
+/** Then others are served before the same client is heard again. */
+const TURN_MS = 5;
 /** So long a client that is let go may take to read its last answers. */
 const LINGER_MS = 10_000;
 
@@ -49,7 +51,6 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
   readonly #catalog: Membership;
   readonly connectedAt: number;
   /** What it has sent while it waits to begin. */
-  #early: Buffer[] | undefined = undefined;
   /** The member whose connection is awaited, and since when. */
   #waitingFor = '';
   #waitingSince: number | undefined = undefined;
@@ -97,7 +98,6 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
         this.#session.borrowFailed(member, reason, clock.now());
       },
     };
-    readShared(socket, shared.clientBuffer, (chunk) => this.#received(chunk));
     socket.on('error', (cause) => shared.log.debug('client-connection-failed', failure(cause)));
     socket.on('close', () => this.#close());
     socket.on('drain', () => {
@@ -114,21 +114,20 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
       return;
     }
     // The first of a database waits a moment: else all that it says at first would be for the primary.
-    this.#early = [...rest];
     this.#pause();
-    background(this.#shared.log, 'waiting for a catalogue', this.#beginAfter(ready, this.#early));
+    background(this.#shared.log, 'waiting for a catalogue', this.#beginAfter(ready, rest));
   }
 
-  async #beginAfter(ready: Promise<void>, early: readonly Buffer[]): Promise<void> {
+  async #beginAfter(ready: Promise<void>, rest: readonly Buffer[]): Promise<void> {
     await Promise.race([ready, pause(CATALOG_WAIT_MS)]);
-    if (this.#isClosed) return;
-    this.#early = undefined;
-    this.#begin(early);
-    this.#resume();
+    if (!this.#isClosed) this.#begin(rest);
   }
 
   #begin(rest: readonly Buffer[]): void {
-    const { servers, clock } = this.#shared;
+    const { servers, clock, clientBuffer } = this.#shared;
+    readShared(this.#socket, clientBuffer, (chunk) => this.#received(chunk));
+    this.#isPaused = false;
+    if (this.#isSuspended) this.#pause();
     this.#session.start(clock.now(), servers.knownParameters(this.startUp));
     this.#shared.flusher.flush();
     for (const bytes of rest) this.#received(bytes);
@@ -249,12 +248,6 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
 
   #received(chunk: Buffer): void {
     if (this.#isClosed) return;
-    if (this.#early !== undefined) {
-      this.#early.push(Buffer.from(chunk));
-      // A socket that was about to read when it was paused goes on.
-      this.#pause();
-      return;
-    }
     const { clock } = this.#shared;
     const now = clock.now();
     this.#requestedAt = now;
@@ -270,6 +263,13 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
     this.#shared.flusher.flush();
     // It asks without reading what it is answered; or its server takes no more.
     if (this.isClogged || this.#isServerClogged) this.#pause();
+  }
+
+  #nextTurn(): void {
+    if (this.#isClosed) return;
+    this.#session.at(this.#shared.clock.now());
+    this.#session.intake.nextTurn();
+    this.#shared.flusher.flush();
   }
 
   get #isServerClogged(): boolean {
@@ -345,6 +345,8 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
         if (isFull) this.#pause();
         else this.#resume();
       },
+      isTurnOver: (since) => this.#shared.clock.now() - since > TURN_MS,
+      nextTurn: () => void setImmediate(() => this.#nextTurn()),
       counted: (member, kind) => {
         counters.statement(member, kind);
         this.#routedTo = latencies.at(member).route[kind];

@@ -13,10 +13,6 @@ import {
   isHead,
   ProtocolViolation,
   ReadyForQuery,
-  readBind,
-  readBindNames,
-  readClose,
-  readDescribe,
   describeTag,
 } from '../wire/index.ts';
 import { CopyStream } from './copy-stream.ts';
@@ -27,14 +23,13 @@ import { Inbox, type Waiting } from './inbox.ts';
 import type { Link } from './link.ts';
 import { Intending } from './intending.ts';
 import { isLong, LongMessage } from './long-message.ts';
-import { type Mention, mentionIn } from './mentions.ts';
-import { UNKNOWN_INTENT } from './route.ts';
+import type { Mention } from './mentions.ts';
+import { Noting } from './noting.ts';
 import type { Session } from './session.ts';
 import { type Rest, splitOf } from './split.ts';
 import type { SessionEffects, SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
-import type { Tally } from './tally.ts';
-import { isAboutTransaction } from './unit-facts.ts';
+import { Turn } from './turn.ts';
 import { Wishing } from './wishing.ts';
 
 /** A batch is gathered up to this size; a longer one goes to the primary as it comes. */
@@ -48,11 +43,12 @@ export class Intake implements FrameSink {
   readonly #session: Session;
   readonly #intending: Intending;
   readonly #effects: SessionEffects;
-  readonly #tally: Tally;
   readonly #reader = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
   readonly #inbox = new Inbox();
   readonly #inLimbo: InLimbo;
   readonly #wishing: Wishing;
+  readonly #noting: Noting;
+  readonly #turn: Turn;
   /** What is to follow the unit at work if that succeeds, and is behind no transaction any more; it did. */
   #rest: Rest | undefined = undefined;
   #isRestDue = false;
@@ -62,11 +58,12 @@ export class Intake implements FrameSink {
   constructor(session: Session, options: SessionOptions) {
     const { classifier, effects, tally } = options;
     this.#session = session;
-    this.#tally = tally;
     this.#effects = effects;
     this.#wishing = new Wishing(session, options);
     this.#intending = new Intending(session, { classifier, effects, wishing: this.#wishing });
+    this.#noting = new Noting({ session, tally, intending: this.#intending, wishing: this.#wishing });
     this.#inLimbo = new InLimbo(session, effects);
+    this.#turn = new Turn(effects);
   }
 
   /** Who has got a part of a message. */
@@ -76,6 +73,7 @@ export class Intake implements FrameSink {
 
   /** The chunk is good during the call only. */
   receive(chunk: Buffer): void {
+    this.#turn.begin(this.#session.now);
     this.#reader.push(chunk, this);
     this.#session.unit.own();
     this.#tellBacklog();
@@ -92,13 +90,19 @@ export class Intake implements FrameSink {
     return this.#rest !== undefined;
   }
 
+  /** The event loop has served others: what is left of the client's own is heard. */
+  nextTurn(): void {
+    this.#turn.next(this.#session.now);
+    this.resume();
+  }
+
   /** Takes up what waited, as far as it can be. */
   resume(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
     if (this.#isRestDue && this.#session.unit.kind === 'none') this.#beginRest();
     for (let next = this.#inbox.peek(); next !== undefined; next = this.#inbox.peek()) {
-      if (this.#session.isEnded) break;
+      if (this.#session.isEnded || this.#turn.isOver) break;
       if (!this.#isTurnOf(next)) break;
       this.#inbox.shift();
       if (next.kind === 'message') this.#takeLate(next.bytes);
@@ -142,7 +146,7 @@ export class Intake implements FrameSink {
   whole(tag: number, message: Buffer): void {
     // What comes behind a Terminate is for nobody: it would borrow a connection that nobody gives back.
     if (this.#session.isEnded) return;
-    if (this.#inbox.isEmpty && this.#accepts(tag)) this.#take(tag, message);
+    if (this.#inbox.isEmpty && !this.#turn.isOver && this.#accepts(tag)) this.#take(tag, message);
     else this.#inbox.add({ kind: 'message', bytes: message });
   }
 
@@ -197,7 +201,8 @@ export class Intake implements FrameSink {
 
   #tellBacklog(): void {
     const { unit } = this.#session;
-    const isPausable = this.#inbox.isFull(unit.bytes) && unit.phase !== 'collecting' && unit.kind !== 'none';
+    const isWaiting = this.#turn.isOver || (unit.phase !== 'collecting' && unit.kind !== 'none');
+    const isPausable = this.#inbox.isFull(unit.bytes) && isWaiting;
     if (isPausable === this.#isBacklogged) return;
     this.#isBacklogged = isPausable;
     this.#effects.backlog(isPausable);
@@ -213,6 +218,7 @@ export class Intake implements FrameSink {
 
   #take(tag: number, message: Buffer): void {
     const session = this.#session;
+    this.#turn.spend();
     if (tag === FRONTEND.Terminate) {
       session.end();
       this.#effects.endClient();
@@ -223,7 +229,7 @@ export class Intake implements FrameSink {
     else if (session.standing.limbo === undefined) this.#begin(tag, message);
     else {
       const classify = (): Classification => this.#intending.classify(message);
-      const note = (): Statement | undefined => this.#note(tag, message);
+      const note = (): Statement | undefined => this.#noting.note(tag, message);
       this.#inLimbo.take(session.standing.limbo, { tag, message, classify, note });
     }
   }
@@ -312,7 +318,7 @@ export class Intake implements FrameSink {
       this.#take(tag, message);
       return;
     }
-    const statement = this.#note(tag, message);
+    const statement = this.#noting.note(tag, message);
     if (tag === FRONTEND.Sync || tag === FRONTEND.Query || tag === FRONTEND.FunctionCall)
       unit.isClosed = true;
     if (unit.phase === 'sent' && unit.link !== undefined) {
@@ -337,64 +343,5 @@ export class Intake implements FrameSink {
     if (unit.isAboutTransaction && session.own.answer(found, session.now)) return;
     this.#wishing.settle();
     session.place();
-  }
-
-  /** What a message adds to the unit; the statement that it makes or uses. */
-  #note(tag: number, message: Buffer): Statement | undefined {
-    const { unit, prepared, portals } = this.#session;
-    unit.mention = undefined;
-    switch (tag) {
-      case FRONTEND.Parse: {
-        this.#tally.clientParses += 1;
-        const statement = prepared.parse(message);
-        unit.mention = mentionIn(statement.classification, prepared, statement);
-        unit.require(this.#wishing.intentOf(this.#wishing.resolve(statement.classification)));
-        if (isAboutTransaction(statement.classification)) unit.isAboutTransaction = true;
-        if (!statement.isKept) unit.leavesState(statement.name);
-        return statement;
-      }
-      case FRONTEND.Bind: {
-        this.#tally.binds += 1;
-        const bound = (isHead(message) ? readBindNames : readBind)(message);
-        const statement = prepared.get(bound.statement);
-        portals.bound(bound.portal, statement);
-        // Made by PREPARE in SQL, or not at all: who knows what it does.
-        if (statement === undefined) this.#intending.unknown('statement-unknown');
-        else this.#intending.run(statement);
-        return statement;
-      }
-      case FRONTEND.Describe: {
-        const described = readDescribe(message);
-        unit.describes = true;
-        if (described.kind === 'portal') return undefined;
-        const statement = prepared.get(described.name);
-        if (statement !== undefined)
-          unit.require(this.#wishing.intentOf(this.#wishing.resolve(statement.classification)));
-        return statement;
-      }
-      case FRONTEND.Execute:
-        unit.executes = true;
-        unit.mention = portals.executed(message, prepared);
-        return undefined;
-      case FRONTEND.Close: {
-        const closed = readClose(message);
-        if (closed.kind === 'portal') {
-          portals.closed(closed.name);
-          return undefined;
-        }
-        const statement = prepared.get(closed.name);
-        prepared.close(closed.name);
-        return statement;
-      }
-      case FRONTEND.Query: // in the middle of a batch: unusual, so no cleverness
-      case FRONTEND.FunctionCall:
-        if (tag === FRONTEND.Query) this.#intending.query(message);
-        else this.#intending.count('write', 'calls-function');
-        unit.intend(UNKNOWN_INTENT);
-        unit.executes = true;
-        return undefined;
-      default:
-        return undefined;
-    }
   }
 }

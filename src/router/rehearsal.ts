@@ -84,6 +84,8 @@ const NO_EFFECTS: Omit<SessionEffects, 'toClient' | 'borrow' | 'hold' | 'awaitPo
   endClient: nothing,
   unhold: nothing,
   backlog: nothing,
+  isTurnOver: () => false,
+  nextTurn: nothing,
   counted: nothing,
   decided: nothing,
   served: nothing,

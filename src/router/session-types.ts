@@ -29,6 +29,10 @@ export interface SessionEffects extends Lender, ReadEffects {
   readonly unhold: (outcome: 'went-on' | 'gave-up' | 'ended') => void;
   /** Stop, or go on, reading from the client. */
   readonly backlog: (isFull: boolean) => void;
+  /** So long has the client been heard, since `since` (monotonic ms), that others have to be served first. */
+  readonly isTurnOver: (since: number) => boolean;
+  /** Ask for `Intake.nextTurn` when they have been. */
+  readonly nextTurn: () => void;
   /** A statement was sent to a member. */
   readonly counted: (member: string, kind: 'read' | 'write') => void;
   /** The same, for a client that wants to know why. */

@@ -26,6 +26,7 @@ export function readShared(socket: Socket, scratch: Scratch, received: Received)
   const isPlain = !(socket instanceof TLSSocket);
   if (!isPlain || SLOTS === undefined || typeof use !== 'function' || socket.readableLength > 0) {
     socket.on('data', received);
+    socket.resume();
     return false;
   }
   // What was read ahead of this call would be lost: nothing is read while the slots are filled.

@@ -137,6 +137,10 @@ export class SessionStage {
   now = 0;
   isEnded = false;
   hasRoomToHold = true;
+  /** Whether a turn is over as soon as it is asked. */
+  areTurnsShort = false;
+  /** Turns that were asked for. */
+  turnsDue = 0;
   /** Timelines of primaries; all others are standbys. */
   timelines: Record<string, number> = { n1: 1 };
   readonly #fromRouter = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
@@ -223,6 +227,10 @@ export class SessionStage {
           this.log.push(`unhold ${outcome}`);
         },
         backlog: () => undefined,
+        isTurnOver: () => this.areTurnsShort,
+        nextTurn: () => {
+          this.turnsDue += 1;
+        },
         counted: (member, kind) => {
           this.log.push(`counted ${kind} at ${member}`);
         },

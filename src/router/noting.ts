@@ -1,0 +1,90 @@
+/** What a message adds to the unit of work: need, intent, and which statement it speaks of. Pure. */
+import { FRONTEND, isHead, readBind, readBindNames, readClose, readDescribe } from '../wire/index.ts';
+import type { Intending } from './intending.ts';
+import { mentionIn } from './mentions.ts';
+import { UNKNOWN_INTENT } from './route.ts';
+import type { Session } from './session.ts';
+import type { Statement } from './statement.ts';
+import type { Tally } from './tally.ts';
+import { isAboutTransaction } from './unit-facts.ts';
+import type { Wishing } from './wishing.ts';
+
+interface NotingParts {
+  readonly session: Session;
+  readonly tally: Tally;
+  readonly intending: Intending;
+  readonly wishing: Wishing;
+}
+
+export class Noting {
+  readonly #session: Session;
+  readonly #tally: Tally;
+  readonly #intending: Intending;
+  readonly #wishing: Wishing;
+
+  constructor({ session, tally, intending, wishing }: NotingParts) {
+    this.#session = session;
+    this.#tally = tally;
+    this.#intending = intending;
+    this.#wishing = wishing;
+  }
+
+  /** The statement that it makes or uses. */
+  note(tag: number, message: Buffer): Statement | undefined {
+    const { unit, prepared, portals } = this.#session;
+    unit.mention = undefined;
+    switch (tag) {
+      case FRONTEND.Parse: {
+        this.#tally.clientParses += 1;
+        const statement = prepared.parse(message);
+        unit.mention = mentionIn(statement.classification, prepared, statement);
+        unit.require(this.#wishing.intentOf(this.#wishing.resolve(statement.classification)));
+        if (isAboutTransaction(statement.classification)) unit.isAboutTransaction = true;
+        if (!statement.isKept) unit.leavesState(statement.name);
+        return statement;
+      }
+      case FRONTEND.Bind: {
+        this.#tally.binds += 1;
+        const bound = (isHead(message) ? readBindNames : readBind)(message);
+        const statement = prepared.get(bound.statement);
+        portals.bound(bound.portal, statement);
+        // Made by PREPARE in SQL, or not at all: who knows what it does.
+        if (statement === undefined) this.#intending.unknown('statement-unknown');
+        else this.#intending.run(statement);
+        return statement;
+      }
+      case FRONTEND.Describe: {
+        const described = readDescribe(message);
+        unit.describes = true;
+        if (described.kind === 'portal') return undefined;
+        const statement = prepared.get(described.name);
+        if (statement !== undefined)
+          unit.require(this.#wishing.intentOf(this.#wishing.resolve(statement.classification)));
+        return statement;
+      }
+      case FRONTEND.Execute:
+        unit.executes = true;
+        unit.mention = portals.executed(message, prepared);
+        return undefined;
+      case FRONTEND.Close: {
+        const closed = readClose(message);
+        if (closed.kind === 'portal') {
+          portals.closed(closed.name);
+          return undefined;
+        }
+        const statement = prepared.get(closed.name);
+        prepared.close(closed.name);
+        return statement;
+      }
+      case FRONTEND.Query: // in the middle of a batch: unusual, so no cleverness
+      case FRONTEND.FunctionCall:
+        if (tag === FRONTEND.Query) this.#intending.query(message);
+        else this.#intending.count('write', 'calls-function');
+        unit.intend(UNKNOWN_INTENT);
+        unit.executes = true;
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+}
