@@ -24,7 +24,8 @@ export const USAGE = `Usage: npm run bench -- [options]
   --profile           our router alone under V8's profiler instead, a load a protocol; the file it leaves is for a
                       browser's developer tools
   --perf              the same by Linux's perf, which tells time on a core from time on the wall
-  --peers LIST        of ${PEER_NAMES.join(', ')}; all by default
+  --peers LIST        of ${PEER_NAMES.join(', ')}; all but pass-through by
+                      default, which is the least that a proxy in Node.js costs
   --protocols LIST    of ${PROTOCOLS.join(', ')}; all by default
   --clients LIST      numbers of clients: 1,16,64 by default; 16 with --profile
   --rounds N          how often each load is run
@@ -87,7 +88,9 @@ function defaultWindow(mode: BenchOptions['mode'], isQuick: boolean): string {
 
 /** pgpool-II has a process a client: thousands of idle ones are not for it. */
 function defaultPeers(mode: BenchOptions['mode']): string {
-  return mode === 'idle' ? 'pgbouncer,matriarch' : PEER_NAMES.join(',');
+  return mode === 'idle'
+    ? 'pgbouncer,matriarch'
+    : PEER_NAMES.filter((name) => name !== 'pass-through').join(',');
 }
 
 function list(text: string): readonly string[] {

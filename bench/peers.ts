@@ -5,12 +5,13 @@
 import type { Address } from '../src/base/index.ts';
 import type { Protocol } from './load.ts';
 import { startMatriarch } from './matriarch.ts';
+import { startPassThrough } from './pass-through.ts';
 import { startPgbouncer } from './pgbouncer.ts';
 import { startPgpool } from './pgpool.ts';
 import { authenticationOf } from './probe.ts';
 import type { Stage } from './stage.ts';
 
-export const PEER_NAMES = ['direct', 'pgbouncer', 'pgpool', 'matriarch'] as const;
+export const PEER_NAMES = ['direct', 'pgbouncer', 'pgpool', 'pass-through', 'matriarch'] as const;
 export type PeerName = (typeof PEER_NAMES)[number];
 
 export interface Peer {
@@ -41,6 +42,7 @@ const START: Readonly<Record<PeerName, (stage: Stage, options: PeerOptions) => P
     Promise.resolve({ name: 'direct', address: stage.server, pid: undefined, served: stage.servedByServer }),
   pgbouncer: startPgbouncer,
   pgpool: startPgpool,
+  'pass-through': startPassThrough,
   matriarch: startMatriarch,
 };
 
