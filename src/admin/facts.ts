@@ -9,7 +9,7 @@ export interface AdminFacts {
   readonly version: string;
   readonly nowMs: number;
   /** Of the whole router: PAUSE and SUSPEND without a database change it, RESUME changes it back. */
-  readonly state: 'active' | 'paused' | 'suspended';
+  readonly state: 'active' | 'paused' | 'suspended' | 'shutting_down';
   /** Those configured and those in use. */
   readonly databases: readonly DatabaseFacts[];
   /** Those configured and those in use. */

@@ -131,10 +131,12 @@ export class RouterAdmin implements AdminActions {
         return;
       case 'wait-for-servers':
         this.#pause(undefined);
+        this.#state = 'shutting_down';
         this.#when(undefined, ({ pool }) => pool.lent === 0, this.#stop);
         return;
       case 'wait-for-clients':
         this.#listener.close();
+        this.#state = 'shutting_down';
         this.#until(() => this.#listener.clientCount === 0, this.#stop);
         return;
     }

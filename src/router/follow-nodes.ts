@@ -124,7 +124,7 @@ class Asking {
     const role = this.#options.role();
     const address = { host: this.#node.host, port: this.#node.port };
     if (role === undefined) {
-      await askIfAlive(address, timeoutMs);
+      await askIfAlive(address, { tls: this.#options.tls(), timeoutMs });
       return { kind: 'alive', askedAt };
     }
     this.#connection ??= new OwnConnection({

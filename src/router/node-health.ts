@@ -23,6 +23,7 @@ import {
 } from '../routing/index.ts';
 import type { Latencies } from './latencies.ts';
 import { askIfAlive } from './node-question.ts';
+import type { ServerTls } from './server-tls.ts';
 import type { ClusterWorld } from './world.ts';
 
 export interface NodeHealthsOptions {
@@ -31,6 +32,8 @@ export interface NodeHealthsOptions {
   readonly lagLimit: () => LagLimit;
   /** Some node should have answered within this time. */
   readonly answerWithinMs: () => number;
+  /** What a server that can be reached must be able to speak. */
+  readonly tls: () => ServerTls;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -155,14 +158,15 @@ export class NodeHealths {
   }
 
   async #tryAgain(member: string, node: Node): Promise<void> {
-    const { log, signal, world } = this.#options;
+    const { log, signal, tls, world } = this.#options;
     let told: string | undefined;
     while (node.health.state === 'out' && node.health.because === 'unreachable') {
       await pause(TRY_EVERY_MS, signal);
       const candidate = world.candidate(member);
       if (signal.aborted || candidate === undefined) break;
       try {
-        await askIfAlive({ host: candidate.host, port: candidate.port }, TRY_TIMEOUT_MS);
+        const { host, port } = candidate;
+        await askIfAlive({ host, port }, { tls: tls(), timeoutMs: TRY_TIMEOUT_MS });
         this.connected(member);
       } catch (cause) {
         rethrowBug(cause);

@@ -2,13 +2,14 @@
  * What the router asks a server again and again: what are you, and where? With no role to log in as, all that is asked is what
  * any server answers without a login: whether it would speak TLS.
  */
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { z } from 'zod';
 import { type Address, describe, MatriarchError, parseJson } from '../base/index.ts';
 import type { Position } from '../routing/index.ts';
 import type { NodeAnswer } from '../topology/index.ts';
 import { type ErrorFields, Query, readFirstColumn, SSLRequest } from '../wire/index.ts';
 import type { OwnConnection } from './own-connection.ts';
+import { openServerSocket, type ServerTls } from './server-tls.ts';
 
 /**
  * As one text; what only the other role may be asked is guarded by CASE. `replay` is asked before `receive`, which is never
@@ -94,24 +95,52 @@ export async function askHowFar(connection: OwnConnection, before: Position): Pr
   return { isInRecovery: false, timeline, insertLsn: position, replayLsn: undefined, xmin, xmax };
 }
 
-/** Whether a PostgreSQL is there at all. Rejects with `router-no-server`. */
-export async function askIfAlive(address: Address, timeoutMs: number): Promise<void> {
+export interface AliveOptions {
+  readonly tls: ServerTls;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Whether a PostgreSQL is there, and as safe to speak to as `tls` demands: one whose certificate is refused is of no use
+ * to a client. Rejects with `router-no-server`.
+ */
+export async function askIfAlive(address: Address, { tls, timeoutMs }: AliveOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    const socket = connect({ ...address, timeout: timeoutMs }, () => void socket.write(SSLRequest()));
-    const failed = (because: string): void => {
-      socket.destroy();
-      reject(noAnswer(because));
+    const events: Outcome = {
+      alive: (socket) => {
+        socket.destroy();
+        resolve();
+      },
+      failed: (because) => reject(noAnswer(because)),
     };
-    socket.once('data', (answer) => {
-      if (answer.length !== 1 || !'SN'.includes(answer.toString('latin1')))
-        return failed('it is no PostgreSQL');
+    const socket = MUST_ENCRYPT.has(tls.mode)
+      ? openServerSocket({ address, tls }, { ready: events.alive, failed: events.failed })
+      : askInTheClear(address, events);
+    socket.setTimeout(timeoutMs, () => {
+      events.failed(`no answer within ${timeoutMs} ms`);
       socket.destroy();
-      resolve();
     });
-    socket.once('timeout', () => failed(`no answer within ${timeoutMs} ms`));
-    socket.once('error', (cause) => failed(describe(cause)));
-    socket.once('close', () => failed('the server closed the connection'));
   });
+}
+
+interface Outcome {
+  readonly alive: (socket: Socket) => void;
+  readonly failed: (because: string) => void;
+}
+
+const MUST_ENCRYPT: ReadonlySet<ServerTls['mode']> = new Set(['require', 'verify-ca', 'verify-full']);
+
+/** Any server says without a login whether it would speak TLS. */
+function askInTheClear(address: Address, { alive, failed }: Outcome): Socket {
+  const socket = connect(address, () => void socket.write(SSLRequest()));
+  socket.once('data', (answer) => {
+    if (answer.length === 1 && 'SN'.includes(answer.toString('latin1'))) return alive(socket);
+    failed('it is no PostgreSQL');
+    socket.destroy();
+  });
+  socket.once('error', (cause) => failed(describe(cause)));
+  socket.once('close', () => failed('the server closed the connection'));
+  return socket;
 }
 
 function readFacts(text: string): NodeFacts {

@@ -8,7 +8,7 @@ import { background, type Clock, type Log, MatriarchError, pause } from '../base
 import type { Config } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { processSamples, type Sample } from '../metrics/index.ts';
-import { type LagLimit, RefusedReads } from '../routing/index.ts';
+import { RefusedReads } from '../routing/index.ts';
 import { loadClassifier } from '../sql/index.ts';
 import { type ClusterView, keyLayout, type ReadPolicy } from '../topology/index.ts';
 import type { CancelTarget } from '../wire/index.ts';
@@ -213,9 +213,16 @@ async function makeShared(options: Parts): Promise<Shared> {
   const access = new Access(config.router, log);
   const flusher = new Flusher();
   const latencies = new Latencies();
-  const lagLimit = (): LagLimit => live.router.max_lag;
-  const answerWithinMs = (): number => POSITION_TIMEOUT_MS + 2 * live.router.position_poll;
-  const health = new NodeHealths({ world, latencies, lagLimit, answerWithinMs, clock, log, signal });
+  const health = new NodeHealths({
+    world,
+    latencies,
+    lagLimit: () => live.router.max_lag,
+    answerWithinMs: () => POSITION_TIMEOUT_MS + 2 * live.router.position_poll,
+    tls: () => access.now.serverTls,
+    clock,
+    log,
+    signal,
+  });
   const servers = new Servers({
     config: () => live.router,
     world,
@@ -338,6 +345,7 @@ function statusFor(options: RouterOptions, shared: Shared, listener: Listener): 
     health: shared.health,
     counters,
     now: clock.now,
+    state: () => shared.admin().facts().state,
     ttlMs: options.config.lease.ttl,
     routeOf: shared.admin().routeOf,
     samples: () => [

@@ -1,7 +1,7 @@
 /** The router's HTTP side: health, readiness, metrics, and what it knows of the nodes, as JSON. */
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import type { RouteFacts, RouteQuestion } from '../admin/index.ts';
+import type { AdminFacts, RouteFacts, RouteQuestion } from '../admin/index.ts';
 import { METRICS_CONTENT_TYPE, renderMetrics, type Sample } from '../metrics/index.ts';
 import type { Counters } from './counters.ts';
 import type { NodeHealths } from './node-health.ts';
@@ -16,6 +16,8 @@ export interface StatusSources {
   readonly world: ClusterWorld;
   readonly counters: Counters;
   readonly now: () => number;
+  /** What was ordered at the console. */
+  readonly state: () => AdminFacts['state'];
   readonly ttlMs: number;
   readonly samples: () => Sample[];
   readonly routeOf: (question: RouteQuestion) => RouteFacts;
@@ -63,8 +65,10 @@ export function statusApp(sources: StatusSources): Hono {
   return app;
 }
 
-function notReadyBecause({ world, now, ttlMs }: StatusSources): string[] {
+function notReadyBecause({ world, now, state, ttlMs }: StatusSources): string[] {
   const missing: string[] = [];
+  const ordered = state();
+  if (ordered !== 'active') missing.push(`the router is ${ordered.replace('_', ' ')}`);
   if (world.view.revision === 0) missing.push('no view of the cluster yet');
   if (world.contactAgeMs(now()) > ttlMs) missing.push('etcd has not proved lately that the view is current');
   if (

@@ -257,7 +257,16 @@ test('the admin console of a router at work', { timeout: 120_000 }, async (suite
     assert.equal(await codeOf(looking.query('PAUSE')), '42501');
     const router = await aRouter(t, stage, options);
     const admin = await console(t, router);
+    const readiness = async (): Promise<unknown> => await (await fetch(`${router.http}/readyz`)).json();
+    await admin.query('PAUSE');
+    assert.deepEqual(await readiness(), { ready: false, missing: ['the router is paused'] });
+    await admin.query('RESUME');
+    assert.deepEqual(await readiness(), { ready: true });
+    const client = await aClient(t, router.as());
     await admin.query('SHUTDOWN WAIT_FOR_CLIENTS').catch(() => undefined);
+    assert.deepEqual(await readiness(), { ready: false, missing: ['the router is shutting down'] });
+    assert.equal((await client.query('SELECT 1 AS a')).rows[0]?.a, 1);
+    await client.end();
     await eventually('it is gone', async () => await codeOf(aClient(t, router.as())), {
       holds: (code) => code === 'ECONNREFUSED',
       withinMs: 5000,

@@ -4,6 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type TestContext, test } from 'node:test';
 import { createSecureContext } from 'node:tls';
 import { endPointBinding } from '../../src/auth/index.ts';
@@ -26,6 +27,9 @@ import { runProgram } from '../support/program.ts';
 import { psql } from '../support/psql.ts';
 import { aClient, aRouter } from '../support/router.ts';
 import { scratchFolder } from '../support/scratch.ts';
+
+/** A node that cannot be reached is tried every 500 ms. */
+const TRIED_AGAIN_MS = 1200;
 
 const HOW_ENCRYPTED = 'SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()';
 
@@ -77,6 +81,20 @@ test('servers: each mode asks for what it says, and -PLUS is spoken with a carri
       },
     );
   }
+  await t.test('a server that is there, but cannot be trusted, stays out', async () => {
+    const users = join(folder, 'users.txt');
+    await writeFile(users, '"app" "app"\n');
+    const router = await aRouter(t, stage, [
+      'server_tls_sslmode: verify-ca',
+      `server_tls_ca_file: ${wrong.cert}`,
+      `auth_file: ${users}`,
+      'hold_timeout: 500ms',
+    ]);
+    const { stderr } = await psql(`host=${router.host} user=app dbname=app`, 'SELECT 1');
+    assert.match(stderr, /no server|certificate/);
+    await pause(TRIED_AGAIN_MS);
+    assert.match((await router.states())['n1'] ?? '', /^out unreachable/);
+  });
   await t.test('a cancel reaches a server over TLS', async () => {
     const router = await aRouter(t, stage, [
       'server_tls_sslmode: verify-full',

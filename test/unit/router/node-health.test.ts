@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { silentLog } from '../../../src/base/index.ts';
 import { Latencies } from '../../../src/router/latencies.ts';
 import { NodeHealths } from '../../../src/router/node-health.ts';
+import { NO_TLS } from '../../../src/router/server-tls.ts';
 import { ClusterWorld } from '../../../src/router/world.ts';
 import { threeDatacenters } from '../../support/members.ts';
 import { aPosition } from '../../support/position.ts';
@@ -21,6 +22,7 @@ function stage(t: TestContext) {
     latencies,
     lagLimit: () => ({ kind: 'bytes', value: 1000 }),
     answerWithinMs: () => 1500,
+    tls: () => NO_TLS,
     clock: { now: () => time.now, wallNow: () => 0 },
     log: silentLog,
     signal: new AbortController().signal,
