@@ -235,6 +235,8 @@ export interface RouteQuestion {
 export interface RouteFacts extends Decided {
   /** Undefined: nowhere now; it waits, or the router answers it. */
   readonly node: string | undefined;
+  /** How fresh its answer would have to be: a level, and perhaps max_staleness. */
+  readonly consistency: string;
   /** What the client would be told beside. */
   readonly notices: readonly string[];
   readonly nodes: readonly NodeFacts[];

@@ -34,7 +34,7 @@ export const DECISIONS: Table = tableOf(
 
 /** One step of the explanation, in the order in which the router takes them. */
 interface Step {
-  readonly step: 'class' | 'need' | 'wish' | 'candidate' | 'choice' | 'notice';
+  readonly step: 'class' | 'need' | 'wish' | 'consistency' | 'candidate' | 'choice' | 'notice';
   readonly value: string;
   readonly because?: string;
   readonly node?: NodeFacts;
@@ -66,6 +66,7 @@ function stepsOf(route: RouteFacts): readonly Step[] {
     { step: 'class', value: route.class, because: reason },
     { step: 'need', value: route.need, because: route.needBecause },
     ...(route.wish === '' ? [] : [{ step: 'wish', value: route.wish, because: route.wishFrom } as const]),
+    { step: 'consistency', value: route.consistency },
     ...route.nodes.map(
       (node): Step => ({ step: 'candidate', value: node.name, because: node.because, node }),
     ),

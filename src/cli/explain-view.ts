@@ -11,6 +11,7 @@ export const routeSchema = z.object({
   need_because: z.string(),
   wish: z.string(),
   wish_from: z.string(),
+  consistency: z.string(),
   node: z.string().nullable(),
   node_because: z.string(),
   notices: z.array(z.string()),
@@ -47,6 +48,7 @@ export function renderRoute(route: Route): string {
     ['class', route.class, reason],
     ['need', route.need, route.need_because],
     ...(route.wish === '' ? [] : [['wish', route.wish, route.wish_from]]),
+    ['consistency', route.consistency, ''],
     ['choice', route.node ?? 'none', route.node_because],
   ];
   const candidates = route.candidates.map((one) => [

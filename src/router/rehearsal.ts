@@ -4,6 +4,7 @@
  * remembered, and no turn of a node is taken.
  */
 import type { RouteFacts, RouteQuestion } from '../admin/index.ts';
+import { freshnessText } from '../routing/index.ts';
 import { BACKEND, Query, readErrorFields } from '../wire/index.ts';
 import { nodesOf } from './admin-facts.ts';
 import { BY_TEXTS } from './catalogs.ts';
@@ -49,8 +50,9 @@ export function rehearse(shared: Shared, question: RouteQuestion): RouteFacts {
   // A client would wait for its first reading; this question is answered by the text, and the next by what was read.
   const catalog = shared.catalogs.join(serverDatabaseOf(shared, startUp));
   const known = catalog.ready === undefined ? catalog.now : BY_TEXTS;
+  const options = sessionOptions(shared, { startUp, ...NOBODY, catalog: known }, effects);
   const session = new Session({
-    ...sessionOptions(shared, { startUp, ...NOBODY, catalog: known }, effects),
+    ...options,
     world: shared.world.unmoved(),
     tally: new Tally(),
   });
@@ -64,6 +66,7 @@ export function rehearse(shared: Shared, question: RouteQuestion): RouteFacts {
     ...decision,
     node: isPlaced ? unit.member : undefined,
     placeBecause: isPlaced ? decision.placeBecause : (heldBecause ?? 'answered-by-router'),
+    consistency: freshnessText(unit.freshness, options.routing.consistency),
     notices,
     nodes: nodesOf(shared, shared.clock.wallNow()),
   };

@@ -28,6 +28,7 @@ export function routeJson(route: RouteFacts) {
     need_because: route.needBecause,
     wish: route.wish,
     wish_from: route.wishFrom,
+    consistency: route.consistency,
     node: route.node ?? null,
     node_because: route.placeBecause,
     notices: route.notices,

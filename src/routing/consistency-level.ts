@@ -58,6 +58,17 @@ export function stricterFreshness(one: Freshness, other: Freshness, fallback: Le
   };
 }
 
+/** As people write it: `session`, or `eventual, max_staleness 5000ms`. */
+export function freshnessText(freshness: Freshness | undefined, fallback: Level): string {
+  const { level = fallback, staleness } = freshness ?? {};
+  if (staleness === undefined) return level;
+  const bounds = [
+    ...(Number.isFinite(staleness.ms) ? [`${staleness.ms}ms`] : []),
+    ...(Number.isFinite(staleness.bytes) ? [`${staleness.bytes}B`] : []),
+  ];
+  return `${level}, max_staleness ${bounds.join(' and ')}`;
+}
+
 function stricterStaleness(one: Staleness | undefined, other: Staleness | undefined): Staleness | undefined {
   if (one === undefined || other === undefined) return one ?? other;
   return { ms: Math.min(one.ms, other.ms), bytes: Math.min(one.bytes, other.bytes) };

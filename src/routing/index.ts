@@ -2,6 +2,7 @@
 export {
   type Freshness,
   type Level,
+  freshnessText,
   readStaleness,
   type Staleness,
   stricterFreshness,

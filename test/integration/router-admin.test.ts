@@ -159,6 +159,7 @@ test('the admin console of a router at work', { timeout: 120_000 }, async (suite
     assert.equal(table.status, 0, table.err);
     assert.match(table.out, /class +\| read +\| only-reads/);
     assert.match(table.out, /wish +\| replica +\| rule 1/);
+    assert.match(table.out, /consistency +\| session +\|/);
     assert.match(table.out, /n1 +\| dc1 +\| primary +\| +10 \| local/);
     const json = JSON.parse((await matriarch([...asked, '--json', 'VACUUM'], surroundings)).out) as unknown;
     assert.deepEqual(pick(json, ['class', 'because', 'node', 'node_because']), {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sql, until } from '../support/postgres.ts';
-import { aRouter, aStage, type RunningRouter } from '../support/router.ts';
+import { aRouter, aStage, type NodeName, type RunningRouter } from '../support/router.ts';
 import { ROUTING_CASES, SETUP, SETUP_OF_SUPERUSER } from '../support/routing-cases.ts';
 import { MORE_CASES } from '../support/routing-cases-more.ts';
 import {
@@ -25,7 +25,7 @@ const CASES = [...PUBLISHED_CASES, ...ROUTING_CASES, ...MORE_CASES];
 
 test('statements run where they should', { timeout: 600_000 }, async (suite) => {
   const stage = await aStage(suite);
-  const { n1, n2 } = stage.nodes;
+  const { n1, n2, n3 } = stage.nodes;
   // Settings of databases reach the standbys too.
   await sql(n1, "ALTER DATABASE app SET log_statement = 'all'");
   await sql(n1, "ALTER DATABASE postgres SET log_statement = 'all'");
@@ -47,14 +47,18 @@ test('statements run where they should', { timeout: 600_000 }, async (suite) => 
   const rules = `rules: [${PUBLISHED_RULES.join(', ')}]`;
   const usual = await aRouter(suite, stage, [WEIGHTS, rules]);
   const player = new RoutingPlayer(stage.nodes);
-  const play = async (kind: RouterKind, router: RunningRouter, primary = 'n1'): Promise<void> => {
+  const play = async (
+    kind: RouterKind,
+    router: RunningRouter,
+    { primary = 'n1', without }: { readonly primary?: string; readonly without?: string } = {},
+  ): Promise<void> => {
     const wrong: string[] = [];
     const cases = CASES.filter((one) => one.router === kind);
     assert.ok(cases.length > 0);
     const login = { host: router.host, port: router.port, ...AS_APP };
     for (const mode of MODES) {
       const able = cases.filter((one) => modesOf(one).includes(mode));
-      wrong.push(...(await player.play(able, primary, { login, mode })));
+      wrong.push(...(await player.play(able, primary, { login, mode, ...(without && { without }) })));
     }
     assert.deepEqual(wrong, []);
   };
@@ -68,13 +72,36 @@ test('statements run where they should', { timeout: 600_000 }, async (suite) => 
   await suite.test('where the first statement decides', async (t) => {
     await play('first-decides', await aRouter(t, stage, [WEIGHTS, 'first_statement_decides: true']));
   });
+  await suite.test('while standbys are late', async (t) => {
+    const router = await aRouter(t, stage, [WEIGHTS, 'max_lag: 1s', 'position_poll: 100ms']);
+    const becomes = async (wanted: string, nodes: readonly NodeName[]): Promise<void> => {
+      await until(`${nodes.join(' and ')}: ${wanted}`, async () => {
+        const states = await router.states();
+        return nodes.every((node) => states[node] === wanted);
+      });
+    };
+    for (const late of [['n2'], ['n2', 'n3']] as const) {
+      for (const node of late) await sql(stage.nodes[node], 'SELECT pg_wal_replay_pause()');
+      await sql(n1, 'INSERT INTO t1 VALUES (0)', AS_APP);
+      await becomes('out replay-paused 0', late);
+      if (late.length === 1) await play('one-late', router, { without: 'n2' });
+      else await play('all-late', router);
+      for (const node of late) await sql(stage.nodes[node], 'SELECT pg_wal_replay_resume()');
+      await becomes('in 1', late);
+    }
+  });
   await suite.test('after a failover', async () => {
     await n1.control.stop({ mode: 'immediate', deadlineMs: 5000 });
     assert.equal((await n2.control.promote({ stillAllowed: () => true })).outcome, 'promoted');
     await stage.remove('n1');
     await stage.publish('n2', { role: 'primary', timeline: 2 });
     await stage.setLeader('n2');
-    await play('swapped', usual, 'n2');
+    // As its agent would: a standby that does not stream is not read from.
+    await n2.control.ensureSlots({ ensure: ['n3'] });
+    await n3.control.writeConfig({ as: 'standby', upstream: n2.address, slot: 'n3' });
+    await n3.control.reload();
+    await until('n3 is in', async () => (await usual.states())['n3'] === 'in 1');
+    await play('swapped', usual, { primary: 'n2' });
   });
   assert.ok(player.said > CASES.length * 3, 'every case was played');
 });

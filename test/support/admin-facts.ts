@@ -248,6 +248,7 @@ export function aRoute({ sql, user, database, applicationName }: RouteQuestion):
   return {
     ...DECIDED,
     node: 'db-sib-01',
+    consistency: 'session',
     notices: [[sql, user, database, applicationName].join('|')],
     nodes,
   };

@@ -315,11 +315,22 @@ export const PUBLISHED_CASES: readonly RoutingCase[] = [
     'execute-read-only-then-select-in-tx',
     '- BEGIN ;; p/s PREPARE r AS SELECT 1 ;; p/s EXECUTE r ;; - SELECT 2 ;; - COMMIT',
   ),
-  aCase('read-your-writes-autocommit', 'p INSERT INTO t1 VALUES (42) ;; - SELECT * FROM t1 WHERE i = 42'),
+  aCase(
+    'read-your-writes-autocommit',
+    'p DELETE FROM t1 WHERE i = 42 ;; p INSERT INTO t1 VALUES (42) ;; -#1 SELECT * FROM t1 WHERE i = 42',
+  ),
   aCase(
     'read-your-writes-after-commit',
-    '- BEGIN ;; p INSERT INTO t1 VALUES (43) ;; - COMMIT ;; - SELECT * FROM t1 WHERE i = 43',
+    'p DELETE FROM t1 WHERE i = 43 ;; - BEGIN ;; p INSERT INTO t1 VALUES (43) ;; - COMMIT ;; -#1 SELECT * FROM t1 WHERE i = 43',
   ),
+  aCase('delay-threshold-time', 'p SELECT * FROM t1 LIMIT 1', {
+    router: 'all-late',
+    setting: 'replay is paused at all standbys, `max_lag: 1s`',
+  }),
+  aCase('prefer-lower-delay-standby', 's SELECT * FROM t1 LIMIT 1', {
+    router: 'one-late',
+    setting: 'replay is paused at one standby, `max_lag: 1s`',
+  }),
   aCase('role-and-wal-introspection', 'p SELECT pg_is_in_recovery() ;; p SELECT pg_current_wal_lsn()'),
   aCase('large-objects', 'p SELECT lo_create(0)'),
   aCase('search-path-changes-table', 's SELECT * FROM z ;; - SET search_path = s2 ;; p SELECT * FROM z'),

@@ -25,6 +25,8 @@ interface Played {
 export interface PlayOptions {
   readonly login: WireLogin;
   readonly mode: Mode;
+  /** Nothing is to run there. */
+  readonly without?: string;
   readonly isSlow?: boolean;
 }
 
@@ -77,7 +79,7 @@ export class RoutingPlayer {
     const wrong: string[] = [];
     const again: RoutingCase[] = [];
     for (const [one, steps] of played) {
-      const found = steps.map((step) => verdict(step, places.get(step.mark) ?? [], primary));
+      const found = steps.map((step) => verdict(step, places.get(step.mark) ?? [], { primary, without: options.without }));
       if (options.isSlow !== true && found.some((each) => each?.isLate)) again.push(one);
       else wrong.push(...found.flatMap((each) => each?.text ?? []));
     }
@@ -138,11 +140,14 @@ interface Wrong {
 function verdict(
   { at, step, trouble }: Played,
   nodes: readonly string[],
-  primary: string,
+  { primary, without = '' }: { readonly primary: string; readonly without: string | undefined },
 ): Wrong | undefined {
   if (trouble !== undefined) return { text: `${at}: ${trouble}`, isLate: false };
+  if (nodes.includes(without)) return { text: `${at}: ran on ${without}`, isLate: false };
   const isAtPrimary = nodes.includes(primary);
-  const isRight = step.where === 'primary' ? isAtPrimary : nodes.length > 0 && !isAtPrimary;
+  // What a standby has refused, and the primary then ran, was at both.
+  const isRight =
+    step.where === 'primary' ? isAtPrimary && nodes.length === 1 : nodes.length > 0 && !isAtPrimary;
   if (step.where === 'any' || isRight) return undefined;
   return {
     text: `${at}: ran on ${nodes.join(' and ') || 'nothing'}, not on the ${step.where}`,

@@ -25,7 +25,7 @@ export interface RoutingStep {
 export type Where = 'primary' | 'standby' | 'any';
 
 /** What a case needs beside the usual stand: see routing-play.ts. */
-export type RouterKind = 'usual' | 'fresh' | 'first-decides' | 'swapped';
+export type RouterKind = 'usual' | 'fresh' | 'first-decides' | 'all-late' | 'one-late' | 'swapped';
 
 export interface RoutingCase {
   readonly name: string;

@@ -233,6 +233,7 @@ test('SHOW ROUTE tells the decision step by step, for the asker if nobody else i
     'D class|write|function-volatile: random|-|-|-|-|-|-',
     'D need|primary|its-class|-|-|-|-|-|-',
     'D wish|replica|rule 2|-|-|-|-|-|-',
+    'D consistency|session||-|-|-|-|-|-',
     'D candidate|db-sib-01|local|10|-|primary|in||dc1',
     'D candidate|db-sib-03|remote|1|4096|standby|returning|unreachable|dc2',
     'D choice|db-sib-01|needs-primary|-|-|-|-|-|-',

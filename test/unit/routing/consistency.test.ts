@@ -6,6 +6,8 @@ import {
   type NodePosition,
   PositionBook,
   recordEnd,
+  freshnessText,
+  type Level,
   readStaleness,
   Seen,
   stricterFreshness,
@@ -197,6 +199,15 @@ describe('a bound', () => {
         'session',
       ),
       { level: 'session', staleness: { ms: 10_000, bytes: 1024 ** 2 } },
+    );
+  });
+
+  test('is shown as it was written, with the level that holds', () => {
+    const text = (level: Level | undefined, allowed?: string): string =>
+      freshnessText({ level, staleness: allowed === undefined ? undefined : readStaleness(allowed) }, 'session');
+    assert.deepEqual(
+      [freshnessText(undefined, 'shared'), text('eventual'), text(undefined, '5s'), text('eventual', '2kB')],
+      ['shared', 'eventual', 'session, max_staleness 5000ms', 'eventual, max_staleness 2048B'],
     );
   });
 
