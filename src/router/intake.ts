@@ -13,6 +13,7 @@ import {
   isHead,
   ProtocolViolation,
   ReadyForQuery,
+  Sync,
   describeTag,
 } from '../wire/index.ts';
 import { CopyStream } from './copy-stream.ts';
@@ -79,9 +80,14 @@ export class Intake implements FrameSink {
     this.#tellBacklog();
   }
 
-  /** The unit has ended well: whether there is more of the text that it is of. */
+  /** A unit is answered: whether there is more of the text or batch that it is of, so that the client is not told yet. */
   goesOn(link: Link): boolean {
-    this.#isRestDue = this.#rest !== undefined && !this.#session.unit.isFailed && link.status === 'I';
+    const { unit, standing } = this.#session;
+    if (unit.isParted) {
+      if (unit.isFailed) standing.skipToSync();
+      return true;
+    }
+    this.#isRestDue = this.#rest !== undefined && !unit.isFailed && link.status === 'I';
     return this.#isRestDue;
   }
 
@@ -328,12 +334,21 @@ export class Intake implements FrameSink {
     }
     unit.keep(message, statement);
     if (unit.phase !== 'collecting') return;
+    if (tag === FRONTEND.Execute && unit.ends !== undefined && session.isReadOnly) this.#part();
     const isMany = unit.bytes > BATCH_BYTES_MAX || isHead(message);
     if (!unit.isClosed && tag !== FRONTEND.Flush && !isMany) return;
     // What else will be in the batch is not known yet.
     const { prelude } = session.standing;
     if (!unit.isClosed && !(prelude.isOpen && prelude.need === 'read')) unit.raise('primary', 'not-whole');
     this.#place(undefined);
+  }
+
+  /** What follows the end of a READ ONLY transaction may not be for the standby where that is: as with a text, see split.ts. */
+  #part(): void {
+    const { unit } = this.#session;
+    unit.keep(Sync(), undefined);
+    unit.isClosed = true;
+    unit.isParted = true;
   }
 
   /** The unit is known well enough; in a transaction that no server knows of, that goes with it. */

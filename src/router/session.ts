@@ -308,7 +308,7 @@ export class Session {
     this.#placement.stopWaiting();
     this.prepared.takeBack();
     this.prepared.settle();
-    if (unit.isClosed) this.#effects.toClient(ReadyForQuery(this.standing.status));
+    if (unit.isClosed && !unit.isParted) this.#effects.toClient(ReadyForQuery(this.standing.status));
     else this.standing.skipToSync();
     unit.end();
     this.#placement.release(unit);

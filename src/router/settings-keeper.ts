@@ -7,6 +7,7 @@ import type { TransactionStatus } from '../wire/index.ts';
 import type { Link } from './link.ts';
 import type { Placement } from './placement.ts';
 import type { PreparedStatements } from './prepared.ts';
+import { lostByReset } from './settings.ts';
 import type { Unit } from './unit.ts';
 
 export class SettingsKeeper {
@@ -58,12 +59,25 @@ export class SettingsKeeper {
 
   #made(unit: Unit, link: Link, before: TransactionStatus): void {
     // Before or behind the COMMIT or ROLLBACK in the same unit? It may hold even if the unit failed.
-    if (unit.hasMixedFate) this.#placement.doubt(link, namesOf(unit.settings));
-    else if (unit.isFailed || before === 'E') {
+    if (unit.hasMixedFate) {
+      this.#placement.doubt(link, namesOf(unit.settings));
+      this.#sayAgain(unit.settings, link);
+    } else if (unit.isFailed || before === 'E') {
       // DISCARD ALL is not taken back with what failed behind it.
       if (this.#prepared.hasDiscarded) this.#placement.record(unit.settings.filter(isDiscard), link);
     } else if (before === 'I' && link.status === 'I') this.#placement.record(unit.settings, link);
-    else this.#pending.push(...unit.settings);
+    else this.#pending.push(...unit.settings, ...this.#sayAgain(unit.settings, link));
+  }
+
+  /**
+   * In an open transaction: what the client began with and has reset now is not what the server went back to. It is said
+   * again in the same transaction, so that it holds as long as the reset does.
+   */
+  #sayAgain(made: readonly SettingStatement[], link: Link): readonly SettingStatement[] {
+    if (link.status !== 'T') return [];
+    const again = lostByReset(this.#placement.startSettings, made);
+    for (const { text } of again) link.ask(text);
+    return again;
   }
 
   #ended(unit: Unit, link: Link, before: TransactionStatus): void {

@@ -144,6 +144,21 @@ export function settingsAfter(before: Settings, statement: SettingStatement, sta
   return unreachable(statement.clears);
 }
 
+/** What a session starts with and a server does not know, where `made` ends with a reset of it; as statements that set it. */
+export function lostByReset(start: Settings, made: readonly SettingStatement[]): readonly SettingStatement[] {
+  return start.entries.flatMap(({ text, values }) => {
+    const last = made.findLast(
+      ({ clears, changes }) => clears !== 'nothing' || changes.some(({ name }) => name in values),
+    );
+    const isReset =
+      last !== undefined &&
+      (last.clears !== 'nothing' || last.changes.every(({ value }) => value === undefined));
+    if (!isReset) return [];
+    const changes = Object.entries(values).map(([name, value]) => ({ name, value }));
+    return [{ text, changes, clears: 'nothing' as const }];
+  });
+}
+
 /** Whether the state with `statements` besides is within the limits, whatever they replace. */
 export function haveRoom(
   settings: Settings,

@@ -47,6 +47,8 @@ export class Unit {
   hasOther = false;
   /** The last message of it has arrived. */
   isClosed = false;
+  /** By a Sync of our own: what the client has said behind it, up to its own Sync, is a unit of its own. */
+  isParted = false;
   /** What the statements in it would do if they are executed, and whether any is. */
   mayWrite = false;
   mayPin = false;
@@ -167,6 +169,7 @@ export class Unit {
     this.isMixed = false;
     this.hasOther = false;
     this.isClosed = kind !== 'batch';
+    this.isParted = false;
     this.executes = kind !== 'batch';
     this.mayWrite = false;
     this.mayPin = false;

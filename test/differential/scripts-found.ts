@@ -1,5 +1,5 @@
 /** Conversations that random ones were cut down to: each has been answered otherwise by a router once. */
-import { asks, type Step } from './steps.ts';
+import { asks, runs, type Step, sync, waits } from './steps.ts';
 
 export const FOUND: Readonly<Record<string, readonly Step[]>> = {
   'what only a primary does, first in a READ ONLY transaction': [
@@ -22,5 +22,41 @@ export const FOUND: Readonly<Record<string, readonly Step[]>> = {
     ...asks('BEGIN READ ONLY'),
     ...asks('SELECT count(*) FROM t'),
     ...asks('LOCK t IN EXCLUSIVE MODE'),
+  ],
+  'a batch that ends a READ ONLY transaction, and begins another or writes': [
+    ...asks('BEGIN READ ONLY'),
+    ...asks('SELECT 1'),
+    ...runs('COMMIT'),
+    ...runs('BEGIN'),
+    sync,
+    waits,
+    ...asks("INSERT INTO t VALUES (6, 'six')"),
+    ...asks('COMMIT'),
+    ...asks('BEGIN READ ONLY'),
+    ...asks('SELECT count(*) FROM t'),
+    ...runs('COMMIT'),
+    ...runs("INSERT INTO t VALUES (7, 'seven')"),
+    sync,
+    waits,
+    ...asks('SELECT count(*) FROM t'),
+  ],
+  'a batch that ends a READ ONLY transaction, and fails before or behind that': [
+    ...asks('BEGIN READ ONLY'),
+    ...asks('SELECT 1'),
+    ...runs('COMMIT'),
+    ...runs('SELECT 1/0'),
+    ...runs("INSERT INTO t VALUES (6, 'six')"),
+    sync,
+    waits,
+    ...asks('BEGIN READ ONLY'),
+    ...asks('SELECT 1'),
+    ...runs('SELECT 1/0'),
+    ...runs('COMMIT'),
+    ...runs("INSERT INTO t VALUES (7, 'seven')"),
+    sync,
+    waits,
+    ...asks('SELECT count(*) FROM t'),
+    ...asks('ROLLBACK'),
+    ...asks('SELECT count(*) FROM t'),
   ],
 };

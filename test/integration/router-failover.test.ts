@@ -50,6 +50,27 @@ test('clients keep their connection whatever happens to servers', { timeout: 150
     assert.equal(await outcome(client.query('INSERT INTO t VALUES (1)')), 'ok');
   });
 
+  await suite.test(
+    'who only listens is told at once that its server is lost, and may come again',
+    async (t) => {
+      const listener = await aClient(t, router.as());
+      await listener.query('LISTEN news');
+      const told = new Promise<unknown>((resolve) => {
+        listener.on('error', (cause) => resolve('code' in cause ? cause.code : cause.message));
+      });
+      await kill('n1', 'LISTEN news');
+      assert.equal(await told, '08006');
+      const again = await aClient(t, router.as());
+      const heard = new Promise<unknown>((resolve) => {
+        again.on('notification', ({ payload }) => resolve(payload));
+      });
+      await again.query('LISTEN news');
+      await sql(stage.nodes.n1, "NOTIFY news, 'hello'", app);
+      assert.equal(await heard, 'hello');
+      await again.query('UNLISTEN *');
+    },
+  );
+
   await suite.test('a read that had sent no row is run again elsewhere', async (t) => {
     const client = await aClient(t, router.as());
     const reading = outcome(

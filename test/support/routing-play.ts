@@ -79,7 +79,9 @@ export class RoutingPlayer {
     const wrong: string[] = [];
     const again: RoutingCase[] = [];
     for (const [one, steps] of played) {
-      const found = steps.map((step) => verdict(step, places.get(step.mark) ?? [], { primary, without: options.without }));
+      const found = steps.map((step) =>
+        verdict(step, places.get(step.mark) ?? [], { primary, without: options.without }),
+      );
       if (options.isSlow !== true && found.some((each) => each?.isLate)) again.push(one);
       else wrong.push(...found.flatMap((each) => each?.text ?? []));
     }

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import {
   differenceOf,
   haveRoom,
+  lostByReset,
   NO_SETTINGS,
   settingsAfter,
   startSettings,
@@ -97,6 +98,23 @@ describe('settings', () => {
       ].map((steps) => made(steps, start).entries.map((entry) => entry.text)),
       [['other'], [text], [text]],
     );
+  });
+
+  test('what a server does not go back to at a reset is said again', () => {
+    const start = startSettings('me');
+    const text = "SET application_name TO E'me'";
+    const lost = (...steps: Step[]): readonly string[] => lostByReset(start, steps).map((each) => each.text);
+    assert.deepEqual(
+      [
+        lost(reset('application_name')),
+        lost(RESET_ALL),
+        lost(set('application_name', 'x'), RESET_ALL),
+        lost(RESET_ALL, set('application_name', 'x')),
+        lost(reset('a'), set('b')),
+      ],
+      [[text], [text], [text], [], []],
+    );
+    assert.deepEqual(lostByReset(NO_SETTINGS, [RESET_ALL]), []);
   });
 
   test('there is room up to both limits', () => {

@@ -204,7 +204,10 @@ describe('a bound', () => {
 
   test('is shown as it was written, with the level that holds', () => {
     const text = (level: Level | undefined, allowed?: string): string =>
-      freshnessText({ level, staleness: allowed === undefined ? undefined : readStaleness(allowed) }, 'session');
+      freshnessText(
+        { level, staleness: allowed === undefined ? undefined : readStaleness(allowed) },
+        'session',
+      );
     assert.deepEqual(
       [freshnessText(undefined, 'shared'), text('eventual'), text(undefined, '5s'), text('eventual', '2kB')],
       ['shared', 'eventual', 'session, max_staleness 5000ms', 'eventual, max_staleness 2048B'],
