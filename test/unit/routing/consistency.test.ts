@@ -203,13 +203,13 @@ describe('a bound', () => {
   });
 
   test('is shown as it was written, with the level that holds', () => {
-    const text = (level: Level | undefined, allowed?: string): string =>
-      freshnessText(
-        { level, staleness: allowed === undefined ? undefined : readStaleness(allowed) },
-        'session',
-      );
     assert.deepEqual(
-      [freshnessText(undefined, 'shared'), text('eventual'), text(undefined, '5s'), text('eventual', '2kB')],
+      [
+        freshnessText(undefined, 'shared'),
+        shown('eventual'),
+        shown(undefined, '5s'),
+        shown('eventual', '2kB'),
+      ],
       ['shared', 'eventual', 'session, max_staleness 5000ms', 'eventual, max_staleness 2048B'],
     );
   });
@@ -299,3 +299,8 @@ describe('in schedules by chance, with late answers, standbys that start again, 
     assert.ok(play(false).some(({ wrong }) => wrong > 0));
   });
 });
+
+function shown(level: Level | undefined, allowed?: string): string {
+  const staleness = allowed === undefined ? undefined : readStaleness(allowed);
+  return freshnessText({ level, staleness }, 'session');
+}
