@@ -206,9 +206,9 @@ describe('a bound', () => {
     assert.deepEqual(
       [
         freshnessText(undefined, 'shared'),
-        shown('eventual'),
-        shown(undefined, '5s'),
-        shown('eventual', '2kB'),
+        asText('eventual'),
+        asText(undefined, '5s'),
+        asText('eventual', '2kB'),
       ],
       ['shared', 'eventual', 'session, max_staleness 5000ms', 'eventual, max_staleness 2048B'],
     );
@@ -300,7 +300,7 @@ describe('in schedules by chance, with late answers, standbys that start again, 
   });
 });
 
-function shown(level: Level | undefined, allowed?: string): string {
+function asText(level: Level | undefined, allowed?: string): string {
   const staleness = allowed === undefined ? undefined : readStaleness(allowed);
   return freshnessText({ level, staleness }, 'session');
 }
