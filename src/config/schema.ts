@@ -129,7 +129,7 @@ const poolingKeys = {
     .boolean()
     .default(true)
     .describe(
-      'After functions, procedures and texts that the router cannot look into, ask the server what they have left on the connection (locks, temporary tables, LISTEN …), so that the next client does not get it.',
+      'After functions, procedures and texts that the router cannot look into, and writes whose triggers, defaults or rules run such functions, ask the server what they have left on the connection (locks, temporary tables, LISTEN …), so that the next client does not get it.',
     ),
   max_prepared_statements: z
     .int()

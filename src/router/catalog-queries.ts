@@ -4,7 +4,7 @@
  * are read from the stored trees, by the fields that name functions (`funcid` and its kin). Any role may ask all of it, of
  * any version from 13 on; names are qualified, since a role has a search_path of its own.
  */
-import { type CatalogRows, HARMFUL_BUILTINS } from '../sql/index.ts';
+import { type CatalogRows, HARMFUL_BUILTINS, LEAVES_STATE } from '../sql/index.ts';
 import { MatriarchError } from '../base/index.ts';
 import type { ErrorFields } from '../wire/index.ts';
 
@@ -37,9 +37,20 @@ export const FINGERPRINT = `SELECT pg_catalog.concat_ws('/', ${[
     WHERE c.oid >= ${FIRST_OID} AND c.relkind NOT IN ('i', 'I', 't') AND ${NOT_OF_SESSIONS}`,
   `pg_catalog.pg_type c JOIN pg_catalog.pg_namespace n ON n.oid = c.typnamespace
     WHERE c.oid >= ${FIRST_OID} AND ${NOT_OF_SESSIONS}`,
-  ...['proc', 'operator', 'cast', 'rewrite', 'policy', 'constraint', 'opclass', 'amproc', 'amop'].map(
-    (name) => `pg_catalog.pg_${name} c WHERE c.oid >= ${FIRST_OID}`,
-  ),
+  ...[
+    'proc',
+    'operator',
+    'cast',
+    'rewrite',
+    'policy',
+    'constraint',
+    'opclass',
+    'amproc',
+    'amop',
+    'trigger',
+    'attrdef',
+    'event_trigger',
+  ].map((name) => `pg_catalog.pg_${name} c WHERE c.oid >= ${FIRST_OID}`),
   'pg_catalog.pg_inherits c',
   'pg_catalog.pg_db_role_setting c',
 ]
@@ -85,6 +96,20 @@ SELECT 'f' || castfunc, pg_catalog.concat_ws(' ',
   CASE WHEN casttarget >= ${FIRST_OID} OR castcontext <> 'i' THEN 't' || casttarget END)
 FROM pg_catalog.pg_cast WHERE oid >= ${FIRST_OID} AND castfunc <> 0`;
 
+/** Catalogues of what is evaluated when a relation is written to: their oid, and the relation's. */
+const WRITTEN_WITH: readonly (readonly [
+  catalog: string,
+  oid: string,
+  relation: string,
+  condition?: string,
+])[] = [
+  ['pg_attrdef', 'oid', 'adrelid'],
+  ['pg_constraint', 'oid', 'conrelid', 'AND x.conrelid <> 0'],
+  ['pg_index', 'indexrelid', 'indrelid'],
+  ['pg_policy', 'oid', 'polrelid'],
+  ['pg_rewrite', 'oid', 'ev_class'],
+];
+
 const EDGES = `
 WITH dep AS (
   SELECT DISTINCT classid, objid, CASE refclassid
@@ -113,11 +138,53 @@ UNION ALL SELECT 'r' || c.oid, kind || refobjid FROM dep JOIN pg_catalog.pg_poli
     AND (kind <> 'r' OR refobjid <> c.oid)
 UNION ALL SELECT 't' || k.contypid, kind || refobjid FROM dep JOIN pg_catalog.pg_constraint k ON k.oid = objid
   WHERE classid = 'pg_catalog.pg_constraint'::regclass AND k.contypid <> 0 AND (kind <> 't' OR refobjid <> k.contypid)
+UNION ALL ${writingEdges()}
 UNION ALL SELECT 'r' || inhparent, 'r' || inhrelid FROM pg_catalog.pg_inherits
 UNION ALL SELECT ${classKey()}, 'f' || m.amproc::oid
   FROM pg_catalog.pg_opclass c JOIN pg_catalog.pg_amproc m ON m.amprocfamily = c.opcfamily WHERE c.oid >= ${FIRST_OID}
 UNION ALL SELECT ${classKey()}, 'o' || m.amopopr
   FROM pg_catalog.pg_opclass c JOIN pg_catalog.pg_amop m ON m.amopfamily = c.opcfamily WHERE c.oid >= ${FIRST_OID}`;
+
+/**
+ * To write to a relation (`w` and its oid) is to read it, and to run its triggers, rules, defaults, checks, index expressions
+ * and policies; to write to its children, to what a view is of, and to what a foreign key cascades to.
+ */
+function writingEdges(): string {
+  const ofDependents = WRITTEN_WITH.map(
+    ([catalog, oid, relation, condition = '']) =>
+      `SELECT 'w' || x.${relation}, kind || refobjid FROM dep JOIN pg_catalog.${catalog} x ON x.${oid} = objid
+        WHERE classid = 'pg_catalog.${catalog === 'pg_index' ? 'pg_class' : catalog}'::regclass AND kind IN ('f', 'o') ${condition}`,
+  );
+  return [
+    ...ofDependents,
+    `SELECT 'w' || oid, 'r' || oid FROM pg_catalog.pg_class WHERE oid >= ${FIRST_OID} AND relkind IN ('r', 'p', 'v', 'f')`,
+    `SELECT 'w' || tgrelid, 'f' || tgfoid FROM pg_catalog.pg_trigger WHERE NOT tgisinternal`,
+    `SELECT 'ddl', 'f' || evtfoid FROM pg_catalog.pg_event_trigger`,
+    `SELECT 'w' || inhparent, 'w' || inhrelid FROM pg_catalog.pg_inherits`,
+    `SELECT 'w' || confrelid, 'w' || conrelid FROM pg_catalog.pg_constraint
+      WHERE contype = 'f' AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd'))`,
+    `SELECT 'w' || x.ev_class, 'w' || refobjid FROM dep JOIN pg_catalog.pg_rewrite x ON x.oid = objid
+      WHERE classid = 'pg_catalog.pg_rewrite'::regclass AND kind = 'r' AND refobjid <> x.ev_class`,
+  ].join('\nUNION ALL ');
+}
+
+/** What calls a function that leaves something in the session: among what is written to, and in what is called. */
+const LEAVE_STATE = `
+WITH trees AS (
+  SELECT 'w' || adrelid AS key, adbin::text AS tree FROM pg_catalog.pg_attrdef WHERE oid >= ${FIRST_OID}
+  UNION ALL SELECT CASE contypid WHEN 0 THEN 'w' || conrelid ELSE 't' || contypid END, conbin::text
+    FROM pg_catalog.pg_constraint WHERE oid >= ${FIRST_OID} AND conbin IS NOT NULL
+  UNION ALL SELECT 'w' || tgrelid, tgqual::text FROM pg_catalog.pg_trigger WHERE tgqual IS NOT NULL
+  UNION ALL SELECT 'w' || indrelid, pg_catalog.concat(indexprs::text, indpred::text) FROM pg_catalog.pg_index WHERE indexrelid >= ${FIRST_OID}
+  UNION ALL SELECT 'w' || polrelid, pg_catalog.concat(polqual::text, polwithcheck::text) FROM pg_catalog.pg_policy
+  UNION ALL SELECT CASE ev_type WHEN '1' THEN 'r' ELSE 'w' END || ev_class, pg_catalog.concat(ev_qual::text, ev_action::text)
+    FROM pg_catalog.pg_rewrite WHERE oid >= ${FIRST_OID}
+  UNION ALL SELECT 'f' || oid, proargdefaults::text FROM pg_catalog.pg_proc WHERE oid >= ${FIRST_OID} AND proargdefaults IS NOT NULL
+), called AS (
+  SELECT DISTINCT key, (pg_catalog.regexp_matches(tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\\d+)', 'g'))[1]::oid AS oid FROM trees
+)
+SELECT DISTINCT key FROM called JOIN pg_catalog.pg_proc p USING (oid)
+WHERE p.oid < ${FIRST_OID} AND p.proname ~ '${LEAVES_STATE.source}'`;
 
 const CALLS = `
 WITH harmful AS (
@@ -170,11 +237,12 @@ export const CATALOG_QUERIES = [
   CASTS,
   EDGES,
   CALLS,
+  LEAVE_STATE,
   PATHS,
 ] as const;
 
 export function readCatalog(answers: readonly (readonly Row[])[]): CatalogRows {
-  const [schemas, functions, relations, types, operators, casts, edges, calls, paths] = answers;
+  const [schemas, functions, relations, types, operators, casts, edges, calls, leaveState, paths] = answers;
   return {
     schemas: rowsOf(schemas, ([name = '', isOpen]) => ({ name, isOpen: isOpen === 't' })),
     functions: rowsOf(functions, ([key = '', schema = '', name = '', args, defaults, ...flags]) => {
@@ -208,6 +276,7 @@ export function readCatalog(answers: readonly (readonly Row[])[]): CatalogRows {
     casts: rowsOf(casts, ([key = '', needs = '']) => ({ key, needs: needs === '' ? [] : needs.split(' ') })),
     edges: rowsOf(edges, ([from = '', to = '']) => [from, to] as const),
     calls: rowsOf(calls, ([key = '', name = '']) => [key, name] as const),
+    leaveState: rowsOf(leaveState, ([key = '']) => key),
     paths: rowsOf(paths, ([role = '', text = '']) => ({ role, text })),
   };
 }

@@ -44,7 +44,8 @@ export class Definitions {
 
   /** `isPathKnown`: nothing but `settings` decides about the search_path. */
   resolve(found: Classification, settings: Settings, isPathKnown: boolean): Classification {
-    if (found.references === undefined || this.#catalog.isOff) return found;
+    const names = found.references ?? found.touches;
+    if (names === undefined || this.#catalog.isOff) return found;
     const { resolvers, readUpTo } = this.#catalog;
     if (resolvers === undefined || readUpTo < this.#ownChange) return unresolved(found);
     if (!isPathKnown) return resolvers.under('any').resolve(found);

@@ -12,6 +12,14 @@ import type { SqlReason } from './reasons.ts';
 /** An object of the database: the letter of its kind (function, operator, relation, type) and its oid. */
 export type Key = string;
 
+/** To write to a relation is more than to read it: triggers, rules, defaults, checks and cascades are found by this key. */
+export function writingKey(relation: Key): Key {
+  return `w${relation.slice(1)}`;
+}
+
+/** To change definitions: what leads to the event triggers. */
+export const DEFINING: Key = 'ddl';
+
 /** Why something is not for a standby. */
 export interface Harm {
   readonly kind: 'write' | 'session';
@@ -68,6 +76,8 @@ export class CatalogFacts {
   readonly #leadsTo = new Map<Key, Key[]>();
   readonly #harms = new Map<Key, Harm>();
   readonly #code = new Set<Key>();
+  /** May leave something in a session that nobody sees. */
+  readonly #unseen = new Set<Key>();
 
   constructor(rows: CatalogRows) {
     for (const { name, isOpen } of rows.schemas) if (isOpen) this.openSchemas.add(name);
@@ -77,6 +87,7 @@ export class CatalogFacts {
     for (const row of rows.operators) this.#operator(row);
     for (const [from, to] of rows.edges) add(this.#leadsTo, from, to);
     for (const [key, name] of rows.calls) this.#builtinCall(key, name);
+    for (const key of rows.leaveState) this.#unseen.add(key);
     for (const { role, text } of rows.paths) if (!this.#paths.has(role)) this.#paths.set(role, text);
     this.casts = rows.casts.filter(({ key }) => {
       const { harm, runsCode } = this.reach([key]);
@@ -114,6 +125,16 @@ export class CatalogFacts {
     return { harm, runsCode, keys };
   }
 
+  /** Something among all that is reached may leave state in the session. */
+  runsUnseen(roots: readonly Key[]): boolean {
+    const keys = new Set<Key>(roots);
+    for (const key of keys) {
+      if (this.#unseen.has(key)) return true;
+      for (const next of this.#leadsTo.get(key) ?? NOWHERE) keys.add(next);
+    }
+    return false;
+  }
+
   #function(row: CatalogRows['functions'][number]): void {
     const { key, schema, name, args, defaults, isVariadic, takesRow, isVolatile, isCode } = row;
     const argsMin = args - defaults - (isVariadic ? 1 : 0);
@@ -121,6 +142,7 @@ export class CatalogFacts {
     add(this.functions, name, { key, schema, argsMin, argsMax, takesRow });
     if (isVolatile) this.#harm(key, 'function-volatile', `${schema}.${name}`);
     if (isCode) this.#code.add(key);
+    if (isCode || isVolatile) this.#unseen.add(key);
   }
 
   #relation({ key, schema, name, kind, isUnlogged }: CatalogRows['relations'][number]): void {

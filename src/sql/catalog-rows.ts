@@ -36,6 +36,8 @@ export interface CatalogRows {
   readonly edges: readonly (readonly [from: string, to: string])[];
   /** What calls a function of PostgreSQL's own that does not only read. */
   readonly calls: readonly (readonly [key: string, name: string])[];
+  /** What calls a function of PostgreSQL's own that leaves something in the session, when it is written to or called. */
+  readonly leaveState: readonly string[];
   /** The search_path of new sessions, by role, '' for those that are not listed; of several for one the first holds. */
   readonly paths: readonly { readonly role: string; readonly text: string }[];
 }
@@ -49,5 +51,6 @@ export const NO_ROWS: CatalogRows = {
   casts: [],
   edges: [],
   calls: [],
+  leaveState: [],
   paths: [],
 };

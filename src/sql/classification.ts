@@ -27,6 +27,8 @@ interface Common {
   readonly hint?: string;
   /** What it refers to in its database, where that can make it another: see resolve.ts. */
   readonly references?: References;
+  /** Of a text that is for the primary anyway: what it refers to, whose triggers, defaults and rules may run code. */
+  readonly touches?: References;
   /**
    * Every statement of the text that changes session settings, in order, whatever the kind. After the text has
    * succeeded, other server connections of this session need these too. Inside a transaction they last only

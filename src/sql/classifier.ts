@@ -213,8 +213,8 @@ for (const byte of Buffer.from('~!@#^&|`?+-*/%<>=')) OPERATOR_CHARACTERS[byte] =
 /** An upper bound: a byte a character for the key, four as much for the texts of settings, and the objects. */
 function entryBytes(known: Known, key: string): number {
   if (known === ONLY_BY_TEXT) return ENTRY_BYTES + key.length;
-  const referred =
-    known.references === undefined ? 0 : sizeOf(known.references) * REFERENCE_BYTES + key.length;
+  const names = known.references ?? known.touches;
+  const referred = names === undefined ? 0 : sizeOf(names) * REFERENCE_BYTES + key.length;
   const isBare = known.settings.length === 0 && known.prepares === undefined;
   const texts = isBare ? 0 : key.length * 4;
   return ENTRY_BYTES + key.length + texts + referred + known.settings.length * SETTING_BYTES;

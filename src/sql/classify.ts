@@ -18,13 +18,14 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
   if (first === undefined) return EMPTY;
   const settings = settingStatements(parts, statements, sql);
   const sets = attention.sets.length === 0 ? {} : { sets: attention.sets };
-  const references = parts.every(hangsOnCatalog) ? attention.references.references() : undefined;
+  const referred = attention.references.references();
+  const names = referred && (parts.every(hangsOnCatalog) ? { references: referred } : { touches: referred });
   if (second === undefined) {
     const speaks = 'speaks' in first ? spokenOf(parts) : undefined;
     const prepares = first.because === 'prepares-statement' ? preparedIn(statements, sql) : undefined;
     return Object.freeze({
       ...asAnswer(first),
-      ...(references === undefined ? {} : { references }),
+      ...names,
       ...(speaks === undefined ? {} : { speaksOf: speaks }),
       ...(prepares === undefined ? {} : { prepares }),
       settings,
@@ -38,7 +39,7 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
   const goesOnAt = behindEnd(parts, statements);
   return Object.freeze({
     ...asAnswer(strictest(parts, first)),
-    ...(references === undefined ? {} : { references }),
+    ...names,
     settings,
     ...sets,
     controlsTransaction,

@@ -58,4 +58,11 @@ const SPECIAL: ReadonlyMap<string, FunctionVerdict> = new Map([
 ]);
 
 /** Those that a catalogue must be asked for beside the volatile ones. */
+/**
+ * Functions of PostgreSQL's own by which something can stay in a session: they set, they lock, or they run a text that can.
+ * Also a pattern of PostgreSQL's, where it is asked which definitions call them.
+ */
+export const LEAVES_STATE =
+  /^(set_config|pg_(try_)?advisory_lock(_shared)?|(query|cursor|table|schema|database)_to_xml.*|ts_stat|ts_rewrite)$/;
+
 export const HARMFUL_BUILTINS: readonly string[] = [...SPECIAL.keys()];

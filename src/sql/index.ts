@@ -14,7 +14,7 @@ export {
   type ClassifierStats,
   loadClassifier,
 } from './classifier.ts';
-export { HARMFUL_BUILTINS } from './functions.ts';
+export { HARMFUL_BUILTINS, LEAVES_STATE } from './functions.ts';
 export { CatalogFacts } from './catalog-facts.ts';
 export type { CatalogRows } from './catalog-rows.ts';
 export { type Resolver, Resolvers, unresolved } from './resolve.ts';

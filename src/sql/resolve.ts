@@ -7,8 +7,16 @@
  * schema that not everybody may look into is passed by for some, so there the next counts too.
  */
 import type { Classification } from './classification.ts';
-import type { CatalogFacts, Harm, Key, OperatorFact, Reached } from './catalog-facts.ts';
-import { functionVerdict } from './functions.ts';
+import {
+  type CatalogFacts,
+  DEFINING,
+  type Harm,
+  type Key,
+  type OperatorFact,
+  type Reached,
+  writingKey,
+} from './catalog-facts.ts';
+import { functionVerdict, LEAVES_STATE, nameInCatalog } from './functions.ts';
 import type { SqlReason } from './reasons.ts';
 import type { Path, References } from './references.ts';
 import type { SearchPath } from './search-path.ts';
@@ -58,7 +66,9 @@ export class Resolver {
 }
 
 function resolve(found: Classification, facts: CatalogFacts, path: SearchPath): Classification {
-  const { references } = found;
+  const { references, touches } = found;
+  if (touches !== undefined)
+    return new Lookup(facts, path).runsUnseen(touches, found.because) ? unseen(found) : found;
   if (references === undefined) return found;
   const outcome = new Lookup(facts, path).outcomeOf(references);
   if (outcome.kind !== 'read') return strict(found, outcome);
@@ -66,9 +76,15 @@ function resolve(found: Classification, facts: CatalogFacts, path: SearchPath): 
   return found.kind === 'read' ? found : asRead(found, found.kind === 'write' ? found.ifReads : undefined);
 }
 
-/** While nothing is known of the database: what refers to it is for the primary. */
+/** While nothing is known of the database: what refers to it is for the primary, and may run anything there. */
 export function unresolved(found: Classification): Classification {
+  if (found.touches !== undefined) return unseen(found);
   return found.references === undefined ? found : strict(found, NOT_READ);
+}
+
+/** The same, but that it runs code which nobody looks into. */
+function unseen(found: Classification): Classification {
+  return Object.freeze({ ...found, runsUnseen: true });
 }
 
 const NOT_READ: Harm = { kind: 'write', because: 'catalog-not-read', detail: '' };
@@ -128,6 +144,29 @@ class Lookup {
     const reached = this.#reach(references.operators.flatMap((path) => this.#operators(path)));
     const harm = reached.harm?.kind === 'session' ? reached.harm : (this.#missing ?? reached.harm);
     return harm ?? this.#facts.harmOfAll ?? { kind: 'read', runsCode: reached.runsCode };
+  }
+
+  /**
+   * Whether a text that is for the primary may leave something in its session unseen: it names a function that does, or a
+   * relation with triggers, rules, defaults or checks that do. A relation that is not known is new, or the session's own.
+   */
+  runsUnseen(touches: References, because: SqlReason): boolean {
+    for (const { path, args } of touches.functions) {
+      const before = this.#roots.length;
+      this.#function(path, args);
+      const isUnknown = this.#roots.length === before && functionVerdict(path) === 'function-not-known';
+      if (isUnknown || LEAVES_STATE.test(nameOf(path).name)) return true;
+    }
+    for (const path of touches.relations) {
+      if (nameInCatalog(path) === 'pg_settings') return true;
+      this.#relation(path, touches.withQueries);
+    }
+    for (const path of touches.types) this.#type(path);
+    for (const name of touches.attributes) this.#attribute(name);
+    for (const key of [...this.#roots]) if (key.startsWith('r')) this.#roots.push(writingKey(key));
+    if (because === 'changes-schema') this.#roots.push(DEFINING);
+    for (const path of touches.operators) for (const { key } of this.#operators(path)) this.#roots.push(key);
+    return this.#facts.runsUnseen(this.#roots);
   }
 
   /** What one operator or cast gives can be what another is picked by. */

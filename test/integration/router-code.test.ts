@@ -6,6 +6,9 @@ import { codeOf, pair, value } from '../support/asking.ts';
 import { sql } from '../support/postgres.ts';
 import { aRouter, aStage } from '../support/router.ts';
 
+/** What was made past the router is known by then. */
+const CATALOG_POLLED_MS = 6000;
+
 /** One setting, at the primary. */
 const settingOf = async (client: Client, name: string): Promise<string> =>
   String(await value(client, `SELECT current_setting('${name}', true) FROM pg_advisory_xact_lock(98)`));
@@ -86,5 +89,59 @@ test('code that nobody looked into', { timeout: 120_000 }, async (suite) => {
     await one.query('DROP FUNCTION pg_temp.mine()');
     assert.equal((await other.query('DELETE FROM t WHERE false')).command, 'DELETE');
     await one.query('DROP FUNCTION set_for_me');
+  });
+
+  await suite.test('what a write runs behind the statement leaves nothing to the next client', async (t) => {
+    const router = await aRouter(t, stage, ['default_pool_size: 1', 'query_wait_timeout: 300ms']);
+    const [one, other] = await pair(t, router);
+    const set = (to: string): string => `set_config('work_mem', '${to}', false)`;
+    for (const text of [
+      `CREATE FUNCTION setting() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN PERFORM ${set('1MB')}; RETURN coalesce(NEW, OLD); END $$`,
+      `CREATE FUNCTION set_it() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN ${set('2MB')}; END $$`,
+      'CREATE TABLE before (a int); CREATE TABLE after (a int); CREATE TABLE late (a int)',
+      'CREATE TRIGGER x BEFORE INSERT ON before FOR EACH ROW EXECUTE FUNCTION setting()',
+      'CREATE TRIGGER x AFTER DELETE ON after FOR EACH STATEMENT EXECUTE FUNCTION setting()',
+      `CREATE CONSTRAINT TRIGGER x AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+         EXECUTE FUNCTION setting()`,
+      `CREATE TABLE defaulting (a int, b text DEFAULT ${set('3MB')}); CREATE TABLE coded (a int, b text DEFAULT set_it())`,
+      `CREATE TABLE checked (a int CHECK (${set('4MB')} IS NOT NULL))`,
+      'CREATE TABLE ruled (a int)',
+      'CREATE RULE x AS ON UPDATE TO ruled DO INSTEAD SELECT set_it()',
+      'CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent VALUES (1)',
+      'CREATE TABLE child (id int REFERENCES parent ON DELETE CASCADE); INSERT INTO child VALUES (1)',
+      'CREATE TRIGGER x AFTER DELETE ON child FOR EACH ROW EXECUTE FUNCTION setting()',
+      'CREATE VIEW seen AS SELECT a FROM before',
+      'CREATE TABLE split (a int) PARTITION BY LIST (a); CREATE TABLE split_1 PARTITION OF split DEFAULT',
+      'CREATE TRIGGER x BEFORE INSERT ON split_1 FOR EACH ROW EXECUTE FUNCTION setting()',
+      'CREATE TABLE plain (a int); CREATE TABLE texts (a text)',
+    ])
+      await sql(primary, text, { user: 'app', password: 'app', database: 'app' });
+    await new Promise((resolve) => setTimeout(resolve, CATALOG_POLLED_MS));
+    for (const text of [
+      'INSERT INTO before VALUES (1)',
+      'DELETE FROM after',
+      'INSERT INTO late VALUES (1)',
+      'INSERT INTO defaulting VALUES (1)',
+      'MERGE INTO defaulting d USING plain p ON false WHEN NOT MATCHED THEN INSERT (a) VALUES (1)',
+      'INSERT INTO coded VALUES (1)',
+      'INSERT INTO checked VALUES (1)',
+      'UPDATE ruled SET a = 1',
+      'DELETE FROM parent',
+      'INSERT INTO seen VALUES (1)',
+      'INSERT INTO split VALUES (1)',
+      'WITH w AS (INSERT INTO before VALUES (2) RETURNING a) SELECT * FROM w',
+      'INSERT INTO texts SELECT set_it()',
+      'EXPLAIN ANALYZE SELECT set_it()',
+      'CREATE TABLE made AS SELECT set_it()',
+      "UPDATE pg_settings SET setting = '5MB' WHERE name = 'work_mem'",
+      `SELECT query_to_xml('SELECT ${set('7MB').replaceAll("'", "''")}', true, true, '')`,
+    ]) {
+      await one.query('RESET work_mem');
+      await one.query(text);
+      const mine = await settingOf(one, 'work_mem');
+      assert.deepEqual([text, await settingOf(other, 'work_mem')], [text, '4MB']);
+      assert.equal(await settingOf(one, 'work_mem'), mine, text);
+    }
   });
 });

@@ -1,8 +1,14 @@
 /** What statements are by the definitions of their database. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { loadClassifier, Resolvers, type SearchPath, unresolved } from '../../../src/sql/index.ts';
-import { aCatalog } from '../../support/a-catalog.ts';
+import {
+  CatalogFacts,
+  loadClassifier,
+  Resolvers,
+  type SearchPath,
+  unresolved,
+} from '../../../src/sql/index.ts';
+import { aCatalog, SOME_ROWS } from '../../support/a-catalog.ts';
 
 const classifier = await loadClassifier();
 const PUBLIC: SearchPath = ['pg_catalog', 'public'];
@@ -18,6 +24,62 @@ function facts(fact: string, rows: readonly (readonly [sql: string, is: string])
     for (const [sql, is] of rows) assert.equal(resolved(sql, path), is, sql);
   });
 }
+
+describe('a write that may leave something in its session', () => {
+  const rows = {
+    ...SOME_ROWS,
+    relations: [
+      ...SOME_ROWS.relations,
+      ...['triggered', 'parent', 'child', 'defaulting'].map((name, index) => ({
+        key: `r10${index}`,
+        schema: 'public',
+        name,
+        kind: 'r',
+        isUnlogged: false,
+      })),
+    ],
+    edges: [...SOME_ROWS.edges, ['w100', 'f2'], ['w101', 'w102'], ['w102', 'f8'], ['ddl', 'f8']] as const,
+    leaveState: ['w103'],
+  };
+  const by = new Resolvers(new CatalogFacts(rows));
+  const isUnseen = (sql: string): boolean =>
+    by.under(PUBLIC).resolve(classifier.classify(sql)).runsUnseen === true;
+
+  it('is known by what its tables run, and what its text calls', () => {
+    for (const sql of [
+      'INSERT INTO triggered VALUES (1)',
+      'INSERT INTO public.triggered VALUES (1)',
+      'WITH w AS (DELETE FROM parent RETURNING 1) SELECT * FROM w',
+      'UPDATE parent SET a = 1',
+      'COPY defaulting FROM STDIN',
+      'INSERT INTO t SELECT writing(1)',
+      'INSERT INTO t SELECT nobody(1)',
+      'EXPLAIN ANALYZE SELECT coded(1)',
+      "UPDATE pg_settings SET setting = '1'",
+      "SELECT query_to_xml('SELECT 1', true, true, '')",
+      'ALTER TABLE t ADD a int',
+      'SELECT 1; INSERT INTO triggered VALUES (1)',
+      // Which of its relations a statement writes to is not looked at.
+      'INSERT INTO t SELECT * FROM triggered',
+    ])
+      assert.equal(isUnseen(sql), true, sql);
+  });
+
+  it('is as cheap as any where nothing of that is there', () => {
+    for (const sql of [
+      'INSERT INTO t VALUES (1)',
+      "INSERT INTO t VALUES (nextval('s'), now(), random())",
+      'UPDATE t SET a = harmless(a)',
+      'INSERT INTO new_and_unknown VALUES (1)',
+      'SELECT pg_advisory_xact_lock(1)',
+    ])
+      assert.equal(isUnseen(sql), false, sql);
+  });
+
+  it('may be any while nothing is known', () => {
+    assert.equal(unresolved(classifier.classify('INSERT INTO t VALUES (1)')).runsUnseen, true);
+  });
+});
 
 describe('a statement is resolved against its database', () => {
   facts('functions are what they are declared', [
