@@ -163,7 +163,7 @@ class Lookup {
     }
     for (const path of touches.types) this.#type(path);
     for (const name of touches.attributes) this.#attribute(name);
-    for (const key of [...this.#roots]) if (key.startsWith('r')) this.#roots.push(writingKey(key));
+    for (const key of this.#roots) if (key.startsWith('r')) this.#roots.push(writingKey(key));
     if (because === 'changes-schema') this.#roots.push(DEFINING);
     for (const path of touches.operators) for (const { key } of this.#operators(path)) this.#roots.push(key);
     return this.#facts.runsUnseen(this.#roots);

@@ -9,6 +9,8 @@ import { aRouter, aStage } from '../support/router.ts';
 /** What was made past the router is known by then. */
 const CATALOG_POLLED_MS = 6000;
 
+const set = (to: string): string => `set_config('work_mem', '${to}', false)`;
+
 /** One setting, at the primary. */
 const settingOf = async (client: Client, name: string): Promise<string> =>
   String(await value(client, `SELECT current_setting('${name}', true) FROM pg_advisory_xact_lock(98)`));
@@ -94,7 +96,6 @@ test('code that nobody looked into', { timeout: 120_000 }, async (suite) => {
   await suite.test('what a write runs behind the statement leaves nothing to the next client', async (t) => {
     const router = await aRouter(t, stage, ['default_pool_size: 1', 'query_wait_timeout: 300ms']);
     const [one, other] = await pair(t, router);
-    const set = (to: string): string => `set_config('work_mem', '${to}', false)`;
     for (const text of [
       `CREATE FUNCTION setting() RETURNS trigger LANGUAGE plpgsql AS $$
          BEGIN PERFORM ${set('1MB')}; RETURN coalesce(NEW, OLD); END $$`,
