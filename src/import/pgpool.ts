@@ -38,6 +38,7 @@ export function importPgpool(source: SourceFile, files: Files, wishes: Wishes): 
   draft.addDefaults(PGPOOL_KEYS, read.entries);
   listen(draft, last);
   pools(draft, last);
+  lag(draft, last);
   tls(draft, last);
   backends(draft, read.entries, last);
   if (hasRules) {
@@ -85,6 +86,20 @@ function pools(draft: Draft, last: Last): void {
   // pgpool disconnects an idle client inside a transaction as well as outside.
   apply(draft, idle, time('s'), ['router.client_idle_timeout', 'router.idle_transaction_timeout']);
 }
+
+/** The time counts where both are given; 0 is no limit, for which the router's own stands. */
+function lag(draft: Draft, last: Last): void {
+  const [byTime, byBytes] = [last('delay_threshold_by_time'), last('delay_threshold')];
+  if (byTime !== undefined && byTime.value !== '0') apply(draft, byTime, time('ms'), ['router.max_lag']);
+  else if (byBytes !== undefined && byBytes.value !== '0') apply(draft, byBytes, bytes, ['router.max_lag']);
+}
+
+const bytes: Reader = (value) =>
+  /^\d+$/.test(value)
+    ? { value: `${Math.ceil(Number(value) / BYTES_PER_KB)}kB` }
+    : { bad: 'is no number of bytes' };
+
+const BYTES_PER_KB = 1024;
 
 function apply(draft: Draft, entry: Entry, reader: Reader, to: readonly string[]): void {
   const read = reader(entry.value);
