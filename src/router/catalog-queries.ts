@@ -71,7 +71,9 @@ FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespa
 WHERE p.oid >= ${FIRST_OID} AND p.prokind <> 'p' AND ${NOT_OF_SESSIONS}`;
 
 const RELATIONS = `
-SELECT 'r' || c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'u'
+SELECT 'r' || c.oid, n.nspname, c.relname, c.relkind, c.relpersistence = 'u',
+  c.relkind = 'v' AND EXISTS (SELECT FROM pg_catalog.pg_rewrite w
+    WHERE w.ev_class = c.oid AND w.ev_type = '1' AND w.ev_action::text LIKE '%:hasForUpdate true%')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind NOT IN ('i', 'I', 't', 'c') AND ${NOT_OF_SESSIONS}`;
 
@@ -259,12 +261,13 @@ export function readCatalog(answers: readonly (readonly Row[])[]): CatalogRows {
         isCode: isCode ?? true,
       };
     }),
-    relations: rowsOf(relations, ([key = '', schema = '', name = '', kind = '', isUnlogged]) => ({
+    relations: rowsOf(relations, ([key = '', schema = '', name = '', kind = '', isUnlogged, locksRows]) => ({
       key,
       schema,
       name,
       kind,
       isUnlogged: isUnlogged === 't',
+      locksRows: locksRows === 't',
     })),
     types: rowsOf(types, ([key = '', schema = '', name = '']) => ({ key, schema, name })),
     operators: rowsOf(operators, ([key = '', schema = '', name = '', operands = '']) => ({

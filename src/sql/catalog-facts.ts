@@ -145,9 +145,10 @@ export class CatalogFacts {
     if (isCode || isVolatile) this.#unseen.add(key);
   }
 
-  #relation({ key, schema, name, kind, isUnlogged }: CatalogRows['relations'][number]): void {
+  #relation({ key, schema, name, kind, isUnlogged, locksRows }: CatalogRows['relations'][number]): void {
     add(this.relations, name, { key, schema });
-    const because = isUnlogged ? 'relation-unlogged' : HARMFUL_KINDS.get(kind);
+    const ofKind = locksRows ? 'locks-rows' : HARMFUL_KINDS.get(kind);
+    const because = isUnlogged ? 'relation-unlogged' : ofKind;
     if (because !== undefined) this.#harm(key, because, `${schema}.${name}`);
     const known = nameInCatalog([schema, name]);
     if (known !== undefined && SERVER_VIEWS.has(known)) this.#harm(key, 'relation-of-server', name);

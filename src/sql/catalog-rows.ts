@@ -21,6 +21,8 @@ export interface CatalogRows {
     readonly name: string;
     readonly kind: string;
     readonly isUnlogged: boolean;
+    /** A view that is FOR UPDATE or the like. */
+    readonly locksRows: boolean;
   }[];
   readonly types: readonly { readonly key: string; readonly schema: string; readonly name: string }[];
   /** Of PostgreSQL's own the names only, with no key. */

@@ -25,6 +25,7 @@ const relation = (key: string, name: string, kind = 'r', schema = 'public', isUn
   name,
   kind,
   isUnlogged,
+  locksRows: false,
 });
 
 const type = (key: string, name: string, schema = 'public') => ({ key, schema, name });

@@ -36,6 +36,7 @@ describe('a write that may leave something in its session', () => {
         name,
         kind: 'r',
         isUnlogged: false,
+        locksRows: false,
       })),
     ],
     edges: [...SOME_ROWS.edges, ['w100', 'f2'], ['w101', 'w102'], ['w102', 'f8'], ['ddl', 'f8']] as const,
