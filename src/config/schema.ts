@@ -107,17 +107,17 @@ const poolingKeys = {
     'How long a client waits for a server connection of a full pool; 0: for ever.',
   ).prefault('2min'),
   client_idle_timeout: duration(
-    'A client idle outside of a transaction for longer is disconnected; 0: never.',
+    'A client that has nothing outstanding and is in no transaction for longer is disconnected; 0: never.',
   ).prefault('0s'),
   idle_transaction_timeout: duration(
-    'A client idle in a transaction for longer is disconnected; 0: never.',
+    'A client that is in a transaction and has nothing outstanding for longer is disconnected; 0: never.',
   ).prefault('0s'),
   transaction_timeout: duration('A client in one transaction for longer is disconnected; 0: never.').prefault(
     0,
   ),
-  query_timeout: duration('A client whose statement runs for longer is disconnected; 0: never.').prefault(
-    '0s',
-  ),
+  query_timeout: duration(
+    'A client whose statement is at a server for longer is disconnected; 0: never.',
+  ).prefault('0s'),
   client_message_timeout: duration(
     'A client that sends less than 1 MB in so long, in the middle of a message that a server waits for, is disconnected; 0: never.',
   ).prefault('1min'),

@@ -21,7 +21,7 @@ import { REPLY } from './replies.ts';
 import type { HoldReason } from './route.ts';
 import type { BorrowRequest } from './servers.ts';
 import { Session } from './session.ts';
-import type { SessionEffects } from './session-types.ts';
+import type { BorrowFailure, SessionEffects } from './session-types.ts';
 import type { Shared } from './shared.ts';
 import type { ReadWaiter } from './read-room.ts';
 import { serverDatabaseOf, sessionOptions } from './session-options.ts';
@@ -50,7 +50,6 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
   readonly #tally: Tally;
   readonly #catalog: Membership;
   readonly connectedAt: number;
-  /** What it has sent while it waits to begin. */
   /** The member whose connection is awaited, and since when. */
   #waitingFor = '';
   #waitingSince: number | undefined = undefined;
@@ -76,8 +75,7 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
     this.#catalog = shared.catalogs.join(serverDatabaseOf(shared, startUp));
     this.connectedAt = clock.now();
     this.#requestedAt = this.connectedAt;
-    const { processId, secretKey } = this;
-    const who = { startUp, processId, secretKey, catalog: this.#catalog.now };
+    const who = { ...identity, startUp, catalog: this.#catalog.now };
     this.#session = new Session(sessionOptions(shared, who, this.#effects()));
     this.#request = {
       login,
@@ -89,14 +87,8 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
         this.#session.lent(link, clock.now());
       },
       crowded: () => this.#session.crowded(clock.now()),
-      waitedTooLong: (waitedMs) => {
-        this.#waitingSince = undefined;
-        this.#session.borrowFailed(this.#waitingFor, { kind: 'full', waitedMs }, clock.now());
-      },
-      failed: (member, reason) => {
-        this.#waitingSince = undefined;
-        this.#session.borrowFailed(member, reason, clock.now());
-      },
+      waitedTooLong: (waitedMs) => this.#borrowFailed(this.#waitingFor, { kind: 'full', waitedMs }),
+      failed: (member, reason) => this.#borrowFailed(member, reason),
     };
     socket.on('error', (cause) => shared.log.debug('client-connection-failed', failure(cause)));
     socket.on('close', () => this.#close());
@@ -171,20 +163,25 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
   /** Reads nothing more from it for now. */
   suspend(isSuspended: boolean): void {
     this.#isSuspended = isSuspended;
+    this.#session.times.heard(this.#shared.clock.now());
     if (isSuspended) this.#pause();
     else this.#resume();
   }
 
   #assigned(link: Link, now: number): void {
-    const { member } = link;
     link.borrower = this;
     if (this.isClogged) link.pauseReading(true);
     const waitMs = now - (this.#waitingSince ?? now);
     this.#waitingSince = undefined;
     this.#tally.serverAssignments += 1;
     this.#tally.waitMs += waitMs;
-    const isPrimary = this.#shared.world.leader() === member;
-    this.#shared.latencies.at(member).queue[isPrimary ? 'write' : 'read'].observe(waitMs);
+    const isPrimary = this.#shared.world.leader() === link.member;
+    this.#shared.latencies.at(link.member).queue[isPrimary ? 'write' : 'read'].observe(waitMs);
+  }
+
+  #borrowFailed(member: string, reason: BorrowFailure): void {
+    this.#waitingSince = undefined;
+    this.#session.borrowFailed(member, reason, this.#shared.clock.now());
   }
 
   get isClogged(): boolean {
@@ -212,24 +209,29 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
     this.#shared.flusher.flush();
   }
 
-  /** Another connection, or a limit, asks to cancel what this one does. */
+  /** Another connection asks to cancel what this one does. */
   cancel(): void {
     this.#session.cancel(this.#shared.clock.now());
     this.#shared.flusher.flush();
   }
 
-  /** Disconnects it if it is past one of its limits. */
+  /** Disconnects it if it is past one of its limits; while nobody is heard nobody is late. */
   checkTimes(now: number): void {
     const { config } = this.#shared;
-    const { links, intake } = this.#session;
+    const { links, intake, times } = this.#session;
     const isInMessage = links.some((link) => link === intake.openLink);
     const pace = { isInMessage, isPaused: this.#isPaused, limitMs: config.client_message_timeout };
     const isTooSlow = this.#pace.isTooSlow(pace, now);
-    const fields = isTooSlow ? REPLY.messageTooSlow() : overdue(this.#session.times, config, now);
+    const late = this.#isSuspended ? undefined : overdue(times, config, now);
+    const fields = isTooSlow ? REPLY.messageTooSlow() : late;
     if (fields === undefined) return;
     this.#shared.log.info('client-overdue', { client: this.processId, sqlstate: fields.code });
-    // Its server would go on working for nobody.
-    this.cancel();
+    this.dismiss(fields);
+  }
+
+  /** The same as `refuse`, and its server goes on for nobody. What waits for one just ends: nobody asked to cancel it. */
+  dismiss(fields: ErrorFields): void {
+    if (!this.#session.isPlacing) this.cancel();
     this.refuse(fields);
   }
 

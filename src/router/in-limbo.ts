@@ -49,8 +49,9 @@ export class InLimbo {
   }
 
   #tell(answer: LimboAnswer, endsUnit: boolean): void {
-    const { standing } = this.#session;
+    const { standing, times, now } = this.#session;
     standing.answeredInLimbo(answer.ended);
+    times.answered(standing.status, now);
     if (answer.reply !== undefined) this.#effects.toClient(answer.reply);
     if (answer.error !== undefined) {
       this.#session.say(answer.error);

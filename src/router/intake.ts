@@ -74,7 +74,9 @@ export class Intake implements FrameSink {
 
   /** The chunk is good during the call only. */
   receive(chunk: Buffer): void {
-    this.#turn.begin(this.#session.now);
+    const { times, now } = this.#session;
+    times.heard(now);
+    this.#turn.begin(now);
     this.#reader.push(chunk, this);
     this.#session.unit.own();
     this.#tellBacklog();

@@ -100,9 +100,7 @@ export class Listener {
     isMeant: (client: ClientConnection | ReplicationConnection) => boolean,
   ): void {
     for (const client of [...this.#clients.values(), ...this.#replications.values()]) {
-      if (!isMeant(client)) continue;
-      client.cancel();
-      client.refuse(fields);
+      if (isMeant(client)) client.dismiss(fields);
     }
   }
 

@@ -127,6 +127,12 @@ export class ReplicationConnection {
     if (this.#upstream !== undefined) cancelAt(this.#upstream, () => {});
   }
 
+  /** The same as `refuse`, and its server does not go on working for nobody. */
+  dismiss(fields: ErrorFields): void {
+    this.cancel();
+    this.refuse(fields);
+  }
+
   /** Says why, and closes. What streams has no place where it could be said: that just ends. */
   refuse(fields: ErrorFields): void {
     if (this.#isClosed) return;

@@ -76,7 +76,6 @@ export class Session {
   /** Tells a new client the parameters of a server: `known` of a connection like its own, or of one that it borrows. */
   start(now: number, known?: ServerParameters): void {
     this.#now = now;
-    this.times.answered('I', now);
     this.unit.begin('start');
     if (known === undefined) this.place();
     else this.#welcome(known);
@@ -257,11 +256,9 @@ export class Session {
   place(): void {
     const { unit } = this;
     unit.phase = 'placing';
+    this.times.waits(this.transaction !== undefined, this.#now);
     const pinLost = this.#losses.takePinLost();
-    if (pinLost !== undefined) {
-      this.fail(REPLY.sessionLost(pinLost));
-      return;
-    }
+    if (pinLost !== undefined) return this.fail(REPLY.sessionLost(pinLost));
     const place = this.#placement.find(unit, this.#now);
     switch (place.kind) {
       case 'link':
@@ -393,6 +390,7 @@ export class Session {
     this.#ear.tellFirst(this.#options.welcome(parameters));
     this.#effects.toClient(BackendKeyData(this.#options.processId, this.#options.secretKey));
     this.#effects.toClient(ReadyForQuery('I'));
+    this.times.answered('I', this.#now);
     this.unit.end();
     this.#placement.release(this.unit);
     this.intake.resume();

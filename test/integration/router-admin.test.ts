@@ -249,6 +249,22 @@ test('the admin console of a router at work', { timeout: 120_000 }, async (suite
     await admin.query('RESUME');
   });
 
+  await suite.test('who waits and is ended is told why, and not that it asked for it', async (t) => {
+    const router = await aRouter(t, stage, options);
+    const admin = await console(t, router);
+    const client = await aClient(t, router.as());
+    await admin.query('PAUSE app');
+    const waiting = codeOf(client.query('DELETE FROM seen'));
+    const isWaiting = (rows: readonly Row[]): boolean =>
+      rows.some((row) => row['database'] === 'app' && Number(row['cl_waiting']) === 1);
+    await eventually('it waits', async () => await shown(admin, 'POOLS'), {
+      holds: isWaiting,
+      withinMs: 2000,
+    });
+    await admin.query('KILL app');
+    assert.equal(await waiting, '57P01');
+  });
+
   await suite.test('who is not named is not let in, and SHUTDOWN ends the router', async (t) => {
     const closed = await aRouter(t, stage, ['default_pool_size: 2']);
     assert.equal(await codeOf(console(t, closed)), '42501');
