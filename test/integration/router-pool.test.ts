@@ -94,6 +94,31 @@ test('many clients on few server connections', { timeout: 120_000 }, async (suit
     },
   );
 
+  await suite.test(
+    'a date reads the same whoever used the connection between, with a DateStyle set in parts',
+    async (t) => {
+      const router = await aRouter(t, stage, ['default_pool_size: 1']);
+      const [one, other] = await pair(t, router);
+      const config = (value_: string) => `SELECT set_config('datestyle', '${value_}', false)`;
+      for (const sets of [
+        ["SET datestyle = 'SQL, DMY'", "SET datestyle = 'ISO'"],
+        ['SET datestyle = DMY', 'SET datestyle = SQL'],
+        ['SET datestyle = German', 'SET datestyle = DMY'],
+        ['SET datestyle = YMD', "SET datestyle = 'German, DEFAULT'"],
+        ['SET datestyle = SQL', 'SET datestyle = DEFAULT', 'SET datestyle = European'],
+        [config('SQL, DMY'), config('ISO')],
+      ]) {
+        for (const text of sets) await one.query(text);
+        const before = await value(one, 'SHOW datestyle');
+        await other.query("SET datestyle = 'Postgres, YMD'");
+        assert.equal(await value(one, 'SHOW datestyle'), before);
+        await other.query('RESET datestyle');
+        await one.query('RESET datestyle');
+        assert.equal(await value(other, 'SHOW datestyle'), 'ISO, MDY');
+      }
+    },
+  );
+
   await suite.test('a setting in a transaction counts if that commits', async (t) => {
     const router = await aRouter(t, stage, ['default_pool_size: 1']);
     const [one, other] = await pair(t, router);

@@ -25,6 +25,26 @@ describe('the state of a session:', () => {
     ]);
   });
 
+  test('a date reads the same after another client had the connection, whose DateStyle was set in two parts', () => {
+    for (const [first, second, both] of [
+      ["SET datestyle = 'SQL, DMY'", "SET datestyle = 'ISO'", 'ISO, DMY'],
+      ['SET datestyle = DMY', 'SET datestyle = SQL', 'SQL, DMY'],
+      ['SET datestyle = German', 'SET datestyle = MDY', 'German, MDY'],
+      [
+        "SELECT set_config('datestyle', 'SQL, DMY', false)",
+        "SELECT set_config('DateStyle', 'ISO', false)",
+        'ISO, DMY',
+      ],
+    ] as const) {
+      const stage = begun();
+      stage.world.readers = ['n3'];
+      stage.send(Query(first), Query(second));
+      stage.world.readers = ['n2'];
+      stage.take();
+      assert.equal(stage.send(Query('SELECT 1')).take()[0], `n2 < SET datestyle TO E'${both}'`);
+    }
+  });
+
   test('statements that run each other, or thousands that run one another, do not exhaust the router', () => {
     begun().send(statement(0, 1), statement(1, 0), uses('s0'), uses('s1'));
     const chain = Array.from({ length: 4000 }, (_, index) => statement(index, index + 1));
