@@ -146,6 +146,21 @@ export function settingsAfter(before: Settings, statement: SettingStatement, sta
   return unreachable(statement.clears);
 }
 
+/**
+ * Settings made under a role that `statement` leaves, and kept: who one is then may not be allowed to make them. Of those
+ * that everybody may set there is no question.
+ */
+export function keptPastRole({ entries }: Settings, statement: SettingStatement): readonly string[] {
+  if (!statement.changes.some(({ name }) => IDENTITY.has(name))) return [];
+  const first = entries.findIndex(isIdentity);
+  return first === -1 ? [] : restrictedIn(entries.slice(first).flatMap(({ names }) => names));
+}
+
+/** Those of the names that not everybody may set, as far as is known. */
+export function restrictedIn(names: readonly string[]): readonly string[] {
+  return names.filter((name) => !isSureName(name) && !IDENTITY.has(name));
+}
+
 /** What a session starts with and a server does not know, where `made` ends with a reset of it; as statements that set it. */
 export function lostByReset(start: Settings, made: readonly SettingStatement[]): readonly SettingStatement[] {
   return start.entries.flatMap(({ text, values }) => {
