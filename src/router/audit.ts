@@ -91,8 +91,16 @@ export interface Audit {
 
 const UNASKED: Audit = { pins: ['settings-unknown'], changes: [] };
 
-/** What the row answers to `auditSql(names)`, of a connection `known` to have these settings; without a row, the worst. */
-export function readAudit(row: Buffer | undefined, names: readonly string[], known: Settings): Audit {
+export interface AuditContext {
+  /** Settings that were asked for by name. */
+  readonly names: readonly string[];
+  /** What the connection is known to have, and those of them that the session may not be able to make elsewhere. */
+  readonly known: Settings;
+  readonly doubted: ReadonlySet<string>;
+}
+
+/** What the row answers to `auditSql(names)`; without a row, the worst. */
+export function readAudit(row: Buffer | undefined, { names, known, doubted }: AuditContext): Audit {
   if (row === undefined) return UNASKED;
   const [states = '', listed, role, user, ...custom] = readTextColumns(row);
   const found = states === 'free' ? [] : states.split(' ');
@@ -109,7 +117,8 @@ export function readAudit(row: Buffer | undefined, names: readonly string[], kno
     if (OF_TRANSACTION.has(name)) continue;
     const because = bindingOf({ name, value });
     if (because !== undefined) pins.add(because);
-    else if (isRestricted && before.get(name) !== value) pins.add('setting-not-carried');
+    else if (isRestricted && (before.get(name) !== value || doubted.has(name)))
+      pins.add('setting-not-carried');
     else values.set(name, value);
   }
   // Last, and the user before the role, which that gives up: they decide what one may set.

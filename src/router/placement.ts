@@ -7,7 +7,8 @@
  */
 import { Query } from '../wire/index.ts';
 import type { Link } from './link.ts';
-import { auditSql, isAuditable, mayEndPin, namesToAsk, readAudit } from './audit.ts';
+import { isAuditable, mayEndPin } from './audit.ts';
+import { Auditing } from './auditing.ts';
 import { Choosing } from './choosing.ts';
 import { BOUND_TO_STANDBY, type Place, type PlacementOptions, SETTINGS_LIMITS, WAIT } from './place.ts';
 import { PROBE_SQL, readProbe } from './probe.ts';
@@ -16,6 +17,7 @@ import { Reads } from './reads.ts';
 import {
   differenceOf,
   haveRoom,
+  keptPastRole,
   NO_SETTINGS,
   type Settings,
   settingsAfter,
@@ -43,10 +45,7 @@ export class Placement {
   readonly #pinnedBecause = new Set<PinReason>();
   /** Some of the state cannot be asked for: only DISCARD ALL or the end of the session frees it. */
   #isPinnedForGood = false;
-  /** The connection was asked what state and settings are there; settings asked for by name, and to be asked for. */
-  #auditing: Link | undefined = undefined;
-  #asked: readonly string[] = [];
-  readonly #doubted = new Set<string>();
+  readonly #auditing = new Auditing();
   /** The member whose connection the session waits for. */
   #waitingFor: string | undefined = undefined;
   /** A probe under way: whom and which term it is for. */
@@ -92,7 +91,7 @@ export class Placement {
       return this.#inTransaction(this.transaction, now);
     }
     // Its answer may pin the session there, and must not free it of what it makes elsewhere meanwhile.
-    if (this.#auditing !== undefined) return WAIT;
+    if (this.#auditing.isUnderWay) return WAIT;
     const pinned = this.#pinnedTo;
     if (this.needsPrimary(unit)) {
       const primary = this.#options.world.primary(now);
@@ -161,15 +160,20 @@ export class Placement {
 
   /** Settings of the session, `names` among them, may be others there than they are known to be: the server is asked. */
   doubt(link: Link, names: Iterable<string>): void {
-    link.isSuspect = true;
-    for (const name of names) this.#doubted.add(name);
+    this.#auditing.doubt(link, names);
     if (this.#options.isSessionMode) this.pin(link, 'settings-unknown');
+  }
+
+  /** Settings that the session has, `names`, were perhaps made by rights that it has not any more: the server is asked. */
+  doubtRights(link: Link, names: readonly string[]): void {
+    if (names.length > 0) this.#auditing.doubt(link, names);
   }
 
   /** The session has made these settings, and `link` has them. */
   record(statements: readonly SettingStatement[], link: Link): void {
     for (const statement of statements) {
       const isKeepable = this.hasRoomFor([statement]);
+      this.doubtRights(link, keptPastRole(this.settings, statement));
       this.settings = settingsAfter(this.settings, statement, this.startSettings);
       link.settings = settingsAfter(link.settings, statement, NO_SETTINGS);
       if (!isKeepable) this.pin(link, 'settings-unknown');
@@ -191,7 +195,7 @@ export class Placement {
   auditAfter(unit: Unit, link: Link, hasUnnamedThere = false): void {
     // In session mode it matters only where the session could not write.
     const isAtPrimary = this.#pinnedTo === undefined || this.#pinnedTo.proof !== undefined;
-    if (this.#options.isSessionMode && isAtPrimary) return;
+    if (this.#options.isSessionMode && isAtPrimary && !link.isSuspect) return;
     if (unit.isSuspect && unit.executes && this.#options.auditsCode) {
       link.isSuspect = true;
       link.doubtedSince = this.#options.owner;
@@ -202,11 +206,7 @@ export class Placement {
     // What is lent to SQL under the client's names is being closed.
     if (!link.owesClientNothing) return;
     link.isSuspect = false;
-    if (!isWanted) return;
-    this.#asked = namesToAsk(link.settings, this.#doubted);
-    this.#doubted.clear();
-    this.#auditing = link;
-    link.sendOwn(Query(auditSql(this.#asked)));
+    if (isWanted) this.#auditing.begin(link);
   }
 
   /** These settings could be carried to other connections. */
@@ -251,15 +251,16 @@ export class Placement {
     if (this.#bringing?.link === link) {
       if (!refused) link.settings = this.#bringing.settings;
       this.#bringing = undefined;
-      return refused ? 'settings-refused' : undefined;
+      return refused && !this.#putAside(link) ? 'settings-refused' : undefined;
     }
-    if (this.#auditing === link) {
-      this.#auditing = undefined;
-      const { pins, changes } = readAudit(refused ? undefined : link.probedRow, this.#asked, link.settings);
+    if (this.#auditing.isOf(link)) {
+      const { pins, changes } = this.#auditing.end(link);
       this.#pinnedBecause.clear();
       if (pins.length === 0) this.unpin();
       for (const because of pins) this.pin(link, because);
       this.record(changes, link);
+      // It was another role than it was known to be.
+      if (link.isSuspect && !this.#isPinnedForGood) this.#auditing.begin(link);
       return undefined;
     }
     if (this.#probing?.link !== link) return undefined;
@@ -359,6 +360,17 @@ export class Placement {
     return WAIT;
   }
 
+  /**
+   * What others have left there may be what the server refuses to take back, and is no affair of this session: it is
+   * cleaned, or else closed. False: it was refused on a connection with nothing on it.
+   */
+  #putAside(link: Link): boolean {
+    if (link === this.#pinnedTo || link.settings.key === NO_SETTINGS.key) return false;
+    link.isSoiled = true;
+    this.#giveBack(link);
+    return true;
+  }
+
   #giveBack(link: Link): void {
     if (!this.#forget(link)) return;
     link.owner = undefined;
@@ -372,7 +384,7 @@ export class Placement {
     else this.links.splice(index, 1);
     if (this.transaction === link) this.transaction = undefined;
     if (this.#pinnedTo === link) this.#clearPin();
-    if (this.#auditing === link) this.#auditing = undefined;
+    this.#auditing.forget(link);
     if (this.#probing?.link === link) this.#probing = undefined;
     if (this.#bringing?.link === link) this.#bringing = undefined;
     return true;

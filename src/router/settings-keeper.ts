@@ -7,7 +7,7 @@ import type { TransactionStatus } from '../wire/index.ts';
 import type { Link } from './link.ts';
 import type { Placement } from './placement.ts';
 import type { PreparedStatements } from './prepared.ts';
-import { lostByReset } from './settings.ts';
+import { lostByReset, restrictedIn } from './settings.ts';
 import type { Unit } from './unit.ts';
 
 export class SettingsKeeper {
@@ -18,6 +18,8 @@ export class SettingsKeeper {
   /** Settings made in the open transaction; they count if it commits. */
   #pending: SettingStatement[] = [];
   #hasSavepoint = false;
+  /** It has set something for itself alone: perhaps who one is. */
+  #hasLocal = false;
   /** What statements mean in the open transaction is its own affair, since it has set something. */
   #isOwnMeaning = false;
   #transactions = 0;
@@ -38,12 +40,14 @@ export class SettingsKeeper {
   began(): void {
     if (this.#pending.length > 0) this.#pending = [];
     this.#hasSavepoint = false;
+    this.#hasLocal = false;
   }
 
   /** A unit was answered; `before` is the state of the transaction before it, `link.status` that after it. */
   finished(unit: Unit, link: Link, before: TransactionStatus): void {
     if (before === 'I') this.began();
     if (unit.hasSavepoint) this.#hasSavepoint = true;
+    if (unit.setsLocally) this.#hasLocal = true;
     if (link.status === 'I') this.#isOwnMeaning = false;
     else if (unit.setsLocally || unit.settings.length > 0) this.#takeOwnMeaning();
     if (unit.settings.length > 0 && unit.executes) this.#made(unit, link, before);
@@ -82,9 +86,8 @@ export class SettingsKeeper {
 
   #ended(unit: Unit, link: Link, before: TransactionStatus): void {
     const settings = this.#pending;
-    const hadSavepoint = this.#hasSavepoint;
-    this.#pending = [];
-    this.#hasSavepoint = false;
+    const [hadSavepoint, hadLocal] = [this.#hasSavepoint, this.#hasLocal];
+    this.began();
     if (unit.endsAmong && settings.length > 0) {
       this.#placement.doubt(link, namesOf(settings));
       return;
@@ -93,7 +96,10 @@ export class SettingsKeeper {
     if (unit.isFailed || before === 'E' || unit.ends !== 'commit' || settings.length === 0) return;
     // A ROLLBACK TO SAVEPOINT may have taken some back.
     if (hadSavepoint) this.#placement.doubt(link, namesOf(settings));
-    else this.#placement.record(settings, link);
+    else {
+      this.#placement.record(settings, link);
+      if (hadLocal) this.#placement.doubtRights(link, restrictedIn(namesOf(settings)));
+    }
   }
 }
 

@@ -3,10 +3,12 @@
  * a server connection, what it has been brought to. The difference of the two is what must be said to the server before
  * the session's next statement, and is nothing at all in the common case. Kept as the statements that made them, since
  * only the server knows what a statement's value means. A later statement about the same settings replaces the earlier,
- * so a state is as long as what differs, not as the session's history. Bounded. Pure.
+ * so a state is as long as what differs, not as the session's history; of DateStyle, whose statements add up, what they
+ * come to is kept. Bounded. Pure.
  */
 import { unreachable } from '../base/index.ts';
 import type { SettingStatement } from '../sql/index.ts';
+import { DATE_STYLE, dateStyleAfter } from './date-style.ts';
 
 interface Entry {
   readonly text: string;
@@ -144,6 +146,21 @@ export function settingsAfter(before: Settings, statement: SettingStatement, sta
   return unreachable(statement.clears);
 }
 
+/**
+ * Settings made under a role that `statement` leaves, and kept: who one is then may not be allowed to make them. Of those
+ * that everybody may set there is no question.
+ */
+export function keptPastRole({ entries }: Settings, statement: SettingStatement): readonly string[] {
+  if (!statement.changes.some(({ name }) => IDENTITY.has(name))) return [];
+  const first = entries.findIndex(isIdentity);
+  return first === -1 ? [] : restrictedIn(entries.slice(first).flatMap(({ names }) => names));
+}
+
+/** Those of the names that not everybody may set, as far as is known. */
+export function restrictedIn(names: readonly string[]): readonly string[] {
+  return names.filter((name) => !isSureName(name) && !IDENTITY.has(name));
+}
+
 /** What a session starts with and a server does not know, where `made` ends with a reset of it; as statements that set it. */
 export function lostByReset(start: Settings, made: readonly SettingStatement[]): readonly SettingStatement[] {
   return start.entries.flatMap(({ text, values }) => {
@@ -203,12 +220,20 @@ function changed(before: Settings, statement: SettingStatement, start: Settings)
   const kept = before.entries.filter((entry) => !isCovered(entry, names));
   const isReset = statement.changes.every(({ value }) => value === undefined);
   if (!isReset) {
-    return settingsOf([...kept, { names, text: statement.text, values: writtenIn(statement) }]);
+    return settingsOf([...kept, entryOf(names, statement, before)]);
   }
   const again = start.entries.filter((entry) => entry.names.some((name) => names.includes(name)));
   // A part of what another statement set: its reset must be said wherever that statement is.
   const isPartial = kept.some((entry) => entry.names.some((name) => names.includes(name)));
   return settingsOf([...kept, ...(isPartial ? [{ names, text: statement.text, values: {} }] : []), ...again]);
+}
+
+function entryOf(names: readonly string[], statement: SettingStatement, before: Settings): Entry {
+  const values = writtenIn(statement);
+  const said = names.length === 1 ? values[DATE_STYLE] : undefined;
+  if (said === undefined) return { names, text: statement.text, values };
+  const value = dateStyleAfter(valuesOf(before).get(DATE_STYLE), said);
+  return { names, text: `SET ${DATE_STYLE} TO ${literalOf(value)}`, values: { [DATE_STYLE]: value } };
 }
 
 function writtenIn({ changes }: SettingStatement): Entry['values'] {

@@ -1,6 +1,7 @@
 /** What a session has made on a server: settings, temporary tables and the like, and where it is found again. */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import { NO_SETTINGS, settingsAfter } from '../../../src/router/settings.ts';
 import type { Classifier } from '../../../src/sql/index.ts';
 import { Bind, Parse, Query } from '../../../src/wire/index.ts';
 import { aClassifier, extended, SessionStage } from '../../support/router-session.ts';
@@ -23,6 +24,26 @@ describe('the state of a session:', () => {
       'client > SELECT 1',
       'client > Ready I',
     ]);
+  });
+
+  test('a date reads the same after another client had the connection, whose DateStyle was set in two parts', () => {
+    for (const [first, second, both] of [
+      ["SET datestyle = 'SQL, DMY'", "SET datestyle = 'ISO'", 'ISO, DMY'],
+      ['SET datestyle = DMY', 'SET datestyle = SQL', 'SQL, DMY'],
+      ['SET datestyle = German', 'SET datestyle = MDY', 'German, MDY'],
+      [
+        "SELECT set_config('datestyle', 'SQL, DMY', false)",
+        "SELECT set_config('DateStyle', 'ISO', false)",
+        'ISO, DMY',
+      ],
+    ] as const) {
+      const stage = begun();
+      stage.world.readers = ['n3'];
+      stage.send(Query(first), Query(second));
+      stage.world.readers = ['n2'];
+      stage.take();
+      assert.equal(stage.send(Query('SELECT 1')).take()[0], `n2 < SET datestyle TO E'${both}'`);
+    }
   });
 
   test('statements that run each other, or thousands that run one another, do not exhaust the router', () => {
@@ -90,6 +111,68 @@ describe('the state of a session:', () => {
       stage.send(Query('SELECT 1')).take()[0],
       "n2 < SELECT pg_catalog.set_config(E'work_mem', E'100', false)",
     );
+  });
+
+  describe('what a role was needed for keeps the session once that is left:', () => {
+    const all = ['log_statement', 'all', true] as const;
+    for (const [what, texts] of [
+      ['RESET ROLE', ['SET ROLE r2', "SET log_statement = 'all'", 'RESET ROLE']],
+      ['another role', ['SET ROLE r2', "SET log_statement = 'all'", 'SET ROLE r3']],
+      ['one text', ["SET ROLE r2; SET log_statement = 'all'; RESET ROLE"]],
+      ['one transaction', ['BEGIN', 'SET ROLE r2', "SET log_statement = 'all'", 'RESET ROLE', 'COMMIT']],
+      ['SET LOCAL ROLE', ['BEGIN', 'SET LOCAL ROLE r2', "SET log_statement = 'all'", 'COMMIT']],
+      ['session mode', ['SET ROLE r2', "SET log_statement = 'all'", 'RESET ROLE']],
+    ] as const) {
+      test(what, () => {
+        const isSessionMode = what === 'session mode';
+        const stage = new SessionStage(classifier, { isSessionMode }).started();
+        stage.world.readers = ['n1'];
+        stage.send(Query('INSERT INTO t VALUES (0)'));
+        for (const text of texts.slice(0, -1)) stage.send(Query(text));
+        const server = stage.server('n1');
+        server.audited = 'free';
+        const role = what === 'another role' ? 'r3' : 'none';
+        server.auditedSettings = [JSON.stringify([all]), role, undefined];
+        stage.send(Query(texts.at(-1) ?? ''));
+        assert.deepEqual(stage.session.pin, { member: 'n1', because: ['setting-not-carried'] });
+        stage.take();
+        assert.deepEqual(
+          stage
+            .send(Query('SELECT 1'))
+            .take()
+            .filter((line) => line.includes('<')),
+          ['n1 < SELECT 1'],
+        );
+        server.auditedSettings = [undefined, 'none', undefined];
+        const end = isSessionMode ? 'DISCARD ALL' : 'RESET ALL';
+        assert.equal(stage.send(Query(end)).session.pin, undefined);
+      });
+    }
+
+    test('but not what everybody may set', () => {
+      const stage = begun();
+      for (const text of ['SET ROLE r2', 'SET work_mem = 100', 'RESET ROLE']) stage.send(Query(text));
+      assert.equal(stage.session.pin, undefined);
+      assert.doesNotMatch(stage.take().join(), /audit/);
+    });
+  });
+
+  test('what another client has left and the server does not take back fails no statement of this one', () => {
+    const stage = begun().send(Query('INSERT INTO t VALUES (0)'));
+    const [left] = stage.free;
+    assert.ok(left !== undefined);
+    const changes = [{ name: 'log.fail', value: 'all' }];
+    left.settings = settingsAfter(NO_SETTINGS, { text: 'SET', changes, clears: 'nothing' }, NO_SETTINGS);
+    stage.take();
+    assert.deepEqual(stage.send(Query('INSERT INTO t VALUES (1)')).take(), [
+      'n1 < RESET "log"."fail"',
+      'n1 < (probe)',
+      'counted write at n1',
+      'n1 < INSERT INTO t VALUES (1)',
+      'client > INSERT 0 1',
+      'client > Ready I',
+    ]);
+    assert.equal(left.isSoiled, true);
   });
 
   test('a LOAD that failed pins nobody', () => {

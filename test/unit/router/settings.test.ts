@@ -16,6 +16,11 @@ const set = (name: string, text = `SET ${name}`) => ({
   changes: [{ name, value: 'x' }],
   clears: 'nothing' as const,
 });
+const setTo = (name: string, value: string) => ({
+  text: `SET ${name} TO '${value}'`,
+  changes: [{ name, value }],
+  clears: 'nothing' as const,
+});
 const reset = (name: string) => ({ text: `RESET ${name}`, changes: [{ name }], clears: 'nothing' as const });
 const both = {
   text: 'SET both',
@@ -87,6 +92,27 @@ describe('settings', () => {
     );
   });
 
+  test('a DateStyle that was set in parts, and over what another client has left, is the one that it came to', () => {
+    const words = ['ISO', 'SQL', 'German', 'Postgres', 'DMY', 'European', 'US', 'ymd', 'DEFAULT'];
+    const values = fc
+      .subarray(words, { minLength: 1, maxLength: 2 })
+      .filter(([one, other]) => other === undefined || isStyle(one) !== isStyle(other));
+    const step = fc.oneof(
+      values.map((each) => setTo('datestyle', each.join(', '))),
+      fc.constant(reset('datestyle')),
+      fc.constant(RESET_ALL),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 6 }), fc.array(step, { maxLength: 6 }), (from, to) => {
+        const { statements, isSure } = differenceOf(made(from), made(to));
+        const texts = (steps: readonly Step[]) => steps.map(({ text }) => text);
+        assert.equal(dateStyleBy([...texts(from), ...statements]), dateStyleBy(texts(to)));
+        assert.equal(isSure, true);
+        assert.equal(made(to).entries.length <= 1, true);
+      }),
+    );
+  });
+
   test('a reset goes back to what the client began with', () => {
     const start = startSettings("it's me");
     const text = "SET application_name TO E'it''s me'";
@@ -124,6 +150,31 @@ describe('settings', () => {
     assert.deepEqual([room(3, 15), room(2, 15), room(3, 14)], [true, false, false]);
   });
 });
+
+const isStyle = (word: string | undefined) => /^(ISO|SQL|German|Postgres)/.test(word ?? '');
+
+/** PostgreSQL's check_datestyle, where the configuration says `SQL, YMD`. */
+function dateStyleBy(statements: readonly string[]): string {
+  let [style, order] = ['SQL', 'YMD'];
+  for (const statement of statements) {
+    const said = / TO E?'(.*)'$/.exec(statement)?.[1];
+    if (said === undefined) [style, order] = ['SQL', 'YMD'];
+    let [hasStyle, hasOrder] = [false, false];
+    for (const word of said?.split(', ') ?? []) {
+      if (word === 'DEFAULT') {
+        if (!hasStyle) style = 'SQL';
+        if (!hasOrder) order = 'YMD';
+      } else if (isStyle(word)) {
+        [style, hasStyle] = [word, true];
+        if (word === 'German' && !hasOrder) order = 'DMY';
+      } else {
+        order = { European: 'DMY', US: 'MDY' }[word] ?? word.toUpperCase();
+        hasOrder = true;
+      }
+    }
+  }
+  return `${style}, ${order}`;
+}
 
 /** What a server would have: a model of SET, RESET and RESET ALL. */
 function valuesAfter(statements: readonly string[]): Readonly<Record<string, string>> {
