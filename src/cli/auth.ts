@@ -13,7 +13,8 @@ const PASSWORD_BYTES = 24;
 const SALT_BYTES = 16;
 const HELP = `
 For servers without an agent of Matriarch: the agents make a role and a function like these by themselves.
-The role is no superuser; all that it may do is to call the function, which shows it SCRAM verifiers.
+The role is no superuser. It may call the function, which shows it SCRAM verifiers, and is in pg_read_all_stats,
+by which it learns the timeline that a standby follows.
 
 Examples:
   matriarch auth install --print | psql -h db1 -U postgres postgres

@@ -26,7 +26,7 @@ export interface ConfInput {
 /** Begins every file of ours, so that initdb's are told apart. */
 export const HEADER = '# Written whole by Matriarch; changes made here are lost.\n';
 
-/** The role of the routers: may read verifiers through one function, and nothing else. */
+/** The role of the routers: may read verifiers through one function, and see statistics. */
 export const ROUTER_ROLE = 'matriarch_router';
 
 /** What fits replication over three datacenters better than PostgreSQL's own defaults. `parameters` may say otherwise. */

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { buildVerifier, parseVerifier, renderVerifier } from '../wire/index.ts';
 import { ROUTER_ROLE } from './conf.ts';
-import { grantLookupSql, lookupFunctionSql, ROUTER_ROLE_ATTRIBUTES } from './router-lookup.ts';
+import { grantRouterSql, lookupFunctionSql, ROUTER_ROLE_ATTRIBUTES } from './router-lookup.ts';
 import type { Ask } from './session.ts';
 import { quoteIdentifier, quoteLiteral } from './sql-text.ts';
 import type { BootstrapUser, Credential, PostgresSettings } from './types.ts';
@@ -83,9 +83,9 @@ async function grantRewind(ask: Ask, username: string): Promise<void> {
   if (checkpoint.length > 0) await ask(`GRANT pg_checkpoint TO ${role}`);
 }
 
-/** The routers' role with this password, allowed nothing but the lookup. */
+/** The routers' role with this password, allowed nothing but the lookup and statistics. */
 export async function makeRouterRole(ask: Ask, password: string): Promise<void> {
   for (const statement of QUIET_SESSION) await ask(statement);
   await makeRole(ask, { username: ROUTER_ROLE, password }, ROUTER_ROLE_ATTRIBUTES);
-  for (const statement of grantLookupSql(ROUTER_ROLE)) await ask(statement);
+  for (const statement of grantRouterSql(ROUTER_ROLE)) await ask(statement);
 }

@@ -1,12 +1,12 @@
 /**
  * The SQL through which routers read verifiers: a function that runs with its owner's rights, and a role that may call it
- * and nothing else. The agents make both by themselves; for servers without an agent it is printed or run by `matriarch
+ * and see how servers do. The agents make both by themselves; for servers without an agent it is printed or run by `matriarch
  * auth install`. May be run again at any time.
  */
 import { buildVerifier, renderVerifier } from '../wire/index.ts';
 import { quoteIdentifier, quoteLiteral } from './sql-text.ts';
 
-/** Of the role that may look up, and nothing else. */
+/** Of the role that may look up; what else it may, is granted. */
 export const ROUTER_ROLE_ATTRIBUTES = 'LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION';
 
 /**
@@ -30,8 +30,10 @@ export function lookupFunctionSql(hidden: readonly string[]): readonly string[] 
   ];
 }
 
-export function grantLookupSql(role: string): readonly string[] {
+/** With the statistics comes the timeline that a standby receives: else a router learns of it at the next restart point only. */
+export function grantRouterSql(role: string): readonly string[] {
   return [
+    `GRANT pg_read_all_stats TO ${quoteIdentifier(role)}`,
     `GRANT USAGE ON SCHEMA matriarch TO ${quoteIdentifier(role)}`,
     `GRANT EXECUTE ON FUNCTION matriarch.router_lookup(text) TO ${quoteIdentifier(role)}`,
   ];
@@ -53,6 +55,6 @@ export function lookupInstallSql({ role, password, salt }: LookupInstall): reado
     `DO ${quoteLiteral(create)}`,
     `ALTER ROLE ${name} ${ROUTER_ROLE_ATTRIBUTES} PASSWORD ${verifier}`,
     ...lookupFunctionSql([role]),
-    ...grantLookupSql(role),
+    ...grantRouterSql(role),
   ];
 }

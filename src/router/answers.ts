@@ -94,6 +94,7 @@ export class Answers implements LinkOwner {
     const { unit, prepared, standing } = this.#session;
     if (link !== unit.link) return undefined;
     const refusal = refusalOf(fields);
+    if (refusal === 'serializable') this.#session.own.isSerializableByDefault = true;
     if (refusal !== undefined && this.#isRescued(link, refusal)) {
       link.pipeline.swallowAll();
       this.#again();

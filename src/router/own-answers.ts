@@ -9,7 +9,7 @@ import type { Losses } from './losses.ts';
 import type { Placement } from './placement.ts';
 import type { Session } from './session.ts';
 import type { SessionOptions } from './session-types.ts';
-import type { Settings } from './settings.ts';
+import { type Settings, valuesOf } from './settings.ts';
 import type { SettingsKeeper } from './settings-keeper.ts';
 import { countUnit } from './tally.ts';
 
@@ -24,16 +24,25 @@ export class OwnAnswers {
   readonly #session: Session;
   readonly #parts: Parts;
   readonly #options: SessionOptions;
+  /** Without a SET its transactions are serializable: it began so, or a standby has refused one for it. Not reported by servers. */
+  isSerializableByDefault: boolean;
 
   constructor(session: Session, parts: Parts, options: SessionOptions) {
     this.#session = session;
     this.#parts = parts;
     this.#options = options;
+    this.isSerializableByDefault = options.isSerializable === true;
   }
 
   /** The session's default for transactions that do not say whether they only read; servers report it from 14 on. */
   get isReadOnlyByDefault(): boolean {
     return this.#parts.ear.heard('default_transaction_read_only') === 'on';
+  }
+
+  /** Its transactions are serializable where they do not say what they are: standbys refuse all that it reads. */
+  get isSerializable(): boolean {
+    if (!this.isSerializableByDefault) return false;
+    return valuesOf(this.settings).get('default_transaction_isolation') === undefined;
   }
 
   /** What the client has set. */

@@ -48,6 +48,7 @@ export class Prelude {
   #text: string | undefined = undefined;
   #isReadOnly = false;
   #saysAccess = false;
+  #saysIsolation = false;
   /** It names, be it for a moment, what a standby refuses. */
   #needsPrimary = false;
   #isDecided = false;
@@ -67,6 +68,11 @@ export class Prelude {
   /** Nothing that was said asks for the primary: its first statement may decide. */
   get isUndecided(): boolean {
     return !this.#saysAccess && !this.#needsPrimary && !this.#isReadOnly;
+  }
+
+  /** It is as isolated as it says, whatever the session's default. */
+  get saysIsolation(): boolean {
+    return this.#saysIsolation;
   }
 
   /** What must be sent ahead of the first statement. */
@@ -204,6 +210,7 @@ export class Prelude {
     this.#text = text;
     this.#isReadOnly = isReadOnlyByDefault;
     this.#saysAccess = false;
+    this.#saysIsolation = false;
     this.#needsPrimary = false;
     this.#isDecided = false;
     this.#wish = undefined;
@@ -216,6 +223,7 @@ export class Prelude {
       this.#isReadOnly = access === 'read-only';
       this.#saysAccess = true;
     }
+    if (isolation !== 'default') this.#saysIsolation = true;
     if (access === 'read-write' || isolation === 'serializable') this.#needsPrimary = true;
   }
 }

@@ -5,12 +5,13 @@
 import type { ErrorFields } from '../wire/index.ts';
 
 /**
- * refused-as-write: it writes after all (25006), or reads what a standby has no data of: unlogged and temporary relations,
- * serializable transactions (0A000).
+ * refused-as-write: it writes after all (25006), or reads what a standby has no data of: unlogged and temporary relations
+ * (0A000), or asks what only a primary can say (55000).
+ * serializable: not for what it is, but since the session's transactions are serializable (0A000).
  * object-missing: the standby does not have the object yet, or it is nowhere: the primary knows.
  * recovery-conflict: the standby needed what the read had in use (40001, 40P01); others need not.
  */
-export type Refusal = 'refused-as-write' | 'object-missing' | 'recovery-conflict';
+export type Refusal = 'refused-as-write' | 'serializable' | 'object-missing' | 'recovery-conflict';
 
 const STATES: ReadonlyMap<string, Refusal> = new Map([
   ['25006', 'refused-as-write'],
@@ -23,15 +24,31 @@ const STATES: ReadonlyMap<string, Refusal> = new Map([
   ['42P01', 'object-missing'],
 ]);
 
-/** 0A000 is said of many things; these routines say it of recovery. */
+/** 0A000 and 55000 are said of many things; these routines say them of recovery. */
 const OF_RECOVERY: ReadonlySet<string> = new Set([
   'get_relation_info',
-  'GetSerializableTransactionSnapshot',
   'check_transaction_isolation',
   'check_XactIsoLevel',
+  'pg_current_wal_lsn',
+  'pg_current_wal_insert_lsn',
+  'pg_current_wal_flush_lsn',
+  'pg_walfile_name',
+  'pg_walfile_name_offset',
+  'pg_switch_wal',
+  'pg_create_restore_point',
+  'pg_log_standby_snapshot',
+  'brin_summarize_range',
+  'brin_desummarize_range',
+  'gin_clean_pending_list',
 ]);
 
+/** Takes the first snapshot of a transaction that nothing but the session's default has made serializable. */
+const OF_SERIALIZABLE = 'GetSerializableTransactionSnapshot';
+
 export function refusalOf({ code, routine }: ErrorFields): Refusal | undefined {
-  if (code === '0A000') return OF_RECOVERY.has(routine ?? '') ? 'refused-as-write' : undefined;
+  if (code === '0A000' || code === '55000') {
+    if (routine === OF_SERIALIZABLE) return 'serializable';
+    return OF_RECOVERY.has(routine ?? '') ? 'refused-as-write' : undefined;
+  }
   return STATES.get(code);
 }

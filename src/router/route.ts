@@ -86,6 +86,8 @@ export type NeedReason =
   | 'refused-by-standby'
   | 'its-transaction'
   | 'strong'
+  /** The session's transactions are serializable, which standbys refuse. */
+  | 'serializable'
   | 'not-whole'
   | 'state-not-carried';
 

@@ -37,6 +37,7 @@ export function sessionOptions(
     knowledge: shared.reads,
     effects,
     settings: startUp.settings,
+    isSerializable: startUp.isSerializable,
     applicationName: startUp.applicationName,
     isSessionMode: poolSettings(config, startUp.database, startUp.user).isSessionMode,
     auditsCode: config.audit_code,
@@ -72,7 +73,7 @@ function routingOf(shared: Shared, { user, database }: StartUp, catalog: Catalog
     refused: shared.refused,
     rescued: (because) => {
       shared.counters.rescued(because);
-      if (because !== 'recovery-conflict') definitions.doubted();
+      if (because !== 'recovery-conflict' && because !== 'serializable') definitions.doubted();
     },
   };
 }

@@ -63,6 +63,8 @@ export interface SessionOptions {
   readonly effects: SessionEffects;
   /** What the client asked for at its start and a pool's connections do not start with. */
   readonly settings: Settings;
+  /** It asked for transactions that are serializable. */
+  readonly isSerializable?: boolean;
   /** As PostgreSQL shows the name that the client began with. */
   readonly applicationName: string;
   readonly isSessionMode: boolean;

@@ -19,6 +19,8 @@ export interface StartUp {
   /** Beside user and database. */
   readonly parameters: readonly (readonly [string, string])[];
   readonly settings: Settings;
+  /** Its transactions are serializable if they do not say what they are. */
+  readonly isSerializable: boolean;
   /** As PostgreSQL shows it. */
   readonly applicationName: string;
 }
@@ -37,9 +39,21 @@ export function startUpOf({ user, database, parameters }: Asked): StartUp {
     variant: own.map((pair) => pair.join('=')).join('\0'),
     parameters: own,
     settings: startSettings(applicationName, said),
+    isSerializable: own.some(isSerializable),
     applicationName: asShown(applicationName),
   };
 }
+
+/** What a RESET goes back to, so the session's settings do not have it. */
+function isSerializable([name, value]: readonly [string, string]): boolean {
+  if (name === ISOLATION) return value.toLowerCase() === SERIALIZABLE;
+  if (name !== 'options') return false;
+  const said = value.replaceAll('-', '_').toLowerCase().split(`${ISOLATION}=`).at(-1) ?? '';
+  return value.length !== said.length && said.startsWith(SERIALIZABLE);
+}
+
+const ISOLATION = 'default_transaction_isolation';
+const SERIALIZABLE = 'serializable';
 
 /** What is said to the router, as a parameter or in `options`, is no reason for a pool of its own. */
 function partedOf(parameters: Login['parameters']): {

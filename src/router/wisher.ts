@@ -15,6 +15,7 @@ import {
 import type { Classification } from '../sql/index.ts';
 import type { ErrorFields } from '../wire/index.ts';
 import type { Definitions } from './definitions.ts';
+import type { Refusal } from './refusal.ts';
 import { REPLY } from './replies.ts';
 import { APPLICATION_NAME } from './server-parameters.ts';
 import { OWN_PREFIX, type Settings } from './settings.ts';
@@ -35,7 +36,7 @@ export interface SessionRouting {
   /** Of all sessions. */
   readonly refused: RefusedReads;
   /** A read that a standby has refused is run again elsewhere. */
-  readonly rescued: (because: 'refused-as-write' | 'object-missing' | 'recovery-conflict') => void;
+  readonly rescued: (because: Refusal) => void;
 }
 
 interface WisherParts {

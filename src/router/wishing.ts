@@ -95,8 +95,11 @@ export class Wishing {
 
   /** The unit is about to be placed: what its transaction needs goes with it. */
   settle(): void {
-    const { unit, standing } = this.#session;
+    const { unit, standing, own, transaction } = this.#session;
     const { prelude } = standing;
+    const isDefault =
+      transaction === undefined && (prelude.isOpen ? !prelude.saysIsolation : unit.need === 'read');
+    if (isDefault && own.isSerializable) unit.raise('primary', 'serializable');
     if (prelude.isOpen) {
       const isRead = unit.need === 'read' && !unit.hasOther && unit.found !== undefined;
       if (isRead && prelude.isUndecided && this.#config().first_statement_decides) prelude.decide();

@@ -220,4 +220,26 @@ test('members say where they are', { timeout: 120_000 }, async (suite) => {
     });
     assert.equal(seen.size, 1);
   });
+
+  await suite.test(
+    'a standby that follows a promoted server is on the new timeline at once, not at its next restart point',
+    async (t) => {
+      const { n3 } = stage.nodes;
+      const others = [n2, n3].map(({ name, address }) => ({ name, ...address }));
+      const { positions } = poll(t, others, {
+        credential: async () =>
+          await Promise.resolve({ username: 'matriarch_router', password: 'router-password-of-a-test' }),
+      });
+      assert.equal((await positions.ask('n3'))?.timeline, 1);
+      await n1.control.stop({ mode: 'immediate', deadlineMs: 5000 });
+      assert.equal((await n2.control.promote({ stillAllowed: () => true })).outcome, 'promoted');
+      await n2.control.ensureSlots({ ensure: ['n3'] });
+      await n3.control.writeConfig({ as: 'standby', upstream: n2.address, slot: 'n3' });
+      await n3.control.reload();
+      await until('n3 streams', async () => (await positions.ask('n3'))?.isStreaming === true);
+      await until('it is known to be on timeline 2', async () => {
+        return positions.latest('n3')?.timeline === 2;
+      });
+    },
+  );
 });

@@ -268,11 +268,13 @@ test('auth_query: a role that is no superuser looks up, in a database and with a
     assert.deepEqual([printed.status, printed.err, printed.out.includes('look-up')], [0, '', false]);
     await sql(server, printed.out);
     await sql(server, printed.out);
-    const rows = await sql(server, "SELECT count(*)::int AS seen FROM matriarch.router_lookup('app')", {
-      user: 'matriarch_router',
-      password: 'look-up',
-    });
-    assert.deepEqual(rows, [{ seen: 1 }]);
+    const rows = await sql(
+      server,
+      `SELECT count(*)::int AS seen, pg_has_role('pg_read_all_stats', 'usage') AS sees
+       FROM matriarch.router_lookup('app')`,
+      { user: 'matriarch_router', password: 'look-up' },
+    );
+    assert.deepEqual(rows, [{ seen: 1, sees: true }]);
   });
 
   await t.test('the command refuses what it cannot do', async () => {

@@ -110,6 +110,7 @@ interface StageOptions {
   readonly rules?: readonly Rule[];
   readonly firstStatementDecides?: boolean;
   readonly settings?: Settings;
+  readonly isSerializable?: boolean;
   readonly consistency?: Level;
 }
 
@@ -179,6 +180,7 @@ export class SessionStage {
         writtenBy: () => this.written,
       },
       settings: options.settings ?? NO_SETTINGS,
+      isSerializable: options.isSerializable ?? false,
       applicationName: '',
       isSessionMode,
       auditsCode,

@@ -29,6 +29,8 @@ export class TestServer {
   /** What it has answered and the session has not got. */
   out: Buffer = Buffer.alloc(0);
   isSilent = false;
+  /** Transactions are serializable by default: a standby refuses what needs a snapshot. */
+  isSerializable = false;
   /** What it says when it is asked what the session has left, and which settings it has made. */
   audited = '';
   auditedSettings: readonly (string | undefined)[] = [];
@@ -116,8 +118,12 @@ export class TestServer {
     const isEnd = /^(COMMIT|ROLLBACK)/.test(text);
     if (this.status === 'E' && !isEnd) return this.#fail('25P02', isSimple);
     if (text.includes('fail')) return this.#fail('22012', isSimple);
-    if (text.includes('refused_by_standby') && this.timeline === undefined)
+    if (this.timeline === undefined && text.includes('refused_by_standby'))
       return this.#fail('25006', isSimple);
+    if (this.timeline === undefined && text.includes('wal_position'))
+      return this.#fail('55000', isSimple, 'pg_current_wal_lsn');
+    if (this.timeline === undefined && this.isSerializable && text.startsWith('SELECT'))
+      return this.#fail('0A000', isSimple, 'GetSerializableTransactionSnapshot');
     if (/^(?:\/\*.*\*\/ )?BEGIN(?!.*(COMMIT|ROLLBACK)$)/.test(text)) this.status = 'T';
     if (isEnd) {
       this.#say(CommandComplete(this.status === 'E' ? 'ROLLBACK' : text));
@@ -132,10 +138,10 @@ export class TestServer {
       );
   }
 
-  #fail(code: string, isSimple = false): void {
+  #fail(code: string, isSimple = false, routine = ''): void {
     if (this.status === 'T') this.status = 'E';
     this.#isSkipping = !isSimple;
-    this.#say(ErrorResponse({ severity: 'ERROR', code, message: 'as the test wants' }));
+    this.#say(ErrorResponse({ severity: 'ERROR', code, message: 'as the test wants', routine }));
   }
 }
 

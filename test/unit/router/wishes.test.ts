@@ -124,6 +124,77 @@ describe('a read that a standby refuses', () => {
     );
     assert.deepEqual(stage.rescued, ['refused-as-write']);
   });
+
+  test('for asking what only a primary can say is run there, and what was refused so goes there at once', () => {
+    const stage = new SessionStage(classifier).started();
+    const heard = [1, 2].map((id) => stage.send(Query(`SELECT wal_position, ${id}`)).take());
+    assert.deepEqual(heard.map(counted), [['read at n2', 'write at n1'], ['write at n1']]);
+    assert.equal(heard[0]?.includes('client > row 1'), true);
+  });
+
+  describe('since the session’s transactions are serializable', () => {
+    const serializable = (options: ConstructorParameters<typeof SessionStage>[1] = {}): SessionStage => {
+      const stage = new SessionStage(classifier, options).started();
+      stage.send(Query('SELECT 1')).take();
+      stage.server('n2').isSerializable = true;
+      return stage;
+    };
+
+    test('is run on the primary, as all its later reads are, and nobody else’s', () => {
+      const stage = serializable();
+      const texts = ['SELECT v FROM t WHERE id = 7', 'SELECT 2', 'SELECT v FROM t WHERE id = 8'];
+      assert.deepEqual(
+        texts.map((text) => counted(stage.send(Query(text)).take())),
+        [['read at n2', 'write at n1'], ['write at n1'], ['write at n1']],
+      );
+      assert.deepEqual([stage.refused.size, stage.rescued], [0, ['serializable']]);
+    });
+
+    test('goes to a standby again while the session has another isolation', () => {
+      const stage = serializable();
+      stage.send(Query('SELECT 1')).take();
+      stage.send(Query("SET default_transaction_isolation = 'repeatable read'")).take();
+      stage.server('n2').isSerializable = false;
+      assert.deepEqual(counted(stage.send(Query('SELECT 1')).take()), ['read at n2']);
+      stage.send(Query('RESET default_transaction_isolation')).take();
+      assert.deepEqual(counted(stage.send(Query('SELECT 1')).take()), ['write at n1']);
+    });
+
+    test('has its READ ONLY transactions with it, whatever they begin with', () => {
+      const stage = serializable();
+      stage.send(Query('SELECT 1')).take();
+      for (const [begin, first, member] of [
+        ['BEGIN READ ONLY', 'SAVEPOINT s', 'write at n1'],
+        ['BEGIN READ ONLY', 'SET LOCAL work_mem = 100', 'write at n1'],
+        ['BEGIN READ ONLY', 'SELECT 3', 'write at n1'],
+        ['BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', 'SAVEPOINT s', 'read at n2'],
+      ] as const) {
+        stage.send(Query(begin));
+        assert.deepEqual(counted(stage.send(Query(first)).take()), [member], first);
+        stage.send(Query('ROLLBACK')).take();
+      }
+    });
+
+    test('in a transaction that began with a savepoint fails once', () => {
+      const stage = serializable();
+      const texts = ['BEGIN READ ONLY', 'SAVEPOINT s', 'SELECT 1', 'ROLLBACK'];
+      const errors = () =>
+        texts.flatMap((text) => stage.send(Query(text)).take()).filter((line) => line.includes('ERROR'));
+      assert.deepEqual([errors(), errors()], [['client > ERROR 0A000'], []]);
+    });
+
+    for (const parameter of [
+      ['default_transaction_isolation', 'serializable'],
+      ['options', '-c work_mem=1 -c default_transaction_isolation=serializable'],
+      ['options', '--default-transaction-isolation=serializable'],
+    ] as const) {
+      test(`is not tried there if it began with ${parameter.join(' ')}`, () => {
+        const { isSerializable } = startUpOf({ ...LOGIN, parameters: new Map([parameter]) });
+        const stage = new SessionStage(classifier, { isSerializable }).started();
+        assert.deepEqual(counted(stage.send(Query('SELECT 1')).take()), ['write at n1']);
+      });
+    }
+  });
 });
 
 // router.first_statement_decides
@@ -243,3 +314,8 @@ describe('a statement that SQL prepares', () => {
     assert.deepEqual(stage.session.pin?.because, ['creates-temporary']);
   });
 });
+
+/** Which members it was sent to, and as what. */
+function counted(lines: readonly string[]): readonly string[] {
+  return lines.filter((line) => line.startsWith('counted ')).map((line) => line.slice('counted '.length));
+}
