@@ -1,6 +1,10 @@
+const SLOTS_FIRST = 8;
+/** With more than this it gives its room back when it is empty: there is one in everything that is idle. */
+const SLOTS_KEPT_MAX = 1024;
+
 /** A first-in first-out queue on a ring of slots that doubles when full: no shifting, no allocation once warm. */
 export class RingQueue<T> {
-  #slots: (T | undefined)[] = Array.from<T | undefined>({ length: 8 });
+  #slots = emptySlots<T>();
   #head = 0;
   #size = 0;
 
@@ -26,6 +30,18 @@ export class RingQueue<T> {
     this.#slots[this.#head] = undefined;
     this.#head = (this.#head + 1) & (this.#slots.length - 1);
     this.#size -= 1;
+    this.#shrink();
+    return value;
+  }
+
+  /** Takes the newest value out; undefined when empty. */
+  pop(): T | undefined {
+    if (this.#size === 0) return undefined;
+    this.#size -= 1;
+    const index = (this.#head + this.#size) & (this.#slots.length - 1);
+    const value = this.#slots[index];
+    this.#slots[index] = undefined;
+    this.#shrink();
     return value;
   }
 
@@ -40,12 +56,20 @@ export class RingQueue<T> {
     }
   }
 
+  /** Called when it is full: all slots are values. Copied as a whole, since one by one it takes milliseconds. */
   #grow(): void {
-    const next = Array.from<T | undefined>({ length: this.#slots.length * 2 });
-    for (let index = 0; index < this.#size; index += 1) {
-      next[index] = this.#slots[(this.#head + index) & (this.#slots.length - 1)];
-    }
-    this.#slots = next;
+    const inOrder = this.#slots.slice(this.#head).concat(this.#slots.slice(0, this.#head));
+    this.#slots = inOrder.concat(inOrder).fill(undefined, inOrder.length);
     this.#head = 0;
   }
+
+  #shrink(): void {
+    if (this.#size > 0 || this.#slots.length <= SLOTS_KEPT_MAX) return;
+    this.#slots = emptySlots<T>();
+    this.#head = 0;
+  }
+}
+
+function emptySlots<T>(): (T | undefined)[] {
+  return Array.from<T | undefined>({ length: SLOTS_FIRST });
 }

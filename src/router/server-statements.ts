@@ -55,7 +55,7 @@ export class ServerStatements {
   /** What was put there last; to use it again changes no order. */
   #latest = '';
   /** What was sent and not confirmed, oldest first. */
-  readonly #unconfirmed: Undo[] = [];
+  readonly #unconfirmed = new RingQueue<Undo>();
   #hasStrays = false;
   /** What the client's Binds and Describes use that are not answered, oldest first. */
   readonly #uses = new RingQueue<Statement | undefined>();

@@ -4,10 +4,11 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { RingQueue } from '../../../src/base/index.ts';
 
-test('a ring queue behaves as an array with push and shift, whatever the order of calls', () => {
+test('a ring queue behaves as an array with push, shift and pop, whatever the order of calls', () => {
   const call = fc.oneof(
     { weight: 5, arbitrary: fc.integer().map((value) => ({ op: 'push' as const, value })) },
-    { weight: 4, arbitrary: fc.constant({ op: 'shift' as const }) },
+    { weight: 3, arbitrary: fc.constant({ op: 'shift' as const }) },
+    { weight: 2, arbitrary: fc.constant({ op: 'pop' as const }) },
     { weight: 1, arbitrary: fc.constant({ op: 'clear' as const }) },
   );
   fc.assert(
@@ -20,6 +21,8 @@ test('a ring queue behaves as an array with push and shift, whatever the order o
           model.push(each.value);
         } else if (each.op === 'shift') {
           assert.equal(ring.shift(), model.shift());
+        } else if (each.op === 'pop') {
+          assert.equal(ring.pop(), model.pop());
         } else {
           ring.clear();
           model = [];
@@ -30,4 +33,13 @@ test('a ring queue behaves as an array with push and shift, whatever the order o
       }
     }),
   );
+});
+
+test('a ring queue that was long gives its values in order, and is good for more', () => {
+  const ring = new RingQueue<number>();
+  for (const _ of ['once', 'again']) {
+    for (let value = 0; value < 5000; value += 1) ring.push(value);
+    for (let value = 0; value < 5000; value += 1) assert.equal(ring.shift(), value);
+    assert.equal(ring.size, 0);
+  }
 });
