@@ -104,7 +104,7 @@ const poolingKeys = {
     0,
   ),
   query_wait_timeout: duration(
-    'How long a client waits for a server connection of a full pool; 0: for ever.',
+    'How long a client waits for a server connection of a full pool, but for the time of a PAUSE; 0: for ever.',
   ).prefault('2min'),
   client_idle_timeout: duration(
     'A client that has nothing outstanding and is in no transaction for longer is disconnected; 0: never.',
