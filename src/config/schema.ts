@@ -104,7 +104,7 @@ const poolingKeys = {
     0,
   ),
   query_wait_timeout: duration(
-    'How long a client waits for a server connection of a full pool; 0: for ever.',
+    'How long a client waits for a server connection of a full pool, but for the time of a PAUSE; 0: for ever.',
   ).prefault('2min'),
   client_idle_timeout: duration(
     'A client that has nothing outstanding and is in no transaction for longer is disconnected; 0: never.',
@@ -178,7 +178,9 @@ export const routerSchema = z.strictObject({
     .min(1)
     .max(100_000)
     .default(1000)
-    .describe('Client connections at once; more are refused with SQLSTATE 53300.'),
+    .describe(
+      'Client connections at once; more are refused with SQLSTATE 53300. The admin console has 10 places of its own.',
+    ),
   client_login_timeout: duration('Longest time from connect to the end of authentication.').prefault('1min'),
   server_connect_timeout: duration('Longest time to open a connection to a server and log in.').prefault(
     '5s',

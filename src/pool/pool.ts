@@ -63,7 +63,7 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
   readonly #opening: R[] = [];
   #generation = 0;
   #lentAt = Number.NEGATIVE_INFINITY;
-  #isPaused = false;
+  #pausedSince: number | undefined = undefined;
   /** As whom connections are opened when nobody waits. */
   #pattern: R | undefined = undefined;
   /** Rounds of openings that failed since one succeeded. */
@@ -101,7 +101,7 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
   }
 
   get isPaused(): boolean {
-    return this.#isPaused;
+    return this.#pausedSince !== undefined;
   }
 
   get connections(): Iterable<S> {
@@ -135,12 +135,12 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
     this.#pattern = request;
     // Who was first may have left without anybody being served since; `request` itself is not to be served from within.
     if (this.#waiting.size > 0) this.#serve(now);
-    if (this.#waiting.size === 0 && !this.#isPaused) {
+    if (this.#waiting.size === 0 && !this.isPaused) {
       const connection = this.#takeFree(request.variant, now);
       if (connection !== undefined) return connection;
     }
     this.#waiting.set(request, now);
-    if (!this.#isPaused) this.#openMissing(now);
+    if (!this.isPaused) this.#openMissing(now);
     return undefined;
   }
 
@@ -211,13 +211,17 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
     if (this.#waiting.size > 0) this.#serve(now);
   }
 
-  /** Lends nothing until `resume`. */
-  pause(): void {
-    this.#isPaused = true;
+  /** Lends nothing until `resume`. How long that takes is not held against those who wait. */
+  pause(now: number): void {
+    this.#pausedSince ??= now;
   }
 
   resume(now: number): void {
-    this.#isPaused = false;
+    const pausedSince = this.#pausedSince ?? now;
+    this.#pausedSince = undefined;
+    // What is there already keeps its place in a Map.
+    for (const [request, since] of this.#waiting)
+      this.#waiting.set(request, since + now - Math.max(since, pausedSince));
     this.#serve(now);
   }
 
@@ -231,7 +235,7 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
   tick(now: number): void {
     const limits = this.#options.limits();
     for (const [request, since] of this.#waiting) {
-      if (!isWaitOver(limits, since, now)) break;
+      if (this.isPaused || !isWaitOver(limits, since, now)) break;
       this.#waiting.delete(request);
       request.waitedTooLong(now - since);
     }
@@ -247,7 +251,7 @@ export class Pool<S extends Poolable, R extends PoolRequest<S>> {
 
   /** Gives what is free to who waits, in order, and opens what is missing. */
   #serve(now: number): void {
-    if (this.#isPaused) return;
+    if (this.isPaused) return;
     for (const request of this.#waiting.keys()) {
       const connection = this.#takeFree(request.variant, now);
       if (connection === undefined) break;

@@ -58,6 +58,7 @@ export class Admission {
   #outbox: Outbox;
   #peer: TlsPeer | undefined = undefined;
   #user = '';
+  #database = '';
   #isOver = false;
 
   constructor(shared: Shared, { socket, isLocal }: Accepted, events: AdmissionEvents) {
@@ -74,6 +75,11 @@ export class Admission {
     });
     this.#timer = setTimeout(() => this.refuse(REPLY.loginTimeout()), shared.config.client_login_timeout);
     this.#listen(socket);
+  }
+
+  /** Where it wants to; empty until it has said so. */
+  get database(): string {
+    return this.#database;
   }
 
   /** Says why, and closes. */
@@ -135,7 +141,9 @@ export class Admission {
         this.#end('gone');
         return;
       case 'identified':
-        if (this.#shared.isFull()) this.refuse(REPLY.tooManyClients(this.#shared.config.max_client_conn));
+        this.#database = step.who.database;
+        if (this.#shared.isFull(this.#database))
+          this.refuse(REPLY.tooManyClients(this.#shared.config.max_client_conn));
         else this.#identified(step.who);
         return;
       case 'refused':

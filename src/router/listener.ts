@@ -35,6 +35,8 @@ const STOP_GRACE_MS = 3000;
 const STOP_LOOK_EVERY_MS = 25;
 /** Connections above the limit that are heard as far as their first packet: cancels and refusals need a place too. */
 const SPARE_CLIENTS = 100;
+/** Places that clients of the admin console have of their own: they are wanted most when all others are taken. */
+const ADMIN_PLACES = 10;
 /** Cancel keys: protocol 3.2 has longer ones. */
 const LONG_KEYS_SINCE_MINOR = 2;
 const LONG_KEY_BYTES = 32;
@@ -73,9 +75,18 @@ export class Listener {
     return this.#admissions.size;
   }
 
-  /** There are more clients than may be served. */
-  get isFull(): boolean {
-    return this.size > this.#options.clientsMax();
+  /** There are more clients than may be served, for one more of the database, which is counted already. */
+  isFull(database: string): boolean {
+    if (isAdminDatabase(database) && this.#admins.size < ADMIN_PLACES) return false;
+    const max = this.#options.clientsMax();
+    return this.size > max && this.#placesTaken > max;
+  }
+
+  /** All connections but those at places of the console's own. */
+  get #placesTaken(): number {
+    let admins = this.#admins.size;
+    for (const { database } of this.#admissions) if (isAdminDatabase(database)) admins += 1;
+    return this.size - Math.min(admins, ADMIN_PLACES);
   }
 
   /** Authenticated clients, the console's and those that replicate left out. */
@@ -227,7 +238,11 @@ export class Listener {
 
   /** What a client is told of whose database or role there are as many as may be. */
   #tooMany({ config }: Shared, { database, user }: Login): ErrorFields | undefined {
-    if (isAdminDatabase(database)) return undefined;
+    if (isAdminDatabase(database)) {
+      // Others have come in meanwhile.
+      const isFull = this.#admins.size >= ADMIN_PLACES && this.#placesTaken >= config.max_client_conn;
+      return isFull ? REPLY.tooManyClients(config.max_client_conn) : undefined;
+    }
     if (this.#disabled.has(database)) return REPLY.disabled(database);
     const { databaseClientsMax, userClientsMax } = poolSettings(config, database, user);
     if (databaseClientsMax === 0 && userClientsMax === 0) return undefined;

@@ -319,7 +319,7 @@ async function makeShared(options: Parts): Promise<Shared> {
     flusher,
     clientBuffer: new Scratch(READ_BUFFER_BYTES),
     passOnCancel: options.passOnCancel,
-    isFull: () => listener.isFull,
+    isFull: (database) => listener.isFull(database),
     forget: (client) => listener.forget(client),
   };
   const admin = openAdmin({ shared, listener, stop, signal, version: options.version ?? '' });

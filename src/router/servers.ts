@@ -102,13 +102,12 @@ export class Servers {
   readonly #paused = new Set<string>();
   #areAllPaused = false;
   #linkCount = 0;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer = setInterval(() => this.#tick(), TICK_MS);
 
   constructor(options: ServersOptions) {
     this.#options = options;
     const perf = { now: options.clock.now };
     this.#parameters = new LRUCache({ max: PARAMETERS_MAX, ttl: PARAMETERS_TTL_MS, perf });
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
   get pools(): Iterable<ServerPool> {
@@ -142,7 +141,8 @@ export class Servers {
   pause(database: string | undefined): void {
     if (database === undefined) this.#areAllPaused = true;
     else this.#paused.add(database);
-    for (const home of this.#pools.values()) if (this.isPaused(home.database)) home.pool.pause();
+    const now = this.#options.clock.now();
+    for (const home of this.#pools.values()) if (this.isPaused(home.database)) home.pool.pause(now);
   }
 
   /** Without a database, all that was paused goes on. */
@@ -257,7 +257,7 @@ export class Servers {
     const settings = poolSettings(this.#options.config(), database, user);
     const made: ServerPool = { member, database, user, pool, settings, isGone: false };
     this.#pools.set(key, made);
-    if (this.isPaused(database)) pool.pause();
+    if (this.isPaused(database)) pool.pause(this.#options.clock.now());
     return made;
   }
 

@@ -51,7 +51,7 @@ export interface Shared {
   /** One read buffer for all clients; overwritten by the next read. */
   readonly clientBuffer: Scratch;
   readonly passOnCancel: (target: CancelTarget) => void;
-  /** There are more clients than may be served: the newest is refused once it has said who it is. */
-  readonly isFull: () => boolean;
+  /** There are more clients than may be served: the newest is refused once it has said who it is, and where it wants to. */
+  readonly isFull: (database: string) => boolean;
   readonly forget: (client: Identity) => void;
 }

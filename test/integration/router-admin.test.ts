@@ -265,6 +265,27 @@ test('the admin console of a router at work', { timeout: 120_000 }, async (suite
     assert.equal(await waiting, '57P01');
   });
 
+  await suite.test(
+    'the console is reached when max_client_conn is, and takes no place of a client',
+    async (t) => {
+      const router = await aRouter(t, stage, [...options, 'max_client_conn: 2']);
+      const [first] = [await aClient(t, router.as()), await aClient(t, router.as())];
+      const databases = ['matriarch', 'pgbouncer'];
+      for (let count = 0; count < 10; count += 1) {
+        const admin = await console(t, router, databases[count % 2]);
+        assert.equal((await shown(admin, 'CLIENTS')).length, 2);
+      }
+      assert.equal(await codeOf(console(t, router)), '53300');
+      assert.equal(await codeOf(aClient(t, router.as())), '53300');
+      await first.end();
+      await eventually('a client has the place again', async () => await codeOf(aClient(t, router.as())), {
+        holds: (code) => code === 'no error',
+        withinMs: 2000,
+      });
+      assert.equal(await codeOf(aClient(t, router.as())), '53300');
+    },
+  );
+
   await suite.test('who is not named is not let in, and SHUTDOWN ends the router', async (t) => {
     const closed = await aRouter(t, stage, ['default_pool_size: 2']);
     assert.equal(await codeOf(console(t, closed)), '42501');

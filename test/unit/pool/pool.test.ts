@@ -231,13 +231,38 @@ describe('a pool', () => {
   test('lends nothing while it is paused', () => {
     const stage = new Stage();
     const a = stage.client('a');
-    stage.pool.pause();
+    stage.pool.pause(0);
     stage.take(a);
     stage.settle();
     assert.equal(a.has, undefined);
     stage.pool.resume(0);
     stage.settle();
     assert.ok(a.has !== undefined);
+  });
+
+  test('nobody has waited too long because of a pause, however long that takes', () => {
+    const stage = new Stage({ size: 1 });
+    const [a, b, c] = [stage.client('a'), stage.client('b'), stage.client('c')];
+    stage.take(a);
+    stage.settle();
+    stage.take(b);
+    stage.now = 3000;
+    stage.pool.pause(stage.now);
+    stage.take(c);
+    stage.now = 60_000;
+    stage.pool.pause(stage.now);
+    stage.pool.tick(stage.now);
+    assert.deepEqual([b.gaveUp, c.gaveUp], [false, false]);
+    stage.pool.resume(stage.now);
+    stage.now += 1999;
+    stage.pool.tick(stage.now);
+    assert.deepEqual([b.gaveUp, c.gaveUp], [false, false]);
+    stage.now += 1;
+    stage.pool.tick(stage.now);
+    assert.deepEqual([b.gaveUp, c.gaveUp], [true, false]);
+    stage.now += 3000;
+    stage.pool.tick(stage.now);
+    assert.deepEqual([b.gaveUp, c.gaveUp], [true, true]);
   });
 
   test('after a reconnect the old ones are closed as they come back', () => {
