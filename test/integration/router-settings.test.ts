@@ -13,6 +13,8 @@ const takeBoth = async (t: TestContext, router: RunningRouter, other: Client): P
   for (const client of [other, third]) await client.query('ROLLBACK');
 };
 
+const configOf = (style: string) => `SELECT set_config('datestyle', '${style}', false)`;
+
 test('settings of clients on few server connections', { timeout: 120_000 }, async (suite) => {
   const stage = await aStage(suite);
   const primary = stage.nodes.n1;
@@ -22,14 +24,13 @@ test('settings of clients on few server connections', { timeout: 120_000 }, asyn
     async (t) => {
       const router = await aRouter(t, stage, ['default_pool_size: 1']);
       const [one, other] = await pair(t, router);
-      const config = (value_: string) => `SELECT set_config('datestyle', '${value_}', false)`;
       for (const sets of [
         ["SET datestyle = 'SQL, DMY'", "SET datestyle = 'ISO'"],
         ['SET datestyle = DMY', 'SET datestyle = SQL'],
         ['SET datestyle = German', 'SET datestyle = DMY'],
         ['SET datestyle = YMD', "SET datestyle = 'German, DEFAULT'"],
         ['SET datestyle = SQL', 'SET datestyle = DEFAULT', 'SET datestyle = European'],
-        [config('SQL, DMY'), config('ISO')],
+        [configOf('SQL, DMY'), configOf('ISO')],
       ]) {
         for (const text of sets) await one.query(text);
         const before = await value(one, 'SHOW datestyle');
