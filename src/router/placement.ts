@@ -164,16 +164,17 @@ export class Placement {
     if (this.#options.isSessionMode) this.pin(link, 'settings-unknown');
   }
 
-  /** Settings that the session has, `names`, were perhaps made by rights that it has not any more: the server is asked. */
-  doubtRights(link: Link, names: readonly string[]): void {
-    if (names.length > 0) this.#auditing.doubt(link, names);
+  /** The server is asked what the session has there, and whether it may make these settings elsewhere. */
+  suspect(link: Link, names: readonly string[] = []): void {
+    this.#auditing.doubt(link, names);
   }
 
   /** The session has made these settings, and `link` has them. */
   record(statements: readonly SettingStatement[], link: Link): void {
     for (const statement of statements) {
       const isKeepable = this.hasRoomFor([statement]);
-      this.doubtRights(link, keptPastRole(this.settings, statement));
+      const kept = keptPastRole(this.settings, statement);
+      if (kept.length > 0) this.suspect(link, kept);
       this.settings = settingsAfter(this.settings, statement, this.startSettings);
       link.settings = settingsAfter(link.settings, statement, NO_SETTINGS);
       if (!isKeepable) this.pin(link, 'settings-unknown');

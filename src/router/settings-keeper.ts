@@ -2,7 +2,7 @@
  * Which settings of a client are to follow it to other servers: those whose statement succeeded outside of a
  * transaction, or in one that was committed. Where that cannot be told, the server is asked what holds. Pure.
  */
-import type { SettingStatement } from '../sql/index.ts';
+import { isTemporaryPath, type SettingStatement } from '../sql/index.ts';
 import type { TransactionStatus } from '../wire/index.ts';
 import type { Link } from './link.ts';
 import type { Placement } from './placement.ts';
@@ -48,12 +48,22 @@ export class SettingsKeeper {
     if (before === 'I') this.began();
     if (unit.hasSavepoint) this.#hasSavepoint = true;
     if (unit.setsLocally) this.#hasLocal = true;
+    if (unit.creates && unit.executes && this.#mayBeTemporary(unit)) this.#placement.suspect(link);
     if (link.status === 'I') this.#isOwnMeaning = false;
     else if (unit.setsLocally || unit.settings.length > 0) this.#takeOwnMeaning();
     if (unit.settings.length > 0 && unit.executes) this.#made(unit, link, before);
     if (unit.sets.length > 0 && unit.executes) this.#placement.doubt(link, unit.sets);
     // COMMIT AND CHAIN ends a transaction too, though another is open after it.
     if (before !== 'I' && (link.status === 'I' || unit.ends !== undefined)) this.#ended(unit, link, before);
+  }
+
+  /** What is created by a bare name may be temporary now, by a search_path that is known or may be. */
+  #mayBeTemporary({ settings }: Unit): boolean {
+    if (this.#hasLocal) return true;
+    const made = [...this.#pending, ...settings].flatMap(({ changes }) => changes);
+    const paths = made.flatMap(({ name, value }) => (name === 'search_path' ? [value] : []));
+    paths.push(this.#placement.settings.own.get('search_path'));
+    return paths.some((path) => path !== undefined && isTemporaryPath(path));
   }
 
   #takeOwnMeaning(): void {
@@ -98,7 +108,7 @@ export class SettingsKeeper {
     if (hadSavepoint) this.#placement.doubt(link, namesOf(settings));
     else {
       this.#placement.record(settings, link);
-      if (hadLocal) this.#placement.doubtRights(link, restrictedIn(namesOf(settings)));
+      if (hadLocal) this.#placement.suspect(link, restrictedIn(namesOf(settings)));
     }
   }
 }

@@ -45,6 +45,7 @@ export function noteFacts(unit: Unit, classification: Classification): void {
   if (UNPINNING.has(because)) unit.mayUnpin = true;
   if (SUSPECT.has(because) || classification.runsUnseen === true) unit.isSuspect = true;
   if (because === 'changes-schema') unit.changesDefinitions = true;
+  if (classification.creates === true) unit.creates = true;
   if (because === 'savepoint') unit.hasSavepoint = true;
   const setsConfig = because === 'function-volatile' && detail?.endsWith('set_config') === true;
   if (setsConfig || because === 'transaction-local' || unit.sets.length > 0) unit.setsLocally = true;

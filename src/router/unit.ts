@@ -65,6 +65,8 @@ export class Unit {
   isSuspect = false;
   changesDefinitions = false;
   setsLocally = false;
+  /** It creates something that is temporary under such a search_path. */
+  creates = false;
   /** What a simple query in it forgets of prepared statements, and how many of its statements are complete. */
   forgets: readonly Forgets[] = NOTHING;
   completions = 0;
@@ -182,6 +184,7 @@ export class Unit {
     this.isSuspect = false;
     this.changesDefinitions = false;
     this.setsLocally = false;
+    this.creates = false;
     this.forgets = NOTHING;
     this.completions = 0;
     this.makes = undefined;

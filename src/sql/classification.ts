@@ -37,6 +37,8 @@ interface Common {
   readonly settings: readonly SettingStatement[];
   /** Settings of the session that it sets to what only the server can tell, by their lower-case names. */
   readonly sets?: readonly string[];
+  /** Something is created by it, perhaps by a name without a schema: then search_path decides whether it is temporary. */
+  readonly creates?: true;
   /** By its database's catalogue it runs code that nobody looks into, whatever the reason of its kind. */
   readonly runsUnseen?: true;
   /** The text holds several statements and a BEGIN, COMMIT, ROLLBACK or the like is among them. */

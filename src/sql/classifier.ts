@@ -136,7 +136,12 @@ class CachingClassifier implements Classifier {
       return before;
     }
     this.#misses += 1;
-    const attention: Attention = { literal: false, sets: [], references: new ReferenceCollector() };
+    const attention: Attention = {
+      literal: false,
+      sets: [],
+      creates: false,
+      references: new ReferenceCollector(),
+    };
     const answer = this.#classifyAnew(text, attention);
     if (answer === GRAMMAR_NOT_READY) return answer;
     if (shared !== undefined && isShareable(answer, attention, shared)) {

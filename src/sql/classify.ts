@@ -17,7 +17,10 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
   const [first, second] = parts;
   if (first === undefined) return EMPTY;
   const settings = settingStatements(parts, statements, sql);
+  // Of which setting is not looked at: the server is asked.
+  if (second !== undefined && attention.creates && parts.some(isLocal)) attention.sets.push('search_path');
   const sets = attention.sets.length === 0 ? {} : { sets: attention.sets };
+  const creates = attention.creates ? ({ creates: true } as const) : {};
   const referred = attention.references.references();
   const names = referred && (parts.every(hangsOnCatalog) ? { references: referred } : { touches: referred });
   if (second === undefined) {
@@ -30,6 +33,7 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
       ...(prepares === undefined ? {} : { prepares }),
       settings,
       ...sets,
+      ...creates,
       controlsTransaction: false,
       endsTransaction: false,
     });
@@ -42,6 +46,7 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
     ...names,
     settings,
     ...sets,
+    ...creates,
     controlsTransaction,
     ...(speaksOf.length === 0 ? {} : { speaksOf }),
     ...(goesOnAt === undefined ? {} : { goesOnAt }),
@@ -134,6 +139,12 @@ function spokenOf(parts: readonly Part[]): readonly SpokenOf[] {
 
 function isControl(part: Part): boolean {
   return part.kind === 'begin' || part.kind === 'end';
+}
+
+/** It sets something for its transaction alone. */
+function isLocal({ because, detail }: Part): boolean {
+  const isConfig = because === 'function-volatile' && detail?.endsWith('set_config') === true;
+  return isConfig || because === 'transaction-local';
 }
 
 function settingStatements(

@@ -18,6 +18,6 @@ export { HARMFUL_BUILTINS, LEAVES_STATE } from './functions.ts';
 export { CatalogFacts } from './catalog-facts.ts';
 export type { CatalogRows } from './catalog-rows.ts';
 export { type Resolver, Resolvers, unresolved } from './resolve.ts';
-export { type SearchPath, searchPathOf } from './search-path.ts';
+export { isTemporaryPath, type SearchPath, searchPathOf } from './search-path.ts';
 export { SQL_REASONS, type SqlReason } from './reasons.ts';
 export { bindingOf } from './settings.ts';

@@ -34,7 +34,7 @@ export function inspect(root: Tree, attention: Attention): Finding | undefined {
         const child = value[key];
         const finding = isNodeType(key)
           ? inspectNode(key, child, attention)
-          : inspectField(key, child, value, attention.references);
+          : inspectField(key, child, value, attention);
         if (finding !== undefined && isStricter(finding, worst)) worst = finding;
         if (worst?.kind === 'session') return worst;
         if (typeof child === 'object') pending.push(child);
@@ -95,17 +95,18 @@ function inspectField(
   field: string,
   value: unknown,
   fields: Tree,
-  references: ReferenceCollector,
+  attention: Attention,
 ): Finding | undefined {
   switch (field) {
     case 'relname':
-      return inspectRelation(fields, references);
+      return inspectRelation(fields, attention.references);
     case 'typeName':
-      if (isTree(value)) noteType(value, references);
+      if (isTree(value)) noteType(value, attention.references);
       return undefined;
     case 'relpersistence':
       return value === 't' ? session('creates-temporary', textAt(fields, 'relname')) : undefined;
     case 'intoClause':
+      attention.creates = true;
       return write('selects-into', textAt(treeAt(treeAt(fields, 'intoClause'), 'rel'), 'relname'));
     default:
       return undefined;

@@ -49,6 +49,8 @@ export interface SetPart extends Reasoned {
 export interface Attention {
   literal: boolean;
   readonly sets: string[];
+  /** Something is created, perhaps by a name without a schema. */
+  creates: boolean;
   /** What the text refers to in its database. */
   readonly references: ReferenceCollector;
 }

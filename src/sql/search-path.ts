@@ -18,6 +18,15 @@ export function searchPathOf({ text, role }: SearchPathSetting): SearchPath {
   return schemas.includes(CATALOG) ? schemas : [CATALOG, ...schemas];
 }
 
+/**
+ * What is created by a bare name may be temporary: PostgreSQL passes by schemas that are not there or not to be used, so
+ * that the temporary one need not be the first that is named.
+ */
+export function isTemporaryPath(text: string): boolean {
+  const names = splitNames(text);
+  return names === undefined || names.some((name) => name.startsWith(TEMPORARY));
+}
+
 /** A name as it is written in a list of names. */
 export function quoteName(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
@@ -25,6 +34,7 @@ export function quoteName(name: string): string {
 
 const USER = '$user';
 const CATALOG = 'pg_catalog';
+const TEMPORARY = 'pg_temp';
 
 /** As PostgreSQL's SplitIdentifierString; undefined: it is not a list of names. */
 function splitNames(text: string): readonly string[] | undefined {

@@ -14,6 +14,7 @@ export function classifyStatement(statement: Tree, attention: Attention): Part {
   const node = unwrap(statement);
   if (node === undefined) return { kind: 'write', because: 'statement-not-known' };
   if (!LITERALS_IN_EXPRESSIONS.has(node.type)) attention.literal = true;
+  if (CREATES.test(node.type)) attention.creates = true;
   const handler = HANDLERS.get(node.type);
   if (handler !== undefined) return handler(node.fields, attention);
   return asWrite(WRITES.get(node.type) ?? unlistedReason(node.type), node.fields, attention);
@@ -80,6 +81,8 @@ const WRITES: ReadonlyMap<string, SqlReason> = new Map<string, SqlReason>([
 
 const DEFINITIONS =
   /^(Create|Alter|Drop|Rename|Define|Grant|Revoke|Comment|SecLabel|Rule|Index|View|Import|Reassign)/;
+
+const CREATES = /^(Create|Define|View|CompositeType)/;
 
 /** Definitions and rights are told by the names of their nodes: only the reason hangs on it, not the kind. */
 function unlistedReason(type: string): SqlReason {

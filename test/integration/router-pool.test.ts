@@ -95,57 +95,6 @@ test('many clients on few server connections', { timeout: 120_000 }, async (suit
     },
   );
 
-  await suite.test(
-    'a date reads the same whoever used the connection between, with a DateStyle set in parts',
-    async (t) => {
-      const router = await aRouter(t, stage, ['default_pool_size: 1']);
-      const [one, other] = await pair(t, router);
-      const config = (value_: string) => `SELECT set_config('datestyle', '${value_}', false)`;
-      for (const sets of [
-        ["SET datestyle = 'SQL, DMY'", "SET datestyle = 'ISO'"],
-        ['SET datestyle = DMY', 'SET datestyle = SQL'],
-        ['SET datestyle = German', 'SET datestyle = DMY'],
-        ['SET datestyle = YMD', "SET datestyle = 'German, DEFAULT'"],
-        ['SET datestyle = SQL', 'SET datestyle = DEFAULT', 'SET datestyle = European'],
-        [config('SQL, DMY'), config('ISO')],
-      ]) {
-        for (const text of sets) await one.query(text);
-        const before = await value(one, 'SHOW datestyle');
-        await other.query("SET datestyle = 'Postgres, YMD'");
-        assert.equal(await value(one, 'SHOW datestyle'), before);
-        await other.query('RESET datestyle');
-        await one.query('RESET datestyle');
-        assert.equal(await value(other, 'SHOW datestyle'), 'ISO, MDY');
-      }
-    },
-  );
-
-  await suite.test(
-    'what one client has set by a role that it has left fails no statement of another, nor its own',
-    async (t) => {
-      await sql(primary, 'CREATE ROLE r2 SUPERUSER; GRANT r2 TO app');
-      t.after(async () => await sql(primary, 'DROP ROLE r2'));
-      const router = await aRouter(t, stage, ['default_pool_size: 2']);
-      const [one, other] = await pair(t, router);
-      // Still in that role: what it has set is in the way of the next client, and comes back with the first.
-      for (const text of ['SET ROLE r2', "SET log_statement = 'all'"]) await one.query(text);
-      for (let round = 0; round < 3; round += 1) {
-        await takeBoth(t, router, other);
-        assert.equal(await value(other, 'SHOW log_statement'), 'none');
-        assert.equal(await value(one, 'SHOW log_statement'), 'all');
-      }
-      await one.query('RESET ROLE');
-      for (let round = 0; round < 3; round += 1) {
-        await other.query('BEGIN; SELECT 1; COMMIT');
-        assert.equal(await value(one, 'SHOW log_statement'), 'all');
-        assert.equal(await value(other, 'SHOW log_statement'), 'none');
-      }
-      await one.query('RESET ALL');
-      await takeBoth(t, router, other);
-      for (const client of [one, other]) assert.equal(await value(client, 'SHOW log_statement'), 'none');
-    },
-  );
-
   await suite.test('a setting in a transaction counts if that commits', async (t) => {
     const router = await aRouter(t, stage, ['default_pool_size: 1']);
     const [one, other] = await pair(t, router);

@@ -194,6 +194,39 @@ describe('the state of a session:', () => {
     assert.deepEqual(stage.send(Query('SELECT 1')).take()[0], 'counted read at n2');
   });
 
+  describe('a table that search_path makes temporary keeps the session where it is:', () => {
+    const path = 'SET search_path = pg_temp';
+    for (const [what, texts] of [
+      ['in statements of their own', [path, 'CREATE TABLE q (v int)']],
+      ['in one text', [`${path}; CREATE TABLE q (v int); INSERT INTO q VALUES (7)`]],
+      ['as the answer of a query', ["SET search_path = nowhere, 'pg_temp'", 'SELECT 7 AS v INTO q']],
+      ['a type', ["SELECT set_config('search_path', 'pg_temp', false)", 'CREATE TYPE q AS (v int)']],
+      ['in one transaction', ['BEGIN', path, 'CREATE VIEW q AS SELECT 1', 'COMMIT']],
+      ['SET LOCAL', ['BEGIN', 'SET LOCAL search_path = pg_temp', 'CREATE TABLE q (v int)', 'COMMIT']],
+      ['SET LOCAL in one text', ['BEGIN; SET LOCAL search_path = pg_temp; CREATE TABLE q (v int); COMMIT']],
+      ['session mode', [path, 'CREATE SEQUENCE q']],
+    ] as const) {
+      test(what, () => {
+        const stage = new SessionStage(classifier, { isSessionMode: what === 'session mode' }).started();
+        stage.world.readers = ['n1'];
+        stage.send(Query('INSERT INTO t VALUES (0)'));
+        const server = stage.server('n1');
+        const search = JSON.stringify([['search_path', 'pg_temp', false]]);
+        server.audited = 'creates-temporary';
+        server.auditedSettings = [search, 'none', undefined];
+        for (const text of texts) stage.send(Query(text));
+        assert.deepEqual(stage.session.pin, { member: 'n1', because: ['creates-temporary'] });
+      });
+    }
+
+    test('but none is asked after where it is not in the path', () => {
+      const stage = begun();
+      for (const text of ['SET search_path = a, public', 'CREATE TABLE q (v int)']) stage.send(Query(text));
+      assert.doesNotMatch(stage.take().join(), /audit/);
+      assert.equal(stage.session.pin, undefined);
+    });
+  });
+
   describe('a setting that PostgreSQL took back is not made on another node:', () => {
     for (const [what, texts] of [
       ['COMMIT of a failed transaction', ['BEGIN', "SET search_path = 'a'", 'SELECT fail', 'COMMIT']],

@@ -105,8 +105,7 @@ describe('settings', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 6 }), fc.array(step, { maxLength: 6 }), (from, to) => {
         const { statements, isSure } = differenceOf(made(from), made(to));
-        const texts = (steps: readonly Step[]) => steps.map(({ text }) => text);
-        assert.equal(dateStyleBy([...texts(from), ...statements]), dateStyleBy(texts(to)));
+        assert.equal(dateStyleBy([...textsOf(from), ...statements]), dateStyleBy(textsOf(to)));
         assert.equal(isSure, true);
         assert.equal(made(to).entries.length <= 1, true);
       }),
@@ -150,6 +149,8 @@ describe('settings', () => {
     assert.deepEqual([room(3, 15), room(2, 15), room(3, 14)], [true, false, false]);
   });
 });
+
+const textsOf = (steps: readonly { readonly text: string }[]) => steps.map(({ text }) => text);
 
 const isStyle = (word: string | undefined) => /^(ISO|SQL|German|Postgres)/.test(word ?? '');
 

@@ -1,0 +1,91 @@
+/** Settings of clients that share server connections, before a real server: what they come to, by whose rights, and what they make. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { Client } from 'pg';
+import { pair, value } from '../support/asking.ts';
+import { sql } from '../support/postgres.ts';
+import { aClient, aRouter, aStage, type RunningRouter } from '../support/router.ts';
+
+/** Two transactions at once, at the primary. */
+const takeBoth = async (t: TestContext, router: RunningRouter, other: Client): Promise<void> => {
+  const third = await aClient(t, router.as());
+  for (const client of [third, other]) await client.query('BEGIN READ WRITE; SELECT 1');
+  for (const client of [other, third]) await client.query('ROLLBACK');
+};
+
+const configOf = (style: string) => `SELECT set_config('datestyle', '${style}', false)`;
+
+test('settings of clients on few server connections', { timeout: 120_000 }, async (suite) => {
+  const stage = await aStage(suite);
+  const primary = stage.nodes.n1;
+
+  await suite.test(
+    'a date reads the same whoever used the connection between, with a DateStyle set in parts',
+    async (t) => {
+      const router = await aRouter(t, stage, ['default_pool_size: 1']);
+      const [one, other] = await pair(t, router);
+      for (const sets of [
+        ["SET datestyle = 'SQL, DMY'", "SET datestyle = 'ISO'"],
+        ['SET datestyle = DMY', 'SET datestyle = SQL'],
+        ['SET datestyle = German', 'SET datestyle = DMY'],
+        ['SET datestyle = YMD', "SET datestyle = 'German, DEFAULT'"],
+        ['SET datestyle = SQL', 'SET datestyle = DEFAULT', 'SET datestyle = European'],
+        [configOf('SQL, DMY'), configOf('ISO')],
+      ]) {
+        for (const text of sets) await one.query(text);
+        const before = await value(one, 'SHOW datestyle');
+        await other.query("SET datestyle = 'Postgres, YMD'");
+        assert.equal(await value(one, 'SHOW datestyle'), before);
+        await other.query('RESET datestyle');
+        await one.query('RESET datestyle');
+        assert.equal(await value(other, 'SHOW datestyle'), 'ISO, MDY');
+      }
+    },
+  );
+
+  await suite.test(
+    'what one client has set by a role that it has left fails no statement of another, nor its own',
+    async (t) => {
+      await sql(primary, 'CREATE ROLE r2 SUPERUSER; GRANT r2 TO app');
+      t.after(async () => await sql(primary, 'DROP ROLE r2'));
+      const router = await aRouter(t, stage, ['default_pool_size: 2']);
+      const [one, other] = await pair(t, router);
+      // Still in that role: what it has set is in the way of the next client, and comes back with the first.
+      for (const text of ['SET ROLE r2', "SET log_statement = 'all'"]) await one.query(text);
+      for (let round = 0; round < 3; round += 1) {
+        await takeBoth(t, router, other);
+        assert.equal(await value(other, 'SHOW log_statement'), 'none');
+        assert.equal(await value(one, 'SHOW log_statement'), 'all');
+      }
+      await one.query('RESET ROLE');
+      for (let round = 0; round < 3; round += 1) {
+        await other.query('BEGIN; SELECT 1; COMMIT');
+        assert.equal(await value(one, 'SHOW log_statement'), 'all');
+        assert.equal(await value(other, 'SHOW log_statement'), 'none');
+      }
+      await one.query('RESET ALL');
+      await takeBoth(t, router, other);
+      for (const client of [one, other]) assert.equal(await value(client, 'SHOW log_statement'), 'none');
+    },
+  );
+
+  await suite.test(
+    'a table that search_path has made temporary is seen by nobody else, and stays with its client',
+    async (t) => {
+      const router = await aRouter(t, stage, ['default_pool_size: 3']);
+      const [one, other] = await pair(t, router);
+      for (const text of ['SET search_path = pg_temp', 'CREATE TABLE q (a int)', 'INSERT INTO q VALUES (7)'])
+        await one.query(text);
+      for (let round = 0; round < 3; round += 1) {
+        await takeBoth(t, router, other);
+        assert.equal(await value(other, "SELECT to_regclass('pg_temp.q')::text"), null);
+        assert.equal(await value(one, 'SELECT a FROM q'), 7);
+      }
+      await one.query('DROP TABLE q');
+      await one.query('SET search_path = pg_temp; CREATE TYPE q AS ENUM ()');
+      await takeBoth(t, router, await aClient(t, router.as()));
+      assert.equal(await value(other, "SELECT to_regtype('pg_temp.q')::text"), null);
+      assert.equal(await value(one, "SELECT to_regtype('q')::text"), 'q');
+    },
+  );
+});
