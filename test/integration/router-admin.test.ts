@@ -29,6 +29,9 @@ async function codeOf(work: Promise<unknown>): Promise<unknown> {
   );
 }
 
+const isWaiting = (rows: readonly Row[]): boolean =>
+  rows.some((row) => row['database'] === 'app' && Number(row['cl_waiting']) === 1);
+
 test('the admin console of a router at work', { timeout: 120_000 }, async (suite) => {
   const stage = await aStage(suite);
   const options = ['admin_users: [app]', 'default_pool_size: 2'];
@@ -255,8 +258,6 @@ test('the admin console of a router at work', { timeout: 120_000 }, async (suite
     const client = await aClient(t, router.as());
     await admin.query('PAUSE app');
     const waiting = codeOf(client.query('DELETE FROM seen'));
-    const isWaiting = (rows: readonly Row[]): boolean =>
-      rows.some((row) => row['database'] === 'app' && Number(row['cl_waiting']) === 1);
     await eventually('it waits', async () => await shown(admin, 'POOLS'), {
       holds: isWaiting,
       withinMs: 2000,

@@ -27,19 +27,20 @@ const ALL = {
 const verdict = ({ session, now }: SessionStage, limits: TimeLimits): string | undefined =>
   overdue(session.times, limits, now)?.code;
 
+/** Its pool is full: what is borrowed comes when the test opens it. */
+const sends = (stage: SessionStage, ...messages: Buffer[]) =>
+  stage.session.receive(Buffer.concat(messages), stage.now);
+const passes = (stage: SessionStage, ms: number) => {
+  stage.now += ms;
+  stage.session.tick(stage.now);
+};
+
 describe('limits of time', () => {
   let classifier: Classifier;
   before(async () => {
     classifier = await aClassifier();
   });
   const begun = () => new SessionStage(classifier).started();
-  /** Its pool is full: what is borrowed comes when the test opens it. */
-  const sends = (stage: SessionStage, ...messages: Buffer[]) =>
-    stage.session.receive(Buffer.concat(messages), stage.now);
-  const passes = (stage: SessionStage, ms: number) => {
-    stage.now += ms;
-    stage.session.tick(stage.now);
-  };
 
   test('the first client of a database is not idle while it waits for the catalogue', () => {
     const stage = new SessionStage(classifier);
