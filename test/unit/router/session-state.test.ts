@@ -181,7 +181,7 @@ describe('the state of a session:', () => {
   }
 
   describe('what was made in a READ ONLY transaction at a standby', () => {
-    for (const [what, made, uses, frees] of [
+    for (const [what, made, used, frees] of [
       [
         'a cursor that outlives it',
         'DECLARE cc CURSOR WITH HOLD FOR SELECT * FROM t',
@@ -212,7 +212,7 @@ describe('the state of a session:', () => {
       for (const free of frees) {
         test(`${what} can be used there, and ${free} frees the session of it`, () => {
           const stage = bound();
-          for (const text of uses) {
+          for (const text of used) {
             assert.deepEqual(heardAt(stage.send(Query(text))), [`n2 < ${text}`]);
             assert.deepEqual(heardAt(stage.send(...extended(text))), [
               `n2 < Parse : ${text}`,
@@ -230,11 +230,11 @@ describe('the state of a session:', () => {
         });
       }
 
-      if (uses.length > 0)
+      if (used.length > 0)
         test(`${what} is not used, and nothing written by it, where the standby is none any more`, () => {
           const stage = bound();
           stage.server('n2').timeline = 2;
-          assert.deepEqual(heardAt(stage.send(Query(uses[0] ?? ''))), ['client > ERROR 25006']);
+          assert.deepEqual(heardAt(stage.send(Query(used[0] ?? ''))), ['client > ERROR 25006']);
         });
     }
   });
