@@ -5,7 +5,7 @@
 import type { Classification, Classifier } from '../sql/index.ts';
 import { isHead, QUERY_TEXT_START, readQueryEnd } from '../wire/index.ts';
 import { forgottenBy, mentionIn, NESTING_MAX } from './mentions.ts';
-import { type RouteReason, UNKNOWN_INTENT } from './route.ts';
+import { type RouteReason, UNKNOWN_AT_STATE, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
 import type { Statement } from './statement.ts';
@@ -99,7 +99,7 @@ export class Intending {
   }
 
   unknown(because: RouteReason): void {
-    this.#session.unit.intend(UNKNOWN_INTENT);
+    this.#session.unit.intend(because === 'statement-unknown' ? UNKNOWN_AT_STATE : UNKNOWN_INTENT);
     this.#session.unit.isSuspect = true;
     this.count('write', because);
   }

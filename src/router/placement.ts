@@ -10,8 +10,17 @@ import type { Link } from './link.ts';
 import { isAuditable, mayEndPin } from './audit.ts';
 import { Auditing } from './auditing.ts';
 import { Choosing } from './choosing.ts';
-import { BOUND_TO_STANDBY, type Place, type PlacementOptions, SETTINGS_LIMITS, WAIT } from './place.ts';
-import { PROBE_SQL, readProbe } from './probe.ts';
+import {
+  askForState,
+  BOUND_TO_STANDBY,
+  mayUseState,
+  type Place,
+  type PlacementOptions,
+  type Probing,
+  SETTINGS_LIMITS,
+  WAIT,
+} from './place.ts';
+import { isOfStandby, PROBE_SQL, readProbe } from './probe.ts';
 import type { HoldReason, Need, PinReason } from './route.ts';
 import { Reads } from './reads.ts';
 import {
@@ -48,8 +57,7 @@ export class Placement {
   readonly #auditing = new Auditing();
   /** The member whose connection the session waits for. */
   #waitingFor: string | undefined = undefined;
-  /** A probe under way: whom and which term it is for. */
-  #probing: { readonly link: Link; readonly term: Term } | undefined = undefined;
+  #probing: Probing | undefined = undefined;
   /** Settings under way whose answer is awaited. */
   #bringing: { readonly link: Link; readonly settings: Settings } | undefined = undefined;
 
@@ -93,6 +101,10 @@ export class Placement {
     // Its answer may pin the session there, and must not free it of what it makes elsewhere meanwhile.
     if (this.#auditing.isUnderWay) return WAIT;
     const pinned = this.#pinnedTo;
+    if (pinned !== undefined && mayUseState(unit, pinned)) {
+      this.#probing ??= askForState(unit, pinned);
+      return WAIT;
+    }
     if (this.needsPrimary(unit)) {
       const primary = this.#options.world.primary(now);
       if (primary.kind === 'none') return { kind: 'hold', because: primary.because };
@@ -136,9 +148,8 @@ export class Placement {
   }
 
   stopWaiting(): void {
-    if (this.#waitingFor === undefined) return;
+    if (this.#waitingFor !== undefined) this.#options.lender.stopWaiting();
     this.#waitingFor = undefined;
-    this.#options.lender.stopWaiting();
   }
 
   /** The pool that a read waits at has lent nothing for too long: the read leaves for a node that has room, if there is one. */
@@ -265,8 +276,10 @@ export class Placement {
       return undefined;
     }
     if (this.#probing?.link !== link) return undefined;
-    const { term } = this.#probing;
+    const { term, unit } = this.#probing;
     this.#probing = undefined;
+    if (unit?.isStateAsked === true) unit.placeAtState(isOfStandby(link.probedRow));
+    if (term === undefined) return undefined;
     const outcome = readProbe(link.probedRow, term);
     if (outcome !== 'proven') return outcome;
     link.proof = term;

@@ -13,6 +13,11 @@ export const PROBE_SQL =
 
 const TIMELINE_DIGITS = 8;
 
+/** Whether the row shows a standby. */
+export function isOfStandby(row: Buffer | undefined): boolean {
+  return row !== undefined && readFirstColumn(row) === undefined;
+}
+
 /** Whether the row proves a primary of `term`; else why not. `row` is the whole DataRow message. */
 export function readProbe(row: Buffer | undefined, term: Term): 'proven' | HoldReason {
   if (row === undefined) return 'primary-not-proven';

@@ -18,6 +18,8 @@ export interface Intent {
   readonly pins: boolean;
   /** How it ends an open transaction, if it does. */
   readonly ends: 'commit' | 'rollback' | undefined;
+  /** It uses or frees what the session has left on a connection: where that is, it is to run. */
+  readonly usesState?: true;
   /** AND CHAIN: it wants another transaction at once, which only a server can begin. */
   readonly chains?: true;
 }
@@ -26,6 +28,7 @@ const ANYWHERE: Intent = { need: 'anywhere', writes: false, pins: false, ends: u
 const READ: Intent = { need: 'read', writes: false, pins: false, ends: undefined };
 const BEGIN: Intent = { need: 'primary', writes: false, pins: false, ends: undefined };
 const WRITE: Intent = { need: 'primary', writes: true, pins: false, ends: undefined };
+const WRITE_AT_STATE: Intent = { ...WRITE, usesState: true };
 /** One text with a write and a COMMIT or ROLLBACK inside: in an open transaction it may have committed it. */
 const WRITE_AND_END: Intent = { need: 'primary', writes: true, pins: false, ends: 'commit' };
 const SESSION: Intent = { need: 'primary', writes: true, pins: true, ends: undefined };
@@ -36,6 +39,8 @@ const ROLLBACK_AND_CHAIN: Intent = { ...ROLLBACK, chains: true };
 
 /** For work that nobody classified (a function call, a text too long): as strict as can be. */
 export const UNKNOWN_INTENT: Intent = WRITE;
+/** For what runs a statement that only the server knows, which SQL has prepared there. */
+export const UNKNOWN_AT_STATE: Intent = WRITE_AT_STATE;
 
 export function intentOf(found: Classification): Intent {
   switch (found.kind) {
@@ -51,12 +56,20 @@ export function intentOf(found: Classification): Intent {
       if (found.chain) return found.outcome === 'rollback' ? ROLLBACK_AND_CHAIN : COMMIT_AND_CHAIN;
       return found.outcome === 'rollback' ? ROLLBACK : COMMIT;
     case 'write':
-      return found.controlsTransaction ? WRITE_AND_END : WRITE;
+      if (found.controlsTransaction) return WRITE_AND_END;
+      return usesState(found) ? WRITE_AT_STATE : WRITE;
     case 'session':
       return SESSION;
   }
   return unreachable(found);
 }
+
+function usesState({ because, detail = '' }: Pick<Classification, 'because' | 'detail'>): boolean {
+  if (because === 'uses-cursor' || because === 'executes-prepared') return true;
+  return because === 'function-volatile' && UNLOCKS.test(detail);
+}
+
+const UNLOCKS = /^(?:pg_catalog\.)?pg_advisory_unlock(?:_shared|_all)?$/;
 
 /** A standby serves READ ONLY transactions, but refuses serializable ones. */
 function isForStandby(transaction: { readonly access: string; readonly isolation: string }): boolean {

@@ -30,6 +30,9 @@ export class Unit {
   phase: 'collecting' | 'placing' | 'sent' = 'collecting';
   need: Need = 'anywhere';
   needBecause: NeedReason = 'its-class';
+  /** What it needs beside the state of the session that it uses; the server that has that was asked what it is. */
+  needBeside: Need = 'anywhere';
+  isStateAsked = false;
   /** Where it is wished to be read, and who wishes so. */
   wish: Route | undefined = undefined;
   wishFrom = '';
@@ -160,6 +163,8 @@ export class Unit {
     this.phase = 'collecting';
     this.need = 'anywhere';
     this.needBecause = 'its-class';
+    this.needBeside = 'anywhere';
+    this.isStateAsked = false;
     this.wish = undefined;
     this.wishFrom = '';
     this.freshness = undefined;
@@ -242,10 +247,12 @@ export class Unit {
   /** It must go where `intent` needs it, executed or not. */
   require(intent: Intent): void {
     this.need = stricter(this.need, intent.need);
+    if (intent.usesState !== true) this.needBeside = stricter(this.needBeside, intent.need);
   }
 
   /** Something beside its class makes it stricter. */
   raise(need: Need, because: NeedReason): void {
+    this.needBeside = stricter(this.needBeside, need);
     const raised = stricter(this.need, need);
     if (raised === this.need) return;
     this.need = raised;
@@ -261,12 +268,18 @@ export class Unit {
 
   /** It is about to do what `intent` says. */
   intend(intent: Intent): void {
-    this.need = stricter(this.need, intent.need);
+    this.require(intent);
     if (intent.writes) this.mayWrite = true;
     if (intent.pins) this.mayPin = true;
     // Where a COMMIT is among others, that is what counts when the answer is lost.
     if (intent.ends !== undefined && this.mayEnd !== 'commit') this.mayEnd = intent.ends;
     if (intent.chains === true) this.mayChain = true;
+  }
+
+  /** The server that has the state which it uses is a standby, where it can run; or it is none, and must be proven to be the primary. */
+  placeAtState(isStandby: boolean): void {
+    if (isStandby) this.need = 'anywhere';
+    else this.needBeside = 'primary';
   }
 
   /** What it is about to do, for those who ask why. */

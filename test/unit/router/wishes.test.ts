@@ -133,15 +133,8 @@ describe('a read that a standby refuses', () => {
   });
 
   describe('since the session’s transactions are serializable', () => {
-    const serializable = (options: ConstructorParameters<typeof SessionStage>[1] = {}): SessionStage => {
-      const stage = new SessionStage(classifier, options).started();
-      stage.send(Query('SELECT 1')).take();
-      stage.server('n2').isSerializable = true;
-      return stage;
-    };
-
     test('is run on the primary, as all its later reads are, and nobody else’s', () => {
-      const stage = serializable();
+      const stage = refusedForIsolation(classifier);
       const texts = ['SELECT v FROM t WHERE id = 7', 'SELECT 2', 'SELECT v FROM t WHERE id = 8'];
       assert.deepEqual(
         texts.map((text) => counted(stage.send(Query(text)).take())),
@@ -151,7 +144,7 @@ describe('a read that a standby refuses', () => {
     });
 
     test('goes to a standby again while the session has another isolation', () => {
-      const stage = serializable();
+      const stage = refusedForIsolation(classifier);
       stage.send(Query('SELECT 1')).take();
       stage.send(Query("SET default_transaction_isolation = 'repeatable read'")).take();
       stage.server('n2').isSerializable = false;
@@ -161,7 +154,7 @@ describe('a read that a standby refuses', () => {
     });
 
     test('has its READ ONLY transactions with it, whatever they begin with', () => {
-      const stage = serializable();
+      const stage = refusedForIsolation(classifier);
       stage.send(Query('SELECT 1')).take();
       for (const [begin, first, member] of [
         ['BEGIN READ ONLY', 'SAVEPOINT s', 'write at n1'],
@@ -176,7 +169,7 @@ describe('a read that a standby refuses', () => {
     });
 
     test('in a transaction that began with a savepoint fails once', () => {
-      const stage = serializable();
+      const stage = refusedForIsolation(classifier);
       const texts = ['BEGIN READ ONLY', 'SAVEPOINT s', 'SELECT 1', 'ROLLBACK'];
       const errors = () =>
         texts.flatMap((text) => stage.send(Query(text)).take()).filter((line) => line.includes('ERROR'));
@@ -318,4 +311,12 @@ describe('a statement that SQL prepares', () => {
 /** Which members it was sent to, and as what. */
 function counted(lines: readonly string[]): readonly string[] {
   return lines.filter((line) => line.startsWith('counted ')).map((line) => line.slice('counted '.length));
+}
+
+/** A standby is there, where the session's transactions are serializable. */
+function refusedForIsolation(classifier: Classifier): SessionStage {
+  const stage = new SessionStage(classifier).started();
+  stage.send(Query('SELECT 1')).take();
+  stage.server('n2').isSerializable = true;
+  return stage;
 }
