@@ -161,7 +161,8 @@ export class Intake implements FrameSink {
   /** The unit ends with the head of a long message, which no server has got yet. */
   get #isHeadKept(): boolean {
     const { unit } = this.#session;
-    const last = unit.phase === 'sent' && !unit.isSending ? undefined : unit.messages.at(unit.messages.count - 1);
+    const last =
+      unit.phase === 'sent' && !unit.isSending ? undefined : unit.messages.at(unit.messages.count - 1);
     return last !== undefined && isHead(last);
   }
 
