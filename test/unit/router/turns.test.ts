@@ -7,6 +7,10 @@ import { aClassifier, again, named, SessionStage } from '../../support/router-se
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
+/** What each of them has said or heard. */
+const ofEach = (log: readonly string[]): unknown =>
+  ['client', 'n1', 'n2'].map((who) => log.filter((line) => line.startsWith(who)));
+
 /** One more turn, if one was asked for; then everybody answers. */
 function turn(stage: SessionStage): boolean {
   if (stage.turnsDue === 0) return false;
@@ -91,8 +95,6 @@ describe('a client that says much at once', () => {
       [Query('BEGIN'), ...parses(60), ...again('s1'), Query('COMMIT')],
     ],
   ];
-  const ofEach = (log: readonly string[]): unknown =>
-    ['client', 'n1', 'n2'].map((who) => log.filter((line) => line.startsWith(who)));
   for (const [name, messages] of SAID_TO_WHO_ANSWERS) {
     test(`is answered the same while its server answers: ${name}`, () => {
       const whole = begun(false).send(...messages);
