@@ -1,8 +1,8 @@
+/** A first-in first-out queue on a ring of slots that doubles when full: no shifting, no allocation once warm. */
 const SLOTS_FIRST = 8;
 /** With more than this it gives its room back when it is empty: there is one in everything that is idle. */
 const SLOTS_KEPT_MAX = 1024;
 
-/** A first-in first-out queue on a ring of slots that doubles when full: no shifting, no allocation once warm. */
 export class RingQueue<T> {
   #slots = emptySlots<T>();
   #head = 0;

@@ -9,6 +9,7 @@ import type { Link, LinkOwner } from './link.ts';
 import { type Refusal, refusalOf } from './refusal.ts';
 import type { LossReason } from './route.ts';
 import { APPLICATION_NAME } from './server-parameters.ts';
+import { reopenAfterError, reopenForCopy } from './sending.ts';
 import type { Session } from './session.ts';
 import type { SessionOptions } from './session-types.ts';
 
@@ -96,15 +97,13 @@ export class Answers implements LinkOwner {
     const refusal = refusalOf(fields);
     if (refusal === 'serializable') this.#session.own.isSerializableByDefault = true;
     if (refusal !== undefined && this.#isRescued(link, refusal)) {
-      link.pipeline.swallowAll();
-      this.#again();
+      this.#again(link);
       if (refusal === 'recovery-conflict') unit.exclude(link.member);
       else unit.raise('primary', 'refused-by-standby');
       return undefined;
     }
     if (this.#isOfSharing(fields) && this.#renewStatements(link, fields)) {
-      link.pipeline.swallowAll();
-      this.#again();
+      this.#again(link);
       return undefined;
     }
     unit.isFailed = true;
@@ -116,12 +115,14 @@ export class Answers implements LinkOwner {
       told === fields.message && !isOfDeciding
         ? message
         : ErrorResponse({ ...fields, message: told, ...(isOfDeciding ? { hint: DECIDED } : {}) });
-    // A Query inside of a batch that has failed is skipped like the rest: the unit ends at a Sync that is still to come.
-    if (unit.kind === 'batch' && unit.isClosed && link.pipeline.skipsToSync) this.#reopen();
+    if (reopenAfterError(unit, link)) this.#session.intake.resume();
     return answer;
   }
 
-  #again(): void {
+  /** What `link` still answers is nobody's. */
+  #again(link: Link): void {
+    this.#session.intake.sending.giveUp(link);
+    link.pipeline.swallowAll();
     this.#session.unit.again();
     this.#session.prepared.restart();
   }
@@ -140,10 +141,7 @@ export class Answers implements LinkOwner {
     if (link !== unit.link) return;
     unit.isCopyIn = true;
     unit.mayWrite = true;
-    // A Sync right behind the Execute is eaten by the COPY; the client sends another after its CopyDone.
-    if (unit.kind === 'batch' && unit.isClosed && !unit.isCopyFed && link.pipeline.forgetSync()) {
-      unit.isClosed = false;
-    }
+    reopenForCopy(unit, link);
     this.#session.intake.resume();
   }
 

@@ -24,8 +24,8 @@ import { Inbox, type Waiting } from './inbox.ts';
 import type { Link } from './link.ts';
 import { Intending } from './intending.ts';
 import { isLong, LongMessage } from './long-message.ts';
-import type { Mention } from './mentions.ts';
 import { Noting } from './noting.ts';
+import { Sending } from './sending.ts';
 import type { Session } from './session.ts';
 import { type Rest, splitOf } from './split.ts';
 import type { SessionEffects, SessionOptions } from './session-types.ts';
@@ -50,6 +50,7 @@ export class Intake implements FrameSink {
   readonly #wishing: Wishing;
   readonly #noting: Noting;
   readonly #turn: Turn;
+  readonly sending: Sending;
   /** What is to follow the unit at work if that succeeds, and is behind no transaction any more; it did. */
   #rest: Rest | undefined = undefined;
   #isRestDue = false;
@@ -65,6 +66,7 @@ export class Intake implements FrameSink {
     this.#noting = new Noting({ session, tally, intending: this.#intending, wishing: this.#wishing });
     this.#inLimbo = new InLimbo(session, effects);
     this.#turn = new Turn(effects);
+    this.sending = new Sending(session, this.#turn, this.long);
   }
 
   /** Who has got a part of a message. */
@@ -98,9 +100,10 @@ export class Intake implements FrameSink {
     return this.#rest !== undefined;
   }
 
-  /** The event loop has served others: what is left of the client's own is heard. */
+  /** The event loop has served others: what is left of the client's own is sent, and heard. */
   nextTurn(): void {
     this.#turn.next(this.#session.now);
+    this.sending.goOn();
     this.resume();
   }
 
@@ -119,29 +122,6 @@ export class Intake implements FrameSink {
     }
     this.#isDraining = false;
     this.#tellBacklog();
-  }
-
-  /** Sends the gathered unit; from here on its further messages go straight to `link`. */
-  send(link: Link): void {
-    const { unit } = this.#session;
-    const { messages, statements, mentions } = unit;
-    for (let index = 0; index < messages.count; index += 1) {
-      const message = messages.at(index);
-      if (message !== undefined) this.#dispatch(link, message, statements[index], mentions[index]);
-    }
-    if (this.long.link === link || (!unit.isClosed && unit.need === 'primary')) {
-      unit.stream();
-    }
-  }
-
-  #dispatch(
-    link: Link,
-    message: Buffer,
-    statement: Statement | undefined,
-    mention: Mention | undefined,
-  ): void {
-    dispatch(this.#session, link, message, statement, mention);
-    if (isHead(message)) this.long.begin(link);
   }
 
   delivery(tag: number, bodyLength: number): Delivery {
@@ -180,10 +160,11 @@ export class Intake implements FrameSink {
     return waiting.kind === 'copy' ? !this.#isCopyPending : !this.#isHeadKept;
   }
 
-  /** The unit ends with the head of a long message, and has no server yet. */
+  /** The unit ends with the head of a long message, which no server has got yet. */
   get #isHeadKept(): boolean {
     const { unit } = this.#session;
-    const last = unit.phase === 'sent' ? undefined : unit.messages.at(unit.messages.count - 1);
+    const last =
+      unit.phase === 'sent' && !unit.isSending ? undefined : unit.messages.at(unit.messages.count - 1);
     return last !== undefined && isHead(last);
   }
 
@@ -198,13 +179,16 @@ export class Intake implements FrameSink {
   get #isCopyPending(): boolean {
     const { unit } = this.#session;
     if (this.copy.link !== undefined || unit.kind === 'none') return false;
+    if (unit.isSending) return true;
     return unit.phase === 'placing' || (unit.isClosed && !unit.isCopyOpen);
   }
 
   /** Whether a message can be taken up now, or must wait until the running unit is answered. */
   #accepts(tag: number): boolean {
     const { unit } = this.#session;
-    return unit.kind === 'none' || !unit.isClosed || (unit.isCopyOpen && tag !== FRONTEND.Terminate);
+    if (unit.kind === 'none') return true;
+    if (unit.isSending) return false;
+    return !unit.isClosed || (unit.isCopyOpen && tag !== FRONTEND.Terminate);
   }
 
   #tellBacklog(): void {
@@ -330,7 +314,8 @@ export class Intake implements FrameSink {
     if (tag === FRONTEND.Sync || tag === FRONTEND.Query || tag === FRONTEND.FunctionCall)
       unit.isClosed = true;
     if (unit.phase === 'sent' && unit.link !== undefined) {
-      this.#dispatch(unit.link, message, statement, unit.mention);
+      dispatch(session, unit.link, message, statement, unit.mention);
+      if (isHead(message)) this.long.begin(unit.link);
       unit.isStreamed = true;
       return;
     }

@@ -27,13 +27,17 @@ export interface Mention {
 /** Statements that run others which run others: what is nested deeper is not looked into. */
 export const NESTING_MAX = 16;
 
-/** What SQL of this class names, and what that names in turn. `made` is the statement that is being prepared by it. */
+/**
+ * What SQL of this class names, and what that names in turn. `made` is the statement that is being prepared by it: then the
+ * server looks up what EXECUTE runs, and nothing else; to bring it more would be the first query of a transaction.
+ */
 export function mentionIn(
   classification: Classification,
   prepared: PreparedStatements,
   made?: Statement,
 ): Mention | undefined {
   if (namesIn(classification).length === 0) return undefined;
+  if (made !== undefined && classification.because !== 'executes-prepared') return undefined;
   const lends = new Set<Statement>(made === undefined ? [] : [made]);
   collect(classification, { prepared, into: lends, depth: 0 });
   if (made !== undefined) lends.delete(made);

@@ -323,7 +323,7 @@ export class Session {
     this.#count(link);
     const { text } = this.standing.prelude;
     if (text !== undefined) link.sendOwn(Query(text));
-    this.intake.send(link);
+    this.intake.sending.begin(link);
     // What waited behind the part of a batch that is on its way can follow it.
     if (!unit.isClosed || this.intake.long.link === link) this.intake.resume();
   }

@@ -1,7 +1,8 @@
 /**
- * How much of what a client says is heard at a stretch. A chunk can hold thousands of new statements, each of which has to be
- * parsed: heard in one go they would keep every other client waiting. So after some milliseconds the turn is over, what is
- * left waits in the inbox, and goes on when the event loop has served the others. Pure.
+ * How much of what a client says is heard, and sent on, at a stretch. A chunk can hold thousands of new statements, each of
+ * which has to be parsed: heard or sent in one go they would keep every other client waiting. So after some milliseconds the
+ * turn is over, what is left waits in the inbox or in the unit of work, and goes on when the event loop has served the
+ * others. Pure.
  */
 import type { SessionEffects } from './session-types.ts';
 
@@ -29,13 +30,18 @@ export class Turn {
     this.#heard = 0;
   }
 
+  /** What follows is done in an event that began at `now`. */
+  at(now: number): void {
+    this.#since = now;
+  }
+
   /** The others have been served. */
   next(now: number): void {
     this.#isOver = false;
     this.begin(now);
   }
 
-  /** A message is heard. */
+  /** A message is heard, or sent. */
   spend(): void {
     this.#heard += 1;
     if (this.#heard < LOOK_EVERY) return;

@@ -100,6 +100,8 @@ export class Unit {
   readonly messages = new KeptMessages();
   readonly statements: (Statement | undefined)[] = [];
   readonly mentions: (Mention | undefined)[] = [];
+  /** So many of them were sent. */
+  sentCount = 0;
   /** Some messages went straight to the server and are not kept. */
   isStreamed = false;
 
@@ -126,6 +128,11 @@ export class Unit {
 
   get bytes(): number {
     return this.messages.bytes;
+  }
+
+  /** It has a server, which has not got all of it: the rest follows in the next turn. */
+  get isSending(): boolean {
+    return this.phase === 'sent' && this.sentCount < this.messages.count;
   }
 
   get isCopyOpen(): boolean {

@@ -22,11 +22,12 @@ export async function play(conversation: Conversation, login: WireLogin): Promis
   try {
     let batch: Buffer[] = [];
     let isBound = false;
+    const own = new OwnPortals();
     for (const step of [...conversation.steps, { kind: 'await' } satisfies Step]) {
       if (client.isClosed) break;
       if (step.kind === 'bind' && step.portal === '') isBound = true;
       if (step.kind === 'sync' || step.kind === 'query') isBound = false;
-      if (isStale(step, isBound, client.lines)) continue;
+      if (own.areUsed(step) || isStale(step, isBound, client.lines)) continue;
       lines.push(`> ${renderStep(step)}`);
       const message = messageOf(step);
       if (message !== undefined) {
@@ -67,6 +68,33 @@ export async function play(conversation: Conversation, login: WireLogin): Promis
 function isStale(step: Step, isBound: boolean, lines: readonly string[]): boolean {
   if (step.kind !== 'execute' || step.portal !== '' || isBound) return false;
   return lines.findLast((line) => line.startsWith('ReadyForQuery')) === 'ReadyForQuery E';
+}
+
+/** Statements that a router may have answered itself. */
+const ABOUT_TRANSACTION = /^\s*(?:begin|start|set|commit|end|rollback|abort)\b/i;
+
+/**
+ * The unnamed portal of a BEGIN and the like outlives its Sync, since it has begun the transaction that it is in; a router
+ * which has answered it has no portal. docs/differences.md says so; a conversation does not use one again.
+ */
+class OwnPortals {
+  readonly #statements = new Map<string, string>();
+  #isOwn = false;
+  #isPast = false;
+
+  /** The step uses the unnamed portal of an earlier batch, which may be of this kind. */
+  areUsed(step: Step): boolean {
+    if (step.kind === 'parse') this.#statements.set(step.name, step.sql);
+    if (step.kind === 'bind' && step.portal === '') {
+      this.#isOwn = ABOUT_TRANSACTION.test(this.#statements.get(step.statement) ?? '');
+      this.#isPast = false;
+    }
+    if (step.kind === 'sync') this.#isPast = true;
+    if (step.kind === 'query') this.#isOwn = false;
+    if (!this.#isOwn || !this.#isPast) return false;
+    if (step.kind === 'execute') return step.portal === '';
+    return step.kind === 'describe' && step.what === 'portal' && step.name === '';
+  }
 }
 
 /** The order of parameters at start is the sender's own affair; the number of settings is not. */

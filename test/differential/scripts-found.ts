@@ -1,5 +1,5 @@
 /** Conversations that random ones were cut down to: each has been answered otherwise by a router once. */
-import { asks, runs, type Step, sync, waits } from './steps.ts';
+import { asks, bind, execute, parse, runs, type Step, sync, waits } from './steps.ts';
 
 export const FOUND: Readonly<Record<string, readonly Step[]>> = {
   'what only a primary does, first in a READ ONLY transaction': [
@@ -59,4 +59,23 @@ export const FOUND: Readonly<Record<string, readonly Step[]>> = {
     ...asks('ROLLBACK'),
     ...asks('SELECT count(*) FROM t'),
   ],
+  'DEALLOCATE of what the protocol has prepared is no query: the transaction can still choose its isolation':
+    [
+      parse('s1', 'SELECT $1::int + 1'),
+      bind('', 's1', ['41']),
+      execute(),
+      sync,
+      ...asks('BEGIN'),
+      ...asks(';'),
+      parse('', 'DEALLOCATE s1'),
+      sync,
+      ...asks('BEGIN ISOLATION LEVEL REPEATABLE READ'),
+      bind('', ''),
+      execute(),
+      sync,
+      bind('', 's1', ['41']),
+      execute(),
+      sync,
+      ...asks('ROLLBACK'),
+    ],
 };

@@ -101,7 +101,7 @@ test('the admin console of a router at work', { timeout: 120_000 }, async (suite
       const rows = await shown(admin, `ROUTE ${question}`);
       return Object.fromEntries(
         rows
-          .filter(({ step }) => step !== 'candidate' && step !== 'notice')
+          .filter(({ step }) => step !== 'candidate' && step !== 'notice' && step !== 'consistency')
           .map(({ step, value, because }) => [String(step), `${String(value)}: ${String(because)}`]),
       );
     };
