@@ -5,9 +5,10 @@
  * what it needs no more: in transaction mode everything but the connection of an open transaction, and the one to which
  * the session is pinned because it has state there that cannot be carried. Pure.
  */
+import { Pinned } from './pinned.ts';
 import { Query } from '../wire/index.ts';
 import type { Link } from './link.ts';
-import { isAuditable, mayEndPin } from './audit.ts';
+import { mayEndPin } from './audit.ts';
 import { Auditing } from './auditing.ts';
 import { Choosing } from './choosing.ts';
 import {
@@ -50,10 +51,7 @@ export class Placement {
   readonly #options: PlacementOptions;
   readonly #reads: Reads;
   readonly #choosing: Choosing;
-  #pinnedTo: Link | undefined = undefined;
-  readonly #pinnedBecause = new Set<PinReason>();
-  /** Some of the state cannot be asked for: only DISCARD ALL or the end of the session frees it. */
-  #isPinnedForGood = false;
+  readonly #pinned = new Pinned();
   readonly #auditing = new Auditing();
   /** The member whose connection the session waits for. */
   #waitingFor: string | undefined = undefined;
@@ -75,17 +73,17 @@ export class Placement {
 
   /** The connection that has state of the session which no other has. */
   get pinnedTo(): Link | undefined {
-    return this.#pinnedTo;
+    return this.#pinned.to;
   }
 
   /** Why it is pinned, the first cause first. */
   get pinnedBecause(): ReadonlySet<PinReason> {
-    return this.#pinnedBecause;
+    return this.#pinned.because;
   }
 
   /** The session waits for notifications on the connection that it is pinned to. */
   get listens(): boolean {
-    return this.#pinnedBecause.has('listens');
+    return this.#pinned.because.has('listens');
   }
 
   /** The member whose connection is awaited. */
@@ -100,7 +98,7 @@ export class Placement {
     }
     // Its answer may pin the session there, and must not free it of what it makes elsewhere meanwhile.
     if (this.#auditing.isUnderWay) return WAIT;
-    const pinned = this.#pinnedTo;
+    const pinned = this.#pinned.to;
     if (pinned !== undefined && mayUseState(unit, pinned)) {
       this.#probing ??= askForState(unit, pinned);
       return WAIT;
@@ -125,7 +123,7 @@ export class Placement {
 
   /** Only the primary will do: for what it does, or because the session's state is there. */
   needsPrimary(unit: Unit): boolean {
-    return unit.need === 'primary' || this.#pinnedTo?.proof !== undefined;
+    return unit.need === 'primary' || this.#pinned.to?.proof !== undefined;
   }
 
   /** A batch that was begun for the primary lasts for as long as that is known to be one: its end is what commits it. */
@@ -154,7 +152,7 @@ export class Placement {
 
   /** The pool that a read waits at has lent nothing for too long: the read leaves for a node that has room, if there is one. */
   leaveQueue(unit: Unit): boolean {
-    const isFree = this.transaction === undefined && this.#pinnedTo === undefined;
+    const isFree = this.transaction === undefined && this.#pinned.to === undefined;
     const from = this.#waitingFor;
     if (!isFree || from === undefined || !this.#choosing.mayMove(unit, from)) return false;
     this.stopWaiting();
@@ -163,15 +161,12 @@ export class Placement {
 
   /** The session has state on `link` that cannot be carried: it stays there. */
   pin(link: Link, because: PinReason): void {
-    this.#pinnedTo = link;
-    this.#pinnedBecause.add(because);
-    if (!isAuditable(because)) this.#isPinnedForGood = true;
-    link.isSoiled = true;
+    this.#pinned.pin(link, because);
   }
 
   /** Settings of the session, `names` among them, may be others there than they are known to be: the server is asked. */
-  doubt(link: Link, names: Iterable<string>): void {
-    this.#auditing.doubt(link, names);
+  doubt(link: Link, names: readonly string[]): void {
+    this.suspect(link, names);
     if (this.#options.isSessionMode) this.pin(link, 'settings-unknown');
   }
 
@@ -195,8 +190,7 @@ export class Placement {
 
   /** The state is gone from the connection. */
   unpin(): void {
-    if (this.#pinnedTo !== undefined) this.#pinnedTo.isSoiled = false;
-    this.#clearPin();
+    this.#pinned.free();
   }
 
   /**
@@ -206,15 +200,15 @@ export class Placement {
    */
   auditAfter(unit: Unit, link: Link, hasUnnamedThere = false): void {
     // In session mode it matters only where the session could not write.
-    const isAtPrimary = this.#pinnedTo === undefined || this.#pinnedTo.proof !== undefined;
+    const isAtPrimary = this.#pinned.to === undefined || this.#pinned.to.proof !== undefined;
     if (this.#options.isSessionMode && isAtPrimary && !link.isSuspect) return;
     if (unit.isSuspect && unit.executes && this.#options.auditsCode) {
       link.isSuspect = true;
       link.doubtedSince = this.#options.owner;
     }
     if (link.status !== 'I' || hasUnnamedThere) return;
-    const mayBeFree = this.#pinnedTo === link && mayEndPin(unit, this.#pinnedBecause);
-    const isWanted = (mayBeFree || link.isSuspect) && !this.#isPinnedForGood;
+    const mayBeFree = this.#pinned.to === link && mayEndPin(unit, this.#pinned.because);
+    const isWanted = (mayBeFree || link.isSuspect) && !this.#pinned.isForGood;
     // What is lent to SQL under the client's names is being closed.
     if (!link.owesClientNothing) return;
     link.isSuspect = false;
@@ -231,7 +225,7 @@ export class Placement {
     if (this.#options.isSessionMode) return;
     for (let index = this.links.length - 1; index >= 0; index -= 1) {
       const link = this.links[index];
-      if (link === undefined || link === this.transaction || link === this.#pinnedTo || !link.isQuiet)
+      if (link === undefined || link === this.transaction || link === this.#pinned.to || !link.isQuiet)
         continue;
       if (unit.kind !== 'none' && (unit.link === link || unit.member === link.member)) continue;
       if (!this.#leftOpen(link)) this.#giveBack(link);
@@ -245,7 +239,7 @@ export class Placement {
       if (this.#options.isSessionMode) link.isSoiled = true;
       const isAtWork = unit.kind !== 'none' && unit.link === link;
       const isFit = !isAtWork && link.isQuiet && link.status === 'I';
-      if (isFit && !this.#pinnedBecause.has('loads-library')) this.#giveBack(link);
+      if (isFit && !this.#pinned.because.has('loads-library')) this.#giveBack(link);
       else this.drop(link);
     }
   }
@@ -267,12 +261,12 @@ export class Placement {
     }
     if (this.#auditing.isOf(link)) {
       const { pins, changes } = this.#auditing.end(link);
-      this.#pinnedBecause.clear();
+      this.#pinned.because.clear();
       if (pins.length === 0) this.unpin();
       for (const because of pins) this.pin(link, because);
       this.record(changes, link);
       // It was another role than it was known to be.
-      if (link.isSuspect && !this.#isPinnedForGood) this.#auditing.begin(link);
+      if (link.isSuspect && !this.#pinned.isForGood) this.#auditing.begin(link);
       return undefined;
     }
     if (this.#probing?.link !== link) return undefined;
@@ -379,7 +373,7 @@ export class Placement {
    * cleaned, or else closed. False: it was refused on a connection with nothing on it.
    */
   #putAside(link: Link): boolean {
-    if (link === this.#pinnedTo || link.settings.key === NO_SETTINGS.key) return false;
+    if (link === this.#pinned.to || link.settings.key === NO_SETTINGS.key) return false;
     link.isSoiled = true;
     this.#giveBack(link);
     return true;
@@ -397,16 +391,10 @@ export class Placement {
     if (index === this.links.length - 1) this.links.pop();
     else this.links.splice(index, 1);
     if (this.transaction === link) this.transaction = undefined;
-    if (this.#pinnedTo === link) this.#clearPin();
+    if (this.#pinned.to === link) this.#pinned.clear();
     this.#auditing.forget(link);
     if (this.#probing?.link === link) this.#probing = undefined;
     if (this.#bringing?.link === link) this.#bringing = undefined;
     return true;
-  }
-
-  #clearPin(): void {
-    this.#pinnedTo = undefined;
-    this.#pinnedBecause.clear();
-    this.#isPinnedForGood = false;
   }
 }

@@ -296,65 +296,6 @@ describe('the state of a session:', () => {
     });
   }
 
-  describe('what was made in a READ ONLY transaction at a standby', () => {
-    for (const [what, made, used, frees] of [
-      [
-        'a cursor that outlives it',
-        'DECLARE cc CURSOR WITH HOLD FOR SELECT * FROM t',
-        ['FETCH 1 FROM cc', 'MOVE 1 IN cc'],
-        ['CLOSE cc', 'CLOSE ALL'],
-      ],
-      [
-        'a prepared statement',
-        'PREPARE pq(int) AS SELECT $1 + 1',
-        ['EXECUTE pq(1)'],
-        ['DEALLOCATE pq', 'DEALLOCATE ALL'],
-      ],
-      [
-        'an advisory lock',
-        'SELECT pg_advisory_lock(77)',
-        [],
-        ['SELECT pg_advisory_unlock(77)', 'SELECT pg_catalog.pg_advisory_unlock_all()'],
-      ],
-    ] as const) {
-      const bound = (): SessionStage => {
-        const stage = begun();
-        for (const text of ['BEGIN READ ONLY', 'SELECT 1', made]) stage.send(Query(text));
-        stage.server('n2').audited = stage.session.pin?.because.join(' ') ?? '';
-        stage.send(Query('COMMIT')).take();
-        assert.equal(stage.session.pin?.member, 'n2');
-        return stage;
-      };
-      for (const free of frees) {
-        test(`${what} can be used there, and ${free} frees the session of it`, () => {
-          const stage = bound();
-          for (const text of used) {
-            assert.deepEqual(heardAt(stage.send(Query(text))), [`n2 < ${text}`]);
-            assert.deepEqual(heardAt(stage.send(...extended(text))), [
-              `n2 < Parse : ${text}`,
-              `n2 < Execute ${text}`,
-            ]);
-          }
-          assert.deepEqual(heardAt(stage.send(Query('INSERT INTO t VALUES (1)'))), ['client > ERROR 25006']);
-          stage.server('n2').audited = 'free';
-          assert.deepEqual(heardAt(stage.send(Query(free))), [`n2 < ${free}`]);
-          assert.equal(stage.session.pin, undefined);
-          assert.equal(
-            heardAt(stage.send(Query('INSERT INTO t VALUES (1)'))).at(-1),
-            'n1 < INSERT INTO t VALUES (1)',
-          );
-        });
-      }
-
-      if (used.length > 0)
-        test(`${what} is not used, and nothing written by it, where the standby is none any more`, () => {
-          const stage = bound();
-          stage.server('n2').timeline = 2;
-          assert.deepEqual(heardAt(stage.send(Query(used[0] ?? ''))), ['client > ERROR 25006']);
-        });
-    }
-  });
-
   test('the loss of an old primary does not cost the state that is on the new one', () => {
     const stage = begun().send(Query('INSERT INTO t VALUES (1)'));
     stage.timelines = { n2: 2 };
@@ -421,8 +362,3 @@ const next = (stage: SessionStage) =>
     .send(Query('SELECT 1'))
     .take()
     .filter((line) => line.includes('set_config') || line.includes('SET '));
-
-/** What was said to servers by the client, and errors. */
-function heardAt(stage: SessionStage): readonly string[] {
-  return stage.take().filter((line) => /<|ERROR/.test(line) && !/\((?:probe|audit)\)/.test(line));
-}
