@@ -48,5 +48,8 @@ test('idle clients are counted, and a profile names functions', async (t) => {
 test('a wrong option is refused with what there is', async (t) => {
   const run = await bench(t, '--peers', 'odyssey');
   assert.equal(run.code, 2);
-  assert.match(run.stderr, /there is no odyssey; there are direct, pgbouncer, pgpool, pass-through, matriarch/);
+  assert.match(
+    run.stderr,
+    /there is no odyssey; there are direct, pgbouncer, pgpool, pass-through, matriarch/,
+  );
 });
