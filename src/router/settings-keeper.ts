@@ -23,6 +23,11 @@ export class SettingsKeeper {
   /** What statements mean in the open transaction is its own affair, since it has set something. */
   #isOwnMeaning = false;
   #transactions = 0;
+  /**
+   * It has made something temporary. With the first of that, PostgreSQL makes the session's temporary schema, which is in
+   * front of each search_path from then on, and looks up anew what statements name. A pooled connection may have one already.
+   */
+  #hasTemporary = false;
 
   constructor(placement: Placement, prepared: PreparedStatements, nonce: string) {
     this.#placement = placement;
@@ -33,6 +38,8 @@ export class SettingsKeeper {
   /** Which settings a statement is parsed under now, as a key: equal keys, equal meaning. */
   get planningKey(): string {
     const { planningKey } = this.#placement.settings;
+    if (this.#hasTemporary && this.#placement.pinnedTo !== undefined && !this.#isOwnMeaning)
+      return `${this.#nonce} temporary ${planningKey}`;
     return this.#isOwnMeaning ? `${this.#nonce} ${this.#transactions} ${planningKey}` : planningKey;
   }
 
@@ -47,6 +54,8 @@ export class SettingsKeeper {
   finished(unit: Unit, link: Link, before: TransactionStatus): void {
     if (before === 'I') this.began();
     if (unit.hasSavepoint) this.#hasSavepoint = true;
+    if (unit.executes && !unit.isFailed && unit.pinBecause.has('creates-temporary'))
+      this.#hasTemporary = true;
     if (unit.setsLocally) this.#hasLocal = true;
     if (unit.creates && unit.executes && this.#mayBeTemporary(unit)) this.#placement.suspect(link);
     if (link.status === 'I') this.#isOwnMeaning = false;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { NO_SETTINGS, settingsAfter } from '../../../src/router/settings.ts';
 import type { Classifier } from '../../../src/sql/index.ts';
-import { Bind, Parse, Query } from '../../../src/wire/index.ts';
+import { Bind, Execute, Parse, Query, Sync } from '../../../src/wire/index.ts';
 import { aClassifier, extended, SessionStage } from '../../support/router-session.ts';
 
 describe('the state of a session:', () => {
@@ -295,6 +295,21 @@ describe('the state of a session:', () => {
       assert.equal(stage.send(Query('SELECT 1')).take()[0], 'client > ERROR 08006');
     });
   }
+
+  test('a statement that was prepared before the first temporary table is looked up anew behind it, once', () => {
+    const stage = begun();
+    const parse = Parse({ name: 's', sql: 'UPDATE t SET a = 1', parameterTypes: [] });
+    const run = [Bind({ portal: '', statement: 's' }), Execute('', 0), Sync()];
+    const parsed = (...messages: Buffer[]): readonly string[] => {
+      stage.send(...messages);
+      return stage.take().filter((line) => line.startsWith('n1 < Parse'));
+    };
+    assert.deepEqual(parsed(parse, ...run), ['n1 < Parse m1: UPDATE t SET a = 1']);
+    parsed(Query('CREATE TEMP TABLE t (a int)'));
+    assert.deepEqual(parsed(...run), ['n1 < Parse m2: UPDATE t SET a = 1']);
+    parsed(Query('CREATE TEMP TABLE u (a int)'));
+    assert.deepEqual(parsed(...run), []);
+  });
 
   test('the loss of an old primary does not cost the state that is on the new one', () => {
     const stage = begun().send(Query('INSERT INTO t VALUES (1)'));
