@@ -38,9 +38,9 @@ export class SettingsKeeper {
   /** Which settings a statement is parsed under now, as a key: equal keys, equal meaning. */
   get planningKey(): string {
     const { planningKey } = this.#placement.settings;
-    if (this.#hasTemporary && this.#placement.pinnedTo !== undefined && !this.#isOwnMeaning)
-      return `${this.#nonce} temporary ${planningKey}`;
-    return this.#isOwnMeaning ? `${this.#nonce} ${this.#transactions} ${planningKey}` : planningKey;
+    if (this.#isOwnMeaning) return `${this.#nonce} ${this.#transactions} ${planningKey}`;
+    const isTemporary = this.#hasTemporary && this.#placement.pinnedTo !== undefined;
+    return isTemporary ? `${this.#nonce} temporary ${planningKey}` : planningKey;
   }
 
   /** A transaction was begun that no server knows of yet. */

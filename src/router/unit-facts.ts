@@ -1,5 +1,5 @@
 /** What the classification of a statement says about the unit of work that it is in, beside where it must run. Pure. */
-import type { Classification, SpokenOf } from '../sql/index.ts';
+import { type Classification, isLocal, type SpokenOf } from '../sql/index.ts';
 import type { PreparedStatements } from './prepared.ts';
 import type { RouteReason } from './route.ts';
 import type { Unit } from './unit.ts';
@@ -35,7 +35,7 @@ const SUSPECT: ReadonlySet<RouteReason> = new Set([
 ]);
 
 export function noteFacts(unit: Unit, classification: Classification): void {
-  const { kind, because, detail, settings, controlsTransaction, endsTransaction } = classification;
+  const { kind, because, settings, controlsTransaction, endsTransaction } = classification;
   if (kind === 'session') unit.pinBecause.add(because);
   if (controlsTransaction || kind === 'begin' || kind === 'end') unit.controlsTransaction = true;
   if (isAboutTransaction(classification)) unit.isAboutTransaction = true;
@@ -47,8 +47,7 @@ export function noteFacts(unit: Unit, classification: Classification): void {
   if (because === 'changes-schema') unit.changesDefinitions = true;
   if (classification.creates === true) unit.creates = true;
   if (because === 'savepoint') unit.hasSavepoint = true;
-  const setsConfig = because === 'function-volatile' && detail?.endsWith('set_config') === true;
-  if (setsConfig || because === 'transaction-local' || unit.sets.length > 0) unit.setsLocally = true;
+  if (isLocal(classification) || unit.sets.length > 0) unit.setsLocally = true;
 }
 
 /** It begins or ends a transaction, or says of which kind it is, and nothing else. */

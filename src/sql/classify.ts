@@ -142,7 +142,7 @@ function isControl(part: Part): boolean {
 }
 
 /** It sets something for its transaction alone. */
-function isLocal({ because, detail }: Part): boolean {
+export function isLocal({ because, detail }: Pick<Classification, 'because' | 'detail'>): boolean {
   const isConfig = because === 'function-volatile' && detail?.endsWith('set_config') === true;
   return isConfig || because === 'transaction-local';
 }

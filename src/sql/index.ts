@@ -16,6 +16,7 @@ export {
 } from './classifier.ts';
 export { HARMFUL_BUILTINS, LEAVES_STATE } from './functions.ts';
 export { CatalogFacts } from './catalog-facts.ts';
+export { isLocal } from './classify.ts';
 export type { CatalogRows } from './catalog-rows.ts';
 export { type Resolver, Resolvers, unresolved } from './resolve.ts';
 export { isTemporaryPath, type SearchPath, searchPathOf } from './search-path.ts';
