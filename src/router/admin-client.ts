@@ -3,7 +3,6 @@
  * asks to know and to have done is the router's; nothing here goes to a server.
  */
 import type { Socket } from 'node:net';
-import { failure, type Log } from '../base/index.ts';
 import {
   type AdminActions,
   type AdminFacts,
@@ -14,6 +13,7 @@ import {
   type RouteFacts,
   type RouteQuestion,
 } from '../admin/index.ts';
+import { failure, type Log } from '../base/index.ts';
 import { type ErrorFields, ErrorResponse, ProtocolViolation } from '../wire/index.ts';
 import type { Admitted } from './admission.ts';
 import type { Identity } from './identity.ts';
@@ -82,9 +82,10 @@ export class AdminConnection {
   }
 
   /** Another connection asks to cancel what this one waits for. */
-  cancel(): void {
+  cancel(ended: () => void): void {
     this.#session?.cancel();
     this.#outbox.flush();
+    ended();
   }
 
   /** Says why, and closes. */

@@ -137,8 +137,11 @@ export class Admission {
         this.#secure(step.isDirect, step.hello);
         return;
       case 'cancel':
-        this.#shared.passOnCancel(step.target);
-        this.#end('gone');
+        // Open until the cancel can hit nothing any more, which is what libpq waits for.
+        this.#socket.off('data', this.#received);
+        this.#shared.passOnCancel(step.target, () => {
+          if (!this.#isOver) this.#end('gone');
+        });
         return;
       case 'identified':
         this.#database = step.who.database;

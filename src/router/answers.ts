@@ -5,11 +5,12 @@
  */
 import { type ErrorFields, ErrorResponse, READY_BYTES, SQLSTATE } from '../wire/index.ts';
 import type { ClientEar } from './client-ear.ts';
-import type { Link, LinkOwner } from './link.ts';
+import type { Link } from './link.ts';
+import type { LinkOwner } from './link-types.ts';
 import { type Refusal, refusalOf } from './refusal.ts';
 import type { LossReason } from './route.ts';
-import { APPLICATION_NAME } from './server-parameters.ts';
 import { reopenAfterError, reopenForCopy } from './sending.ts';
+import { APPLICATION_NAME } from './server-parameters.ts';
 import type { Session } from './session.ts';
 import type { SessionOptions } from './session-types.ts';
 
@@ -84,7 +85,7 @@ export class Answers implements LinkOwner {
   }
 
   ownAccepted(link: Link): void {
-    this.#session.afterOwnFirst(link);
+    this.#session.cancels.reached(link);
   }
 
   ownRefused(link: Link): void {
@@ -139,6 +140,8 @@ export class Answers implements LinkOwner {
   copyInBegan(link: Link): void {
     const { unit } = this.#session;
     if (link !== unit.link) return;
+    // What was sent behind the COPY without an end of its data will be refused by the server: nothing else is heard before.
+    if (!unit.isCopyDone && link.pipeline.owesMore) return;
     unit.isCopyIn = true;
     unit.mayWrite = true;
     reopenForCopy(unit, link);

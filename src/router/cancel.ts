@@ -2,7 +2,7 @@
  * Passing a cancel on to a server: a connection of its own, encrypted like the one it is for, which gets no answer.
  * Manual: "Canceling Requests in Progress".
  */
-import { CancelRequest } from '../wire/index.ts';
+import { CancelRequest, type CancelTarget } from '../wire/index.ts';
 import { openServerSocket } from './server-tls.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -10,6 +10,9 @@ const CANCEL_TIMEOUT_MS = 5000;
 
 /** `settled`: the server has passed it on, or will never see it. `in-doubt`: it may still arrive. */
 export type CancelEnd = 'settled' | 'in-doubt';
+
+/** Finds whom a cancel is for. `ended` is called once, when it can hit nothing any more, or is for nobody. */
+export type PassOnCancel = (target: CancelTarget, ended: () => void) => void;
 
 /** `ended` is called once: when the server has closed the connection, or we have given it up, or there is none. */
 export function cancelAt(

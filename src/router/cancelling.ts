@@ -10,6 +10,10 @@
  * - One that was never written cannot arrive.
  *
  * Several cancels of one statement do no more than one: beyond a few on their way they are dropped.
+ *
+ * Who asked for a cancel is told when none is on its way any more: until then the client's next statement could be hit,
+ * which libpq, for one, avoids by waiting until the connection of its cancel is closed. One cancel can be two signals,
+ * a little apart (PostgreSQL up to 17, `signal_child`), so it does not help that the statement has ended.
  */
 import type { CancelEnd } from './cancel.ts';
 
@@ -25,9 +29,14 @@ export interface CancellingOptions<Connection> {
   readonly unfit: (connection: Connection) => void;
 }
 
+interface OnTheirWay {
+  count: number;
+  readonly told: (() => void)[];
+}
+
 export class Cancelling<Connection> {
   readonly #options: CancellingOptions<Connection>;
-  readonly #onTheirWay = new Map<Connection, number>();
+  readonly #onTheirWay = new Map<Connection, OnTheirWay>();
   readonly #cameBack = new Set<Connection>();
   readonly #inDoubt = new Set<Connection>();
 
@@ -35,10 +44,13 @@ export class Cancelling<Connection> {
     this.#options = options;
   }
 
-  cancel(connection: Connection): void {
-    const count = this.#onTheirWay.get(connection) ?? 0;
-    if (count >= ON_THEIR_WAY_MAX) return;
-    this.#onTheirWay.set(connection, count + 1);
+  /** `ended` is called once: when no cancel is on its way to the connection any more. */
+  cancel(connection: Connection, ended: () => void): void {
+    const cancels = this.#onTheirWay.get(connection) ?? { count: 0, told: [] };
+    cancels.told.push(ended);
+    if (cancels.count >= ON_THEIR_WAY_MAX) return;
+    cancels.count += 1;
+    this.#onTheirWay.set(connection, cancels);
     this.#options.send(connection, (how) => this.#ended(connection, how));
   }
 
@@ -55,23 +67,28 @@ export class Cancelling<Connection> {
 
   /** The connection is closed. */
   forget(connection: Connection): void {
+    const cancels = this.#onTheirWay.get(connection);
     this.#onTheirWay.delete(connection);
+    tell(cancels);
     this.#cameBack.delete(connection);
     this.#inDoubt.delete(connection);
   }
 
   #ended(connection: Connection, how: CancelEnd): void {
-    const count = this.#onTheirWay.get(connection);
+    const cancels = this.#onTheirWay.get(connection);
     // The connection was closed meanwhile.
-    if (count === undefined) return;
+    if (cancels === undefined) return;
     if (how === 'in-doubt') this.#inDoubt.add(connection);
-    if (count > 1) {
-      this.#onTheirWay.set(connection, count - 1);
-      return;
-    }
+    cancels.count -= 1;
+    if (cancels.count > 0) return;
     this.#onTheirWay.delete(connection);
+    tell(cancels);
     if (!this.#cameBack.delete(connection)) return;
     if (this.#inDoubt.has(connection)) this.#options.unfit(connection);
     else this.#options.fit(connection);
   }
+}
+
+function tell(cancels: OnTheirWay | undefined): void {
+  for (const ended of cancels?.told ?? []) ended();
 }

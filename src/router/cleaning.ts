@@ -3,7 +3,8 @@
  * session has them. One that cannot be cleaned is of no use to anybody.
  */
 import { Query } from '../wire/index.ts';
-import type { Link, LinkOwner } from './link.ts';
+import type { Link } from './link.ts';
+import type { LinkOwner } from './link-types.ts';
 import { NO_SETTINGS } from './settings.ts';
 
 /** PostgreSQL's own word for a session without state; not allowed in a transaction, and none is open. */

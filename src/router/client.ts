@@ -17,14 +17,14 @@ import { Outbox } from './outbox.ts';
 import { overdue } from './overdue.ts';
 import { Pace } from './pace.ts';
 import { isCongested } from './pool-room.ts';
+import type { ReadWaiter } from './read-room.ts';
 import { REPLY } from './replies.ts';
 import type { HoldReason } from './route.ts';
 import type { BorrowRequest } from './servers.ts';
 import { Session } from './session.ts';
+import { serverDatabaseOf, sessionOptions } from './session-options.ts';
 import type { BorrowFailure, SessionEffects } from './session-types.ts';
 import type { Shared } from './shared.ts';
-import type { ReadWaiter } from './read-room.ts';
-import { serverDatabaseOf, sessionOptions } from './session-options.ts';
 import { readShared } from './shared-read.ts';
 import { type StartUp, startUpOf } from './start-up.ts';
 import type { Tally } from './tally.ts';
@@ -209,9 +209,9 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
     this.#shared.flusher.flush();
   }
 
-  /** Another connection asks to cancel what this one does. */
-  cancel(): void {
-    this.#session.cancel(this.#shared.clock.now());
+  /** Another connection asks to cancel what this one does; `ended` is called when that can hit nothing any more. */
+  cancel(ended: () => void): void {
+    this.#session.cancel(this.#shared.clock.now(), ended);
     this.#shared.flusher.flush();
   }
 
@@ -231,7 +231,7 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
 
   /** The same as `refuse`, and its server goes on for nobody. What waits for one just ends: nobody asked to cancel it. */
   dismiss(fields: ErrorFields): void {
-    if (!this.#session.isPlacing) this.cancel();
+    if (!this.#session.isPlacing) this.cancel(() => undefined);
     this.refuse(fields);
   }
 
@@ -333,7 +333,7 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
       },
       awaitPositions: (members) => reads.wait(this, members),
       judged: (outcome) => counters.judged(outcome),
-      cancelAt: (link) => servers.cancel(link),
+      cancelAt: (link, ended) => servers.cancel(link, ended),
       endClient: () => this.#end(),
       hold: (because) => this.#hold(because),
       unhold: (outcome) => {

@@ -6,6 +6,7 @@
 import type { Classification } from '../sql/index.ts';
 import {
   type Delivery,
+  describeTag,
   FRAME_BYTES_MAX,
   FRONTEND,
   FrameReader,
@@ -14,21 +15,20 @@ import {
   ProtocolViolation,
   ReadyForQuery,
   Sync,
-  describeTag,
 } from '../wire/index.ts';
 import { CopyStream } from './copy-stream.ts';
 import { dispatch } from './dispatch.ts';
-import { endAmongCopyData, endForViolation, skipMessage } from './not-work.ts';
 import { InLimbo } from './in-limbo.ts';
 import { Inbox, type Waiting } from './inbox.ts';
-import type { Link } from './link.ts';
 import { Intending } from './intending.ts';
+import type { Link } from './link.ts';
 import { isLong, LongMessage } from './long-message.ts';
+import { endAmongCopyData, endForViolation, skipMessage } from './not-work.ts';
 import { Noting } from './noting.ts';
 import { Sending } from './sending.ts';
 import type { Session } from './session.ts';
-import { type Rest, splitOf } from './split.ts';
 import type { SessionEffects, SessionOptions } from './session-types.ts';
+import { type Rest, splitOf } from './split.ts';
 import type { Statement } from './statement.ts';
 import { Turn } from './turn.ts';
 import { Wishing } from './wishing.ts';

@@ -15,35 +15,21 @@ import {
   FRAME_BYTES_MAX,
   FrameReader,
   type FrameSink,
+  READY_BYTES,
   readErrorFields,
   readParameterStatus,
-  READY_BYTES,
   readReadyForQuery,
   SQLSTATE,
   type TransactionStatus,
 } from '../wire/index.ts';
 import type { ConnectionPlace } from './connection-place.ts';
+import type { LinkOwner, LinkPool, Wire } from './link-types.ts';
 import { isPreamble, Pipeline, REQUEST, type Request } from './pipeline.ts';
 import { type ServerParameters, serverParameters } from './server-parameters.ts';
 import { ServerStatements } from './server-statements.ts';
 import { NO_SETTINGS, type Settings } from './settings.ts';
 import type { Tally } from './tally.ts';
 import type { Term } from './world.ts';
-
-/** The socket's side, made by the shell. */
-export interface Wire {
-  /** Writes are gathered and go out at the end of the event. */
-  readonly write: (bytes: Buffer) => void;
-  readonly isClogged: boolean;
-  readonly pauseReading: (isPaused: boolean) => void;
-  readonly close: () => void;
-}
-
-/** The pool that a connection is of. */
-export interface LinkPool {
-  readonly giveBack: (link: Link, now: number) => void;
-  readonly remove: (link: Link, now: number) => void;
-}
 
 /** Whose socket a connection's answers go to. */
 export interface Borrower {
@@ -52,38 +38,6 @@ export interface Borrower {
   readonly isClogged: boolean;
   /** The server takes bytes again. */
   readonly serverDrained: () => void;
-}
-
-/** What a link tells the session that it is lent to. */
-export interface LinkOwner {
-  /** Bytes have come, at `now` (monotonic ms); what they are is told next. */
-  readonly arrived: (now: number) => void;
-  /** Bytes of an answer for the client. May alias the chunk: use them before returning. */
-  readonly forward: (link: Link, bytes: Buffer) => void;
-  /** All the client's requests on this link are answered up to here: `bytes` are of the answer and end with ReadyForQuery. */
-  readonly ready: (link: Link, bytes: Buffer) => void;
-  /** Replies of our own are complete, and nothing is owed any more. */
-  readonly isPreparedBy: (link: Link) => void;
-  /** A statement of our own was accepted; the client's work, which was sent behind it, is next. */
-  readonly ownAccepted: (link: Link) => void;
-  /** A statement of our own was refused after the client's work was sent behind it. */
-  readonly ownRefused: (link: Link) => void;
-  /** An error as the client's answer; what to forward of it. Undefined: nothing, the session has decided otherwise. */
-  readonly failed: (link: Link, fields: ErrorFields, message: Buffer) => Buffer | undefined;
-  /** A Parse or Close of the client was carried out. */
-  readonly confirmed: (link: Link) => void;
-  readonly copyInBegan: (link: Link) => void;
-  /** A statement of the client has ended without an error; `isInQuery`: it is one of a simple query. */
-  readonly completed: (link: Link, isInQuery: boolean) => void;
-  /** A notice: it belongs to the statement at work, if there is one. */
-  readonly notice: (link: Link, message: Buffer) => void;
-  /** Notifications: outside of the sequence of replies. */
-  readonly asynchronous: (link: Link, message: Buffer) => void;
-  readonly parameter: (link: Link, name: string, value: string) => void;
-  /** The server has ended the connection because of what the client sent. */
-  readonly outOfStep: (link: Link, message: Buffer) => void;
-  /** FATAL, or nonsense: the connection is finished. */
-  readonly broken: (link: Link, because: 'server-shut-down' | 'connection-lost') => void;
 }
 
 /** Longest message that is held back until it is complete. */
@@ -267,6 +221,7 @@ export class Link implements FrameSink, Poolable {
         return bodyLength === 1 && this.#heldBack === undefined && this.pipeline.head === 'forward'
           ? 'last'
           : 'whole';
+      case BACKEND.CopyInResponse:
       case BACKEND.ErrorResponse:
       case BACKEND.ParameterStatus:
       case BACKEND.NoticeResponse:
@@ -286,6 +241,12 @@ export class Link implements FrameSink, Poolable {
     switch (tag) {
       case BACKEND.ReadyForQuery:
         this.#ready(message, 0);
+        return;
+      case BACKEND.CopyInResponse:
+        if (this.#take(tag)) return;
+        // In this order: what waits for it may be answered at once.
+        this.owner?.forward(this, message);
+        this.owner?.copyInBegan(this);
         return;
       case BACKEND.ErrorResponse:
         this.#error(message);
@@ -350,7 +311,6 @@ export class Link implements FrameSink, Poolable {
       if (this.statements.confirm()) this.owner?.confirmed(this);
     }
     if (tag === BACKEND.BindComplete || tag === BACKEND.ParameterDescription) this.statements.used();
-    if (tag === BACKEND.CopyInResponse && whose === 'forward') this.owner?.copyInBegan(this);
     if (tag === BACKEND.CommandComplete && whose === 'forward')
       this.owner?.completed(this, next === REQUEST.query);
     return whose === 'swallow';

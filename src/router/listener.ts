@@ -4,9 +4,9 @@
  */
 import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
+import { isAdminDatabase } from '../admin/index.ts';
 import { type Address, type Clock, failure, listenOn, pause } from '../base/index.ts';
 import { type CancelTarget, type ErrorFields, ErrorResponse } from '../wire/index.ts';
-import { isAdminDatabase } from '../admin/index.ts';
 import { AdminConnection } from './admin-client.ts';
 import { type Accepted, Admission, type Admitted } from './admission.ts';
 import { ClientConnection } from './client.ts';
@@ -14,8 +14,8 @@ import type { Identity } from './identity.ts';
 import { keepAliveOf } from './keep-alive.ts';
 import type { Login } from './login.ts';
 import { poolSettings } from './pool-settings.ts';
-import { REPLY } from './replies.ts';
 import { isReplication, ReplicationConnection } from './replication.ts';
+import { REPLY } from './replies.ts';
 import type { Shared } from './shared.ts';
 import { listenUnix, type UnixSocketPlace } from './unix-socket.ts';
 
@@ -160,14 +160,15 @@ export class Listener {
 
   /**
    * A cancel is one-way: whoever sends it gets no answer, so nobody learns which keys exist. False: it is for nobody here.
+   * Otherwise `ended` is called when it can hit nothing any more.
    */
-  passOnCancel(target: CancelTarget): boolean {
+  passOnCancel(target: CancelTarget, ended: () => void): boolean {
     const { processId } = target;
     const client =
       this.#clients.get(processId) ?? this.#replications.get(processId) ?? this.#admins.get(processId);
     if (client === undefined || client.secretKey.length !== target.secretKey.length) return false;
     if (!timingSafeEqual(client.secretKey, target.secretKey)) return false;
-    client.cancel();
+    client.cancel(ended);
     return true;
   }
 

@@ -75,6 +75,16 @@ export class Pipeline {
     return false;
   }
 
+  /** Behind the reply that comes next others are owed, and not to a Sync. */
+  get owesMore(): boolean {
+    let index = 0;
+    for (const owed of this.#owed) {
+      if (index === 1) return (owed & REQUEST_MASK) !== REQUEST.sync;
+      index += 1;
+    }
+    return false;
+  }
+
   /** Takes one reply by its tag (any but notices, parameters and notifications); says whose it is. */
   reply(tag: number): Disposition {
     switch (tag) {

@@ -1,6 +1,7 @@
 /** What placement.ts is given, and what it answers: a step on the way to a server connection. */
 import type { Lender } from './lender.ts';
-import type { Link, LinkOwner } from './link.ts';
+import type { Link } from './link.ts';
+import type { LinkOwner } from './link-types.ts';
 import { PROBE_SQL } from './probe.ts';
 import type { ReadsOptions } from './reads.ts';
 import type { HoldReason } from './route.ts';

@@ -11,18 +11,21 @@ const LOOK_EVERY_MS = 50;
 export class Predecessor {
   readonly #channel: Channel;
   readonly #waits = new Map<SocketUse, (socket: Server | undefined) => void>();
+  /** Cancels on their way to it, by what they are for. */
+  readonly #cancels = new Map<string, (() => void)[]>();
   #isAlive = true;
-  #cancels = 0;
 
   constructor(channel: Channel) {
     this.#channel = channel;
     channel.onMessage((value, socket) => {
       const message = readMessage(value);
       if (message?.kind === 'socket') this.#came(message.use, socket);
+      if (message?.kind === 'cancel-ended') this.#cancelEnded(`${message.processId} ${message.secretKey}`);
     });
     channel.onClose(() => {
       this.#isAlive = false;
       for (const use of this.#waits.keys()) this.#came(use, undefined);
+      for (const target of this.#cancels.keys()) this.#cancelEnded(target);
     });
   }
 
@@ -47,15 +50,19 @@ export class Predecessor {
     await this.#channel.send({ kind: 'listening' });
   }
 
-  /** For one of its clients, or its own predecessor's. */
-  passOnCancel({ processId, secretKey }: CancelTarget): void {
-    if (!this.#isAlive || this.#cancels >= CANCELS_MAX) return;
-    this.#cancels += 1;
-    void this.#channel
-      .send({ kind: 'cancel', processId, secretKey: secretKey.toString('hex') })
-      .finally(() => {
-        this.#cancels -= 1;
-      });
+  /** For one of its clients, or its own predecessor's. False: it was not passed on. */
+  passOnCancel({ processId, secretKey }: CancelTarget, ended: () => void): boolean {
+    const key = secretKey.toString('hex');
+    const target = `${processId} ${key}`;
+    const onTheirWay = this.#cancels.get(target);
+    if (onTheirWay !== undefined) {
+      onTheirWay.push(ended);
+      return true;
+    }
+    if (!this.#isAlive || this.#cancels.size >= CANCELS_MAX) return false;
+    this.#cancels.set(target, [ended]);
+    void this.#channel.send({ kind: 'cancel', processId, secretKey: key });
+    return true;
   }
 
   /** It is to end in order, as we do. */
@@ -66,6 +73,12 @@ export class Predecessor {
   /** Resolves when it has ended, or `signal` aborts. */
   async gone(signal: AbortSignal): Promise<void> {
     while (this.#isAlive && !signal.aborted) await pause(LOOK_EVERY_MS, signal);
+  }
+
+  #cancelEnded(target: string): void {
+    const onTheirWay = this.#cancels.get(target) ?? [];
+    this.#cancels.delete(target);
+    for (const ended of onTheirWay) ended();
   }
 
   #came(use: SocketUse, socket: Server | undefined): void {

@@ -14,9 +14,9 @@ import {
 } from '../wire/index.ts';
 import type { Admitted } from './admission.ts';
 import { cancelAt } from './cancel.ts';
+import { type ConnectionPlace, placeOf } from './connection-place.ts';
 import type { Identity } from './identity.ts';
 import type { Login } from './login.ts';
-import { type ConnectionPlace, placeOf } from './connection-place.ts';
 import { poolSettings } from './pool-settings.ts';
 import { REPLY } from './replies.ts';
 import { Scratch } from './scratch.ts';
@@ -123,13 +123,14 @@ export class ReplicationConnection {
     log.info('replication-begins', { client: this.processId, user, member: primary.member });
   }
 
-  cancel(): void {
-    if (this.#upstream !== undefined) cancelAt(this.#upstream, () => {});
+  cancel(ended: () => void): void {
+    if (this.#upstream !== undefined) cancelAt(this.#upstream, ended);
+    else ended();
   }
 
   /** The same as `refuse`, and its server does not go on working for nobody. */
   dismiss(fields: ErrorFields): void {
-    this.cancel();
+    this.cancel(() => undefined);
     this.refuse(fields);
   }
 

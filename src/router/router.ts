@@ -11,36 +11,36 @@ import { processSamples, type Sample } from '../metrics/index.ts';
 import { RefusedReads } from '../routing/index.ts';
 import { loadClassifier } from '../sql/index.ts';
 import { type ClusterView, keyLayout, type ReadPolicy } from '../topology/index.ts';
-import type { CancelTarget } from '../wire/index.ts';
 import { Access } from './access.ts';
 import { openAdmin } from './admin.ts';
+import type { PassOnCancel } from './cancel.ts';
 import { catalogFailure } from './catalog-queries.ts';
 import { Catalogs } from './catalogs.ts';
 import { Counters } from './counters.ts';
 import { Decisions } from './decisions.ts';
 import { Flusher } from './flusher.ts';
-import { lookupSettings, membersToAsk } from './lookups.ts';
 import { followCluster, memberWeights } from './follow-cluster.ts';
 import { HoldRoom } from './hold.ts';
 import { Latencies } from './latencies.ts';
-import { type ConfigSource, LiveConfig } from './live-config.ts';
 import { Listener } from './listener.ts';
-import { poolSamples } from './pool-samples.ts';
+import { type ConfigSource, LiveConfig } from './live-config.ts';
+import { lookupSettings, membersToAsk } from './lookups.ts';
 import { NodeHealths } from './node-health.ts';
 import { nodeSamples } from './node-samples.ts';
+import { OwnConnection } from './own-connection.ts';
+import { poolSamples } from './pool-samples.ts';
 import { Positions } from './positions.ts';
 import { Predecessor } from './predecessor.ts';
 import { ReadRoom } from './read-room.ts';
 import { retire } from './retire.ts';
-import { Scratch } from './scratch.ts';
 import { samplesOf } from './samples.ts';
+import { Scratch } from './scratch.ts';
 import { Servers } from './servers.ts';
 import type { Shared } from './shared.ts';
 import { Sockets } from './sockets.ts';
 import { statusApp } from './status-http.ts';
 import { Succession, takeOverRefusal } from './succession.ts';
 import type { Channel } from './take-over.ts';
-import { OwnConnection } from './own-connection.ts';
 import { READ_BUFFER_BYTES } from './upstream.ts';
 import { Verifiers } from './verifiers.ts';
 import { ClusterWorld } from './world.ts';
@@ -92,8 +92,8 @@ export async function startRouter(options: RouterOptions): Promise<void> {
   const listener = new Listener({ clientsMax: () => live.router.max_client_conn, clock });
   const stop = (): void => stopping.abort();
   const predecessor = options.predecessor && new Predecessor(options.predecessor);
-  const passOnCancel = (target: CancelTarget): void => {
-    if (!listener.passOnCancel(target)) predecessor?.passOnCancel(target);
+  const passOnCancel: PassOnCancel = (target, ended) => {
+    if (!listener.passOnCancel(target, ended) && predecessor?.passOnCancel(target, ended) !== true) ended();
   };
   const parts = { ...options, live, listener, stop, passOnCancel, signal: stopping.signal };
   const shared = await makeShared(parts);
@@ -204,7 +204,7 @@ interface Parts extends RouterOptions {
   readonly listener: Listener;
   /** Ends the router in order. */
   readonly stop: () => void;
-  readonly passOnCancel: (target: CancelTarget) => void;
+  readonly passOnCancel: PassOnCancel;
 }
 
 async function makeShared(options: Parts): Promise<Shared> {

@@ -16,9 +16,9 @@ import { keepAliveOf } from './keep-alive.ts';
 import type { Latencies } from './latencies.ts';
 import { Link } from './link.ts';
 import type { Login } from './login.ts';
+import type { NodeHealths } from './node-health.ts';
 import { isCongested, makeRoomFor, roomFor } from './pool-room.ts';
 import { type PoolSettings, poolSettings } from './pool-settings.ts';
-import type { NodeHealths } from './node-health.ts';
 import { ServerNames } from './server-names.ts';
 import type { ServerParameters } from './server-parameters.ts';
 import type { ServerTls } from './server-tls.ts';
@@ -191,9 +191,9 @@ export class Servers {
     link.pool.remove(link, this.#options.clock.now());
   }
 
-  /** Asks the server to cancel what it does on the connection, for the client that has it. */
-  cancel(link: Link): void {
-    this.#cancelling.cancel(link);
+  /** Asks the server to cancel what it does on the connection, for the client that has it; see `Cancelling.cancel`. */
+  cancel(link: Link, ended: () => void): void {
+    this.#cancelling.cancel(link, ended);
   }
 
   /** What the servers report to clients that start like this one, if that was seen lately. */

@@ -1,13 +1,13 @@
 /** What a session is given and what it tells its shell: the border between the pure part and the sockets. */
 import type { RouterConfig } from '../config/index.ts';
-import type { Classification, Classifier } from '../sql/index.ts';
 import type { Rule } from '../routing/index.ts';
+import type { Classification, Classifier } from '../sql/index.ts';
 import type { ErrorFields } from '../wire/index.ts';
 import type { Lender } from './lender.ts';
 import type { Link } from './link.ts';
 import type { PreparedLimits } from './prepared.ts';
-import type { HoldReason, LossReason, RouteReason } from './route.ts';
 import type { ReadEffects, ReadKnowledge } from './reads.ts';
+import type { HoldReason, LossReason, RouteReason } from './route.ts';
 import type { ServerNames } from './server-names.ts';
 import type { ServerParameters } from './server-parameters.ts';
 import type { Settings } from './settings.ts';
@@ -20,8 +20,11 @@ import type { World } from './world.ts';
 export interface SessionEffects extends Lender, ReadEffects {
   /** May alias the chunk being received: use it before returning. */
   readonly toClient: (bytes: Buffer) => void;
-  /** Tell the server to cancel what it does on this connection; it is not lent to others until that is over. */
-  readonly cancelAt: (link: Link) => void;
+  /**
+   * Tell the server to cancel what it does on this connection; it is not lent to others until that is over, which
+   * `ended` says.
+   */
+  readonly cancelAt: (link: Link, ended: () => void) => void;
   /** Nothing more can be said to this client: close after what was written. */
   readonly endClient: () => void;
   /** The session waits from now on and wants `tick`; false: there is no room to wait. */

@@ -18,14 +18,15 @@ import {
   ReadyForQuery,
 } from '../wire/index.ts';
 import { Answers } from './answers.ts';
+import { ClientCancels } from './client-cancels.ts';
 import { ClientEar } from './client-ear.ts';
 import { Intake } from './intake.ts';
 import type { Link } from './link.ts';
 import { Losses } from './losses.ts';
+import { type Forgets, ForgettingPortals } from './mentions.ts';
 import { ClientTimes } from './overdue.ts';
 import { OwnAnswers } from './own-answers.ts';
 import { Placement } from './placement.ts';
-import { type Forgets, ForgettingPortals } from './mentions.ts';
 import { PREPARED_LIMITS, PreparedStatements } from './prepared.ts';
 import { REPLY } from './replies.ts';
 import type { HoldReason, LossReason, PinReason } from './route.ts';
@@ -45,6 +46,7 @@ export class Session {
   readonly portals = new ForgettingPortals();
   readonly intake: Intake;
   readonly own: OwnAnswers;
+  readonly cancels: ClientCancels;
   readonly #options: SessionOptions;
   readonly #effects: SessionEffects;
   readonly #placement: Placement;
@@ -54,7 +56,6 @@ export class Session {
   readonly #answers: Answers;
   readonly #losses: Losses;
   #now = 0;
-  #isCancelWanted = false;
   #isEnded = false;
 
   constructor(options: SessionOptions) {
@@ -69,6 +70,7 @@ export class Session {
     this.#keeper = new SettingsKeeper(this.#placement, this.prepared, String(options.processId));
     this.#losses = new Losses(this, this.#placement, options);
     const parts = { ear: this.#ear, losses: this.#losses, keeper: this.#keeper, placement: this.#placement };
+    this.cancels = new ClientCancels(this, options.effects);
     this.own = new OwnAnswers(this, parts, options);
     this.intake = new Intake(this, options);
   }
@@ -140,23 +142,10 @@ export class Session {
     this.#waiting.tick(now);
   }
 
-  /**
-   * The client asked to cancel what it does: the server at work is told, and what has no server yet is answered here. A
-   * statement of our own in front of the client's is not to be hit: then the server is told when it has answered that.
-   */
-  cancel(now: number): void {
+  /** The client asked to cancel what it does; see `ClientCancels.cancel`. */
+  cancel(now: number, ended: () => void): void {
     this.#now = now;
-    const { unit } = this;
-    if (unit.kind === 'none' || unit.kind === 'start' || unit.phase === 'collecting') return;
-    if (unit.phase === 'placing') this.fail(REPLY.canceled());
-    else if (unit.link?.pipeline.isAtOwn === false) this.#effects.cancelAt(unit.link);
-    else this.#isCancelWanted = true;
-  }
-
-  /** The server has answered what we sent in front of the client's statement, and is at that now. */
-  afterOwnFirst(link: Link): void {
-    if (this.#isCancelWanted && link === this.unit.link) this.#effects.cancelAt(link);
-    this.#isCancelWanted = false;
+    this.cancels.cancel(ended);
   }
 
   /** The client is gone, or is to go: lets go of everything. */
@@ -164,6 +153,7 @@ export class Session {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#waiting.end('ended');
+    this.cancels.drop();
     this.#placement.releaseAll(this.unit);
   }
 
@@ -307,8 +297,7 @@ export class Session {
     this.prepared.settle();
     if (unit.isClosed && !unit.isParted) this.#effects.toClient(ReadyForQuery(this.standing.status));
     else this.standing.skipToSync();
-    unit.end();
-    this.#placement.release(unit);
+    this.#endUnit();
     this.intake.resume();
   }
 
@@ -319,7 +308,7 @@ export class Session {
     unit.link = link;
     link.hasResult = false;
     this.times.sent(this.#now);
-    this.#isCancelWanted = false;
+    this.cancels.drop();
     this.#count(link);
     const { text } = this.standing.prelude;
     if (text !== undefined) link.sendOwn(Query(text));
@@ -352,8 +341,7 @@ export class Session {
     if (unit.makes !== undefined && !unit.isFailed) this.prepared.keep(unit.makes, link.statements);
     link.statements.closeStrays();
     this.#placement.auditAfter(unit, link, this.prepared.get('')?.isKept === false);
-    unit.end();
-    this.#placement.release(unit);
+    this.#endUnit();
     this.#ear.tellLater();
     this.intake.resume();
   }
@@ -391,8 +379,13 @@ export class Session {
     this.#effects.toClient(BackendKeyData(this.#options.processId, this.#options.secretKey));
     this.#effects.toClient(ReadyForQuery('I'));
     this.times.answered('I', this.#now);
+    this.#endUnit();
+    this.intake.resume();
+  }
+
+  #endUnit(): void {
+    this.cancels.drop();
     this.unit.end();
     this.#placement.release(this.unit);
-    this.intake.resume();
   }
 }

@@ -4,9 +4,9 @@ import type { Clock, Log } from '../base/index.ts';
 import type { RouterConfig } from '../config/index.ts';
 import type { RefusedReads } from '../routing/index.ts';
 import type { Classifier } from '../sql/index.ts';
-import type { CancelTarget } from '../wire/index.ts';
 import type { Access } from './access.ts';
 import type { AdminShared } from './admin-client.ts';
+import type { PassOnCancel } from './cancel.ts';
 import type { Catalogs } from './catalogs.ts';
 import type { Counters } from './counters.ts';
 import type { Decisions } from './decisions.ts';
@@ -50,7 +50,7 @@ export interface Shared {
   readonly flusher: Flusher;
   /** One read buffer for all clients; overwritten by the next read. */
   readonly clientBuffer: Scratch;
-  readonly passOnCancel: (target: CancelTarget) => void;
+  readonly passOnCancel: PassOnCancel;
   /** There are more clients than may be served: the newest is refused once it has said who it is, and where it wants to. */
   readonly isFull: (database: string) => boolean;
   readonly forget: (client: Identity) => void;

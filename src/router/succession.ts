@@ -5,8 +5,14 @@
 import type { Server } from 'node:net';
 import type { AdminFacts } from '../admin/index.ts';
 import { type Address, formatAddress, type Log } from '../base/index.ts';
-import type { CancelTarget } from '../wire/index.ts';
-import { type Channel, readMessage, type SocketUse, type TakeOverMessage } from './take-over.ts';
+import type { PassOnCancel } from './cancel.ts';
+import {
+  type CancelNaming,
+  type Channel,
+  readMessage,
+  type SocketUse,
+  type TakeOverMessage,
+} from './take-over.ts';
 
 /** A socket that can be handed over. */
 export interface OpenSocket {
@@ -25,7 +31,7 @@ export interface SuccessionParts {
   readonly takenOver: () => void;
   /** It does not, and is gone: what it may have changed outside is to be put back. */
   readonly failed: () => void;
-  readonly passOnCancel: (target: CancelTarget) => void;
+  readonly passOnCancel: PassOnCancel;
   /** The successor ends in order. */
   readonly stop: () => void;
 }
@@ -90,7 +96,7 @@ export class Succession {
   }
 
   #received(channel: Channel, message: TakeOverMessage): void {
-    const { log, takenOver, passOnCancel, stop } = this.#parts;
+    const { log, takenOver, stop } = this.#parts;
     if (this.#state === 'begun') this.#expect(channel);
     switch (message.kind) {
       case 'wants':
@@ -107,18 +113,22 @@ export class Succession {
         this.#said = message.because;
         return;
       case 'cancel':
-        passOnCancel({
-          kind: 'cancel-request',
-          processId: message.processId,
-          secretKey: Buffer.from(message.secretKey, 'hex'),
-        });
+        this.#passOnCancel(channel, message);
         return;
       case 'stopping':
         stop();
         return;
       case 'socket':
+      case 'cancel-ended':
         return;
     }
+  }
+
+  #passOnCancel(channel: Channel, { processId, secretKey }: CancelNaming): void {
+    const target = { kind: 'cancel-request', processId, secretKey: Buffer.from(secretKey, 'hex') } as const;
+    this.#parts.passOnCancel(target, () => {
+      void channel.send({ kind: 'cancel-ended', processId, secretKey });
+    });
   }
 
   #give(channel: Channel, use: SocketUse, address: string): void {

@@ -8,6 +8,7 @@
  *       │◀──────────────── listening ──────────────────┤
  *       │  closes its sockets; its clients go on       │
  *       │◀──────────────── cancel, stopping ───────────┤ until the predecessor is gone
+ *       ├──────────────── cancel-ended ───────────────▶│
  *
  * or `failed`, and the predecessor goes on as before. Both ends may be of different versions: what one does not understand
  * it ignores. A new message? Also add it to `readMessage`.
@@ -18,6 +19,13 @@ import { isRecord } from '../base/index.ts';
 /** What a socket is for. */
 export type SocketUse = 'clients' | 'http';
 
+/** What a cancel is for. */
+export interface CancelNaming {
+  readonly processId: number;
+  /** In hexadecimal. */
+  readonly secretKey: string;
+}
+
 export type TakeOverMessage =
   /** `address` as formatted: a socket is handed over only if the successor is to listen at the same one. */
   | { readonly kind: 'wants'; readonly use: SocketUse; readonly address: string }
@@ -25,8 +33,9 @@ export type TakeOverMessage =
   | { readonly kind: 'socket'; readonly use: SocketUse }
   | { readonly kind: 'listening' }
   | { readonly kind: 'failed'; readonly because: string }
-  /** `secretKey` in hexadecimal. */
-  | { readonly kind: 'cancel'; readonly processId: number; readonly secretKey: string }
+  | (CancelNaming & { readonly kind: 'cancel' })
+  /** It can hit nothing any more. */
+  | (CancelNaming & { readonly kind: 'cancel-ended' })
   /** The successor ends in order, and so must those whose clients it cannot serve any more. */
   | { readonly kind: 'stopping' };
 
@@ -58,6 +67,7 @@ export function readMessage(value: unknown): TakeOverMessage | undefined {
     case 'failed':
       return typeof because === 'string' ? { kind, because } : undefined;
     case 'cancel':
+    case 'cancel-ended':
       return typeof processId === 'number' && typeof secretKey === 'string'
         ? { kind, processId, secretKey }
         : undefined;

@@ -151,7 +151,7 @@ test('who waits for an order can give up, and the connection is as good as befor
   const client = await connected(server);
   const waiting = assert.rejects(client.query('PAUSE'), { code: '57014' });
   await eventually('the order is given', () => isWaitedFor, { holds: Boolean, withinMs: 5000 });
-  for (const connection of server.connections.values()) connection.cancel();
+  for (const connection of server.connections.values()) connection.cancel(() => undefined);
   await waiting;
   const { rows }: QueryResult = await client.query('SHOW STATE');
   assert.equal(rows.length, 3);

@@ -11,7 +11,7 @@ export function keyOf(client: Client): { readonly processID: number; readonly se
   return { processID: Number(client.processID), secretKey: Number(client.secretKey) };
 }
 
-/** Sends a CancelRequest, which gets no answer. */
+/** Sends a CancelRequest, which gets no answer; resolves when its connection is closed, as libpq waits for. */
 export async function cancel(
   router: Pick<RunningRouter, 'host' | 'port'>,
   processId: number,
@@ -21,7 +21,7 @@ export async function cancel(
   secretKey.writeInt32BE(key | 0);
   await new Promise<void>((resolve) => {
     const socket = connect({ host: router.host, port: router.port }, () =>
-      socket.end(CancelRequest(processId, secretKey)),
+      socket.write(CancelRequest(processId, secretKey)),
     );
     socket.once('close', () => resolve());
     socket.resume();

@@ -7,6 +7,8 @@ import { Cancelling } from '../../../src/router/cancelling.ts';
 interface Stage {
   readonly cancelling: Cancelling<string>;
   readonly link: string;
+  /** Asks for a cancel; `said` gets the line that its asker is told so. */
+  readonly ask: (name?: string) => void;
   /** Ends the oldest cancel that is on its way. */
   readonly end: (how: CancelEnd) => void;
   readonly sent: () => number;
@@ -25,12 +27,24 @@ function aStage(): Stage {
     fit: () => said.push('fit'),
     unfit: () => said.push('unfit'),
   });
-  return { cancelling, link: 'a connection', end: (how) => ends.shift()?.(how), sent: () => sent, said };
+  const link = 'a connection';
+  return {
+    cancelling,
+    link,
+    ask: (name) => {
+      cancelling.cancel(link, () => {
+        if (name !== undefined) said.push(`${name} is told`);
+      });
+    },
+    end: (how) => ends.shift()?.(how),
+    sent: () => sent,
+    said,
+  };
 }
 
 test('a connection that comes back is kept until the server has passed the cancel on', () => {
-  const { cancelling, link, end, said } = aStage();
-  cancelling.cancel(link);
+  const { cancelling, link, ask, end, said } = aStage();
+  ask();
   assert.equal(cancelling.keeps(link), true);
   assert.deepEqual(said, []);
   end('settled');
@@ -40,13 +54,13 @@ test('a connection that comes back is kept until the server has passed the cance
 
 test('one whose cancel may still arrive is never lent again, whoever has it when that is known', () => {
   const back = aStage();
-  back.cancelling.cancel(back.link);
+  back.ask();
   back.cancelling.keeps(back.link);
   back.end('in-doubt');
   assert.deepEqual(back.said, ['unfit']);
 
   const held = aStage();
-  held.cancelling.cancel(held.link);
+  held.ask();
   held.end('in-doubt');
   assert.deepEqual(held.said, []);
   assert.equal(held.cancelling.keeps(held.link), true);
@@ -54,9 +68,9 @@ test('one whose cancel may still arrive is never lent again, whoever has it when
 });
 
 test('of several cancels the last one decides when, and any one in doubt decides what', () => {
-  const { cancelling, link, end, said } = aStage();
-  cancelling.cancel(link);
-  cancelling.cancel(link);
+  const { cancelling, link, ask, end, said } = aStage();
+  ask();
+  ask();
   cancelling.keeps(link);
   end('in-doubt');
   assert.deepEqual(said, []);
@@ -65,20 +79,42 @@ test('of several cancels the last one decides when, and any one in doubt decides
 });
 
 test('a flood of cancels for one statement is a few', () => {
-  const { cancelling, link, sent, end } = aStage();
-  for (let count = 0; count < 1000; count += 1) cancelling.cancel(link);
+  const { ask, sent, end } = aStage();
+  for (let count = 0; count < 1000; count += 1) ask();
   assert.equal(sent(), 4);
   end('settled');
-  cancelling.cancel(link);
+  ask();
   assert.equal(sent(), 5);
 });
 
 test('a cancel that ends after its connection was closed changes nothing', () => {
-  const { cancelling, link, end, said } = aStage();
-  cancelling.cancel(link);
+  const { cancelling, link, ask, end, said } = aStage();
+  ask();
   cancelling.keeps(link);
   cancelling.forget(link);
   end('in-doubt');
   assert.deepEqual(said, []);
   assert.equal(cancelling.keeps(link), false);
+});
+
+test('who asks for a cancel is told when none can hit the connection any more, also one that was dropped', () => {
+  const { ask, end, sent, said } = aStage();
+  for (const name of ['a', 'b', 'c', 'd', 'e']) ask(name);
+  assert.equal(sent(), 4);
+  for (let count = 0; count < 3; count += 1) end('settled');
+  assert.deepEqual(said, []);
+  end('in-doubt');
+  assert.deepEqual(
+    said,
+    ['a', 'b', 'c', 'd', 'e'].map((name) => `${name} is told`),
+  );
+});
+
+test('who asks for a cancel is told when its connection is closed', () => {
+  const { cancelling, link, ask, end, said } = aStage();
+  ask('a');
+  cancelling.forget(link);
+  assert.deepEqual(said, ['a is told']);
+  end('settled');
+  assert.deepEqual(said, ['a is told']);
 });

@@ -121,7 +121,7 @@ describe('a transaction that no server knows of', () => {
       world.none = 'no-leader';
     });
     stage.send(Query('INSERT INTO t VALUES (1)'));
-    stage.session.cancel(1);
+    stage.session.cancel(1, () => undefined);
     const told = stage.take().filter((line) => line.startsWith('client'));
     assert.deepEqual(told, ['client > ERROR 57014', 'client > Ready E']);
     assert.deepEqual(say(stage, 'SELECT 1', 'COMMIT'), [

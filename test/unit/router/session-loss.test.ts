@@ -200,7 +200,7 @@ describe('when the router refuses a statement of an open transaction, the client
 
   test('canceled while it waits', () => {
     const stage = inTransaction(begun()).send(Query('INSERT INTO t VALUES (2)'));
-    stage.session.cancel(1);
+    stage.session.cancel(1, () => undefined);
     assert.deepEqual(stage.take(), [
       'hold no-leader',
       'client > ERROR 57014',

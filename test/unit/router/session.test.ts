@@ -309,11 +309,33 @@ describe('a session', () => {
       world.none = 'no-leader';
     });
     stage.send(Query('INSERT INTO t VALUES (1)')).take();
-    assert.equal(stage.session.cancel(1), undefined);
+    assert.equal(
+      stage.session.cancel(1, () => undefined),
+      undefined,
+    );
     assert.deepEqual(
       stage.take().filter((line) => line.startsWith('client')),
       ['client > ERROR 57014', 'client > Ready I'],
     );
+  });
+
+  test('a cancel of nothing is over at once, one that waits for our own statement when its client goes', () => {
+    const stage = begun();
+    let over = 0;
+    const ended = (): void => {
+      over += 1;
+    };
+    stage.session.cancel(1, ended);
+    assert.equal(over, 1);
+    stage.send(Query('INSERT INTO t VALUES (0)'), Query('BEGIN'));
+    // It is at the BEGIN that was kept for it.
+    stage.server('n1').isSilent = true;
+    stage.send(Query('INSERT INTO t VALUES (1)')).take();
+    stage.session.cancel(1, ended);
+    assert.equal(over, 1);
+    assert.deepEqual(stage.take(), []);
+    stage.session.end();
+    assert.equal(over, 2);
   });
 
   test('Terminate ends it; its connections are for others', () => {
@@ -347,7 +369,7 @@ describe('a session', () => {
         .join(),
       /Parse m/,
     );
-    stage.session.cancel(1);
+    stage.session.cancel(1, () => undefined);
     assert.match(stage.take().join(), /^cancel at n[23]$/);
   });
 });

@@ -1,0 +1,26 @@
+// `npm run differential|consistency|oracle|fuzz [-- options]`: makes the checkout ready and runs one of the campaigns
+// that are too long for `npm test`. As in a run of the tests, what the campaign leaves running is ended with it,
+// however it ends.
+import { join } from 'node:path';
+import { runChild } from './child.mjs';
+import { ROOT, say, setup } from './setup.mjs';
+import { beginRun, endLeftovers } from './test-run.mjs';
+
+const CAMPAIGNS = {
+  differential: 'differential/night.js',
+  consistency: 'integration/consistency-night.js',
+  oracle: 'differential/oracle-night.js',
+  fuzz: 'differential/fuzz.js',
+};
+
+const [name = '', ...options] = process.argv.slice(2);
+const file = CAMPAIGNS[name];
+if (file === undefined) {
+  say(`campaign: no campaign ${JSON.stringify(name)}; there are ${Object.keys(CAMPAIGNS).join(', ')}`);
+  process.exit(2);
+}
+setup();
+const runFolder = beginRun();
+// Runs before the folder is removed, which is the order in which they were asked for only when it comes first.
+process.prependOnceListener('exit', () => endLeftovers(runFolder));
+runChild(name, process.execPath, [join(ROOT, 'dist', 'test', file), ...options]);
