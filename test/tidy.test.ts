@@ -28,6 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   router: ['base', 'config', 'wire', 'auth', 'sql', 'dcs', 'topology', 'routing', 'pool', 'admin', 'metrics'],
   postgres: ['base', 'wire'],
   ha: ['base'],
+  template: ['base'],
   agent: ['base', 'config', 'ha', 'dcs', 'topology', 'postgres', 'metrics'],
   lab: ['base', 'dcs', 'topology'],
   cli: ['base', 'config', 'import', 'dcs', 'topology', 'router', 'postgres', 'agent', 'lab'],
@@ -36,7 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** The command may import everything; its row of the map says so in a word. */
 const isNotCli = (row: string): boolean => !row.startsWith('cli:');
 
-const PURE = ['wire', 'auth', 'sql', 'routing', 'ha', 'topology', 'pool', 'admin', 'import'];
+const PURE = ['wire', 'auth', 'sql', 'routing', 'ha', 'topology', 'pool', 'admin', 'import', 'template'];
 /** The shells among the pure folders: the watch, and the loading of the grammar with its declarations. */
 const SHELLS = ['src/topology/watch.ts', 'src/sql/grammar.ts', 'src/sql/libpg-query-wasm.d.ts'];
 /** `loadClassifier` waits for the grammar; everything behind it is synchronous. */

@@ -1,0 +1,4 @@
+/** The door of `template`: confd's role. */
+export { render } from './confd/render.ts';
+export { Store } from './confd/store.ts';
+export type { World } from './confd/world.ts';
