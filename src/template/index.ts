@@ -2,3 +2,5 @@
 export { render } from './confd/render.ts';
 export { Store } from './confd/store.ts';
 export type { World } from './confd/world.ts';
+export { type Backend, environmentBackend, etcdBackend, fileBackend } from './shell/backend.ts';
+export { applyOnce, poll, type WatcherOptions, watch } from './shell/watcher.ts';
