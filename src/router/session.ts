@@ -237,6 +237,10 @@ export class Session {
     return this.transaction !== undefined && this.#placement.transactionNeed !== 'primary';
   }
 
+  get isSessionMode(): boolean {
+    return this.#options.isSessionMode;
+  }
+
   /** These settings could be carried to other servers. */
   canRecord(settings: readonly SettingStatement[]): boolean {
     return this.#placement.hasRoomFor(settings);

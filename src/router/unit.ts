@@ -18,6 +18,7 @@ import {
   type PlaceReason,
   stricter,
 } from './route.ts';
+import { isReset } from './settings.ts';
 import type { Statement } from './statement.ts';
 
 const NOTHING: readonly Forgets[] = [];
@@ -93,6 +94,8 @@ export class Unit {
   /** A COMMIT or ROLLBACK is in it among others. */
   endsAmong = false;
   settings: SettingStatement[] = [];
+  /** Something in it is no change of settings. */
+  doesMore = false;
   /** Names of settings that it sets to what only the server can tell. */
   sets: string[] = [];
 
@@ -137,6 +140,11 @@ export class Unit {
 
   get isCopyOpen(): boolean {
     return this.isCopyIn && !this.isCopyDone;
+  }
+
+  /** It resets settings, and goes on with what they were reset to. */
+  get resetsAmong(): boolean {
+    return this.doesMore && this.settings.some(isReset);
   }
 
   get writes(): boolean {
@@ -202,6 +210,7 @@ export class Unit {
     this.makes = undefined;
     this.hasCompleted = false;
     this.isSeveral = false;
+    this.doesMore = false;
     this.isRest = false;
     this.mention = undefined;
     this.hasSavepoint = false;
