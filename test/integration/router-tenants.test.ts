@@ -5,7 +5,7 @@ import type { Client } from 'pg';
 import { value } from '../support/asking.ts';
 import { eventually } from '../support/eventually.ts';
 import { sql } from '../support/postgres.ts';
-import { aClient, aRouter, aStage } from '../support/router.ts';
+import { aClient, aRouter, aStage, type RunningRouter } from '../support/router.ts';
 
 const TENANTS = ['a', 'b', 'c', 'd', 'e', 'f'];
 const TABLES = TENANTS.map(
@@ -23,6 +23,10 @@ const seen = async (client: Client): Promise<string> => {
   );
   return `${rows[0]?.name} ${rows[0]?.tenant}`;
 };
+
+/** Statements that were sent to servers as reads so far. */
+const readsOf = async (router: RunningRouter): Promise<number> =>
+  Object.values(await router.counts()).reduce((sum, node) => sum + node.reads, 0);
 
 test('tenants on few connections', { timeout: 120_000 }, async (suite) => {
   const stage = await aStage(suite);
@@ -90,21 +94,19 @@ test('tenants on few connections', { timeout: 120_000 }, async (suite) => {
     await sql(primary, FUNCTIONS, asOwner);
     const [one, other] = clients;
     assert(one !== undefined && other !== undefined);
-    const reads = async (): Promise<number> =>
-      Object.values(await router.counts()).reduce((sum, node) => sum + node.reads, 0);
     // The catalogue is read again once somebody has asked in vain.
     await eventually('the functions are known', () => value(other, 'SELECT f()'), {
       holds: (found) => found === 'read',
       withinMs: 10_000,
     });
-    const before = await reads();
+    const before = await readsOf(router);
     assert.equal(await value(one, 'SELECT f()'), 'new');
-    assert.equal(await reads(), before);
+    assert.equal(await readsOf(router), before);
     await eventually(
       'the other is read at a standby',
       async () => {
         await value(other, 'SELECT f()');
-        return await reads();
+        return await readsOf(router);
       },
       { holds: (found) => found > before, withinMs: 10_000 },
     );
