@@ -188,6 +188,12 @@ export function isReset({ clears, changes }: SettingStatement): boolean {
   return clears !== 'nothing' || changes.every(({ value }) => value === undefined);
 }
 
+/** It comes to the same whatever is set before it, and whoever one is. */
+export function isIndifferent(statement: SettingStatement): boolean {
+  const { clears, changes } = statement;
+  return clears !== 'nothing' || (isReset(statement) && changes.every(({ name }) => IDENTITY.has(name)));
+}
+
 /** Whether the state with `statements` besides is within the limits, whatever they replace. */
 export function haveRoom(
   settings: Settings,

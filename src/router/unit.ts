@@ -18,7 +18,7 @@ import {
   type PlaceReason,
   stricter,
 } from './route.ts';
-import { isReset } from './settings.ts';
+import { isIndifferent, isReset, type Settings, UNKNOWN_SETTINGS } from './settings.ts';
 import type { Statement } from './statement.ts';
 
 const NOTHING: readonly Forgets[] = [];
@@ -145,6 +145,14 @@ export class Unit {
   /** It resets settings, and goes on with what they were reset to. */
   get resetsAmong(): boolean {
     return this.doesMore && this.settings.some(isReset);
+  }
+
+  /** With `wanted` settings it is as the client means it; what takes back alone, with whatever it finds. */
+  runsUnder(found: Settings, wanted: Settings): boolean {
+    if (found.key === wanted.key) return true;
+    const [statement, ...others] = this.settings;
+    if (statement === undefined || others.length > 0 || this.doesMore) return false;
+    return isIndifferent(statement) && found !== UNKNOWN_SETTINGS;
   }
 
   get writes(): boolean {
