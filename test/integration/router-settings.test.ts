@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Client } from 'pg';
 import { codeOf, pair, value } from '../support/asking.ts';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aClient, aRouter, aStage, type RunningRouter } from '../support/router.ts';
 
 /** Two transactions at once, at the primary. */

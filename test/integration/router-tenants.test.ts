@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Client } from 'pg';
 import { value } from '../support/asking.ts';
 import { eventually } from '../support/eventually.ts';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aClient, aRouter, aStage, type RunningRouter } from '../support/router.ts';
 
 const TENANTS = ['a', 'b', 'c', 'd', 'e', 'f'];
