@@ -320,8 +320,8 @@ export class Placement {
     if (term !== undefined && link.proof !== term) return this.#prove(link, term);
     if (unit.kind === 'start') return { kind: 'link', link };
     if (link.isDoubtfulFor(this.#options.owner)) link.settings = UNKNOWN_SETTINGS;
-    if (unit.runsUnder(link.settings, this.settings)) return { kind: 'link', link };
-    return this.#bring(link);
+    const wanted = unit.isBare ? this.startSettings : this.settings;
+    return link.settings.key === wanted.key ? { kind: 'link', link } : this.#bring(link, wanted);
   }
 
   /** A transaction that was begun there with a statement that is now run elsewhere, or anew: it is rolled back first. */
@@ -356,8 +356,7 @@ export class Placement {
    * Sends what the connection's settings lack. The statement may follow at once if none of it can fail; else it waits for
    * the answer, since under other settings it could mean something else.
    */
-  #bring(link: Link): Place {
-    const { settings } = this;
+  #bring(link: Link, settings: Settings): Place {
     const { statements, isSure } = differenceOf(link.settings, settings);
     if (statements.length > 0) link.sendOwn(Query(statements.join('; ')));
     if (statements.length === 0 || isSure) {

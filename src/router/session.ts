@@ -206,7 +206,8 @@ export class Session {
     else if (trouble === 'settings-refused') {
       const fields = link.ownError;
       this.#losses.drop(link, 'given-up');
-      if (fields !== undefined) this.fail(REPLY.refusedByServer(fields));
+      if (this.unit.goesBare()) this.place();
+      else if (fields !== undefined) this.fail(REPLY.refusedByServer(fields));
     } else this.hold(trouble);
   }
 

@@ -18,7 +18,7 @@ import {
   type PlaceReason,
   stricter,
 } from './route.ts';
-import { isIndifferent, isReset, type Settings, UNKNOWN_SETTINGS } from './settings.ts';
+import { isIndifferent, isReset } from './settings.ts';
 import type { Statement } from './statement.ts';
 
 const NOTHING: readonly Forgets[] = [];
@@ -96,6 +96,8 @@ export class Unit {
   settings: SettingStatement[] = [];
   /** Something in it is no change of settings. */
   doesMore = false;
+  /** It is run with what the session has begun with. */
+  isBare = false;
   /** Names of settings that it sets to what only the server can tell. */
   sets: string[] = [];
 
@@ -147,12 +149,12 @@ export class Unit {
     return this.doesMore && this.settings.some(isReset);
   }
 
-  /** With `wanted` settings it is as the client means it; what takes back alone, with whatever it finds. */
-  runsUnder(found: Settings, wanted: Settings): boolean {
-    if (found.key === wanted.key) return true;
+  /** The server refuses the session's settings: what only takes them back can do without. False: it cannot, or did not help. */
+  goesBare(): boolean {
     const [statement, ...others] = this.settings;
-    if (statement === undefined || others.length > 0 || this.doesMore) return false;
-    return isIndifferent(statement) && found !== UNKNOWN_SETTINGS;
+    if (this.isBare || statement === undefined || others.length > 0 || this.doesMore) return false;
+    this.isBare = isIndifferent(statement);
+    return this.isBare;
   }
 
   get writes(): boolean {
@@ -219,6 +221,7 @@ export class Unit {
     this.hasCompleted = false;
     this.isSeveral = false;
     this.doesMore = false;
+    this.isBare = false;
     this.isRest = false;
     this.mention = undefined;
     this.hasSavepoint = false;
