@@ -282,9 +282,9 @@ export function conversations(parts = 12): fc.Arbitrary<Conversation> {
  * A RESET of what is carried from connection to connection shows in the same text or batch, and nowhere else: of the name
  * that a client began with always, of other settings in a transaction. Documented.
  */
-function carriedBeside(begun: Conversation['startup'], steps: readonly Step[]): readonly Step[] {
-  const isNamed = 'application_name' in begun;
-  if (!isNamed && begun['options']?.includes('search_path') !== true) return steps;
+function carriedBeside(startup: Conversation['startup'], steps: readonly Step[]): readonly Step[] {
+  const isNamed = 'application_name' in startup;
+  if (!isNamed && startup['options']?.includes('search_path') !== true) return steps;
   return steps.map((step) => {
     const isAlone = step.kind === 'query' && !step.sql.includes(';');
     if (!('sql' in step) || isAlone) return step;
