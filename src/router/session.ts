@@ -206,7 +206,8 @@ export class Session {
     else if (trouble === 'settings-refused') {
       const fields = link.ownError;
       this.#losses.drop(link, 'given-up');
-      if (fields !== undefined) this.fail(REPLY.refusedByServer(fields));
+      if (this.unit.goesBare()) this.place();
+      else if (fields !== undefined) this.fail(REPLY.refusedByServer(fields));
     } else this.hold(trouble);
   }
 
@@ -235,6 +236,10 @@ export class Session {
   /** The open transaction was begun for reads: it may be at a standby. */
   get isReadOnly(): boolean {
     return this.transaction !== undefined && this.#placement.transactionNeed !== 'primary';
+  }
+
+  get isSessionMode(): boolean {
+    return this.#options.isSessionMode;
   }
 
   /** These settings could be carried to other servers. */

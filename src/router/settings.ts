@@ -114,9 +114,10 @@ const RESET_EVERYTHING = ['RESET SESSION AUTHORIZATION', 'RESET ROLE', 'RESET AL
 /** What a client asked for at its start, as if it had been SET then. */
 export function startSettings(
   applicationName: string | undefined,
-  own: readonly (readonly [string, string])[] = [],
+  said: readonly (readonly [string, string])[] = [],
+  carried: readonly (readonly [string, string])[] = [],
 ): Settings {
-  const entries = own.map(ownEntry);
+  const entries = [...said.map(ownEntry), ...carried.map(carriedEntry)];
   if (applicationName === undefined || applicationName === '')
     return entries.length === 0 ? NO_SETTINGS : settingsOf(entries);
   const text = `SET application_name TO ${literalOf(applicationName)}`;
@@ -125,6 +126,15 @@ export function startSettings(
 
 function ownEntry([name, value]: readonly [string, string]): Entry {
   return { names: [name], text: `SET ${quoted(name)} TO ${literalOf(value)}`, values: { [name]: value } };
+}
+
+/** The value as PostgreSQL keeps it, which is not always what SET takes: of search_path that would be one name. */
+function carriedEntry([name, value]: readonly [string, string]): Entry {
+  return { names: [name], text: setConfig(name, value), values: { [name]: value } };
+}
+
+export function setConfig(name: string, value: string): string {
+  return `SELECT pg_catalog.set_config(${literalOf(name)}, ${literalOf(value)}, false)`;
 }
 
 export const literalOf = (value: string): string =>
@@ -167,13 +177,21 @@ export function lostByReset(start: Settings, made: readonly SettingStatement[]):
     const last = made.findLast(
       ({ clears, changes }) => clears !== 'nothing' || changes.some(({ name }) => name in values),
     );
-    const isReset =
-      last !== undefined &&
-      (last.clears !== 'nothing' || last.changes.every(({ value }) => value === undefined));
-    if (!isReset) return [];
+    if (last === undefined || !isReset(last)) return [];
     const changes = Object.entries(values).map(([name, value]) => ({ name, value }));
     return [{ text, changes, clears: 'nothing' as const }];
   });
+}
+
+/** It makes nothing, and takes back what was made. */
+export function isReset({ clears, changes }: SettingStatement): boolean {
+  return clears !== 'nothing' || changes.every(({ value }) => value === undefined);
+}
+
+/** It comes to the same whatever is set before it, and whoever one is. */
+export function isIndifferent(statement: SettingStatement): boolean {
+  const { clears, changes } = statement;
+  return clears !== 'nothing' || (isReset(statement) && changes.every(({ name }) => IDENTITY.has(name)));
 }
 
 /** Whether the state with `statements` besides is within the limits, whatever they replace. */
@@ -218,8 +236,7 @@ function changed(before: Settings, statement: SettingStatement, start: Settings)
   // SET SESSION AUTHORIZATION gives up the role too.
   if (names.includes('session_authorization')) names.push('role');
   const kept = before.entries.filter((entry) => !isCovered(entry, names));
-  const isReset = statement.changes.every(({ value }) => value === undefined);
-  if (!isReset) {
+  if (!isReset(statement)) {
     return settingsOf([...kept, entryOf(names, statement, before)]);
   }
   const again = start.entries.filter((entry) => entry.names.some((name) => names.includes(name)));

@@ -18,6 +18,7 @@ import {
   type PlaceReason,
   stricter,
 } from './route.ts';
+import { isIndifferent, isReset } from './settings.ts';
 import type { Statement } from './statement.ts';
 
 const NOTHING: readonly Forgets[] = [];
@@ -93,6 +94,10 @@ export class Unit {
   /** A COMMIT or ROLLBACK is in it among others. */
   endsAmong = false;
   settings: SettingStatement[] = [];
+  /** Something in it is no change of settings. */
+  doesMore = false;
+  /** It is run with what the session has begun with. */
+  isBare = false;
   /** Names of settings that it sets to what only the server can tell. */
   sets: string[] = [];
 
@@ -137,6 +142,19 @@ export class Unit {
 
   get isCopyOpen(): boolean {
     return this.isCopyIn && !this.isCopyDone;
+  }
+
+  /** It resets settings, and goes on with what they were reset to. */
+  get resetsAmong(): boolean {
+    return this.doesMore && this.settings.some(isReset);
+  }
+
+  /** The server refuses the session's settings: what only takes them back can do without. False: it cannot, or did not help. */
+  goesBare(): boolean {
+    const [statement, ...others] = this.settings;
+    if (this.isBare || statement === undefined || others.length > 0 || this.doesMore) return false;
+    this.isBare = isIndifferent(statement);
+    return this.isBare;
   }
 
   get writes(): boolean {
@@ -202,6 +220,8 @@ export class Unit {
     this.makes = undefined;
     this.hasCompleted = false;
     this.isSeveral = false;
+    this.doesMore = false;
+    this.isBare = false;
     this.isRest = false;
     this.mention = undefined;
     this.hasSavepoint = false;

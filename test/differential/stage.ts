@@ -7,7 +7,7 @@
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aRouter, aStage, type RunningRouter, type Stage } from '../support/router.ts';
 import { WireClient, type WireLogin } from '../support/wire-client.ts';
 import { difference } from './compare.ts';
@@ -41,7 +41,10 @@ export async function anArena(t: TestContext): Promise<Arena> {
   await sql(stage.nodes.n1, "ALTER SYSTEM SET synchronous_standby_names = '2 (n2, n3)'");
   await sql(stage.nodes.n1, "ALTER SYSTEM SET synchronous_commit = 'remote_apply'");
   await sql(stage.nodes.n1, 'SELECT pg_reload_conf()');
-  for (const way of WAYS) await sql(stage.nodes.n1, `CREATE DATABASE ${way} OWNER app`);
+  for (const way of WAYS) {
+    await sql(stage.nodes.n1, `CREATE DATABASE ${way} OWNER app`);
+    await sql(stage.nodes.n1, `ALTER DATABASE ${way} SET search_path = s`);
+  }
   const weights = 'weights: { local: 1, remote: 1 }';
   const pooled = await aRouter(t, stage, ['default_pool_size: 6', weights]);
   const sticky = await aRouter(t, stage, ['pool_mode: session', weights]);
@@ -76,7 +79,7 @@ function loginAt(
   { host, port }: { readonly host: string; readonly port: number },
   database: string,
 ): WireLogin {
-  return { host, port, user: 'app', password: 'app', database, parameters: { search_path: 's' } };
+  return { host, port, user: 'app', password: 'app', database };
 }
 
 /** Makes the tables of one database anew; waits for no lock, since after a conversation nobody may hold one. */
@@ -97,7 +100,7 @@ async function aNeighbourhood(t: TestContext, router: RunningRouter): Promise<vo
       WireClient.connect({
         ...loginAt(router, 'transaction'),
         // What connections are started with is that of the conversations: else they would share none.
-        parameters: { search_path: 's', application_name: `neighbour ${number}` },
+        parameters: { application_name: `neighbour ${number}` },
       }),
     ),
   );

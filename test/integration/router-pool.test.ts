@@ -6,7 +6,7 @@ import { Client } from 'pg';
 import { codeOf, pair, value } from '../support/asking.ts';
 import { cancel, keyOf } from '../support/cancel.ts';
 import { eventually } from '../support/eventually.ts';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aClient, aRouter, aStage, type RunningRouter } from '../support/router.ts';
 
 const AS_APP = { user: 'app', password: 'app', database: 'app' };
