@@ -19,6 +19,7 @@ export function templateCommand(shell: Shell): Command {
     )
     .option('--onetime', 'apply everything once and end')
     .option('--noop', 'change nothing: show what each file would be that is not so')
+    .option('--diff', 'change nothing: show what would change in each file')
     .option('--sync-only', 'run no check_cmd and no reload_cmd')
     .option('--prefix <prefix>', 'stands before all keys, in place of the prefix of each resource', '')
     .option('--confdir <folder>', 'has conf.d and templates', '/etc/confd')
@@ -58,6 +59,7 @@ interface Options extends ConfigFileOptions {
   readonly interval: number;
   readonly onetime?: boolean;
   readonly noop?: boolean;
+  readonly diff?: boolean;
   readonly syncOnly?: boolean;
   readonly prefix: string;
   readonly confdir: string;
@@ -84,14 +86,15 @@ async function runTemplate(shell: Shell, options: Options): Promise<void> {
     backend,
     prefix: options.prefix,
     intervalMs: options.interval,
-    isNoop: options.noop === true,
+    isNoop: options.noop === true || options.diff === true,
     isSyncOnly: options.syncOnly === true,
     keepsStaged: options.keepStageFile === true,
     environment: shell.env,
     clock: shell.clock,
     log,
     random: jitter,
-    onShow: ({ dest }, bytes) => shell.out(`--- ${dest}\n${bytes.toString('utf8')}`),
+    onShow: ({ dest, before, after }) =>
+      shell.out(options.diff === true ? template.unifiedDiff(before, after, dest) : `--- ${dest}\n${after}`),
   };
   try {
     if (options.onetime === true) await template.applyOnce(watcher);

@@ -1,4 +1,5 @@
 /** The door of `template`: confd's role. */
+export { unifiedDiff } from './apply/diff.ts';
 export { render } from './confd/render.ts';
 export { Store } from './confd/store.ts';
 export type { World } from './confd/world.ts';

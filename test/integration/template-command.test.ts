@@ -55,6 +55,16 @@ test('once, from a file; without effect it only shows', async (t) => {
   await assert.rejects(readFile(dest));
   assert.equal((await matriarch(args(...from), { cwd: folder })).status, 0);
   assert.equal(await readFile(dest, 'utf8'), OUTPUT);
+  await writeFile(
+    join(folder, 'keys.yaml'),
+    'myapp:\n  database:\n    url: db.example.com\n    user: mary\n',
+  );
+  const { out } = await matriarch(args(...from, '--diff'), { cwd: folder });
+  assert.equal(
+    out,
+    `--- ${dest}\n+++ ${dest}\n@@ -1,3 +1,3 @@\n [myconfig]\n database_url = db.example.com\n-database_user = rob\n+database_user = mary\n`,
+  );
+  assert.equal(await readFile(dest, 'utf8'), OUTPUT);
 });
 
 test('what is missing is told with template, place and key, and the command fails', async (t) => {

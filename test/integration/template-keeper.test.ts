@@ -55,7 +55,7 @@ test('asked to change nothing, it shows what the file would be, and runs nothing
   await host.put('/m/a', '1');
   const shown: string[] = [];
   await applyOnce({
-    ...host.options({ isNoop: true, onShow: (_, bytes) => shown.push(bytes.toString()) }),
+    ...host.options({ isNoop: true, onShow: ({ after }) => shown.push(after) }),
     backend: etcdBackend(host.store),
   });
   assert.deepEqual(shown, ['/m/a=1\n']);

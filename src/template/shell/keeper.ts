@@ -44,8 +44,15 @@ export interface KeeperOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
-  /** Shown instead of applied: what the file would be. */
-  readonly onShow: (resource: Resource, bytes: Buffer) => void;
+  /** Shown instead of applied. */
+  readonly onShow: (shown: Shown) => void;
+}
+
+/** What a file is, "" if it is not there, and what it would be. */
+export interface Shown {
+  readonly dest: string;
+  readonly before: string;
+  readonly after: string;
 }
 
 /** For the status: how a file stands. */
@@ -126,6 +133,8 @@ export class Keeper {
     this.#isEnded = true;
     clearTimeout(this.#timer);
     while (this.#state.work !== 'idle') await new Promise<void>((resolve) => this.#watchers.add(resolve));
+    // What the plan does not wait for, such as the note that nothing is owed any more.
+    await this.#queue;
   }
 
   #hasSettled(): boolean {
@@ -209,7 +218,11 @@ export class Keeper {
       case 'reload':
         return await this.#run(resource.reloadCommand, resource.reloadTimeoutMs, 'reload-failed');
       case 'show':
-        if (this.#rendered !== undefined) onShow(resource, this.#rendered.bytes);
+        onShow({
+          dest: resource.dest,
+          before: await readFile(resource.dest, 'utf8').catch(() => ''),
+          after: this.#rendered?.bytes.toString('utf8') ?? '',
+        });
         return undefined;
       case 'note':
         await notes.note(resource.name, effect.isReloadOwed);
