@@ -42,6 +42,8 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '/': '/',
 };
 
+const SPACE_IS_WRONG = /^(in (?!string literal)|after decimal point)/;
+
 class JsonReader {
   readonly #text: string;
   #at = 0;
@@ -73,7 +75,8 @@ class JsonReader {
 
   /** The char that is next is wrong there; the text may have ended instead. */
   #refuse(context: string): never {
-    const char = this.#text[this.#at];
+    // Go sees a space after the end, and only where that would be right says what is really the matter.
+    const char = this.#text[this.#at] ?? (SPACE_IS_WRONG.test(context) ? ' ' : undefined);
     if (char === undefined) throw new Refusal('unexpected end of JSON input');
     throw new Refusal(`invalid character ${quotedChar(char)} ${context}`);
   }

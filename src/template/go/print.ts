@@ -221,6 +221,8 @@ function formatArg(arg: Held, verb: string, flags: Flags): string {
   if (type === undefined)
     return verb === 'v' || verb === 'T' ? padded('<nil>', flags) : badVerb(arg, verb, flags);
   if (verb === 'T') return formatString(type.name, flags);
+  // Errors alone are wrapped, and no value is one.
+  if (verb === 'w') return badVerb(arg, verb, flags);
   if (verb === 'p' && !['slice', 'map', 'pointer'].includes(type.kind)) return badVerb(arg, verb, flags);
   return formatValue(arg, verb, flags, 0);
 }
