@@ -9,7 +9,7 @@ import { bindingOf, type SettingStatement } from '../sql/index.ts';
 import { readTextColumns } from '../wire/index.ts';
 import type { PinReason } from './route.ts';
 import type { Unit } from './unit.ts';
-import { isAskable, literalOf, quoted, type Settings, setConfig, valuesOf } from './settings.ts';
+import { isAskable, literalOf, quoted, type Settings, valuesOf } from './settings.ts';
 
 /** State that the audit sees; of all other nobody can tell whether it is still there. */
 const STATES = [
@@ -146,7 +146,7 @@ function changesTo(
       clears: 'nothing' as const,
     })),
     ...changed.map(([name, value]) => ({
-      text: setConfig(name, value),
+      text: `SELECT pg_catalog.set_config(${literalOf(name)}, ${literalOf(value)}, false)`,
       changes: [{ name, value }],
       clears: 'nothing' as const,
     })),

@@ -7,7 +7,6 @@ import { background, failure, pause } from '../base/index.ts';
 import type { Histogram } from '../metrics/index.ts';
 import { type ErrorFields, ErrorResponse, ProtocolViolation } from '../wire/index.ts';
 import type { Admitted } from './admission.ts';
-import { Borrowing } from './borrowing.ts';
 import type { Membership } from './catalogs.ts';
 import { type ConnectionPlace, placeOf } from './connection-place.ts';
 import { decisionOf } from './decisions.ts';
@@ -17,12 +16,14 @@ import type { Borrower, Link } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { overdue } from './overdue.ts';
 import { Pace } from './pace.ts';
+import { isCongested } from './pool-room.ts';
 import type { ReadWaiter } from './read-room.ts';
 import { REPLY } from './replies.ts';
 import type { HoldReason } from './route.ts';
+import type { BorrowRequest } from './servers.ts';
 import { Session } from './session.ts';
 import { serverDatabaseOf, sessionOptions } from './session-options.ts';
-import type { SessionEffects } from './session-types.ts';
+import type { BorrowFailure, SessionEffects } from './session-types.ts';
 import type { Shared } from './shared.ts';
 import { readShared } from './shared-read.ts';
 import { type StartUp, startUpOf } from './start-up.ts';
@@ -45,10 +46,13 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
   readonly #socket: Socket;
   readonly #outbox: Outbox;
   readonly #session: Session;
-  readonly #borrowing: Borrowing;
+  readonly #request: BorrowRequest;
   readonly #tally: Tally;
   readonly #catalog: Membership;
   readonly connectedAt: number;
+  /** The member whose connection is awaited, and since when. */
+  #waitingFor = '';
+  #waitingSince: number | undefined = undefined;
   #requestedAt: number;
   #routedTo: Histogram | undefined = undefined;
   #isClosed = false;
@@ -73,18 +77,19 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
     this.#requestedAt = this.connectedAt;
     const who = { ...identity, startUp, catalog: this.#catalog.now };
     this.#session = new Session(sessionOptions(shared, who, this.#effects()));
-    const { servers } = shared;
-    this.#borrowing = new Borrowing(
-      { servers, clock, login, startUp },
-      {
-        lent: (link, waitMs) => {
-          this.#assigned(link, waitMs);
-          this.#session.lent(link, clock.now());
-        },
-        crowded: () => this.#session.crowded(clock.now()),
-        failed: (member, reason) => this.#session.borrowFailed(member, reason, clock.now()),
+    this.#request = {
+      login,
+      startUp,
+      pools: new Map(),
+      variant: startUp.variant,
+      lent: (link) => {
+        this.#assigned(link, clock.now());
+        this.#session.lent(link, clock.now());
       },
-    );
+      crowded: () => this.#session.crowded(clock.now()),
+      waitedTooLong: (waitedMs) => this.#borrowFailed(this.#waitingFor, { kind: 'full', waitedMs }),
+      failed: (member, reason) => this.#borrowFailed(member, reason),
+    };
     socket.on('error', (cause) => shared.log.debug('client-connection-failed', failure(cause)));
     socket.on('close', () => this.#close());
     socket.on('drain', () => {
@@ -132,7 +137,7 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
 
   /** For the console: since when it waits for a connection, if it does, and the like. */
   get waitingSince(): number | undefined {
-    return this.#borrowing.since;
+    return this.#waitingSince;
   }
 
   get requestedAt(): number {
@@ -163,13 +168,20 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
     else this.#resume();
   }
 
-  #assigned(link: Link, waitMs: number): void {
+  #assigned(link: Link, now: number): void {
     link.borrower = this;
     if (this.isClogged) link.pauseReading(true);
+    const waitMs = now - (this.#waitingSince ?? now);
+    this.#waitingSince = undefined;
     this.#tally.serverAssignments += 1;
     this.#tally.waitMs += waitMs;
     const isPrimary = this.#shared.world.leader() === link.member;
     this.#shared.latencies.at(link.member).queue[isPrimary ? 'write' : 'read'].observe(waitMs);
+  }
+
+  #borrowFailed(member: string, reason: BorrowFailure): void {
+    this.#waitingSince = undefined;
+    this.#session.borrowFailed(member, reason, this.#shared.clock.now());
   }
 
   get isClogged(): boolean {
@@ -294,13 +306,21 @@ export class ClientConnection implements Holdable, Borrower, ReadWaiter {
         this.#outbox.add(bytes);
       },
       borrow: (member) => {
-        const { isSessionMode, now, unit } = this.#session;
-        const link = this.#borrowing.borrow(member, isSessionMode || unit.resetsAmong, now);
-        if (link !== undefined) this.#assigned(link, 0);
+        const { now } = this.#session;
+        const link = servers.borrow(member, this.#request, now);
+        if (link === undefined) {
+          this.#waitingFor = member;
+          this.#waitingSince = now;
+        } else {
+          this.#assigned(link, now);
+        }
         return link;
       },
-      isCongested: (member) => this.#borrowing.isCongested(member, this.#session.now),
-      stopWaiting: () => this.#borrowing.stopWaiting(),
+      isCongested: (member) => isCongested(this.#request.pools.get(member), this.#session.now),
+      stopWaiting: () => {
+        this.#waitingSince = undefined;
+        servers.stopWaiting(this.#waitingFor, this.#request);
+      },
       giveBack: (link) => {
         link.borrower = undefined;
         // It may have been paused for the sake of a server that is not the session's any more.

@@ -6,9 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { type Clock, failure, type Log } from '../base/index.ts';
 import type { RouterConfig } from '../config/index.ts';
-import { Pool } from '../pool/index.ts';
+import { Pool, type PoolRequest } from '../pool/index.ts';
 import { ProtocolViolation } from '../wire/index.ts';
-import type { BorrowRequest } from './borrowing.ts';
 import { cancelAt } from './cancel.ts';
 import { Cancelling } from './cancelling.ts';
 import { Cleaning } from './cleaning.ts';
@@ -16,6 +15,7 @@ import type { Flusher } from './flusher.ts';
 import { keepAliveOf } from './keep-alive.ts';
 import type { Latencies } from './latencies.ts';
 import { Link } from './link.ts';
+import type { Login } from './login.ts';
 import type { NodeHealths } from './node-health.ts';
 import { isCongested, makeRoomFor, roomFor } from './pool-room.ts';
 import { type PoolSettings, poolSettings } from './pool-settings.ts';
@@ -23,10 +23,22 @@ import { ServerNames } from './server-names.ts';
 import type { ServerParameters } from './server-parameters.ts';
 import type { ServerTls } from './server-tls.ts';
 import type { OpenFailure } from './session-types.ts';
-import type { Beginning, StartUp } from './start-up.ts';
+import type { StartUp } from './start-up.ts';
 import { Tally } from './tally.ts';
 import { Upstream, type UpstreamOptions } from './upstream.ts';
 import type { ClusterWorld } from './world.ts';
+
+/** A client's wish for a connection; a client has one, used over and over. */
+export interface BorrowRequest extends PoolRequest<Link> {
+  readonly login: Login;
+  readonly startUp: StartUp;
+  /** The pools that it has borrowed of, by member. */
+  readonly pools: Map<string, ServerPool>;
+  /** The pool that it waits at has lent nothing for too long. */
+  readonly crowded: () => void;
+  /** None could be opened. */
+  readonly failed: (member: string, failure: OpenFailure) => void;
+}
 
 export interface ServersOptions {
   readonly config: () => RouterConfig;
@@ -186,8 +198,7 @@ export class Servers {
 
   /** What the servers report to clients that start like this one, if that was seen lately. */
   knownParameters(startUp: StartUp): ServerParameters | undefined {
-    const of = ({ variant }: Beginning) => this.#parameters.get(parametersKey(startUp, variant));
-    return of(startUp.shared) ?? of(startUp.own);
+    return this.#parameters.get(parametersKey(startUp));
   }
 
   /** The cluster's view has changed: pools of members that are gone are closed. */
@@ -269,7 +280,7 @@ export class Servers {
         parameters: [
           ['user', startUp.user],
           ['database', home.settings.serverDatabase],
-          ...request.parameters,
+          ...startUp.parameters,
         ],
         credential: login.credential,
         tls: this.#options.tls(),
@@ -287,7 +298,7 @@ export class Servers {
             id: ++this.#linkCount,
             place: upstream.place,
             member: home.member,
-            variant: request.variant,
+            variant: startUp.variant,
             connectedAt: clock.now(),
             wire: upstream,
             pool: home.pool,
@@ -297,7 +308,7 @@ export class Servers {
             brokeAlone: (broken) => this.#brokeAlone(broken),
           });
           this.#upstreams.set(link, upstream);
-          this.#parameters.set(parametersKey(startUp, request.variant), link.parameters);
+          this.#parameters.set(parametersKey(startUp), link.parameters);
           home.pool.opened(link, request, clock.now());
           flusher.flush();
         },
@@ -384,6 +395,6 @@ export class Servers {
   }
 }
 
-function parametersKey({ database, user }: StartUp, variant: string): string {
+function parametersKey({ database, user, variant }: StartUp): string {
   return `${database}\0${user}\0${variant}`;
 }

@@ -114,10 +114,9 @@ const RESET_EVERYTHING = ['RESET SESSION AUTHORIZATION', 'RESET ROLE', 'RESET AL
 /** What a client asked for at its start, as if it had been SET then. */
 export function startSettings(
   applicationName: string | undefined,
-  said: readonly (readonly [string, string])[] = [],
-  carried: readonly (readonly [string, string])[] = [],
+  own: readonly (readonly [string, string])[] = [],
 ): Settings {
-  const entries = [...said.map(ownEntry), ...carried.map(carriedEntry)];
+  const entries = own.map(ownEntry);
   if (applicationName === undefined || applicationName === '')
     return entries.length === 0 ? NO_SETTINGS : settingsOf(entries);
   const text = `SET application_name TO ${literalOf(applicationName)}`;
@@ -126,15 +125,6 @@ export function startSettings(
 
 function ownEntry([name, value]: readonly [string, string]): Entry {
   return { names: [name], text: `SET ${quoted(name)} TO ${literalOf(value)}`, values: { [name]: value } };
-}
-
-/** The value as PostgreSQL keeps it, which is not always what SET takes: of search_path that would be one name. */
-function carriedEntry([name, value]: readonly [string, string]): Entry {
-  return { names: [name], text: setConfig(name, value), values: { [name]: value } };
-}
-
-export function setConfig(name: string, value: string): string {
-  return `SELECT pg_catalog.set_config(${literalOf(name)}, ${literalOf(value)}, false)`;
 }
 
 export const literalOf = (value: string): string =>
@@ -184,7 +174,7 @@ export function lostByReset(start: Settings, made: readonly SettingStatement[]):
 }
 
 /** It makes nothing, and takes back what was made. */
-export function isReset({ clears, changes }: SettingStatement): boolean {
+function isReset({ clears, changes }: SettingStatement): boolean {
   return clears !== 'nothing' || changes.every(({ value }) => value === undefined);
 }
 
@@ -194,12 +184,16 @@ export function isIndifferent(statement: SettingStatement): boolean {
   return clears !== 'nothing' || (isReset(statement) && changes.every(({ name }) => IDENTITY.has(name)));
 }
 
-/** Whether the state with `statements` besides is within the limits, whatever they replace. */
+const UNREADABLE = '\u{FFFD}';
+
+/** Whether the state with `statements` besides can be kept: within the limits, whatever they replace. */
 export function haveRoom(
   settings: Settings,
   statements: readonly SettingStatement[],
   { entriesMax, bytesMax }: SettingsLimits,
 ): boolean {
+  // In another encoding than UTF-8, of which the text is not known to the letter.
+  if (statements.some(({ text }) => text.includes(UNREADABLE))) return false;
   const bytes = statements.reduce((sum, { text }) => sum + text.length, settings.bytes);
   return settings.entries.length + statements.length <= entriesMax && bytes <= bytesMax;
 }

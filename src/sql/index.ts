@@ -19,6 +19,6 @@ export { CatalogFacts } from './catalog-facts.ts';
 export { isLocal } from './classify.ts';
 export type { CatalogRows } from './catalog-rows.ts';
 export { type Resolver, Resolvers, unresolved } from './resolve.ts';
-export { isSearchPath, isTemporaryPath, type SearchPath, searchPathOf } from './search-path.ts';
+export { isTemporaryPath, type SearchPath, searchPathOf } from './search-path.ts';
 export { SQL_REASONS, type SqlReason } from './reasons.ts';
 export { bindingOf } from './settings.ts';

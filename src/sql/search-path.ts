@@ -27,11 +27,6 @@ export function isTemporaryPath(text: string): boolean {
   return names === undefined || names.some((name) => name.startsWith(TEMPORARY));
 }
 
-/** PostgreSQL takes it for a search_path, whatever schemas there are. */
-export function isSearchPath(text: string): boolean {
-  return splitNames(text) !== undefined;
-}
-
 /** A name as it is written in a list of names. */
 export function quoteName(name: string): string {
   return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;

@@ -265,7 +265,6 @@ const startup = fc.constantFrom<Conversation['startup']>(
   { application_name: 'someone' },
   { options: '-c work_mem=6MB' },
   { TimeZone: 'UTC', DateStyle: 'ISO, DMY' },
-  { options: '-c search_path=s,public -c app.x=yours' },
 );
 
 /** `parts`: how many at most. */
@@ -274,24 +273,16 @@ export function conversations(parts = 12): fc.Arbitrary<Conversation> {
     .record({ startup, parts: fc.array(part, { minLength: 1, maxLength: parts, size: 'max' }) })
     .map(({ startup: parameters, parts: list }) => ({
       startup: parameters,
-      steps: withoutChains(carriedBeside(parameters, list.flat())),
+      steps: withoutChains('application_name' in parameters ? withoutNames(list.flat()) : list.flat()),
     }));
 }
 
-/**
- * A RESET of what is carried from connection to connection shows in the same text or batch, and nowhere else: of the name
- * that a client began with always, of other settings in a transaction. Documented.
- */
-function carriedBeside(startup: Conversation['startup'], steps: readonly Step[]): readonly Step[] {
-  const isNamed = 'application_name' in startup;
-  if (!isNamed && startup['options']?.includes('search_path') !== true) return steps;
+/** A RESET of the name that a client began with shows in the same text or batch, and nowhere else: documented. */
+function withoutNames(steps: readonly Step[]): readonly Step[] {
   return steps.map((step) => {
     const isAlone = step.kind === 'query' && !step.sql.includes(';');
     if (!('sql' in step) || isAlone) return step;
-    const sql = isNamed
-      ? step.sql.replaceAll('SHOW application_name', 'SHOW work_mem')
-      : step.sql.replaceAll('RESET ALL', 'RESET work_mem');
-    return { ...step, sql };
+    return { ...step, sql: step.sql.replaceAll('SHOW application_name', 'SHOW work_mem') };
   });
 }
 

@@ -41,10 +41,7 @@ export async function anArena(t: TestContext): Promise<Arena> {
   await sql(stage.nodes.n1, "ALTER SYSTEM SET synchronous_standby_names = '2 (n2, n3)'");
   await sql(stage.nodes.n1, "ALTER SYSTEM SET synchronous_commit = 'remote_apply'");
   await sql(stage.nodes.n1, 'SELECT pg_reload_conf()');
-  for (const way of WAYS) {
-    await sql(stage.nodes.n1, `CREATE DATABASE ${way} OWNER app`);
-    await sql(stage.nodes.n1, `ALTER DATABASE ${way} SET search_path = s`);
-  }
+  for (const way of WAYS) await sql(stage.nodes.n1, `CREATE DATABASE ${way} OWNER app`);
   const weights = 'weights: { local: 1, remote: 1 }';
   const pooled = await aRouter(t, stage, ['default_pool_size: 6', weights]);
   const sticky = await aRouter(t, stage, ['pool_mode: session', weights]);
@@ -79,7 +76,7 @@ function loginAt(
   { host, port }: { readonly host: string; readonly port: number },
   database: string,
 ): WireLogin {
-  return { host, port, user: 'app', password: 'app', database };
+  return { host, port, user: 'app', password: 'app', database, parameters: { search_path: 's' } };
 }
 
 /** Makes the tables of one database anew; waits for no lock, since after a conversation nobody may hold one. */
@@ -100,7 +97,7 @@ async function aNeighbourhood(t: TestContext, router: RunningRouter): Promise<vo
       WireClient.connect({
         ...loginAt(router, 'transaction'),
         // What connections are started with is that of the conversations: else they would share none.
-        parameters: { application_name: `neighbour ${number}` },
+        parameters: { search_path: 's', application_name: `neighbour ${number}` },
       }),
     ),
   );

@@ -69,6 +69,40 @@ test('settings of clients on few server connections', { timeout: 120_000 }, asyn
     },
   );
 
+  await suite.test(
+    'what takes settings back first in a transaction leaves the rest of it the client’s own',
+    async (t) => {
+      const router = await aRouter(t, stage, ['default_pool_size: 1']);
+      const [one, other] = await pair(t, router);
+      await one.query("SET app.x = 'one'");
+      for (const begin of ['BEGIN', 'BEGIN READ ONLY'])
+        for (const text of ['RESET ROLE', 'RESET SESSION AUTHORIZATION', 'SET ROLE NONE']) {
+          await other.query("SET app.x = 'other'");
+          await other.query('BEGIN READ WRITE; SELECT 1; COMMIT');
+          await one.query(begin);
+          await one.query(text);
+          assert.equal(await value(one, "SELECT current_setting('app.x')"), 'one', `${begin}; ${text}`);
+          await one.query('COMMIT');
+        }
+    },
+  );
+
+  await suite.test(
+    'a setting in letters of another encoding is the client’s, on whatever connection',
+    async (t) => {
+      const router = await aRouter(t, stage, ['default_pool_size: 2']);
+      const latin = await aClient(t, router.as({ client_encoding: 'LATIN1' }));
+      const [, other] = await pair(t, router);
+      // What pg sends is UTF-8: to the server two letters of Latin-1, which follow the client to the letter.
+      await latin.query("SET application_name = 'é'");
+      const before = await value(latin, "SELECT octet_length(current_setting('application_name'))");
+      for (let round = 0; round < 3; round += 1) {
+        await takeBoth(t, router, other);
+        assert.equal(await value(latin, "SELECT octet_length(current_setting('application_name'))"), before);
+      }
+    },
+  );
+
   await suite.test('who has a setting that is refused by now gets rid of it by RESET ALL', async (t) => {
     await sql(primary, 'CREATE ROLE r3; GRANT r3 TO app');
     t.after(async () => await sql(primary, 'DROP ROLE r3'));

@@ -89,9 +89,9 @@ describe('where a statement is wished to run', () => {
     const parameters = new Map([
       ['options', '-c matriarch.route=node=n3 -c work_mem=1MB --matriarch.max-staleness=1s'],
     ]);
-    const { shared, settings } = startUpOf({ ...LOGIN, parameters });
+    const { variant, settings } = startUpOf({ ...LOGIN, parameters });
     assert.deepEqual(
-      [shared.variant, [...settings.own]],
+      [variant, [...settings.own]],
       [
         'options=-c work_mem=1MB',
         [
