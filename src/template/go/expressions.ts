@@ -13,8 +13,6 @@ export class Expressions {
   readonly #isFunction: (name: string) => boolean;
   #variables = ['$'];
   #nesting = 0;
-  /** Of the action being parsed; 0 between actions. */
-  actionLine = 0;
 
   constructor(tokens: TokenReader, isFunction: (name: string) => boolean) {
     this.#tokens = tokens;
@@ -29,10 +27,6 @@ export class Expressions {
     return result;
   }
 
-  unexpected(token: Token, context: string): never {
-    return this.#tokens.unexpected(token, context, this.actionLine);
-  }
-
   pipeline(context: string, end: TokenType): PipeNode {
     const { offset } = this.#tokens.peekNonSpace();
     this.#nesting += 1;
@@ -43,7 +37,7 @@ export class Expressions {
     for (;;) {
       const token = this.#tokens.nextNonSpace();
       if (token.type === end) break;
-      if (this.#terms[token.type] === undefined) this.unexpected(token, context);
+      if (this.#terms[token.type] === undefined) this.#tokens.unexpected(token, context);
       this.#tokens.back(token);
       commands.push(this.#command());
     }
@@ -90,7 +84,7 @@ export class Expressions {
       const token = this.#tokens.next();
       if (token.type === 'space') continue;
       if (token.type === 'rightDelim' || token.type === 'rightParen') this.#tokens.back(token);
-      else if (token.type !== 'pipe') this.unexpected(token, 'operand');
+      else if (token.type !== 'pipe') this.#tokens.unexpected(token, 'operand');
       break;
     }
     if (args.length === 0) this.#tokens.fail('empty command');

@@ -69,10 +69,13 @@ export function parseFloat64(text: string): number | undefined {
     const value = Number(BigInt(`0x${digits}`)) * 2 ** scale;
     return Number.isFinite(value) ? (sign === '-' ? -value : value) : undefined;
   }
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) return undefined;
-  const value = Number(text);
+  if (!DECIMAL.test(text)) return undefined;
+  const value = Number(text.replaceAll('_', ''));
   return Number.isFinite(value) ? value : undefined;
 }
+
+/** Underscores may stand between digits. */
+const DECIMAL = /^[+-]?(?:\d(?:_?\d)*\.?(?:\d(?:_?\d)*)?|\.\d(?:_?\d)*)(?:[eE][+-]?\d(?:_?\d)*)?$/;
 
 function wholeOf(float: number): Pick<NumberLiteral, 'int' | 'uint'> {
   const whole = Number.isInteger(float) ? BigInt(float) : undefined;

@@ -126,10 +126,10 @@ class Parser {
   #textOrAction(): Statement {
     const token = this.#tokens.nextNonSpace();
     if (token.type === 'text') return { type: 'text', offset: token.offset, text: token.text };
-    if (token.type !== 'leftDelim') this.#tokens.unexpected(token, 'input', this.#expressions.actionLine);
-    this.#expressions.actionLine = token.line;
+    if (token.type !== 'leftDelim') this.#tokens.unexpected(token, 'input');
+    this.#tokens.actionLine = token.line;
     const node = this.#action();
-    this.#expressions.actionLine = 0;
+    this.#tokens.actionLine = 0;
     return node;
   }
 
@@ -151,7 +151,7 @@ class Parser {
 
   #leaveRange(type: 'break' | 'continue', offset: number): StatementNode {
     const token = this.#tokens.nextNonSpace();
-    if (token.type !== 'rightDelim') this.#expressions.unexpected(token, `{{${type}}}`);
+    if (token.type !== 'rightDelim') this.#tokens.unexpected(token, `{{${type}}}`);
     if (this.#ranges === 0) this.#tokens.fail(`{{${type}}} outside {{range}}`);
     return { type, offset };
   }
@@ -213,7 +213,7 @@ class Parser {
   }
 
   #nameOrComplaint(token: Token, context: string): string {
-    if (token.type !== 'string' && token.type !== 'rawString') this.#expressions.unexpected(token, context);
+    if (token.type !== 'string' && token.type !== 'rawString') this.#tokens.unexpected(token, context);
     return this.#templateName(token, this.#tokens);
   }
 

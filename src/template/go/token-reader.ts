@@ -14,6 +14,8 @@ export class TokenReader {
   /** Of the token fetched last; 0 before the first. */
   #line = 0;
   #offset = 0;
+  /** Of the action being parsed; 0 between actions. */
+  actionLine = 0;
   readonly #columnOf: (offset: number) => number;
 
   constructor(lexer: Lexer, name: string, columnOf: (offset: number) => number) {
@@ -65,8 +67,8 @@ export class TokenReader {
     return token;
   }
 
-  /** `actionLine`: where the action around the token started, if inside one. */
-  unexpected(token: Token, context: string, actionLine = 0): never {
+  unexpected(token: Token, context: string): never {
+    const { actionLine } = this;
     if (token.type !== 'error') this.fail(`unexpected ${describeToken(token)} in ${context}`);
     const started =
       actionLine === 0 || actionLine === token.line ? '' : ` started at ${this.#name}:${actionLine}`;
