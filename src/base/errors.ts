@@ -120,6 +120,20 @@ export const ERROR_TABLE = {
     'Nothing was changed. Put those keys back and reload again, or restart the router.',
   ),
 
+  // template
+  'template-source-unreadable': row(
+    EXIT.unavailable,
+    'Name files of YAML or JSON that exist and may be read.',
+  ),
+  'template-resource-invalid': row(
+    EXIT.usage,
+    'Correct what is named above in the folder conf.d; nothing was changed, and other resources go on.',
+  ),
+  'template-not-applied': row(
+    EXIT.failed,
+    'What is named above kept the file as it was; correct it and run again.',
+  ),
+
   // lab
   'lab-tool-missing': row(EXIT.unavailable, 'Install it: apt-get install postgresql etcd-server'),
   'lab-folder-unusable': row(

@@ -9,6 +9,7 @@ import { routerCommand } from './router.ts';
 import type { Shell } from './shell.ts';
 import { statusCommand } from './status.ts';
 import { switchoverCommand } from './switchover.ts';
+import { templateCommand } from './template.ts';
 import { packageVersion } from './version.ts';
 
 const HELP = `
@@ -20,6 +21,7 @@ On a real cluster:
   matriarch config check                       see what is wrong with it
   matriarch agent                              on each database host
   matriarch router                             on each application host
+  matriarch template --watch                   keep the files of other programs right from etcd, as confd does
   matriarch status --watch                     who leads, who lags
   matriarch explain 'SELECT 1'                 where a statement goes, and why
   matriarch switchover --candidate db-sib-03   hand over in order
@@ -50,6 +52,7 @@ export function buildProgram(shell: Shell): Command {
     lab,
     agentCommand,
     routerCommand,
+    templateCommand,
     authCommand,
     configCommand,
   ]) {

@@ -29,6 +29,9 @@ interface ServiceOptions {
   readonly isDebug: boolean;
 }
 
+/** In [0, 1): jitter of retries and races, never secrets. */
+export const jitter = (): number => Math.random();
+
 /** Opens nothing yet but the log; the store connects at its first call. */
 export async function startService(
   shell: Shell,
@@ -45,7 +48,7 @@ export async function startService(
   const version = packageVersion();
   shell.signal.addEventListener('abort', () => log.info('stop-requested'), { once: true });
   return {
-    parts: { config, dcs, clock: shell.clock, log, signal: shell.signal, random: Math.random, version },
+    parts: { config, dcs, clock: shell.clock, log, signal: shell.signal, random: jitter, version },
     run: async (work) => {
       log.info('starting', { version, scope: config.scope, datacenter: config.datacenter });
       try {

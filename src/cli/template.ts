@@ -1,0 +1,127 @@
+/** `matriarch template`: files from templates and keys, kept right; confd's command with confd's options. */
+import { Command, Option } from 'commander';
+import type { Log } from '../base/index.ts';
+import type { Backend, WatcherOptions } from '../template/index.ts';
+import { type ConfigFileOptions, etcdOf, readConfig, withConfigOption } from './config-file.ts';
+import { parsePeriod } from './options.ts';
+import { jitter } from './service.ts';
+import type { Shell } from './shell.ts';
+
+export function templateCommand(shell: Shell): Command {
+  const command = new Command('template')
+    .description("keep files right from templates and the keys of etcd, as confd does, with confd's files")
+    .option('--watch', 'follow the backend, and apply each change when it is quiet')
+    .option(
+      '--interval <duration>',
+      'without --watch: how often the backend is read; with it: how often all is looked at anyway',
+      parsePeriod,
+      600_000,
+    )
+    .option('--onetime', 'apply everything once and end')
+    .option('--noop', 'change nothing: show what each file would be that is not so')
+    .option('--diff', 'change nothing: show what would change in each file')
+    .option('--sync-only', 'run no check_cmd and no reload_cmd')
+    .option('--prefix <prefix>', 'stands before all keys, in place of the prefix of each resource', '')
+    .option('--confdir <folder>', 'has conf.d and templates', '/etc/confd')
+    .option('--keep-stage-file', 'leave what was staged and refused beside the file')
+    .option(
+      '--state-dir <folder>',
+      'where it is remembered which reloads are owed',
+      '/var/lib/matriarch/template',
+    )
+    .addOption(
+      new Option('--backend <name>', 'where keys come from').choices(['etcd', 'env', 'file']).default('etcd'),
+    )
+    .option('--node <url...>', 'client URLs of etcd, in place of those of matriarch.yaml')
+    .option('--file <path...>', 'files of YAML or JSON, for the backend file')
+    .addOption(
+      new Option('--log-level <level>', 'the least that is logged')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('info'),
+    )
+    .addHelpText(
+      'after',
+      `
+Reads \`conf.d/*.toml\` in the folder, and the templates that they name in \`templates\`: Go's text/template with confd's functions.
+Runs in the foreground until SIGTERM or SIGINT, then ends what is under way. A file is replaced only by what was rendered from one
+whole state of the store and accepted by check_cmd; a reload_cmd that fails is run again until it succeeds, also after a new start.`,
+    )
+    .action(async (options: Options) => {
+      if (options.backend === 'file' && options.file === undefined)
+        command.error('error: the backend file needs --file <path>');
+      await runTemplate(shell, options);
+    });
+  return withConfigOption(command);
+}
+
+interface Options extends ConfigFileOptions {
+  readonly watch?: boolean;
+  readonly interval: number;
+  readonly onetime?: boolean;
+  readonly noop?: boolean;
+  readonly diff?: boolean;
+  readonly syncOnly?: boolean;
+  readonly prefix: string;
+  readonly confdir: string;
+  readonly keepStageFile?: boolean;
+  readonly stateDir: string;
+  readonly backend: 'etcd' | 'env' | 'file';
+  readonly node?: string[];
+  readonly file?: string[];
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly debug?: boolean;
+}
+
+/** Between two requests to etcd that only `--node` names. */
+const REQUEST_TIMEOUT_MS = 2_000;
+
+async function runTemplate(shell: Shell, options: Options): Promise<void> {
+  const [{ createLog }, template] = await Promise.all([import('./log.ts'), import('../template/index.ts')]);
+  const level = options.debug === true ? 'debug' : options.logLevel;
+  const log = await createLog({ level, format: 'auto', isTerminal: shell.isTerminal, fd: 2 });
+  const { backend, close } = await backendOf(shell, options, log);
+  const watcher: WatcherOptions = {
+    folder: options.confdir,
+    stateFolder: options.stateDir,
+    backend,
+    prefix: options.prefix,
+    intervalMs: options.interval,
+    isNoop: options.noop === true || options.diff === true,
+    isSyncOnly: options.syncOnly === true,
+    keepsStaged: options.keepStageFile === true,
+    environment: shell.env,
+    clock: shell.clock,
+    log,
+    random: jitter,
+    onShow: ({ dest, before, after }) =>
+      shell.out(options.diff === true ? template.unifiedDiff(before, after, dest) : `--- ${dest}\n${after}`),
+  };
+  try {
+    if (options.onetime === true) await template.applyOnce(watcher);
+    else if (options.watch === true) await template.watch(watcher, shell.signal);
+    else await template.poll(watcher, shell.signal);
+  } finally {
+    await close();
+  }
+}
+
+const nothing = async (): Promise<void> => await Promise.resolve();
+
+async function backendOf(
+  shell: Shell,
+  options: Options,
+  log: Log,
+): Promise<{ readonly backend: Backend; readonly close: () => Promise<void> }> {
+  const { environmentBackend, etcdBackend, fileBackend } = await import('../template/index.ts');
+  if (options.backend === 'env') return { backend: environmentBackend(shell.env), close: nothing };
+  if (options.backend === 'file') {
+    return { backend: fileBackend(options.file ?? []), close: nothing };
+  }
+  const { connectEtcd } = await import('../dcs/index.ts');
+  const etcd =
+    options.node === undefined
+      ? etcdOf(await readConfig(shell, options, 'cluster'))
+      : { endpoints: options.node, request_timeout: REQUEST_TIMEOUT_MS };
+  const dcs = connectEtcd(etcd, { clock: shell.clock, log });
+  return { backend: etcdBackend(dcs), close: async () => await dcs.close() };
+}

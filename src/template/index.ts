@@ -1,0 +1,7 @@
+/** The door of `template`: confd's role. */
+export { unifiedDiff } from './apply/diff.ts';
+export { render } from './confd/render.ts';
+export { Store } from './confd/store.ts';
+export type { World } from './confd/world.ts';
+export { type Backend, environmentBackend, etcdBackend, fileBackend } from './shell/backend.ts';
+export { applyOnce, poll, type WatcherOptions, watch } from './shell/watcher.ts';
