@@ -8,6 +8,7 @@ import type { ClientEar } from './client-ear.ts';
 import type { Link } from './link.ts';
 import type { LinkOwner } from './link-types.ts';
 import { type Refusal, refusalOf } from './refusal.ts';
+import { REQUEST } from './pipeline.ts';
 import type { LossReason } from './route.ts';
 import { reopenAfterError, reopenForCopy } from './sending.ts';
 import { APPLICATION_NAME } from './server-parameters.ts';
@@ -91,7 +92,7 @@ export class Answers implements LinkOwner {
 
   ownRefused(link: Link): void {
     const { unit } = this.#session;
-    if (link === unit.link && unit.hasLent && link.isLendingRefused) {
+    if (link === unit.link && unit.hasLent && link.failedAt === REQUEST.parse) {
       // The text that speaks of it will fail, and is told why.
       unit.lendingError = link.ownError;
       link.ownError = undefined;
@@ -118,7 +119,7 @@ export class Answers implements LinkOwner {
     }
     unit.isFailed = true;
     link.hasResult = true;
-    prepared.takeBack();
+    prepared.takeBack(link.failedAt === REQUEST.parse);
     const { lendingError } = unit;
     if (lendingError !== undefined) return ErrorResponse(lendingError);
     const told = prepared.inClientsWords(fields.message, [link.statements.failed, ...unit.statements]);

@@ -206,13 +206,15 @@ export class PreparedStatements {
     this.#confirmed += 1;
   }
 
-  /** The unconfirmed changes did not happen. */
-  takeBack(): void {
+  /** The unconfirmed changes did not happen. `isParse`: the oldest is a Parse that was refused; see `ServerStatements.takeBack`. */
+  takeBack(isParse = false): void {
+    const oldest = this.#changes[this.#confirmed];
     while (this.#changes.length > this.#confirmed) {
       const change = this.#changes.pop();
       if (change?.all !== undefined) this.#restore(change.all);
       else if (change !== undefined) this.#set(change.name, change.previous);
     }
+    if (isParse && oldest?.name === '') this.#set('', undefined);
   }
 
   /** The unit is to be run again, from its beginning. */

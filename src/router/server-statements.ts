@@ -206,8 +206,12 @@ export class ServerStatements {
     return this.#unconfirmed.shift()?.isClients === true;
   }
 
-  /** After an error the server has skipped these. */
-  takeBack(): void {
+  /**
+   * After an error the server has skipped these. `isParse`: the oldest was refused; then the server has done away with an
+   * unnamed statement that it was to replace.
+   */
+  takeBack(isParse: boolean): void {
+    const oldest = this.#unconfirmed.peek();
     this.failed = this.#uses.shift();
     while (this.#uses.size > 0) this.#uses.shift();
     for (let undo = this.#unconfirmed.pop(); undo !== undefined; undo = this.#unconfirmed.pop()) {
@@ -215,6 +219,7 @@ export class ServerStatements {
       else if (undo.previous === undefined) this.#byName.delete(undo.name);
       else this.#keep(undo.name, undo.previous);
     }
+    if (isParse && oldest?.name === '') this.#byName.delete('');
   }
 
   #restore(all: ReadonlyMap<string, Kept>): void {

@@ -59,6 +59,28 @@ export const FOUND: Readonly<Record<string, readonly Step[]>> = {
     ...asks('ROLLBACK'),
     ...asks('SELECT count(*) FROM t'),
   ],
+  'a Parse that fails has done away with the unnamed statement before it': [
+    ...runs('SELECT 41'),
+    sync,
+    waits,
+    parse('', 'INSERT INTO nowhere VALUES (1)'),
+    sync,
+    bind('', ''),
+    execute(),
+    sync,
+    waits,
+    ...runs('SELECT 42'),
+    sync,
+    waits,
+    // Skipped, it does away with nothing.
+    bind('', 'nowhere'),
+    parse('', 'INSERT INTO nowhere VALUES (1)'),
+    sync,
+    bind('', ''),
+    execute(),
+    sync,
+    waits,
+  ],
   'DEALLOCATE of what the protocol has prepared is no query: the transaction can still choose its isolation':
     [
       parse('s1', 'SELECT $1::int + 1'),
