@@ -158,12 +158,21 @@ test('the router before real servers', { timeout: 120_000 }, async (suite) => {
   await suite.test('a named prepared statement works on every node', async (t) => {
     const client = await aClient(t, router.as());
     const seen = await counted(async () => {
-      for (let n = 0; n < 24; n += 1) {
+      for (let n = 0; n < 48; n += 1) {
         const { rows } = await client.query({ name: 'twice', text: 'SELECT $1::int * 2 AS v', values: [n] });
         assert.deepEqual(rows, [{ v: n * 2 }]);
       }
     });
-    assert.deepEqual(seen, { n1: [20, 0], n2: [2, 0], n3: [2, 0] });
+    // How many each is a matter of time: a node that has not replayed what this session was shown is passed over.
+    const counts = Object.values(seen);
+    assert.ok(
+      counts.every(([reads = 0, writes]) => reads > 0 && writes === 0),
+      JSON.stringify(seen),
+    );
+    assert.equal(
+      counts.reduce((sum, [reads = 0]) => sum + reads, 0),
+      48,
+    );
   });
 
   await suite.test('settings follow the client to every node, and nobody else', async (t) => {
