@@ -5,7 +5,7 @@
  * `deadline` is counted from the instant the last answered keep-alive was SENT (ha/fence.ts says why). We believe to
  * hold the key only from our own applied transaction until the store, or the clock, says otherwise.
  */
-import { type Clock, failure, type Log, pause, rethrowBug } from '../base/index.ts';
+import { type Clock, failure, type Log, pause, rethrowBug, type Timers } from '../base/index.ts';
 import type { LeaseConfig } from '../config/index.ts';
 import { type Dcs, DcsError } from '../dcs/index.ts';
 import { fenceDeadline, type Lock } from '../ha/index.ts';
@@ -17,6 +17,7 @@ export interface LeaseKeeperOptions {
   readonly name: string;
   readonly lease: LeaseConfig;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly log: Log;
   /** The leader key's life was extended: PostgreSQL is safe until `deadline`. */
   readonly onExtended: (deadline: number) => void;
@@ -69,13 +70,13 @@ export class LeaseKeeper {
 
   /** Grants and keeps alive until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, lease } = this.#options;
+    const { clock, timers, lease } = this.#options;
     while (!signal.aborted) {
       const startedAt = clock.now();
       const isDone = this.#lease === undefined ? await this.#grant() : await this.#keepAlive(this.#lease);
       if (isDone === 'again') continue;
       const period = isDone === 'failed' ? Math.min(200, lease.keep_alive) : lease.keep_alive;
-      await pause(Math.max(0, startedAt + period - clock.now()), signal);
+      await pause(Math.max(0, startedAt + period - clock.now()), signal, timers);
     }
   }
 

@@ -226,6 +226,9 @@ export interface PostgresControl {
   /** Looks at the directory, the processes and pg_control. A running postmaster that is found is watched from then on. */
   inspect(): Promise<Inspection>;
 
+  /** The next start of this directory would be as a standby. Never throws: a directory that cannot be read has no such file. */
+  hasStandbySignal(): Promise<boolean>;
+
   /** Makes the cluster (checksums, SCRAM, UTF8). Throws `postgres-initdb-failed` with initdb's last lines; leaves nothing half-made. */
   initdb(options?: LongWorkOptions): Promise<void>;
 

@@ -2,7 +2,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { LeaseKeeper } from '../../../src/agent/lease-keeper.ts';
-import { type Clock, deferred, silentLog } from '../../../src/base/index.ts';
+import { type Clock, deferred, silentLog, systemTimers } from '../../../src/base/index.ts';
 import { createMemoryDcs, type Dcs, type MemoryClient } from '../../../src/dcs/index.ts';
 import { applySnapshot, type ClusterView, emptyView, keyLayout } from '../../../src/topology/index.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -34,6 +34,7 @@ async function aBench(t: TestContext, wrap = (dcs: Dcs): Dcs => dcs): Promise<Be
     name: 'alpha',
     lease,
     clock,
+    timers: systemTimers,
     log: silentLog,
     onExtended: (deadline) => extended.push(deadline),
     onChange: () => undefined,
