@@ -1,0 +1,145 @@
+/**
+ * What must be true. After each step: no two servers can acknowledge writes, and no two agents believe that the lease is
+ * theirs. At each promotion: nothing is left behind that the durability policy promised to keep. At the end: one primary
+ * that everybody follows, with every acknowledged write but those that a promotion was allowed to leave behind.
+ *
+ * One allowance: a host that was paused as a whole goes on where it stood, so it gets the time that its fence needs.
+ */
+import { parseJson } from '../../src/base/index.ts';
+import { applySnapshot, emptyView, type KeyLayout } from '../../src/topology/index.ts';
+import type { Events } from './events.ts';
+import type { Host } from './host.ts';
+import type { Server, Watcher } from './server.ts';
+import type { Store } from './store.ts';
+import { holds, type Position } from './wal.ts';
+
+export interface ChecksParts {
+  readonly events: Events;
+  readonly store: Store;
+  readonly layout: KeyLayout;
+  readonly hosts: ReadonlyMap<string, Host>;
+  readonly maximumLagBytes: number;
+  readonly marginMs: number;
+  readonly trace: ((line: string) => void) | undefined;
+}
+
+export class Checks implements Watcher {
+  readonly #parts: ChecksParts;
+  readonly problems: string[] = [];
+  /** Writes whose acknowledgement has reached its client, and which no promotion has left behind. */
+  #acknowledged: Position[] = [];
+  readonly counts = { acknowledged: 0, leftBehind: 0, promotions: 0 };
+
+  constructor(parts: ChecksParts) {
+    this.#parts = parts;
+  }
+
+  get trace(): Watcher['trace'] {
+    return this.#parts.trace;
+  }
+
+  wrong(what: string): void {
+    const line = `${Math.round(this.#parts.events.now)} ms: ${what}`;
+    this.#parts.trace?.(`WRONG: ${what}`);
+    this.problems.push(line);
+  }
+
+  acknowledged(server: Server, record: Position): void {
+    const other = this.#writers().find((each) => each !== server);
+    if (other !== undefined && !this.#isExcused(server) && !this.#isExcused(other))
+      this.wrong(`${server.name} acknowledges ${record.branch.number}/${record.lsn} while ${other.name} can, too`);
+  }
+
+  opened(): void {
+    this.step();
+  }
+
+  /** A client has its acknowledgement. */
+  noted(record: Position): void {
+    this.counts.acknowledged += 1;
+    this.#acknowledged.push(record);
+  }
+
+  promoted(server: Server, from: Position): void {
+    const { store, layout, maximumLagBytes, trace } = this.#parts;
+    this.counts.promotions += 1;
+    trace?.(`${server.name}: promoted from ${from.branch.number}/${from.lsn}`);
+    const view = applySnapshot(emptyView, store.data.range(layout.prefix), layout);
+    const status = parseJson(store.data.get(layout.status)?.value ?? '');
+    const optime = view.optime ?? 0;
+    const kept = this.#acknowledged.filter((record) => holds(from, record));
+    for (const record of this.#acknowledged) {
+      if (holds(from, record)) continue;
+      const what = `the acknowledged write at ${record.branch.number}/${record.lsn} is lost: ${server.name} is promoted from ${from.branch.number}/${from.lsn}`;
+      if (view.newestTimeline > from.branch.number)
+        this.wrong(`${what}, the cluster is on timeline ${view.newestTimeline}`);
+      else if (record.lsn <= optime - maximumLagBytes)
+        this.wrong(`${what}, the cluster was at ${optime} (${JSON.stringify(status)})`);
+    }
+    this.counts.leftBehind += this.#acknowledged.length - kept.length;
+    this.#acknowledged = kept;
+  }
+
+  /** After each event. */
+  step(): void {
+    let writers = 0;
+    let holders = 0;
+    for (const host of this.#parts.hosts.values()) {
+      if (host.server.mayAcknowledge) writers += 1;
+      if (host.agent?.ctx.keeper.isHolder === true && host.agent.process.isRunning) holders += 1;
+    }
+    if (writers > 1) this.#checkWriters();
+    if (holders > 1) this.#checkHolders();
+  }
+
+  #writers(): Server[] {
+    return Array.from(this.#parts.hosts.values(), ({ server }) => server).filter((server) => server.mayAcknowledge);
+  }
+
+  #checkWriters(): void {
+    const writers = this.#writers().filter((server) => !this.#isExcused(server));
+    if (writers.length > 1) this.wrong(`${writers.map(({ name }) => name).join(' and ')} can acknowledge writes`);
+  }
+
+  #checkHolders(): void {
+    const holders = [...this.#parts.hosts.values()].filter(
+      ({ agent }) => agent?.process.isRunning === true && agent.ctx.keeper.isSafe(0),
+    );
+    if (holders.length > 1)
+      this.wrong(`${holders.map(({ site }) => site.name).join(' and ')} believe that the lease is theirs`);
+  }
+
+  /** The fence begins when its host goes on, and kills by half of its margin. */
+  #isExcused(server: Server): boolean {
+    const host = this.#parts.hosts.get(server.name);
+    return host !== undefined && this.#parts.events.now - host.resumedAt < this.#parts.marginMs * 0.5 + 100;
+  }
+
+  /** Why the cluster is not whole; undefined when it is. */
+  whyNotWhole(): string | undefined {
+    const hosts = [...this.#parts.hosts.values()];
+    const leaders = hosts.filter(({ agent }) => agent?.ctx.keeper.isSafe(0) === true);
+    const [leader] = leaders;
+    if (leader === undefined || leaders.length > 1) return `${leaders.length} leaders`;
+    const primary = leader.server;
+    if (!primary.mayAcknowledge || primary.run !== 'accepting') return `${primary.name} leads and takes no writes`;
+    for (const { server, agent } of hosts) {
+      if (agent === undefined) return `${server.name} has no agent`;
+      if (server === primary) continue;
+      if (server.run !== 'accepting' || !server.inRecovery) return `${server.name} is no running standby`;
+      if (server.receivesFrom !== primary || server.isTwin) return `${server.name} does not stream from ${primary.name}`;
+      if (!holds(primary.wal, server.wal)) return `${server.name} has WAL that ${primary.name} has not`;
+    }
+    return undefined;
+  }
+
+  /** The cluster is whole: what was promised is there. */
+  atEnd(): void {
+    const [leader] = [...this.#parts.hosts.values()].filter(({ agent }) => agent?.ctx.keeper.isSafe(0) === true);
+    if (leader === undefined) return;
+    for (const record of this.#acknowledged) {
+      if (!holds(leader.server.wal, record))
+        this.wrong(`the acknowledged write at ${record.branch.number}/${record.lsn} is lost without a promotion`);
+    }
+  }
+}
