@@ -51,6 +51,7 @@ export async function observe(
       stepDownMs: stepDownMs(config.lease.keep_alive),
       courtesyMs: 2 * config.lease.loop_wait,
       streamPatienceMs: 20_000,
+      stopPatienceMs: 5000,
     },
   };
 }

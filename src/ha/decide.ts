@@ -83,6 +83,8 @@ function remember(o: Observation): Memory {
     leaderlessSince: isLeaderless ? (memory.leaderlessSince ?? o.now) : undefined,
     notStreamingSince: isCutOff ? (memory.notStreamingSince ?? o.now) : undefined,
     standBackUntil: isStandingBack ? memory.standBackUntil : undefined,
+    stoppingSince:
+      local.process === 'stopping' && o.job === undefined ? (memory.stoppingSince ?? o.now) : undefined,
   };
 }
 
@@ -206,7 +208,7 @@ function whenWhole(o: Observation): Choice {
     case 'starting':
       return whenStarting(o);
     case 'stopping':
-      return [{ do: 'wait' }, 'server-changing-state'];
+      return whenStopping(o);
     case 'stopped':
       return whenStopped(o);
     case 'running':
@@ -226,6 +228,14 @@ function whenStarting(o: Observation): Choice {
     : [{ do: 'follow', upstream: lock.leader }, 'upstream-changed'];
 }
 
+/** A shutdown may hang for ever: on a backend, or on a standby that takes no more WAL and does not go. */
+function whenStopping(o: Observation): Choice {
+  const forMs = o.now - (o.memory.stoppingSince ?? o.now);
+  return forMs >= o.limits.stopPatienceMs
+    ? [{ do: 'demote', mode: 'offline' }, 'shutdown-hangs']
+    : [{ do: 'wait' }, 'server-changing-state'];
+}
+
 function whenRunning(o: Observation): Choice {
   switch (o.local.role) {
     case 'standby':
@@ -241,6 +251,7 @@ function whenRunning(o: Observation): Choice {
 
 function whenStopped(o: Observation): Choice {
   const { lock } = o;
+  if (isClaimLost(o)) return [{ do: 'discard-data' }, 'claim-lost'];
   switch (lock.is) {
     case 'mine':
       return whenDeadLeader(o);
@@ -261,6 +272,12 @@ function whenStopped(o: Observation): Choice {
       return whenStoppedUnderLeader(o, lock.leader);
   }
   return unreachable(lock);
+}
+
+/** What we made for a new cluster is of no use, and holds nothing yet, once somebody else may make it. */
+function isClaimLost({ isBootstrapping, lock, cluster, local }: Observation): boolean {
+  const isKnown = lock.is === 'none' || lock.is === 'lost' || lock.is === 'other';
+  return isBootstrapping && isKnown && cluster.systemId !== '' && cluster.systemId !== local.systemId;
 }
 
 /** PostgreSQL died, or was not started yet, under our own key. */
@@ -332,6 +349,7 @@ function whenStandby(o: Observation): Choice {
 }
 
 function whenLeaderless(o: Observation): Choice {
+  if (o.cluster.systemId === '') return [{ do: 'wait' }, 'cluster-being-made'];
   const forMs = o.now - (o.memory.leaderlessSince ?? o.now);
   switch (requestAsStandby(o, forMs).is) {
     case 'ours':

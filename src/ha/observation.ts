@@ -115,12 +115,15 @@ export interface Memory {
   readonly notStreamingSince: number | undefined;
   /** We gave leadership away: until then others go first. */
   readonly standBackUntil: number | undefined;
+  /** Since when our server has been stopping without a job of ours that sees to it. */
+  readonly stoppingSince: number | undefined;
 }
 
 export const freshMemory: Memory = {
   leaderlessSince: undefined,
   notStreamingSince: undefined,
   standBackUntil: undefined,
+  stoppingSince: undefined,
 };
 
 export interface Limits {
@@ -131,6 +134,8 @@ export interface Limits {
   readonly courtesyMs: number;
   /** How long a standby may fail to stream from a usable leader before it is rebuilt. */
   readonly streamPatienceMs: number;
+  /** How long a shutdown that nobody here sees to may take, before it is made to end. */
+  readonly stopPatienceMs: number;
 }
 
 export interface Observation {

@@ -121,6 +121,8 @@ export type PromoteResult =
   | { readonly outcome: 'failed'; readonly because: string };
 
 export interface PromoteOptions extends WaitOptions {
+  /** The new timeline is this one, or a later one where this one is known here already; undefined: as PostgreSQL numbers it. */
+  readonly timeline?: number;
   /** Asked immediately before the signal is sent: lease held, deadline not passed. */
   readonly stillAllowed: () => boolean;
 }

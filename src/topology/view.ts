@@ -109,7 +109,7 @@ export function leaderChange(
   return { from: before.leader, to: after.leader };
 }
 
-/** Everything is read anew from the keys, so a fold of changes cannot differ from a snapshot; members are reused. */
+/** Everything is read from the keys, so a fold of changes cannot differ from a snapshot; what a key that is as it was said is kept. */
 function viewOf(
   revision: number,
   entries: ReadonlyMap<string, KeyValue>,
@@ -117,9 +117,10 @@ function viewOf(
   layout: KeyLayout,
 ): ClusterView {
   const leader = entries.get(layout.leader);
+  const isAsBefore = (key: string): boolean => before.revision > 0 && before.entries.get(key) === entries.get(key);
   const held = leader !== undefined && leader.value !== '' ? leader : undefined;
   const { members, unreadable } = membersOf(entries, before, layout);
-  const history = historyOf(entries.get(layout.history));
+  const history = isAsBefore(layout.history) ? before.history : historyOf(entries.get(layout.history));
   return {
     revision,
     leader: held?.value,
@@ -130,9 +131,9 @@ function viewOf(
     unreadable,
     systemId: entries.get(layout.initialize)?.value,
     optime: optimeOf(entries.get(layout.status), entries.get(layout.legacyOptime)),
-    failover: failoverOf(entries.get(layout.failover)),
+    failover: isAsBefore(layout.failover) ? before.failover : failoverOf(entries.get(layout.failover)),
     history,
-    config: configOf(entries.get(layout.config)),
+    config: isAsBefore(layout.config) ? before.config : configOf(entries.get(layout.config)),
     newestTimeline: newestTimelineOf(history, members.values()),
     entries,
   };

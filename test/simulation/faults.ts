@@ -160,7 +160,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 export function plan(world: FaultWorld, fromMs: number, untilMs: number): void {
   const { events, chance, hosts, trace } = world;
   const known = Object.entries(FAULTS).filter(() => chance.isTrue(0.45));
-  const pauseMs = chance.between(400, 5000);
+  const pauseMs = chance.between(300, 4000);
   const lastsMs = chance.between(1000, 9000);
   const ends = new Set<() => void>();
   const strike = (): void => {

@@ -7,6 +7,7 @@ import type {
   ConfigWritten,
   PostgresControl,
   PostmasterState,
+  PromoteOptions,
   PromoteResult,
   RewindResult,
   ServerStatus,
@@ -19,7 +20,6 @@ import { freshControl, type Server } from './server.ts';
 import { disconnect } from './streaming.ts';
 import { forkOf, type Position, switchesOf } from './wal.ts';
 
-const SYSTEM_ID = '7000000000000000001';
 const FLOORS = {
   max_connections: 100,
   max_worker_processes: 8,
@@ -53,7 +53,7 @@ export function controlOf(server: Server, agent: Process): PostgresControl {
     start: async ({ as, deadlineMs = 60_000 }) => await hand.start(as, deadlineMs),
     stop: async ({ mode, deadlineMs }) => await hand.stop(mode, deadlineMs),
     reload: async () => await hand.reload(),
-    promote: async (options) => await hand.promote(options.stillAllowed, options.deadlineMs ?? 30_000),
+    promote: async (options) => await hand.promote(options),
     checkpoint: async () => await hand.checkpoint(),
     status: async ({ deadlineMs = 1000 } = {}) => await hand.status(deadlineMs),
     ensureSlots: async ({ ensure, drop = [] }) => await hand.ensureSlots(ensure, drop),
@@ -105,7 +105,7 @@ class Hand {
     server.data = 'partial';
     await this.after(800);
     server.data = 'initialized';
-    server.systemId = SYSTEM_ID;
+    server.systemId = String(7_000_000_000_000_000 + server.world.chance.below(1e12));
     server.control = { ...freshControl(), checkpointLsn: 900 };
     server.hasStandbySignal = false;
     server.position = {
@@ -178,7 +178,7 @@ class Hand {
     if (isMoved) disconnect(server);
   }
 
-  async promote(stillAllowed: () => boolean, deadlineMs: number): Promise<PromoteResult> {
+  async promote({ stillAllowed, timeline, deadlineMs = 30_000 }: PromoteOptions): Promise<PromoteResult> {
     const server = this.#server;
     const { events } = server.world;
     const startedAt = events.now;
@@ -189,7 +189,7 @@ class Hand {
     if (!stillAllowed()) return { outcome: 'cancelled' };
     if (server.run !== 'accepting' || server.pid !== pid)
       return { outcome: 'failed', because: 'the server has ended' };
-    server.promote();
+    server.promote(timeline);
     const hasEnded = (): boolean => server.run === 'stopped' || server.run === 'orphans' || server.pid !== pid;
     await this.#until(() => hasEnded() || (!server.inRecovery && server.isAnswering), deadlineMs);
     if (hasEnded()) return { outcome: 'failed', because: 'the server has ended' };
@@ -266,6 +266,7 @@ class Hand {
     await this.after(20);
     const source = this.#reach(from);
     if (source?.isAnswering !== true || source.inRecovery) return failed('the source is no primary', false);
+    if (source.systemId !== server.systemId) return failed('it is another cluster', false);
     if (source.control.checkpointTimeline !== source.wal.branch.number)
       return failed('the source has not checkpointed', false);
     if (signal?.aborted === true) return failed('was told to end', false);

@@ -103,15 +103,13 @@ export class Server {
     );
   }
 
-  /** A client's write; `acknowledge` is called at the instant at which the server sends its answer. */
-  write(bytes: number, acknowledge: (record: Position) => void): void {
+  /** A client's write: flushed, then answered in the same instant. */
+  write(bytes: number): void {
     const { events, chance, watcher } = this.world;
     if (!this.mayAcknowledge || this.run !== 'accepting') return;
     events.after(chance.between(1, 5) + this.slowMs, this.life, () => {
       if (!this.mayAcknowledge) return;
-      const record = this.append(bytes);
-      watcher.acknowledged(this, record);
-      acknowledge(record);
+      watcher.acknowledged(this, this.append(bytes));
     });
   }
 
@@ -143,7 +141,7 @@ export class Server {
   }
 
   /** It had been running as a standby; a new timeline begins, whatever has become of the agent that asked. */
-  promote(): void {
+  promote(timeline = 0): void {
     const { events, chance } = this.world;
     if (this.isPromoting) return;
     this.isPromoting = true;
@@ -152,7 +150,7 @@ export class Server {
     events.after(ms + this.slowMs * 5, this.life, () => {
       const before = this.wal;
       const branch: Branch = {
-        number: before.branch.number + 1,
+        number: Math.max(before.branch.number + 1, timeline),
         parent: before.branch,
         startLsn: before.lsn,
         writer: this.name,

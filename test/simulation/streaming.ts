@@ -37,7 +37,7 @@ function connect(standby: Server): void {
   const { upstream, slot } = standby.config;
   const from = upstream === undefined ? undefined : servers.get(upstream);
   if (from === undefined || standby.isPromoting || from === standby) return;
-  if (from.run !== 'accepting' || !from.life.isRunning) return;
+  if (from.run !== 'accepting' || !from.life.isRunning || from.systemId !== standby.systemId) return;
   if (!network.isOpenBothWays(standby.site, from.site)) return;
   if (slot !== undefined && !from.slots.has(slot)) return;
   const own = standby.wal;

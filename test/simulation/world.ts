@@ -28,7 +28,7 @@ export interface RunResult {
   readonly convergedMs: number | undefined;
 }
 
-const TROUBLE_MS = { from: 3500, least: 8000, most: 18_000 };
+const TROUBLE_MS = { from: 1500, least: 5000, most: 13_000 };
 /** The cluster is whole by then, after the last fault. */
 const CONVERGED_WITHIN_MS = 60_000;
 const CHECK_EVERY_MS = 250;
@@ -92,7 +92,7 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
   }
   for (const host of hosts.values()) events.after(chance.between(0, 300), undefined, () => host.startAgent());
   for (const site of apps)
-    startClient(site, { events, chance, network, store, layout, servers, noted: (record) => checks.noted(record) });
+    startClient(site, { events, chance, network, store, layout, servers });
   const troubleEnds = TROUBLE_MS.from + chance.between(TROUBLE_MS.least, TROUBLE_MS.most);
   const faultWorld = { events, chance, network, store, layout, hosts: [...hosts.values()], sites: [...sites, ...apps], trace: tell };
   plan(faultWorld, TROUBLE_MS.from, troubleEnds);
