@@ -140,9 +140,11 @@ export class Duties {
 
   /** The identity of a cluster that was taken over, or whose store was emptied. */
   async #initialize(): Promise<void> {
-    const { state } = this.#ctx;
-    if ((state.view.systemId ?? '') === '') await writeIdentity(this.#ctx);
-    else state.isBootstrapping = false;
+    const { state, pg } = this.#ctx;
+    if ((state.view.systemId ?? '') === '') return void (await writeIdentity(this.#ctx));
+    state.isBootstrapping = false;
+    if (state.inspection?.data.kind === 'initialized' && state.inspection.data.isUnclaimed)
+      await pg.claimDataDir();
   }
 
   async #status(): Promise<void> {

@@ -67,9 +67,7 @@ export class LeaseKeeper {
 
   /** Holder, with time left. */
   isSafe(atLeastMs: number): boolean {
-    return (
-      this.isHolder && this.lease !== undefined && this.#options.clock.now() + atLeastMs < this.deadline
-    );
+    return this.isHolder && this.lease !== undefined && this.#options.clock.now() + atLeastMs < this.deadline;
   }
 
   /** Grants and keeps alive until `signal` aborts. */

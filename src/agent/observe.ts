@@ -72,11 +72,11 @@ export function localServer(state: AgentState): LocalServer {
   const standbyLsn = Math.max(status?.receiveLsn ?? 0, status?.replayLsn ?? 0);
   const liveLsn = status?.inRecovery === true ? standbyLsn || undefined : status?.flushLsn;
   return {
-    data: dataOf(inspection),
+    data: dataOf(state),
     process,
     role,
     crashed: process === 'stopped' && stoppedAt?.lsnIs === 'unknown',
-    systemId: control?.systemId,
+    systemId: isUnborn(state) ? undefined : control?.systemId,
     timeline: isLive ? status.timeline : stoppedAt?.timeline,
     lsn: isLive ? liveLsn : stoppedAt?.lsn,
     streaming: isLive && status.replicationState === 'streaming',
@@ -84,8 +84,9 @@ export function localServer(state: AgentState): LocalServer {
   };
 }
 
-function dataOf(inspection: Inspection | undefined): DataDirectory {
-  const kind = inspection?.data.kind;
+function dataOf(state: AgentState): DataDirectory {
+  const kind = state.inspection?.data.kind;
+  if (isUnborn(state)) return 'half-made';
   switch (kind) {
     case 'absent':
     case 'empty':
@@ -99,6 +100,12 @@ function dataOf(inspection: Inspection | undefined): DataDirectory {
       return 'unreadable';
   }
   return unreachable(kind);
+}
+
+/** What initdb left, of a life of ours that ended before the cluster was known to be that: nothing is in it yet. */
+function isUnborn({ inspection, isBootstrapping, view }: AgentState): boolean {
+  const isUnclaimed = inspection?.data.kind === 'initialized' && inspection.data.isUnclaimed;
+  return isUnclaimed && !isBootstrapping && inspection.control?.systemId !== view.systemId;
 }
 
 function processOf(inspection: Inspection | undefined): ServerProcess {

@@ -107,7 +107,10 @@ export async function startAsStandby(
  */
 export async function startAsPrimary(ctx: AgentContext, job: JobContext): Promise<void> {
   await guard(ctx, 'starting PostgreSQL as a primary');
-  if (ctx.state.isBootstrapping && !(await writeIdentity(ctx))) throw notSafe('starting a new cluster');
+  if (ctx.state.isBootstrapping) {
+    if (!(await writeIdentity(ctx))) throw notSafe('starting a new cluster');
+    await ctx.pg.claimDataDir();
+  }
   await configure(ctx, 'primary', undefined);
   if (!job.isCurrent() || !mayBecomePrimary(ctx)) throw notSafe('starting PostgreSQL as a primary');
   const result = await ctx.pg.start({ as: 'primary', deadlineMs: PRIMARY_START_MS });

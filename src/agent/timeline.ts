@@ -20,9 +20,14 @@ export async function takeTimeline(ctx: AgentContext): Promise<number> {
   const isTaken = await putAsLeader(
     ctx,
     [{ op: 'put', key, value: String(timeline) }],
-    [entry === undefined ? { key, is: 'absent' } : { key, is: 'mod-revision', modRevision: entry.modRevision }],
+    [
+      entry === undefined
+        ? { key, is: 'absent' }
+        : { key, is: 'mod-revision', modRevision: entry.modRevision },
+    ],
   );
-  if (!isTaken) throw new MatriarchError('agent-job-failed', `not promoting: timeline ${timeline} was not ours to take`);
+  if (!isTaken)
+    throw new MatriarchError('agent-job-failed', `not promoting: timeline ${timeline} was not ours to take`);
   log.info('timeline-taken', { timeline });
   return timeline;
 }

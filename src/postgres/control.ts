@@ -4,7 +4,7 @@ import { assert, type Clock, failure, type Log, MatriarchError, rethrowBug } fro
 import { cloneFrom } from './clone.ts';
 import { writeConfigFiles, writeSignals } from './config-files.ts';
 import { readControl } from './control-file.ts';
-import { dataDirState, moveAside, removeContent } from './data-dir.ts';
+import { claim, dataDirState, moveAside, removeContent } from './data-dir.ts';
 import { isThere } from './files.ts';
 import { runInitdb } from './initdb.ts';
 import { findPlace, type Place } from './place.ts';
@@ -68,6 +68,7 @@ type OverDirectory = Pick<
   | 'inspect'
   | 'hasStandbySignal'
   | 'initdb'
+  | 'claimDataDir'
   | 'writeConfig'
   | 'basebackup'
   | 'rewind'
@@ -89,6 +90,7 @@ function overDirectory(parts: Parts): OverDirectory {
       parts.configIsOurs = false;
       await runInitdb(place, work);
     },
+    claimDataDir: async () => claim(place),
     async writeConfig(desired) {
       const { kind } = await dataDirState(place);
       const control = kind === 'initialized' ? await readControl(place) : undefined;

@@ -46,7 +46,8 @@ export type DataDirState =
   | { readonly kind: 'empty' }
   | { readonly kind: 'partial'; readonly during: Operation }
   | { readonly kind: 'foreign'; readonly because: string }
-  | { readonly kind: 'initialized' };
+  /** `isUnclaimed`: initdb made it, and no cluster is known to be in it yet. */
+  | { readonly kind: 'initialized'; readonly isUnclaimed: boolean };
 
 export type Operation = 'initdb' | 'basebackup' | 'rewind';
 
@@ -233,6 +234,9 @@ export interface PostgresControl {
 
   /** Makes the cluster (checksums, SCRAM, UTF8). Throws `postgres-initdb-failed` with initdb's last lines; leaves nothing half-made. */
   initdb(options?: LongWorkOptions): Promise<void>;
+
+  /** What initdb made here is a cluster from now on, to be kept. */
+  claimDataDir(): Promise<void>;
 
   /** Writes all files that configure the server, each atomically. Due before `start` after initdb, clone, rewind or a new control object. */
   writeConfig(desired: DesiredConfig): Promise<ConfigWritten>;

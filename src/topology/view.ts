@@ -117,7 +117,8 @@ function viewOf(
   layout: KeyLayout,
 ): ClusterView {
   const leader = entries.get(layout.leader);
-  const isAsBefore = (key: string): boolean => before.revision > 0 && before.entries.get(key) === entries.get(key);
+  const isAsBefore = (key: string): boolean =>
+    before.revision > 0 && before.entries.get(key) === entries.get(key);
   const held = leader !== undefined && leader.value !== '' ? leader : undefined;
   const { members, unreadable } = membersOf(entries, before, layout);
   const history = isAsBefore(layout.history) ? before.history : historyOf(entries.get(layout.history));

@@ -10,7 +10,9 @@ test('a promotion begins the timeline that was taken for it, and old and new sta
   const next = await aStandby(t, 'next', old);
   const third = await aStandby(t, 'third', old);
   const histories = async (): Promise<string[]> =>
-    (await readdir(join(next.settings.data_dir, 'pg_wal'))).filter((name) => name.endsWith('.history')).sort();
+    (await readdir(join(next.settings.data_dir, 'pg_wal')))
+      .filter((name) => name.endsWith('.history'))
+      .sort();
 
   // A promotion that was called off leaves marks, with which PostgreSQL would not start again.
   const called = await next.control.promote({ timeline: 4, stillAllowed: () => false });

@@ -38,7 +38,16 @@ const BATCH = 50;
 
 export async function campaign(options: CampaignOptions): Promise<CampaignSummary> {
   const startedAt = performance.now();
-  const total = { seeds: 0, failures: 0, virtualHours: 0, events: 0, acknowledged: 0, leftBehind: 0, promotions: 0, slowestConvergenceMs: 0 };
+  const total = {
+    seeds: 0,
+    failures: 0,
+    virtualHours: 0,
+    events: 0,
+    acknowledged: 0,
+    leftBehind: 0,
+    promotions: 0,
+    slowestConvergenceMs: 0,
+  };
   let next = options.from;
   const end = options.from + options.count;
   const take = (): Batch | undefined => {

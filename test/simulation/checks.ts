@@ -50,7 +50,9 @@ export class Checks implements Watcher {
       this.counts.acknowledged += 1;
       this.#acknowledged.push(record);
     } else if (!this.#isExcused(server))
-      this.wrong(`${server.name} acknowledges ${record.branch.number}/${record.lsn} while ${other.name} can, too`);
+      this.wrong(
+        `${server.name} acknowledges ${record.branch.number}/${record.lsn} while ${other.name} can, too`,
+      );
   }
 
   opened(): void {
@@ -92,12 +94,15 @@ export class Checks implements Watcher {
   }
 
   #writers(): Server[] {
-    return Array.from(this.#parts.hosts.values(), ({ server }) => server).filter((server) => server.mayAcknowledge);
+    return Array.from(this.#parts.hosts.values(), ({ server }) => server).filter(
+      (server) => server.mayAcknowledge,
+    );
   }
 
   #checkWriters(): void {
     const writers = this.#writers().filter((server) => !this.#isExcused(server));
-    if (writers.length > 1) this.wrong(`${writers.map(({ name }) => name).join(' and ')} can acknowledge writes`);
+    if (writers.length > 1)
+      this.wrong(`${writers.map(({ name }) => name).join(' and ')} can acknowledge writes`);
   }
 
   #checkHolders(): void {
@@ -121,12 +126,14 @@ export class Checks implements Watcher {
     const [leader] = leaders;
     if (leader === undefined || leaders.length > 1) return `${leaders.length} leaders`;
     const primary = leader.server;
-    if (!primary.mayAcknowledge || primary.run !== 'accepting') return `${primary.name} leads and takes no writes`;
+    if (!primary.mayAcknowledge || primary.run !== 'accepting')
+      return `${primary.name} leads and takes no writes`;
     for (const { server, agent } of hosts) {
       if (agent === undefined) return `${server.name} has no agent`;
       if (server === primary) continue;
       if (server.run !== 'accepting' || !server.inRecovery) return `${server.name} is no running standby`;
-      if (server.receivesFrom !== primary || server.isTwin) return `${server.name} does not stream from ${primary.name}`;
+      if (server.receivesFrom !== primary || server.isTwin)
+        return `${server.name} does not stream from ${primary.name}`;
       if (!holds(primary.wal, server.wal)) return `${server.name} has WAL that ${primary.name} has not`;
     }
     return undefined;
@@ -134,11 +141,15 @@ export class Checks implements Watcher {
 
   /** The cluster is whole: what was promised is there. */
   atEnd(): void {
-    const [leader] = [...this.#parts.hosts.values()].filter(({ agent }) => agent?.ctx.keeper.isSafe(0) === true);
+    const [leader] = [...this.#parts.hosts.values()].filter(
+      ({ agent }) => agent?.ctx.keeper.isSafe(0) === true,
+    );
     if (leader === undefined) return;
     for (const record of this.#acknowledged) {
       if (!holds(leader.server.wal, record))
-        this.wrong(`the acknowledged write at ${record.branch.number}/${record.lsn} is lost without a promotion`);
+        this.wrong(
+          `the acknowledged write at ${record.branch.number}/${record.lsn} is lost without a promotion`,
+        );
     }
   }
 }

@@ -31,9 +31,7 @@ export function startClient(site: Site, world: ClientWorld): void {
     const named = believed === undefined ? undefined : servers.get(believed);
     const server = chance.isTrue(0.7) ? named : chance.oneOf(all);
     if (server === undefined) return;
-    network.send(site, server.site, server.life, () =>
-      server.write(100 + chance.below(300)),
-    );
+    network.send(site, server.site, server.life, () => server.write(100 + chance.below(300)));
   };
   events.after(EVERY_MS * chance.next(), undefined, write);
 }

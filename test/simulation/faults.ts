@@ -205,7 +205,9 @@ function isAgentWell(host: Host): boolean {
 }
 
 function cutAll(network: Network, some: readonly Site[], others: readonly Site[]): () => void {
-  const pairs = some.flatMap((one) => others.filter((other) => other !== one).map((other) => [one, other] as const));
+  const pairs = some.flatMap((one) =>
+    others.filter((other) => other !== one).map((other) => [one, other] as const),
+  );
   for (const [one, other] of pairs) {
     network.cut(one, other);
     network.cut(other, one);

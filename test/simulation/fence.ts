@@ -45,7 +45,9 @@ export class FenceProcess {
         this.step({ type: server.run === 'stopped' ? 'server-gone' : 'tick' }),
       );
     } else if (next.wakeAt !== undefined) {
-      this.#timer = afterLocal(Math.ceil(next.wakeAt - now()), this.process, () => this.step({ type: 'tick' }));
+      this.#timer = afterLocal(Math.ceil(next.wakeAt - now()), this.process, () =>
+        this.step({ type: 'tick' }),
+      );
     }
   }
 

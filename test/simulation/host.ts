@@ -47,7 +47,9 @@ export class Host {
   isPaused = false;
   /** Since when it runs again after a pause as a whole. */
   resumedAt = Number.NEGATIVE_INFINITY;
-  agent: { readonly process: Process; readonly ctx: AgentContext; readonly ending: AbortController } | undefined;
+  agent:
+    | { readonly process: Process; readonly ctx: AgentContext; readonly ending: AbortController }
+    | undefined;
   /** Keeps a service manager from starting the agent again. */
   isAgentWanted = true;
 

@@ -55,11 +55,7 @@ export class Network {
 
   delay(from: Site, to: Site): number {
     const base =
-      from === to
-        ? DELAYS.same
-        : from.datacenter === FAR || to.datacenter === FAR
-          ? DELAYS.far
-          : DELAYS.near;
+      from === to ? DELAYS.same : from.datacenter === FAR || to.datacenter === FAR ? DELAYS.far : DELAYS.near;
     const late =
       this.lateness > 0 && from !== to && this.#chance.isTrue(this.lateness)
         ? this.#chance.between(100, 3000)

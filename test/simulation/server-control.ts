@@ -9,16 +9,16 @@ import type {
   PostmasterState,
   PromoteOptions,
   PromoteResult,
-  RewindResult,
   ServerStatus,
   StopResult,
   Upstream,
   UpstreamTimeline,
 } from '../../src/postgres/index.ts';
 import type { Process } from './events.ts';
-import { freshControl, type Server } from './server.ts';
+import type { Server } from './server.ts';
+import { Directory, Grip } from './server-files.ts';
 import { disconnect } from './streaming.ts';
-import { forkOf, type Position, switchesOf } from './wal.ts';
+import { switchesOf } from './wal.ts';
 
 const FLOORS = {
   max_connections: 100,
@@ -30,11 +30,13 @@ const FLOORS = {
 const POLL_MS = 20;
 
 export function controlOf(server: Server, agent: Process): PostgresControl {
-  const hand = new Hand(server, agent);
+  const grip = new Grip(server, agent);
+  const hand = new Hand(grip);
+  const directory = new Directory(grip);
   return {
     dataDir: `/${server.name}`,
     inspect: async () => {
-      await hand.after(1);
+      await grip.after(1);
       const { data, control, systemId } = server;
       return {
         data:
@@ -42,13 +44,17 @@ export function controlOf(server: Server, agent: Process): PostgresControl {
             ? { kind: 'partial', during: 'basebackup' }
             : data === 'empty'
               ? { kind: 'empty' }
-              : { kind: 'initialized' },
+              : { kind: 'initialized', isUnclaimed: server.isUnclaimed },
         postmaster: postmasterOf(server),
         control: data === 'initialized' ? { ...control, systemId, floors: FLOORS } : undefined,
       };
     },
     hasStandbySignal: async () => await Promise.resolve(server.hasStandbySignal),
-    initdb: async () => await hand.initdb(),
+    initdb: async () => await directory.initdb(),
+    claimDataDir: async () => {
+      await grip.after(1);
+      server.isUnclaimed = false;
+    },
     writeConfig: async (desired) => await hand.writeConfig(desired),
     start: async ({ as, deadlineMs = 60_000 }) => await hand.start(as, deadlineMs),
     stop: async ({ mode, deadlineMs }) => await hand.stop(mode, deadlineMs),
@@ -57,11 +63,11 @@ export function controlOf(server: Server, agent: Process): PostgresControl {
     checkpoint: async () => await hand.checkpoint(),
     status: async ({ deadlineMs = 1000 } = {}) => await hand.status(deadlineMs),
     ensureSlots: async ({ ensure, drop = [] }) => await hand.ensureSlots(ensure, drop),
-    basebackup: async (from, options = {}) => await hand.basebackup(from, options.slot, options.signal),
-    rewind: async (from, options = {}) => await hand.rewind(from, options.signal),
-    removeDataDir: async () => await hand.removeDataDir(),
+    basebackup: async (from, options = {}) => await directory.basebackup(from, options.slot, options.signal),
+    rewind: async (from, options = {}) => await directory.rewind(from, options.signal),
+    removeDataDir: async () => await directory.removeDataDir(),
     quarantine: async () => {
-      await hand.removeDataDir();
+      await directory.removeDataDir();
       return `/${server.name}.aside`;
     },
     timelineHistory: async (from, { deadlineMs = 5000 } = {}) => await hand.timelineHistory(from, deadlineMs),
@@ -80,38 +86,18 @@ export function controlOf(server: Server, agent: Process): PostgresControl {
 
 class Hand {
   readonly #server: Server;
-  readonly #agent: Process;
+  readonly #grip: Grip;
   /** What the files say; a server reads them when it starts and when it is told to. */
   #files: Server['config'] | undefined;
 
-  constructor(server: Server, agent: Process) {
-    this.#server = server;
-    this.#agent = agent;
-  }
-
-  async after(ms: number): Promise<void> {
-    const { events, chance } = this.#server.world;
-    await new Promise<void>((resolve) => events.after(ms * chance.between(0.5, 1.5), this.#agent, resolve));
+  constructor(grip: Grip) {
+    this.#server = grip.server;
+    this.#grip = grip;
   }
 
   async sql(): Promise<void> {
-    await this.after(4 + this.#server.slowMs);
+    await this.#grip.after(4 + this.#server.slowMs);
     if (!this.#server.isAnswering) throw unreachable(this.#server.name);
-  }
-
-  async initdb(): Promise<void> {
-    const server = this.#server;
-    if (server.data !== 'empty') throw new MatriarchError('postgres-data-dir', 'not empty');
-    server.data = 'partial';
-    await this.after(800);
-    server.data = 'initialized';
-    server.systemId = String(7_000_000_000_000_000 + server.world.chance.below(1e12));
-    server.control = { ...freshControl(), checkpointLsn: 900 };
-    server.hasStandbySignal = false;
-    server.position = {
-      branch: { number: 1, parent: undefined, startLsn: 0, writer: server.name },
-      lsn: 1000,
-    };
   }
 
   async writeConfig(desired: {
@@ -119,19 +105,23 @@ class Hand {
     readonly upstream: Upstream | undefined;
     readonly slot: string | undefined;
   }): Promise<ConfigWritten> {
-    await this.after(2);
+    await this.#grip.after(2);
     const upstream = desired.as === 'standby' ? desired.upstream?.host : undefined;
     const before = this.#files;
     this.#files = { upstream, slot: upstream === undefined ? undefined : desired.slot };
     return { changed: before?.upstream !== upstream || before?.slot !== this.#files.slot };
   }
 
-  async start(as: 'primary' | 'standby', deadlineMs: number): Promise<{ outcome: 'accepting' | 'still-starting'; pid: number }> {
+  async start(
+    as: 'primary' | 'standby',
+    deadlineMs: number,
+  ): Promise<{ outcome: 'accepting' | 'still-starting'; pid: number }> {
     const server = this.#server;
-    await this.after(10);
+    await this.#grip.after(10);
     if (server.data !== 'initialized') throw new MatriarchError('postgres-data-dir', `it is ${server.data}`);
     if (server.run === 'orphans') await this.stop('immediate', 5000);
-    if (server.run !== 'stopped') throw new MatriarchError('postgres-data-dir', `its server is ${server.run}`);
+    if (server.run !== 'stopped')
+      throw new MatriarchError('postgres-data-dir', `its server is ${server.run}`);
     if (this.#files !== undefined) server.config = this.#files;
     server.start(as);
     const { pid } = server;
@@ -171,7 +161,7 @@ class Hand {
 
   async reload(): Promise<void> {
     const server = this.#server;
-    await this.after(2);
+    await this.#grip.after(2);
     if (this.#files === undefined || server.run === 'stopped') return;
     const isMoved = server.config.upstream !== this.#files.upstream;
     server.config = this.#files;
@@ -184,13 +174,14 @@ class Hand {
     const startedAt = events.now;
     const { pid } = server;
     if (server.run !== 'accepting') return { outcome: 'failed', because: 'the server does not run' };
-    await this.after(3);
+    await this.#grip.after(3);
     if (!server.inRecovery) return { outcome: 'promoted', tookMs: 0 };
     if (!stillAllowed()) return { outcome: 'cancelled' };
     if (server.run !== 'accepting' || server.pid !== pid)
       return { outcome: 'failed', because: 'the server has ended' };
     server.promote(timeline);
-    const hasEnded = (): boolean => server.run === 'stopped' || server.run === 'orphans' || server.pid !== pid;
+    const hasEnded = (): boolean =>
+      server.run === 'stopped' || server.run === 'orphans' || server.pid !== pid;
     await this.#until(() => hasEnded() || (!server.inRecovery && server.isAnswering), deadlineMs);
     if (hasEnded()) return { outcome: 'failed', because: 'the server has ended' };
     return server.inRecovery
@@ -201,16 +192,16 @@ class Hand {
   async checkpoint(): Promise<void> {
     const server = this.#server;
     const { pid } = server;
-    await this.after(60 + server.slowMs * 10);
+    await this.#grip.after(60 + server.slowMs * 10);
     if (!server.isAnswering || server.pid !== pid) throw unreachable(server.name);
     if (!server.inRecovery) server.checkpoint();
   }
 
   async status(deadlineMs: number): Promise<ServerStatus> {
     const server = this.#server;
-    await this.after(2);
+    await this.#grip.after(2);
     if (!server.isAnswering) {
-      if (server.run === 'accepting') await this.after(deadlineMs);
+      if (server.run === 'accepting') await this.#grip.after(deadlineMs);
       throw unreachable(server.name);
     }
     return statusOf(server);
@@ -229,93 +220,15 @@ class Hand {
     return { created, dropped };
   }
 
-  async basebackup(from: Upstream, slot: string | undefined, signal: AbortSignal | undefined): Promise<void> {
-    const server = this.#server;
-    if (server.data !== 'empty') throw new MatriarchError('postgres-clone-failed', `it is ${server.data}`);
-    const source = this.#reach(from);
-    server.data = 'partial';
-    await this.after(700);
-    const isToEnd = signal?.aborted === true;
-    if (source === undefined || source !== this.#reach(from) || source.run !== 'accepting' || isToEnd) {
-      server.data = 'empty';
-      throw new MatriarchError('postgres-clone-failed', 'the source has failed');
-    }
-    if (slot !== undefined) source.slots.add(slot);
-    server.data = 'initialized';
-    server.systemId = source.systemId;
-    server.slots.clear();
-    server.hasStandbySignal = true;
-    server.position = source.wal;
-    server.consistentLsn = source.wal.lsn;
-    server.control = { ...source.control, checkpointTimeline: source.wal.branch.number };
-    this.#files = undefined;
-  }
-
-  async rewind(from: Upstream, signal: AbortSignal | undefined): Promise<RewindResult> {
-    const server = this.#server;
-    const failed = (because: string, damaged: boolean): RewindResult => ({ outcome: 'failed', because, damaged });
-    if (server.run !== 'stopped') return failed('server processes still run', false);
-    if (server.control.state === 'in production' || server.control.state === 'shutting down') {
-      // Single-user crash recovery; it ends with a checkpoint of its own.
-      await this.after(400);
-      const { branch, lsn } = server.wal;
-      server.position = { branch, lsn: lsn + 100 };
-      server.control = { ...server.control, state: 'shut down', checkpointLsn: lsn, checkpointTimeline: branch.number };
-      server.hasStandbySignal = true;
-    }
-    await this.after(20);
-    const source = this.#reach(from);
-    if (source?.isAnswering !== true || source.inRecovery) return failed('the source is no primary', false);
-    if (source.systemId !== server.systemId) return failed('it is another cluster', false);
-    if (source.control.checkpointTimeline !== source.wal.branch.number)
-      return failed('the source has not checkpointed', false);
-    if (signal?.aborted === true) return failed('was told to end', false);
-    if (!isRewindNeeded(server.wal, source.wal)) {
-      server.hasStandbySignal = true;
-      return { outcome: 'not-needed' };
-    }
-    server.data = 'partial';
-    const { number } = source.wal.branch;
-    await this.after(300);
-    if (this.#reach(from) !== source || !source.isAnswering || source.inRecovery)
-      return failed('the source has ended', true);
-    if (source.wal.branch.number !== number) return failed('the source has changed', true);
-    const fork = forkOf(server.wal, source.wal);
-    server.data = 'initialized';
-    server.slots.clear();
-    server.hasStandbySignal = true;
-    server.position = { branch: source.wal.branch, lsn: fork.lsn };
-    server.consistentLsn = source.wal.lsn;
-    server.control = {
-      state: 'in archive recovery',
-      checkpointLsn: fork.lsn,
-      checkpointTimeline: number,
-      minRecoveryEndLsn: source.wal.lsn,
-      minRecoveryEndTimeline: number,
-    };
-    this.#files = undefined;
-    return { outcome: 'done', tookMs: 300 };
-  }
-
-  async removeDataDir(): Promise<void> {
-    const server = this.#server;
-    if (server.run !== 'stopped') throw new MatriarchError('postgres-data-dir', `its server is ${server.run}`);
-    await this.after(30);
-    server.data = 'empty';
-    server.position = undefined;
-    server.slots.clear();
-    server.hasStandbySignal = false;
-    server.consistentLsn = 0;
-    server.control = freshControl();
-    this.#files = undefined;
-  }
-
   /** Asked and answered over the network. */
   async timelineHistory(from: Upstream, deadlineMs: number): Promise<UpstreamTimeline> {
     const { world, site, name } = this.#server;
-    const source = this.#reach(from);
-    await this.after(2 + (source === undefined ? deadlineMs : world.network.delay(site, source.site) * 2));
-    if (source?.isAnswering !== true || this.#reach(from) !== source) throw unreachable(`${from.host} from ${name}`);
+    const source = this.#grip.reach(from);
+    await this.#grip.after(
+      2 + (source === undefined ? deadlineMs : world.network.delay(site, source.site) * 2),
+    );
+    if (source?.isAnswering !== true || this.#grip.reach(from) !== source)
+      throw unreachable(`${from.host} from ${name}`);
     const { branch, lsn } = source.wal;
     return {
       systemId: source.systemId,
@@ -326,21 +239,13 @@ class Hand {
     };
   }
 
-  #reach(from: Upstream): Server | undefined {
-    const { servers, network } = this.#server.world;
-    const source = servers.get(from.host);
-    return source !== undefined && source.life.isRunning && network.isOpenBothWays(this.#server.site, source.site)
-      ? source
-      : undefined;
-  }
-
   /** True as soon as `isSo`; false when `ms` have passed. */
   async #until(isSo: () => boolean, ms: number): Promise<boolean> {
     const { events } = this.#server.world;
     const endsAt = events.now + ms;
     while (!isSo()) {
       if (events.now >= endsAt) return false;
-      await this.after(POLL_MS);
+      await this.#grip.after(POLL_MS);
     }
     return true;
   }
@@ -381,13 +286,6 @@ function statusOf(server: Server): ServerStatus {
 function postmasterOf({ run, pid }: Server): PostmasterState {
   if (run === 'stopped') return { kind: 'stopped', stalePidFile: false };
   return run === 'orphans' ? { kind: 'orphans', pids: [pid] } : { kind: run, pid };
-}
-
-/** As pg_rewind sees it: by the numbers of timelines. */
-function isRewindNeeded(own: Position, source: Position): boolean {
-  if (own.branch.number === source.branch.number) return false;
-  const left = switchesOf(source.branch).find(({ timeline }) => timeline === own.branch.number);
-  return left === undefined || own.lsn > left.lsn;
 }
 
 function unreachable(name: string): MatriarchError {

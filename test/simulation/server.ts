@@ -46,6 +46,7 @@ export class Server {
 
   data: 'empty' | 'partial' | 'initialized' = 'empty';
   systemId = '';
+  isUnclaimed = false;
   position: Position | undefined;
   control: Omit<ControlData, 'systemId' | 'floors'> = freshControl();
   hasStandbySignal = false;
@@ -191,7 +192,9 @@ export class Server {
     this.run = 'orphans';
     disconnect(this);
     this.#tellExit();
-    events.after(wasAccepting ? chance.between(1, 400) : 1, this.life, () => this.#end('its postmaster killed'));
+    events.after(wasAccepting ? chance.between(1, 400) : 1, this.life, () =>
+      this.#end('its postmaster killed'),
+    );
   }
 
   /** The host is without power. */
@@ -210,7 +213,12 @@ export class Server {
 
   #open(): void {
     if (this.run !== 'starting') return;
-    this.control = { ...this.control, state: 'in production', minRecoveryEndLsn: 0, minRecoveryEndTimeline: 0 };
+    this.control = {
+      ...this.control,
+      state: 'in production',
+      minRecoveryEndLsn: 0,
+      minRecoveryEndTimeline: 0,
+    };
     this.#takeWrites();
     this.checkpoint();
   }
@@ -250,7 +258,12 @@ export class Server {
       } else if (this.inRecovery) {
         const { branch, lsn } = this.wal;
         const state = 'shut down in recovery';
-        this.control = { ...this.control, state, minRecoveryEndLsn: lsn, minRecoveryEndTimeline: branch.number };
+        this.control = {
+          ...this.control,
+          state,
+          minRecoveryEndLsn: lsn,
+          minRecoveryEndTimeline: branch.number,
+        };
         this.#end('SIGINT');
       } else {
         const { branch, lsn } = this.wal;

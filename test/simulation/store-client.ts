@@ -149,7 +149,11 @@ class Client {
   }
 
   /** A read now and then; only one that brings nothing newer than what was reported proves anything. */
-  async #contacts(watch: Watch, { contactEveryMs, signal }: WatchOptions, handler: WatchHandler): Promise<void> {
+  async #contacts(
+    watch: Watch,
+    { contactEveryMs, signal }: WatchOptions,
+    handler: WatchHandler,
+  ): Promise<void> {
     const { events } = this.#store;
     const { process, clock } = this.#caller;
     while (!signal.aborted) {

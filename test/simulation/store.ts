@@ -83,7 +83,10 @@ export class Store {
   }
 
   /** Applies a request that has come to `endpoint`. Undefined: it got no further. */
-  apply<T>(endpoint: StoreMember, request: (data: MemoryStore) => T): { readonly value: T } | { readonly error: DcsError } | undefined {
+  apply<T>(
+    endpoint: StoreMember,
+    request: (data: MemoryStore) => T,
+  ): { readonly value: T } | { readonly error: DcsError } | undefined {
     if (!this.servesNow(endpoint)) return undefined;
     try {
       return { value: request(this.data) };

@@ -48,6 +48,10 @@ export function forkOf(one: Position, other: Position): Position {
 export function switchesOf(branch: Branch): { timeline: number; lsn: number; reason: string }[] {
   const switches: { timeline: number; lsn: number; reason: string }[] = [];
   for (let at = branch; at.parent !== undefined; at = at.parent)
-    switches.unshift({ timeline: at.parent.number, lsn: at.startLsn, reason: 'no recovery target specified' });
+    switches.unshift({
+      timeline: at.parent.number,
+      lsn: at.startLsn,
+      reason: 'no recovery target specified',
+    });
   return switches;
 }

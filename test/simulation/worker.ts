@@ -12,7 +12,15 @@ parentPort?.on('message', ({ from, count }: Batch) => {
 
 async function batch(from: number, count: number): Promise<BatchResult> {
   const failed: { seed: number; problems: readonly string[] }[] = [];
-  const total = { seeds: 0, virtualHours: 0, events: 0, acknowledged: 0, leftBehind: 0, promotions: 0, slowestConvergenceMs: 0 };
+  const total = {
+    seeds: 0,
+    virtualHours: 0,
+    events: 0,
+    acknowledged: 0,
+    leftBehind: 0,
+    promotions: 0,
+    slowestConvergenceMs: 0,
+  };
   for (let seed = from; seed < from + count; seed += 1) {
     const result = await play(seed);
     // Rejections are told of between turns of the event loop.

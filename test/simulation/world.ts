@@ -60,7 +60,9 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
     { length: count },
     (_, index): Site => ({ name: `db${index + 1}`, datacenter: index % 3, index }),
   );
-  const apps = [0, 1, 2].map((index): Site => ({ name: `app${index + 1}`, datacenter: index, index: 10 + index }));
+  const apps = [0, 1, 2].map(
+    (index): Site => ({ name: `app${index + 1}`, datacenter: index, index: 10 + index }),
+  );
   const members = sites.slice(0, 3).map((site): StoreMember => ({ site, isUp: true }));
   const store = new Store(members, { events, network, chance });
   const layout = keyLayout('service', 'herd');
@@ -91,10 +93,18 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
     });
   }
   for (const host of hosts.values()) events.after(chance.between(0, 300), undefined, () => host.startAgent());
-  for (const site of apps)
-    startClient(site, { events, chance, network, store, layout, servers });
+  for (const site of apps) startClient(site, { events, chance, network, store, layout, servers });
   const troubleEnds = TROUBLE_MS.from + chance.between(TROUBLE_MS.least, TROUBLE_MS.most);
-  const faultWorld = { events, chance, network, store, layout, hosts: [...hosts.values()], sites: [...sites, ...apps], trace: tell };
+  const faultWorld = {
+    events,
+    chance,
+    network,
+    store,
+    layout,
+    hosts: [...hosts.values()],
+    sites: [...sites, ...apps],
+    trace: tell,
+  };
   plan(faultWorld, TROUBLE_MS.from, troubleEnds);
 
   let convergedMs: number | undefined;
@@ -158,6 +168,11 @@ function prefill(servers: readonly Server[]): void {
     server.control =
       server === first
         ? { ...freshControl(), checkpointLsn: 1900 }
-        : { ...freshControl(), state: 'shut down in recovery', minRecoveryEndLsn: 2000, minRecoveryEndTimeline: 1 };
+        : {
+            ...freshControl(),
+            state: 'shut down in recovery',
+            minRecoveryEndLsn: 2000,
+            minRecoveryEndTimeline: 1,
+          };
   }
 }

@@ -194,7 +194,7 @@ function anInspection(postmaster: Inspection['postmaster']): Inspection {
       max_locks_per_xact: 64,
     },
   };
-  return { data: { kind: 'initialized' }, postmaster, control };
+  return { data: { kind: 'initialized', isUnclaimed: false }, postmaster, control };
 }
 
 function pretended(server: PretendedServer, done: string[]): PostgresControl {
@@ -214,6 +214,7 @@ function pretended(server: PretendedServer, done: string[]): PostgresControl {
   const control = {
     dataDir: join(tmpdir(), 'no-server-works-here'),
     inspect: async () => await Promise.resolve(anInspection(server.postmaster)),
+    claimDataDir: async () => await noted(done, 'claimDataDir'),
     hasStandbySignal: async () => await Promise.resolve(false),
     writeConfig: async () => await Promise.resolve({ changed: true }),
     start: unasked,

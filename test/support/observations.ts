@@ -67,7 +67,13 @@ export function anObservation(changes: Partial<Observation> = {}): Observation {
     isBootstrapping: false,
     retryAt: undefined,
     memory: freshMemory,
-    limits: { ttlMs: 5000, stepDownMs: 600, courtesyMs: 2000, streamPatienceMs: 20_000, stopPatienceMs: 5000 },
+    limits: {
+      ttlMs: 5000,
+      stepDownMs: 600,
+      courtesyMs: 2000,
+      streamPatienceMs: 20_000,
+      stopPatienceMs: 5000,
+    },
     ...changes,
   };
 }

@@ -90,7 +90,10 @@ test('a new cluster has its identity in the store before it takes its first writ
   ctx.state.isBootstrapping = true;
   await look(ctx);
   ok(await ctx.keeper.acquire());
-  const starting = startAsPrimary({ ...ctx, pg: { ...ctx.pg, start: async () => await fails('no start') } }, wanted);
+  const starting = startAsPrimary(
+    { ...ctx, pg: { ...ctx.pg, start: async () => await fails('no start') } },
+    wanted,
+  );
   await rejects(starting);
   equal((await other.get(ctx.layout.initialize, call))?.value, '7');
   await startAsPrimary(ctx, wanted);
