@@ -144,7 +144,7 @@ async function clusterFacts(ctx: AgentContext, local: LocalServer, lock: Lock): 
   return {
     systemId: view.systemId,
     leader: lock.is === 'other' ? await leaderFacts(ctx, local, lock.leader) : undefined,
-    newestTimeline: view.newestTimeline,
+    newestTimeline: Math.max(view.newestTimeline, local.timeline ?? 0),
     optime: view.optime,
     request: request && {
       leader: request.leader,

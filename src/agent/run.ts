@@ -73,13 +73,13 @@ async function watchOnce(ctx: AgentContext, signal: AbortSignal): Promise<void> 
 
 /** Changes that may change a decision; positions, which change all the time, do not. */
 function isNews(before: ClusterView, after: ClusterView): boolean {
-  return before.revision === 0 || gistOf(before) !== gistOf(after);
+  const [was, is] = [gistOf(before), gistOf(after)];
+  return before.revision === 0 || is.some((fact, index) => fact !== was[index]);
 }
 
-function gistOf(view: ClusterView): string {
+function gistOf(view: ClusterView): readonly unknown[] {
   const leader = view.leader === undefined ? undefined : view.members.get(view.leader);
-  return JSON.stringify([
-    [view.leader, view.leaderCreateRevision, leader?.state, leader?.role],
-    [view.systemId, view.failover?.modRevision, view.config?.modRevision, view.members.size],
-  ]);
+  const { systemId, failover, config, members } = view;
+  const term = [view.leader, view.leaderCreateRevision, leader?.state, leader?.role];
+  return [...term, systemId, failover?.modRevision, config?.modRevision, members.size];
 }

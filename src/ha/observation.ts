@@ -72,6 +72,7 @@ export interface ClusterFacts {
   readonly systemId: string | undefined;
   /** Present only while the leader key names another member. */
   readonly leader: LeaderFacts | undefined;
+  /** That the store speaks of, or our own: a primary may be the only one that knows of its timeline. */
   readonly newestTimeline: number;
   /** The leader's last published position. */
   readonly optime: number | undefined;

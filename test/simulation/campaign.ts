@@ -8,6 +8,8 @@ export interface CampaignOptions {
   readonly workers: number;
   /** No further seeds once so many have failed. */
   readonly failuresMax: number;
+  /** The program of a worker, where it is not this one. */
+  readonly worker?: URL;
   readonly onFailure?: (result: Pick<RunResult, 'seed' | 'problems'>) => void;
 }
 
@@ -34,7 +36,8 @@ export type BatchResult = Omit<CampaignSummary, 'seconds' | 'failures'> & {
   readonly failed: readonly Pick<RunResult, 'seed' | 'problems'>[];
 };
 
-const BATCH = 50;
+const BATCH = 20;
+const OWN_WORKER = new URL('./worker.js', import.meta.url);
 
 export async function campaign(options: CampaignOptions): Promise<CampaignSummary> {
   const startedAt = performance.now();
@@ -67,13 +70,19 @@ export async function campaign(options: CampaignOptions): Promise<CampaignSummar
     total.slowestConvergenceMs = Math.max(total.slowestConvergenceMs, result.slowestConvergenceMs);
     for (const failure of result.failed) options.onFailure?.(failure);
   };
-  await Promise.all(Array.from({ length: options.workers }, async () => await work(take, add)));
+  await Promise.all(
+    Array.from({ length: options.workers }, async () => await work(options.worker ?? OWN_WORKER, take, add)),
+  );
   return { ...total, seconds: Math.round(performance.now() - startedAt) / 1000 };
 }
 
 /** One worker, batch after batch. */
-async function work(take: () => Batch | undefined, add: (result: BatchResult) => void): Promise<void> {
-  const worker = new Worker(new URL('./worker.js', import.meta.url));
+async function work(
+  program: URL,
+  take: () => Batch | undefined,
+  add: (result: BatchResult) => void,
+): Promise<void> {
+  const worker = new Worker(program, { resourceLimits: { maxYoungGenerationSizeMb: 64 } });
   try {
     await new Promise<void>((resolve, reject) => {
       const give = (): void => {

@@ -5,7 +5,7 @@
  *
  * One allowance: a host that was paused as a whole goes on where it stood, so it gets the time that its fence needs.
  */
-import { parseJson } from '../../src/base/index.ts';
+import { isRecord, parseJson } from '../../src/base/index.ts';
 import { applySnapshot, emptyView, type KeyLayout } from '../../src/topology/index.ts';
 import type { Events } from './events.ts';
 import type { Host } from './host.ts';
@@ -23,15 +23,29 @@ export interface ChecksParts {
   readonly trace: ((line: string) => void) | undefined;
 }
 
+interface Term {
+  readonly isTaken: boolean;
+  readonly optime: number;
+  readonly newestTimeline: number;
+  /** The candidate of a switchover whose leader has just given the key away. */
+  readonly handedOverTo: string | undefined;
+}
+
+const NO_TERM: Term = { isTaken: false, optime: 0, newestTimeline: 0, handedOverTo: undefined };
+
 export class Checks implements Watcher {
   readonly #parts: ChecksParts;
   readonly problems: string[] = [];
   /** Writes that were acknowledged, and which no promotion has left behind. */
   #acknowledged: Position[] = [];
+  /** What the store said when the present leader took the key; undefined while there is none. */
+  #term: Term | undefined;
+  #previous: string | undefined;
   readonly counts = { acknowledged: 0, leftBehind: 0, promotions: 0 };
 
   constructor(parts: ChecksParts) {
     this.#parts = parts;
+    parts.store.watchers.add(() => this.#leaderKeyChanged());
   }
 
   get trace(): Watcher['trace'] {
@@ -60,25 +74,50 @@ export class Checks implements Watcher {
   }
 
   promoted(server: Server, from: Position): void {
-    const { store, layout, maximumLagBytes, trace } = this.#parts;
+    const { maximumLagBytes, trace } = this.#parts;
     // One that was begun before its host was paused, and ends after.
     if (this.#isExcused(server) && this.#writers().some((each) => each !== server)) return;
     this.counts.promotions += 1;
     trace?.(`${server.name}: promoted from ${from.branch.number}/${from.lsn}`);
-    const view = applySnapshot(emptyView, store.data.range(layout.prefix), layout);
-    const status = parseJson(store.data.get(layout.status)?.value ?? '');
-    const optime = view.optime ?? 0;
+    const { optime, newestTimeline, handedOverTo } = this.#term ?? NO_TERM;
     const kept = this.#acknowledged.filter((record) => holds(from, record));
     for (const record of this.#acknowledged) {
       if (holds(from, record)) continue;
       const what = `the acknowledged write at ${record.branch.number}/${record.lsn} is lost: ${server.name} is promoted from ${from.branch.number}/${from.lsn}`;
-      if (view.newestTimeline > from.branch.number)
-        this.wrong(`${what}, the cluster is on timeline ${view.newestTimeline}`);
-      else if (record.lsn <= optime - maximumLagBytes)
-        this.wrong(`${what}, the cluster was at ${optime} (${JSON.stringify(status)})`);
+      if (newestTimeline > from.branch.number)
+        this.wrong(`${what}, the cluster was on timeline ${newestTimeline}`);
+      else if (record.lsn <= optime - maximumLagBytes) this.wrong(`${what}, the cluster was at ${optime}`);
+      else if (handedOverTo === server.name) this.wrong(`${what} by a switchover`);
     }
     this.counts.leftBehind += this.#acknowledged.length - kept.length;
     this.#acknowledged = kept;
+  }
+
+  /** An election is judged by what the store said at its instant. */
+  #leaderKeyChanged(): void {
+    const { store, layout, hosts } = this.#parts;
+    const last = store.history.at(-1);
+    const change = last?.events.find(
+      (event) => (event.type === 'put' ? event.entry.key : event.key) === layout.leader,
+    );
+    if (change === undefined) return;
+    if (change.type === 'delete') {
+      const agent = this.#previous === undefined ? undefined : hosts.get(this.#previous)?.agent;
+      const isHandedOver = agent?.ctx.jobs.running === 'hand-over';
+      const request = isHandedOver ? parseJson(store.data.get(layout.failover)?.value ?? '') : undefined;
+      const candidate = isRecord(request) ? request['member'] : undefined;
+      this.#term = { ...NO_TERM, handedOverTo: typeof candidate === 'string' ? candidate : undefined };
+    } else if (change.entry.value !== this.#previous || this.#term?.isTaken !== true) {
+      const view = applySnapshot(emptyView, store.data.range(layout.prefix), layout);
+      const handedOverTo = this.#term?.isTaken === false ? this.#term.handedOverTo : undefined;
+      this.#previous = change.entry.value;
+      this.#term = {
+        optime: view.optime ?? 0,
+        newestTimeline: view.newestTimeline,
+        handedOverTo,
+        isTaken: true,
+      };
+    }
   }
 
   /** After each event. */

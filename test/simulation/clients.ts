@@ -10,7 +10,7 @@ import type { Network, Site } from './network.ts';
 import type { Server } from './server.ts';
 import type { Store } from './store.ts';
 
-const EVERY_MS = 350;
+const EVERY_MS = 400;
 
 export interface ClientWorld {
   readonly events: Events;

@@ -91,6 +91,12 @@ const FAULTS: Readonly<Record<string, Fault>> = {
       [host.site],
       sites.filter((site) => site.name.startsWith('db')),
     ),
+  'store is out of reach': ({ network, store }, host) =>
+    cutAll(
+      network,
+      [host.site],
+      store.members.map(({ site }) => site),
+    ),
   'datacenter is cut off': ({ network, sites }, host) => {
     const isIn = (site: Site): boolean => site.datacenter === host.site.datacenter;
     return cutAll(
@@ -160,7 +166,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
 export function plan(world: FaultWorld, fromMs: number, untilMs: number): void {
   const { events, chance, hosts, trace } = world;
   const known = Object.entries(FAULTS).filter(() => chance.isTrue(0.45));
-  const pauseMs = chance.between(300, 4000);
+  const pauseMs = chance.between(300, 3000);
   const lastsMs = chance.between(1000, 9000);
   const ends = new Set<() => void>();
   const strike = (): void => {
@@ -168,7 +174,7 @@ export function plan(world: FaultWorld, fromMs: number, untilMs: number): void {
       if (events.now < untilMs) strike();
     });
     const [name, fault] = chance.oneOf(known) ?? [];
-    const host = chance.isTrue(0.4) ? leaderOf(world) : chance.oneOf(hosts);
+    const host = chance.isTrue(0.5) ? leaderOf(world) : chance.oneOf(hosts);
     if (fault === undefined || host === undefined) return;
     const end = fault(world, host);
     if (end === undefined) return;

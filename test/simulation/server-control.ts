@@ -36,9 +36,8 @@ export function controlOf(server: Server, agent: Process): PostgresControl {
   return {
     dataDir: `/${server.name}`,
     inspect: async () => {
-      await grip.after(1);
       const { data, control, systemId } = server;
-      return {
+      return await Promise.resolve({
         data:
           data === 'partial'
             ? { kind: 'partial', during: 'basebackup' }
@@ -47,7 +46,7 @@ export function controlOf(server: Server, agent: Process): PostgresControl {
               : { kind: 'initialized', isUnclaimed: server.isUnclaimed },
         postmaster: postmasterOf(server),
         control: data === 'initialized' ? { ...control, systemId, floors: FLOORS } : undefined,
-      };
+      });
     },
     hasStandbySignal: async () => await Promise.resolve(server.hasStandbySignal),
     initdb: async () => await directory.initdb(),

@@ -31,6 +31,8 @@ export interface ServerWorld {
   readonly network: Network;
   readonly watcher: Watcher;
   readonly servers: ReadonlyMap<string, Server>;
+  /** Probability that a shutdown hangs of itself. */
+  readonly stickiness: number;
 }
 
 export type Run = 'stopped' | 'starting' | 'accepting' | 'stopping' | 'orphans';
@@ -177,7 +179,7 @@ export class Server {
     if (signal === 'SIGKILL') {
       events.after(1, undefined, () => this.#end('SIGKILL'));
     } else if (signal === 'SIGQUIT' || this.run === 'orphans') {
-      if (!this.isStuck || chance.isTrue(0.5))
+      if (!chance.isTrue(this.isStuck ? 0.5 : this.world.stickiness / 2))
         events.after(chance.between(2, 20), this.life, () => this.#end(signal));
     } else if (this.run !== 'stopping') {
       this.#shutDown();
@@ -251,7 +253,7 @@ export class Server {
     const wasAccepting = this.run === 'accepting';
     this.run = 'stopping';
     this.areSessionsCut = true;
-    if (this.isStuck) return;
+    if (this.isStuck || chance.isTrue(this.world.stickiness)) return;
     events.after(chance.between(10, 200) + this.slowMs * 5, this.life, () => {
       if (!wasAccepting) {
         this.#end('SIGINT while it started');

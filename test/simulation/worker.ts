@@ -1,7 +1,7 @@
 /** A thread of a campaign: plays batches of seeds. A broken assertion of the product fails the seed in which it broke. */
 import { parentPort } from 'node:worker_threads';
 import type { Batch, BatchResult } from './campaign.ts';
-import { play } from './world.ts';
+import { play, type RunResult } from './world.ts';
 
 const bugs: string[] = [];
 process.on('unhandledRejection', (cause) => bugs.push(`a bug: ${String(cause)}`));
@@ -9,6 +9,22 @@ process.on('unhandledRejection', (cause) => bugs.push(`a bug: ${String(cause)}`)
 parentPort?.on('message', ({ from, count }: Batch) => {
   void batch(from, count).then((result) => parentPort?.postMessage(result));
 });
+
+async function played(seed: number): Promise<RunResult> {
+  try {
+    return await play(seed);
+  } catch (cause) {
+    const nothing = {
+      events: 0,
+      virtualMs: 0,
+      acknowledged: 0,
+      leftBehind: 0,
+      promotions: 0,
+      convergedMs: 0,
+    };
+    return { seed, problems: [`the run broke: ${String(cause)}`], ...nothing };
+  }
+}
 
 async function batch(from: number, count: number): Promise<BatchResult> {
   const failed: { seed: number; problems: readonly string[] }[] = [];
@@ -22,7 +38,7 @@ async function batch(from: number, count: number): Promise<BatchResult> {
     slowestConvergenceMs: 0,
   };
   for (let seed = from; seed < from + count; seed += 1) {
-    const result = await play(seed);
+    const result = await played(seed);
     // Rejections are told of between turns of the event loop.
     await new Promise((resolve) => setImmediate(resolve));
     const problems = [...result.problems, ...bugs.splice(0)];

@@ -28,10 +28,13 @@ export interface RunResult {
   readonly convergedMs: number | undefined;
 }
 
-const TROUBLE_MS = { from: 1500, least: 5000, most: 13_000 };
+/** Most runs are short, a few long. */
+const TROUBLE_MS = { from: 1200, least: 3000, most: 14_000 };
 /** The cluster is whole by then, after the last fault. */
 const CONVERGED_WITHIN_MS = 60_000;
 const CHECK_EVERY_MS = 250;
+/** Many times what a long run needs. */
+const EVENTS_MAX = 300_000;
 const SYSTEM_ID = '7000000000000000001';
 
 const CONFIG = configOf(`
@@ -67,12 +70,13 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
   const store = new Store(members, { events, network, chance });
   const layout = keyLayout('service', 'herd');
   const maximumLagBytes = chance.oneOf([0, 1000, 5000, 1024 * 1024]) ?? 1000;
+  const stickiness = chance.isTrue(0.3) ? chance.between(0.2, 0.9) : 0;
   const hosts = new Map<string, Host>();
   const servers = new Map<string, Server>();
   const marginMs = CONFIG.lease.fence_margin;
   const checks = new Checks({ events, store, layout, hosts, maximumLagBytes, marginMs, trace: tell });
   for (const [index, site] of sites.entries()) {
-    const server = new Server(site, { events, chance, network, watcher: checks, servers });
+    const server = new Server(site, { events, chance, network, watcher: checks, servers, stickiness });
     servers.set(site.name, server);
     const parts = { site, server, config: memberConfig(site, maximumLagBytes), storeMember: members[index] };
     hosts.set(site.name, new Host(parts, { events, chance, network, store, hosts, trace: tell }));
@@ -81,7 +85,8 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
     for (const server of servers.values()) shipToAll(server);
     store.reconsider();
   };
-  if (chance.isTrue(0.9)) {
+  const isNew = chance.isTrue(0.12);
+  if (!isNew) {
     prefill([...servers.values()]);
     const config = JSON.stringify({ maximum_lag_on_failover: maximumLagBytes });
     store.data.transact({
@@ -94,7 +99,9 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
   }
   for (const host of hosts.values()) events.after(chance.between(0, 300), undefined, () => host.startAgent());
   for (const site of apps) startClient(site, { events, chance, network, store, layout, servers });
-  const troubleEnds = TROUBLE_MS.from + chance.between(TROUBLE_MS.least, TROUBLE_MS.most);
+  const troubleFrom = isNew ? TROUBLE_MS.from / 3 : TROUBLE_MS.from;
+  const troubleEnds =
+    troubleFrom + TROUBLE_MS.least + (TROUBLE_MS.most - TROUBLE_MS.least) * chance.next() ** 2;
   const faultWorld = {
     events,
     chance,
@@ -105,7 +112,7 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
     sites: [...sites, ...apps],
     trace: tell,
   };
-  plan(faultWorld, TROUBLE_MS.from, troubleEnds);
+  plan(faultWorld, troubleFrom, troubleEnds);
 
   let convergedMs: number | undefined;
   let isOver = false;
@@ -123,6 +130,7 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
   events.after(troubleEnds + CHECK_EVERY_MS, undefined, look);
   await events.run(() => {
     checks.step();
+    if (events.count > EVENTS_MAX) checks.wrong('the run does not end');
     return isOver || checks.problems.length > 0;
   });
   return {
