@@ -141,8 +141,10 @@ function roleOf(state: AgentState, process: ServerProcess): ServerRole {
 async function clusterFacts(ctx: AgentContext, local: LocalServer, lock: Lock): Promise<ClusterFacts> {
   const { view } = ctx.state;
   const request = view.failover;
+  const claim = view.entries.get(ctx.layout.initialize);
   return {
     systemId: view.systemId,
+    isClaimOurs: view.systemId === '' && claim?.lease !== undefined && claim.lease === ctx.keeper.lease,
     leader: lock.is === 'other' ? await leaderFacts(ctx, local, lock.leader) : undefined,
     newestTimeline: Math.max(view.newestTimeline, local.timeline ?? 0),
     optime: view.optime,

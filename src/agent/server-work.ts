@@ -17,31 +17,39 @@ const STANDBY_START_MS = 10_000;
 const PRIMARY_START_MS = 300_000;
 const PROMOTE_MS = 60_000;
 
-/** The race for `initialize`, on our lease so that a dead racer's claim ends with it; then initdb. */
+/**
+ * The race for `initialize`, on our lease so that a dead racer's claim ends with it; then initdb. A claim of ours whose answer
+ * was lost is made again.
+ */
 export async function bootstrap(ctx: AgentContext, job: JobContext): Promise<void> {
   const { dcs, layout, keeper, pg, state, log } = ctx;
   const { lease } = keeper;
   if (lease === undefined) return;
+  const key = layout.initialize;
+  const seen = state.view.entries.get(key);
+  const isOurs = seen?.value === '' && seen.lease === lease;
   const claim = await dcs.transact(
     {
       when: [
-        { key: layout.initialize, is: 'absent' },
+        isOurs ? { key, is: 'mod-revision', modRevision: seen.modRevision } : { key, is: 'absent' },
         { key: layout.leader, is: 'absent' },
       ],
-      then: [{ op: 'put', key: layout.initialize, value: '', lease }],
+      then: [{ op: 'put', key, value: '', lease }],
     },
     { timeoutMs: 1000 },
   );
   if (claim.outcome === 'refused') return;
   log.info('bootstrap-race-won', { revision: claim.revision });
   state.isBootstrapping = true;
-  const isOurs = { key: layout.initialize, is: 'mod-revision', modRevision: claim.revision } as const;
   try {
     await pg.initdb({ signal: job.signal });
   } catch (cause) {
     state.isBootstrapping = false;
     await dcs.transact(
-      { when: [isOurs], then: [{ op: 'delete', key: layout.initialize }] },
+      {
+        when: [{ key, is: 'mod-revision', modRevision: claim.revision }],
+        then: [{ op: 'delete', key }],
+      },
       { timeoutMs: 1000 },
     );
     throw cause;

@@ -190,8 +190,8 @@ function whenEmpty(o: Observation): Choice {
       return [{ do: 'wait' }, 'store-unreachable-empty'];
     case 'lost':
     case 'none':
-      if (cluster.systemId === '') return [{ do: 'wait' }, 'cluster-being-made'];
-      if (cluster.systemId !== undefined) return [{ do: 'wait' }, 'no-leader-to-clone-from'];
+      if (cluster.systemId === '' && !cluster.isClaimOurs) return [{ do: 'wait' }, 'cluster-being-made'];
+      if ((cluster.systemId ?? '') !== '') return [{ do: 'wait' }, 'no-leader-to-clone-from'];
       return o.self.isNofailover
         ? [{ do: 'wait' }, 'tagged-nofailover']
         : [{ do: 'bootstrap' }, 'no-cluster-yet'];

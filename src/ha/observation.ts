@@ -70,6 +70,8 @@ export interface LeaderRequest {
 export interface ClusterFacts {
   /** `initialize`: undefined = no cluster, '' = being made, else the system identifier. */
   readonly systemId: string | undefined;
+  /** `initialize` is being made by us: a claim of ours whose answer was lost, say. */
+  readonly isClaimOurs: boolean;
   /** Present only while the leader key names another member. */
   readonly leader: LeaderFacts | undefined;
   /** That the store speaks of, or our own: a primary may be the only one that knows of its timeline. */

@@ -32,6 +32,7 @@ export function aLeader(changes: Partial<LeaderFacts> = {}): LeaderFacts {
 export function aCluster(changes: Partial<ClusterFacts> = {}): ClusterFacts {
   return {
     systemId: '7000000000000000001',
+    isClaimOurs: false,
     leader: aLeader(),
     newestTimeline: 3,
     optime: 1000,

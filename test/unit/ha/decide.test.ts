@@ -65,6 +65,16 @@ test('an empty member makes the cluster only while there is none', () => {
   );
 });
 
+test('a member whose own claim is in the store, though its answer was lost, goes on making the cluster', () => {
+  const local = aLocal({ data: 'empty', process: 'stopped', role: 'unknown', systemId: undefined });
+  const cluster = { ...leaderless, systemId: '' };
+  equal(decided({ local, lock: none, cluster }), 'wait: cluster-being-made');
+  equal(
+    decided({ local, lock: none, cluster: { ...cluster, isClaimOurs: true } }),
+    'bootstrap: no-cluster-yet',
+  );
+});
+
 test('a nofailover member does not make the cluster', () => {
   const local = aLocal({ data: 'empty', process: 'stopped', role: 'unknown', systemId: undefined });
   const self = { name: 'alpha', isNofailover: true, priority: 1, isSameCity: false };
