@@ -11,7 +11,8 @@ import { connectEtcd } from '../src/dcs/index.ts';
 import { inspectMachine, type Machine } from '../src/lab/machine.ts';
 import { keyLayout, renderMember } from '../src/topology/index.ts';
 import { startEtcd } from '../test/support/etcd.ts';
-import { aPrimary, sql, type TestMember } from '../test/support/postgres.ts';
+import { aPrimary, type TestMember } from '../test/support/postgres.ts';
+import { sql } from '../test/support/sql.ts';
 import { runProgram } from '../test/support/program.ts';
 import type { Scope } from '../test/support/scratch.ts';
 

@@ -15,7 +15,7 @@ import { lineAt, readSources, readText, type SourceFile } from './support/source
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   config: ['base', 'ha', 'auth'],
-  import: ['base', 'config'],
+  import: ['base', 'auth', 'config'],
   wire: ['base'],
   auth: ['base', 'wire'],
   sql: ['base'],

@@ -1,4 +1,5 @@
 /** The files beside a pooler's configuration: user lists, and host rules in the form of pg_hba.conf. */
+import { parseHba } from '../auth/index.ts';
 import type { Note, SourceFile } from './note.ts';
 
 export interface ListedUser {
@@ -51,32 +52,11 @@ export function readPoolPasswd(file: SourceFile): {
   return { users, notes };
 }
 
-const METHODS = ['trust', 'reject', 'scram-sha-256', 'md5', 'password', 'cert'];
-
-/** What in host rules cannot be kept; the file itself stays in use. */
-export function noteHostRules(file: SourceFile): readonly Note[] {
-  const notes: Note[] = [];
-  for (const [index, raw] of file.text.split('\n').entries()) {
-    const line = raw.replace(/#.*$/, '').trim();
-    if (line === '') continue;
-    const add = (says: string): void =>
-      void notes.push({ file: file.path, line: index + 1, key: line, value: '', says });
-    const [type = '', databases = '', users = '', ...rest] = line.split(/\s+/);
-    if (!/^(local|host|hostssl|hostnossl)$/.test(type)) {
-      add(`rules of the type ${type} are not known`);
-      continue;
-    }
-    const method = methodOf(type, rest);
-    if (!METHODS.includes(method)) add(`there is no method ${method}; known are ${METHODS.join(', ')}`);
-    for (const names of [databases, users]) {
-      if (names.includes('@')) add('files of names (@) are not read; write the names into the rule');
-    }
-  }
-  return notes;
-}
-
-/** After the address, which may be followed by a mask of its own. */
-function methodOf(type: string, [first = '', second = '', third = '']: readonly string[]): string {
-  if (type === 'local') return first;
-  return /^[\d.]+$|:/.test(second) ? third : second;
+/** Rules that the router would refuse; the file itself stays in use. */
+export function noteHostRules({ path, text }: SourceFile): readonly Note[] {
+  const lines = text.split('\n');
+  return parseHba(text).problems.map(({ line, message }) => {
+    const rule = (lines[line - 1] ?? '').replace(/#.*$/, '').trim();
+    return { file: path, line, key: rule, value: '', says: message };
+  });
 }

@@ -13,6 +13,7 @@ import { reopenAfterError, reopenForCopy } from './sending.ts';
 import { APPLICATION_NAME } from './server-parameters.ts';
 import type { Session } from './session.ts';
 import type { SessionOptions } from './session-types.ts';
+import type { Unit } from './unit.ts';
 
 const DECIDED =
   'The transaction began with a read, which makes it READ ONLY (router.first_statement_decides). Begin it with READ WRITE.';
@@ -89,6 +90,14 @@ export class Answers implements LinkOwner {
   }
 
   ownRefused(link: Link): void {
+    const { unit } = this.#session;
+    if (link === unit.link && unit.hasLent && link.isLendingRefused) {
+      // The text that speaks of it will fail, and is told why.
+      unit.lendingError = link.ownError;
+      link.ownError = undefined;
+      this.ownAccepted(link);
+      return;
+    }
     this.#session.lose(link, 'settings-refused');
   }
 
@@ -110,12 +119,15 @@ export class Answers implements LinkOwner {
     unit.isFailed = true;
     link.hasResult = true;
     prepared.takeBack();
+    const { lendingError } = unit;
+    if (lendingError !== undefined) return ErrorResponse(lendingError);
     const told = prepared.inClientsWords(fields.message, [link.statements.failed, ...unit.statements]);
     const isOfDeciding = fields.code === SQLSTATE.readOnlySqlTransaction && standing.isDecided;
     const answer =
       told === fields.message && !isOfDeciding
         ? message
         : ErrorResponse({ ...fields, message: told, ...(isOfDeciding ? { hint: DECIDED } : {}) });
+    if (unit.isCopyIn) this.#copyFailed(unit, link);
     if (reopenAfterError(unit, link)) this.#session.intake.resume();
     return answer;
   }
@@ -128,11 +140,6 @@ export class Answers implements LinkOwner {
     this.#session.prepared.restart();
   }
 
-  #reopen(): void {
-    this.#session.unit.isClosed = false;
-    this.#session.intake.resume();
-  }
-
   confirmed(): void {
     this.#session.prepared.confirm();
   }
@@ -141,7 +148,10 @@ export class Answers implements LinkOwner {
     const { unit } = this.#session;
     if (link !== unit.link) return;
     // What was sent behind the COPY without an end of its data will be refused by the server: nothing else is heard before.
-    if (!unit.isCopyDone && link.pipeline.owesMore) return;
+    unit.copiesBegun += 1;
+    const isEnded = unit.copiesEnded >= unit.copiesBegun;
+    if (!isEnded && link.pipeline.owesMore) return;
+    if (!isEnded) unit.isCopyDone = false;
     unit.isCopyIn = true;
     unit.mayWrite = true;
     reopenForCopy(unit, link);
@@ -156,7 +166,19 @@ export class Answers implements LinkOwner {
     if (!unit.isCopyIn) return;
     unit.isCopyIn = false;
     // A Sync among the data was eaten too, since nothing failed before it.
-    if (unit.kind === 'batch' && unit.isSyncInCopy && link.pipeline.forgetSync()) this.#reopen();
+    if (unit.kind !== 'batch') return;
+    link.pipeline.forgetSyncs(unit.syncsInCopy);
+    unit.syncsInCopy = 0;
+  }
+
+  /** Syncs among its data were read over if it had its end; else what was wrong came before them, and one is the batch's. */
+  #copyFailed(unit: Unit, link: Link): void {
+    const isEnded = unit.copiesEnded >= unit.copiesBegun;
+    unit.isCopyIn = false;
+    if (unit.kind !== 'batch' || unit.syncsInCopy === 0) return;
+    if (isEnded) link.pipeline.forgetSyncs(unit.syncsInCopy, 'failed');
+    else unit.isClosed = true;
+    unit.syncsInCopy = 0;
   }
 
   /** One more statement of a simple query is complete: what it has forgotten is not taken back if a later one fails. */

@@ -31,15 +31,17 @@ export interface CatalogNow {
 export class Definitions {
   readonly #catalog: CatalogNow;
   readonly #user: string;
+  readonly #startPath: string | undefined;
   #ownChange = 0;
   #resolvers: Resolvers | undefined = undefined;
   #settings: Settings | undefined = undefined;
   #resolver: Resolver | undefined = undefined;
 
-  /** `user` is who the session logged in as. */
-  constructor(catalog: CatalogNow, user: string) {
+  /** `user` is who the session logged in as; `startPath` the search_path that it has begun with, if not the role's. */
+  constructor(catalog: CatalogNow, user: string, startPath?: string) {
     this.#catalog = catalog;
     this.#user = user;
+    this.#startPath = startPath;
   }
 
   /** `isPathKnown`: nothing but `settings` decides about the search_path. */
@@ -52,7 +54,7 @@ export class Definitions {
     if (resolvers !== this.#resolvers || settings !== this.#settings || this.#resolver === undefined) {
       this.#resolvers = resolvers;
       this.#settings = settings;
-      this.#resolver = resolvers.under(pathUnder(settings, resolvers.facts, this.#user));
+      this.#resolver = resolvers.under(this.#pathUnder(settings, resolvers.facts));
     }
     return this.#resolver.resolve(found);
   }
@@ -66,11 +68,14 @@ export class Definitions {
   doubted(): void {
     this.#catalog.doubted();
   }
-}
 
-function pathUnder({ entries, own }: Settings, facts: CatalogFacts, user: string): SearchPath {
-  const isSet = entries.some(({ names }) => names.includes('search_path'));
-  const text = isSet ? own.get('search_path') : facts.startPath(user);
-  const role = own.get('role') ?? 'none';
-  return searchPathOf({ text, role: role === 'none' ? (own.get('session_authorization') ?? user) : role });
+  #pathUnder({ entries, own }: Settings, facts: CatalogFacts): SearchPath {
+    const isSet = entries.some(({ names }) => names.includes('search_path'));
+    const text = isSet ? own.get('search_path') : (this.#startPath ?? facts.startPath(this.#user));
+    const role = own.get('role') ?? 'none';
+    return searchPathOf({
+      text,
+      role: role === 'none' ? (own.get('session_authorization') ?? this.#user) : role,
+    });
+  }
 }

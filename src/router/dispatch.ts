@@ -32,21 +32,23 @@ export function dispatch(
 
 /** SQL in the unit speaks of a statement that was prepared by the protocol, by the client's name for it. */
 function lendNamed(
-  { standing }: Session,
+  { standing, unit }: Session,
   link: Link,
   { lends, isBatch }: { readonly lends: Mention['lends']; readonly isBatch: boolean },
 ): void {
   // In a failed transaction nothing is run, and a Parse of ours would be refused.
   if (standing.status === 'E') return;
   for (const named of lends) link.statements.lend(named, isBatch);
+  unit.hasLent = lends.length > 0;
 }
 
 /** How far a COPY from the client has come. */
 function noteCopy(unit: Unit, tag: number | undefined): void {
-  if (tag === FRONTEND.Sync && unit.isCopyFed && !unit.isCopyDone) unit.isSyncInCopy = true;
-  // From here on the COPY may have been carried out.
-  if (tag === FRONTEND.CopyDone) unit.isCopyDone = true;
-  if (tag === FRONTEND.CopyDone || tag === FRONTEND.CopyFail) unit.isCopyFed = true;
+  if (tag === FRONTEND.Sync && (unit.isCopyFed || unit.isCopyOpen)) unit.syncsInCopy += 1;
+  if (tag !== FRONTEND.CopyDone && tag !== FRONTEND.CopyFail) return;
+  unit.copiesEnded += 1;
+  unit.isCopyDone = tag === FRONTEND.CopyDone;
+  unit.isCopyFed = false;
 }
 
 function send(link: Link, message: Buffer, statement: Statement | undefined, isRest: boolean): void {

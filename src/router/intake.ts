@@ -134,7 +134,7 @@ export class Intake implements FrameSink {
   whole(tag: number, message: Buffer): void {
     // What comes behind a Terminate is for nobody: it would borrow a connection that nobody gives back.
     if (this.#session.isEnded) return;
-    if (this.#inbox.isEmpty && !this.#turn.isOver && this.#accepts(tag)) this.#take(tag, message);
+    if (this.#inbox.isEmpty && !this.#turn.isOver && this.#mayTake) this.#take(tag, message);
     else this.#inbox.add({ kind: 'message', bytes: message });
   }
 
@@ -150,13 +150,16 @@ export class Intake implements FrameSink {
 
   pass(bytes: Buffer): void {
     if (this.#session.isEnded) return;
+    const { unit } = this.#session;
+    // Data behind an Execute that nobody has seen yet: the batch goes, and the data follows it.
+    if (unit.kind === 'batch' && unit.phase === 'collecting') this.#placeOpen();
     const owed = this.copy.arrive(bytes);
     if (this.#inbox.isEmpty && !this.#isCopyPending) this.#copyData(bytes, owed);
     else this.#inbox.add({ kind: 'copy', bytes, missing: owed });
   }
 
   #isTurnOf(waiting: Waiting): boolean {
-    if (waiting.kind === 'message') return this.#accepts(waiting.bytes[0] ?? 0);
+    if (waiting.kind === 'message') return this.#mayTake;
     return waiting.kind === 'copy' ? !this.#isCopyPending : !this.#isHeadKept;
   }
 
@@ -184,11 +187,11 @@ export class Intake implements FrameSink {
   }
 
   /** Whether a message can be taken up now, or must wait until the running unit is answered. */
-  #accepts(tag: number): boolean {
+  get #mayTake(): boolean {
     const { unit } = this.#session;
     if (unit.kind === 'none') return true;
     if (unit.isSending) return false;
-    return !unit.isClosed || (unit.isCopyOpen && tag !== FRONTEND.Terminate);
+    return !unit.isClosed || unit.isCopyOpen;
   }
 
   #tellBacklog(): void {
@@ -311,8 +314,9 @@ export class Intake implements FrameSink {
       return;
     }
     const statement = this.#noting.note(tag, message);
-    if (tag === FRONTEND.Sync || tag === FRONTEND.Query || tag === FRONTEND.FunctionCall)
-      unit.isClosed = true;
+    const isEnd =
+      tag === FRONTEND.Sync ? !unit.isCopyOpen : tag === FRONTEND.Query || tag === FRONTEND.FunctionCall;
+    if (isEnd) unit.isClosed = true;
     if (unit.phase === 'sent' && unit.link !== undefined) {
       dispatch(session, unit.link, message, statement, unit.mention);
       if (isHead(message)) this.long.begin(unit.link);
@@ -323,10 +327,14 @@ export class Intake implements FrameSink {
     if (unit.phase !== 'collecting') return;
     if (tag === FRONTEND.Execute && unit.ends !== undefined && session.isReadOnly) this.#part();
     const isMany = unit.bytes > BATCH_BYTES_MAX || isHead(message);
-    if (!unit.isClosed && tag !== FRONTEND.Flush && !isMany) return;
-    // What else will be in the batch is not known yet.
-    const { prelude } = session.standing;
-    if (!unit.isClosed && !(prelude.isOpen && prelude.need === 'read')) unit.raise('primary', 'not-whole');
+    if (unit.isClosed) this.#place(undefined);
+    else if (tag === FRONTEND.Flush || isMany) this.#placeOpen();
+  }
+
+  /** What else will be in the batch is not known yet. */
+  #placeOpen(): void {
+    const { unit, standing } = this.#session;
+    if (!(standing.prelude.isOpen && standing.prelude.need === 'read')) unit.raise('primary', 'not-whole');
     this.#place(undefined);
   }
 

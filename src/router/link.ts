@@ -92,6 +92,8 @@ export class Link implements FrameSink, Poolable {
   /** Set while our own replies are read: the first row of a probe, and an error of any. */
   probedRow: Buffer | undefined = undefined;
   ownError: ErrorFields | undefined = undefined;
+  /** That was of a statement which SQL of the client speaks of, and the server could not get. */
+  isLendingRefused = false;
 
   readonly #options: LinkOptions;
   readonly #wire: Wire;
@@ -344,10 +346,13 @@ export class Link implements FrameSink, Poolable {
       else this.#broken('server-shut-down');
       return;
     }
+    const { next } = this.pipeline;
     const whose = this.pipeline.reply(BACKEND.ErrorResponse);
     this.statements.takeBack();
-    if (whose === 'swallow') this.ownError = fields;
-    else {
+    if (whose === 'swallow') {
+      this.ownError = fields;
+      this.isLendingRefused = next === REQUEST.parse;
+    } else {
       const told = this.owner?.failed(this, fields, message);
       if (told !== undefined) this.owner?.forward(this, told);
     }

@@ -115,7 +115,7 @@ export class Losses {
       writes: unit.writes && !isPartial,
       answered: unit.isAnswered,
       failed: unit.isFailed,
-      copyUnfinished: unit.isCopyOpen,
+      copyUnfinished: unit.isCopyIn && !unit.isCopyDone,
       repeatable: !unit.isStreamed && unit.attempts < this.#options.config().retry_reads,
     });
     switch (verdict) {

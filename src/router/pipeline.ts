@@ -111,18 +111,21 @@ export class Pipeline {
   }
 
   /**
-   * A Sync that arrived at the server during COPY FROM STDIN is read and ignored there: it gets no reply, and the
-   * client sends another after its CopyDone. Says whether there was one, behind the `execute` of the COPY or alone.
+   * Syncs that arrive at the server during COPY FROM STDIN are read and ignored there: they get no reply, and the client
+   * sends another after its CopyDone. Forgets the first `most`, and says whether there were any; `failed`: without another
+   * the server skips up to that now.
    */
-  forgetSync(): boolean {
-    const { size } = this.#owed;
-    if (size === 0 || size > 2) return false;
-    const first = this.#owed.shift();
-    const last = size === 2 ? this.#owed.shift() : first;
-    const isThere = last !== undefined && (last & REQUEST_MASK) === REQUEST.sync;
-    if (size === 2 && first !== undefined) this.#owed.push(first);
-    if (!isThere && last !== undefined) this.#owed.push(last);
-    return isThere;
+  forgetSyncs(most = Number.POSITIVE_INFINITY, how?: 'failed'): boolean {
+    let forgotten = 0;
+    for (let left = this.#owed.size; left > 0; left -= 1) {
+      const owed = this.#owed.shift();
+      if (owed === undefined) break;
+      const isSync = (owed & REQUEST_MASK) === REQUEST.sync;
+      if (isSync && forgotten < most) forgotten += 1;
+      else this.#owed.push(owed);
+    }
+    if (how === 'failed' && this.#owed.size === 0) this.#skipsToSync = true;
+    return forgotten > 0;
   }
 
   /** From here on everything owed is ours: the client gets its answer from elsewhere. */

@@ -111,12 +111,12 @@ export class Placement {
       }
       unit.member = primary.member;
       unit.placeBecause = unit.need === 'primary' ? 'needs-primary' : 'state-is-there';
-      return this.#step(primary.member, primary.term);
+      return this.#step(unit, primary.member, primary.term);
     }
     unit.member ??=
       pinned === undefined ? this.#choosing.choose(unit, this.links) : this.#choosing.stay(unit, pinned);
     if (unit.need === 'read' && this.#isReadAwaited(unit, now)) return WAIT;
-    if (unit.member !== undefined) return this.#step(unit.member, undefined, unit.kind === 'start');
+    if (unit.member !== undefined) return this.#step(unit, unit.member);
     if (unit.isPassedOver) return { kind: 'hold', because: 'no-server-in-step' };
     return { kind: 'hold', because: unit.kind === 'start' ? 'no-server-reachable' : 'no-server-for-reads' };
   }
@@ -314,14 +314,14 @@ export class Placement {
     }
   }
 
-  #step(member: string, term: Term | undefined, isStart = false): Place {
+  #step(unit: Unit, member: string, term?: Term): Place {
     const link = this.#heldOf(member) ?? this.#borrow(member);
     if (link === undefined || !link.isQuiet || this.#leftOpen(link)) return WAIT;
     if (term !== undefined && link.proof !== term) return this.#prove(link, term);
-    if (isStart) return { kind: 'link', link };
+    if (unit.kind === 'start') return { kind: 'link', link };
     if (link.isDoubtfulFor(this.#options.owner)) link.settings = UNKNOWN_SETTINGS;
-    if (link.settings.key === this.settings.key) return { kind: 'link', link };
-    return this.#bring(link);
+    const wanted = unit.isBare ? this.startSettings : this.settings;
+    return link.settings.key === wanted.key ? { kind: 'link', link } : this.#bring(link, wanted);
   }
 
   /** A transaction that was begun there with a statement that is now run elsewhere, or anew: it is rolled back first. */
@@ -356,8 +356,7 @@ export class Placement {
    * Sends what the connection's settings lack. The statement may follow at once if none of it can fail; else it waits for
    * the answer, since under other settings it could mean something else.
    */
-  #bring(link: Link): Place {
-    const { settings } = this;
+  #bring(link: Link, settings: Settings): Place {
     const { statements, isSure } = differenceOf(link.settings, settings);
     if (statements.length > 0) link.sendOwn(Query(statements.join('; ')));
     if (statements.length === 0 || isSure) {

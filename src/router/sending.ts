@@ -76,10 +76,11 @@ export class Sending {
   }
 }
 
-/** A Sync right behind the Execute of a COPY is eaten by that; the client sends another after its CopyDone. */
+/** Syncs behind the Execute of a COPY are eaten by that; the client sends another after its CopyDone. */
 export function reopenForCopy(unit: Unit, link: Link): void {
-  if (unit.kind !== 'batch' || !unit.isClosed || !unit.isCopyIn || unit.isCopyFed || unit.isSending) return;
-  if (link.pipeline.forgetSync()) unit.isClosed = false;
+  if (unit.kind !== 'batch' || !unit.isClosed || !unit.isCopyOpen || unit.isSending) return;
+  // Those among data are answered if that is bad.
+  if (unit.isCopyFed || link.pipeline.forgetSyncs()) unit.isClosed = false;
 }
 
 /** A Query inside of a batch that has failed is skipped like the rest: the unit ends at a Sync that is still to come. */

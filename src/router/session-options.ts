@@ -39,6 +39,7 @@ export function sessionOptions(
     settings: startUp.settings,
     isSerializable: startUp.isSerializable,
     applicationName: startUp.applicationName,
+    searchPath: startUp.searchPath,
     isSessionMode: poolSettings(config, startUp.database, startUp.user).isSessionMode,
     auditsCode: config.audit_code,
     welcome: (parameters) => welcomeOf(parameters, startUp),
@@ -48,8 +49,9 @@ export function sessionOptions(
   };
 }
 
-function routingOf(shared: Shared, { user, database }: StartUp, catalog: CatalogNow): SessionRouting {
-  const definitions = new Definitions(catalog, user);
+function routingOf(shared: Shared, startUp: StartUp, catalog: CatalogNow): SessionRouting {
+  const { user, database, searchPath } = startUp;
+  const definitions = new Definitions(catalog, user, searchPath);
   return {
     user,
     database,

@@ -70,6 +70,8 @@ export interface SessionOptions {
   readonly isSerializable?: boolean;
   /** As PostgreSQL shows the name that the client began with. */
   readonly applicationName: string;
+  /** With which it has begun, if not with the role's. */
+  readonly searchPath?: string | undefined;
   readonly isSessionMode: boolean;
   /** After code that nobody looked into (functions, procedures) the server is asked what it has left. */
   readonly auditsCode: boolean;

@@ -67,7 +67,7 @@ export class Session {
     this.#answers = new Answers(this, this.#ear, options);
     this.#placement = new Placement({ ...options, owner: this.#answers, lender: options.effects });
     this.#waiting = new Waiting(this, options);
-    this.#keeper = new SettingsKeeper(this.#placement, this.prepared, String(options.processId));
+    this.#keeper = new SettingsKeeper(this.#placement, this.prepared, options);
     this.#losses = new Losses(this, this.#placement, options);
     const parts = { ear: this.#ear, losses: this.#losses, keeper: this.#keeper, placement: this.#placement };
     this.cancels = new ClientCancels(this, options.effects);
@@ -206,7 +206,8 @@ export class Session {
     else if (trouble === 'settings-refused') {
       const fields = link.ownError;
       this.#losses.drop(link, 'given-up');
-      if (fields !== undefined) this.fail(REPLY.refusedByServer(fields));
+      if (!this.standing.prelude.isOpen && this.unit.goesBare()) this.place();
+      else if (fields !== undefined) this.fail(REPLY.refusedByServer(fields));
     } else this.hold(trouble);
   }
 

@@ -7,6 +7,7 @@ import type { TransactionStatus } from '../wire/index.ts';
 import type { Link } from './link.ts';
 import type { Placement } from './placement.ts';
 import type { PreparedStatements } from './prepared.ts';
+import type { SessionOptions } from './session-types.ts';
 import { lostByReset, restrictedIn } from './settings.ts';
 import type { Unit } from './unit.ts';
 
@@ -15,6 +16,7 @@ export class SettingsKeeper {
   readonly #prepared: PreparedStatements;
   /** Of the process: makes the planning keys of one transaction different from all others'. */
   readonly #nonce: string;
+  readonly #startPath: string | undefined;
   /** Settings made in the open transaction; they count if it commits. */
   #pending: SettingStatement[] = [];
   #hasSavepoint = false;
@@ -29,10 +31,15 @@ export class SettingsKeeper {
    */
   #hasTemporary = false;
 
-  constructor(placement: Placement, prepared: PreparedStatements, nonce: string) {
+  constructor(
+    placement: Placement,
+    prepared: PreparedStatements,
+    { processId, searchPath }: Pick<SessionOptions, 'processId' | 'searchPath'>,
+  ) {
     this.#placement = placement;
     this.#prepared = prepared;
-    this.#nonce = nonce;
+    this.#nonce = String(processId);
+    this.#startPath = searchPath;
   }
 
   /** Which settings a statement is parsed under now, as a key: equal keys, equal meaning. */
@@ -71,7 +78,7 @@ export class SettingsKeeper {
     if (this.#hasLocal) return true;
     const made = [...this.#pending, ...settings].flatMap(({ changes }) => changes);
     const paths = made.flatMap(({ name, value }) => (name === 'search_path' ? [value] : []));
-    paths.push(this.#placement.settings.own.get('search_path'));
+    paths.push(this.#placement.settings.own.get('search_path') ?? this.#startPath);
     return paths.some((path) => path !== undefined && isTemporaryPath(path));
   }
 

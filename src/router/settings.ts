@@ -167,21 +167,33 @@ export function lostByReset(start: Settings, made: readonly SettingStatement[]):
     const last = made.findLast(
       ({ clears, changes }) => clears !== 'nothing' || changes.some(({ name }) => name in values),
     );
-    const isReset =
-      last !== undefined &&
-      (last.clears !== 'nothing' || last.changes.every(({ value }) => value === undefined));
-    if (!isReset) return [];
+    if (last === undefined || !isReset(last)) return [];
     const changes = Object.entries(values).map(([name, value]) => ({ name, value }));
     return [{ text, changes, clears: 'nothing' as const }];
   });
 }
 
-/** Whether the state with `statements` besides is within the limits, whatever they replace. */
+/** It makes nothing, and takes back what was made. */
+function isReset({ clears, changes }: SettingStatement): boolean {
+  return clears !== 'nothing' || changes.every(({ value }) => value === undefined);
+}
+
+/** It comes to the same whatever is set before it, and whoever one is. */
+export function isIndifferent(statement: SettingStatement): boolean {
+  const { clears, changes } = statement;
+  return clears !== 'nothing' || (isReset(statement) && changes.every(({ name }) => IDENTITY.has(name)));
+}
+
+const UNREADABLE = '\u{FFFD}';
+
+/** Whether the state with `statements` besides can be kept: within the limits, whatever they replace. */
 export function haveRoom(
   settings: Settings,
   statements: readonly SettingStatement[],
   { entriesMax, bytesMax }: SettingsLimits,
 ): boolean {
+  // In another encoding than UTF-8, of which the text is not known to the letter.
+  if (statements.some(({ text }) => text.includes(UNREADABLE))) return false;
   const bytes = statements.reduce((sum, { text }) => sum + text.length, settings.bytes);
   return settings.entries.length + statements.length <= entriesMax && bytes <= bytesMax;
 }
@@ -218,8 +230,7 @@ function changed(before: Settings, statement: SettingStatement, start: Settings)
   // SET SESSION AUTHORIZATION gives up the role too.
   if (names.includes('session_authorization')) names.push('role');
   const kept = before.entries.filter((entry) => !isCovered(entry, names));
-  const isReset = statement.changes.every(({ value }) => value === undefined);
-  if (!isReset) {
+  if (!isReset(statement)) {
     return settingsOf([...kept, entryOf(names, statement, before)]);
   }
   const again = start.entries.filter((entry) => entry.names.some((name) => names.includes(name)));

@@ -11,16 +11,20 @@ import { OWN_PREFIX, type Settings, startSettings } from './settings.ts';
 /** Who says that it comes, and with which parameters. */
 type Asked = Pick<Login, 'user' | 'database' | 'parameters'>;
 
+type Parameter = readonly [name: string, value: string];
+
 export interface StartUp {
   readonly user: string;
   /** As the client calls it. */
   readonly database: string;
   readonly variant: string;
   /** Beside user and database. */
-  readonly parameters: readonly (readonly [string, string])[];
+  readonly parameters: readonly Parameter[];
   readonly settings: Settings;
   /** Its transactions are serializable if they do not say what they are. */
   readonly isSerializable: boolean;
+  /** What a reset of it goes back to; undefined: the role's. */
+  readonly searchPath: string | undefined;
   /** As PostgreSQL shows it. */
   readonly applicationName: string;
 }
@@ -29,65 +33,73 @@ export interface StartUp {
 const NOT_SETTINGS: ReadonlySet<string> = new Set(['user', 'database', 'replication', APPLICATION_NAME]);
 
 export function startUpOf({ user, database, parameters }: Asked): StartUp {
-  const { own: said, others } = partedOf(parameters);
+  const { said, others } = partedOf(parameters);
   const own = others.filter(([name]) => !NOT_SETTINGS.has(name));
   own.sort(([a], [b]) => (a < b ? -1 : 1));
   const applicationName = parameters.get(APPLICATION_NAME) ?? '';
+  const given = givenBy(own);
   return {
     user,
     database,
     variant: own.map((pair) => pair.join('=')).join('\0'),
     parameters: own,
     settings: startSettings(applicationName, said),
-    isSerializable: own.some(isSerializable),
+    isSerializable: given.get('default_transaction_isolation')?.toLowerCase() === 'serializable',
+    searchPath: given.get('search_path'),
     applicationName: asShown(applicationName),
   };
 }
 
-/** What a RESET goes back to, so the session's settings do not have it. */
-function isSerializable([name, value]: readonly [string, string]): boolean {
-  if (name === ISOLATION) return value.toLowerCase() === SERIALIZABLE;
-  if (name !== 'options') return false;
-  const said = value.replaceAll('-', '_').toLowerCase().split(`${ISOLATION}=`).at(-1) ?? '';
-  return value.length !== said.length && said.startsWith(SERIALIZABLE);
-}
-
-const ISOLATION = 'default_transaction_isolation';
-const SERIALIZABLE = 'serializable';
-
 /** What is said to the router, as a parameter or in `options`, is no reason for a pool of its own. */
 function partedOf(parameters: Login['parameters']): {
-  readonly own: readonly (readonly [string, string])[];
-  readonly others: readonly (readonly [string, string])[];
+  readonly said: readonly Parameter[];
+  readonly others: readonly Parameter[];
 } {
-  const own: (readonly [string, string])[] = [];
-  const others: (readonly [string, string])[] = [];
+  const said: Parameter[] = [];
+  const others: Parameter[] = [];
   for (const [name, value] of parameters) {
-    if (name.startsWith(OWN_PREFIX)) own.push([name, value]);
+    if (name.startsWith(OWN_PREFIX)) said.push([name, value]);
     else if (name !== 'options') others.push([name, value]);
     else {
-      const rest = withoutOwn(value, own);
-      if (rest !== '') others.push([name, rest]);
+      const words = optionsIn(value);
+      const rest = words.filter((option) => !option.name.startsWith(OWN_PREFIX));
+      for (const option of words) if (!rest.includes(option)) said.push([option.name, option.value]);
+      const kept = rest.map(({ text }) => text).join(' ');
+      if (kept !== '') others.push([name, rest.length === words.length ? value : kept]);
     }
   }
-  return { own, others };
+  return { said, others };
+}
+
+/** Settings by name, as PostgreSQL takes them: first what `options` say, then the parameters; a later one counts. */
+function givenBy(parameters: readonly Parameter[]): ReadonlyMap<string, string> {
+  const options = parameters.flatMap(([name, value]) => (name === 'options' ? optionsIn(value) : []));
+  const given = options.map(({ name, value }) => [name.toLowerCase(), value] as const);
+  return new Map([...given, ...parameters.map(([name, value]) => [name.toLowerCase(), value] as const)]);
+}
+
+interface Option {
+  /** As it was written. */
+  readonly text: string;
+  /** Of the setting that it makes, if it does; else empty. */
+  readonly name: string;
+  readonly value: string;
 }
 
 /** `options` as PostgreSQL cuts it: words parted by blanks, a backslash before a blank makes it part of the word. */
-function withoutOwn(options: string, own: (readonly [string, string])[]): string {
+function optionsIn(options: string): readonly Option[] {
   const words = options.match(/(?:\\.|[^\s\\])+/gs) ?? [];
-  const rest: string[] = [];
+  const found: Option[] = [];
   for (let index = 0; index < words.length; index += 1) {
     const word = words[index] ?? '';
     const isParted = word === '-c';
-    const said = isParted ? (words[index + 1] ?? '') : word.replace(/^(-c|--)/, '');
+    if (isParted) index += 1;
+    const said = isParted ? (words[index] ?? '') : word.replace(/^(-c|--)/, '');
     const setting = word.startsWith('-') ? SETTING.exec(said.replace(/\\(.)/gs, '$1')) : null;
     const [, name = '', value = ''] = setting ?? [];
-    if (name.startsWith(OWN_PREFIX)) own.push([name.replaceAll('-', '_'), value]);
-    else rest.push(...(isParted ? [word, words[index + 1] ?? ''] : [word]));
-    if (isParted) index += 1;
+    found.push({ text: isParted ? `${word} ${said}` : word, name: name.replaceAll('-', '_'), value });
   }
-  return own.length === 0 ? options : rest.join(' ').trim();
+  return found;
 }
 
 const SETTING = /^([^=]+)=(.*)$/s;

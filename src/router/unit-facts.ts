@@ -41,6 +41,7 @@ export function noteFacts(unit: Unit, classification: Classification): void {
   if (isAboutTransaction(classification)) unit.isAboutTransaction = true;
   if (endsTransaction) unit.endsAmong = true;
   if (settings.length > 0) unit.settings.push(...settings);
+  if (kind !== 'set') unit.doesMore = true;
   if (classification.sets !== undefined) unit.sets.push(...classification.sets);
   if (UNPINNING.has(because)) unit.mayUnpin = true;
   if (SUSPECT.has(because) || classification.runsUnseen === true) unit.isSuspect = true;

@@ -18,6 +18,7 @@ import {
   type PlaceReason,
   stricter,
 } from './route.ts';
+import { isIndifferent } from './settings.ts';
 import type { Statement } from './statement.ts';
 
 const NOTHING: readonly Forgets[] = [];
@@ -77,6 +78,9 @@ export class Unit {
   makes: Statement | undefined = undefined;
   /** A statement of it has ended without an error. */
   hasCompleted = false;
+  /** A server was sent what its text speaks of; why it could not get that. */
+  hasLent = false;
+  lendingError: ErrorFields | undefined = undefined;
   /** The text of it is of several statements which speak of prepared ones. */
   isSeveral = false;
   /** It is the rest of a text, with something in front whose answer is swallowed. */
@@ -93,6 +97,10 @@ export class Unit {
   /** A COMMIT or ROLLBACK is in it among others. */
   endsAmong = false;
   settings: SettingStatement[] = [];
+  /** Something in it is no change of settings. */
+  doesMore = false;
+  /** It is run with what the session has begun with. */
+  isBare = false;
   /** Names of settings that it sets to what only the server can tell. */
   sets: string[] = [];
 
@@ -119,12 +127,15 @@ export class Unit {
   /** The client has seen a part of the answer; an error in it. */
   isAnswered = false;
   isFailed = false;
-  /** The server has asked for COPY data; the client has sent the end of it. */
+  /** The server has asked for COPY data; the client has sent a CopyDone, so that the COPY may have been carried out. */
   isCopyIn = false;
   isCopyDone = false;
-  /** COPY data or its end was sent; a Sync was sent behind that. */
+  /** How often the server has asked for data, and how many ends of data (CopyDone, CopyFail) it was sent. */
+  copiesBegun = 0;
+  copiesEnded = 0;
+  /** Data was sent whose end was not; so many Syncs were sent among data, or where data is waited for. */
   isCopyFed = false;
-  isSyncInCopy = false;
+  syncsInCopy = 0;
 
   get bytes(): number {
     return this.messages.bytes;
@@ -135,8 +146,18 @@ export class Unit {
     return this.phase === 'sent' && this.sentCount < this.messages.count;
   }
 
+  /** The server waits for data, or for its end. */
   get isCopyOpen(): boolean {
-    return this.isCopyIn && !this.isCopyDone;
+    return this.isCopyIn && this.copiesBegun > this.copiesEnded;
+  }
+
+  /** The server refuses the session's settings: what only takes them back can do without. False: it cannot, or did not help. */
+  goesBare(): boolean {
+    const [statement, ...others] = this.settings;
+    if (this.isBare || !this.isClosed || this.doesMore) return false;
+    if (statement === undefined || others.length > 0) return false;
+    this.isBare = isIndifferent(statement);
+    return this.isBare;
   }
 
   get writes(): boolean {
@@ -202,6 +223,10 @@ export class Unit {
     this.makes = undefined;
     this.hasCompleted = false;
     this.isSeveral = false;
+    this.hasLent = false;
+    this.lendingError = undefined;
+    this.doesMore = false;
+    this.isBare = false;
     this.isRest = false;
     this.mention = undefined;
     this.hasSavepoint = false;
@@ -218,8 +243,10 @@ export class Unit {
     this.isFailed = false;
     this.isCopyIn = false;
     this.isCopyDone = false;
+    this.copiesBegun = 0;
+    this.copiesEnded = 0;
     this.isCopyFed = false;
-    this.isSyncInCopy = false;
+    this.syncsInCopy = 0;
     this.#empty();
   }
 

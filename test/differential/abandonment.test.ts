@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aRouter, aStage } from '../support/router.ts';
 import { WireClient, type WireLogin } from '../support/wire-client.ts';
 import { difference } from './compare.ts';

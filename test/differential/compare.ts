@@ -39,6 +39,17 @@ const BOUND_TO_STANDBY = /^ErrorResponse .*"code":"25006","message":"this sessio
 const UNEXPECTED = /(?<="unexpected message type )0x..(?= during COPY from stdin)/;
 const PUT_IN_FRONT = new Set(['0x43', '0x50']);
 
+/** A text that leaves a failed transaction, and goes on with what the protocol has prepared, which a server has not by that name. */
+const SPOKEN_OF = /^> query "(ROLLBACK|COMMIT|END|ABORT)[^;]*;.*\b(EXECUTE|DEALLOCATE)\b/;
+const NOT_THERE = /^ErrorResponse .*"code":"26000"/;
+
+function isPastFailure(told: readonly string[], seen = ''): boolean {
+  const asked = told.findLastIndex((line) => line.startsWith('> '));
+  const text = told.slice(0, asked).findLastIndex((line) => line.startsWith('> query'));
+  const status = told.slice(0, Math.max(0, text)).findLast((line) => line.startsWith('ReadyForQuery'));
+  return NOT_THERE.test(seen) && SPOKEN_OF.test(told[text] ?? '') && status === 'ReadyForQuery E';
+}
+
 function isSame(expected: string, seen: string): boolean {
   if (expected === seen) return true;
   const named = UNEXPECTED.exec(seen)?.[0] ?? '';
@@ -64,6 +75,7 @@ export function difference(
   if (at === -1 && left.length === right.length) return undefined;
   const parting = left[at] ?? '';
   if (NO_STANDBYS.test(right[at] ?? '') || BOUND_TO_STANDBY.test(right[at] ?? '')) return undefined;
+  if (isPastFailure(left.slice(0, at), right[at])) return undefined;
   if (parting.includes(STALE_PLAN) || (ENDED_ITSELF.test(parting) && isLoss(right[at]))) return undefined;
   const from = at === -1 ? left.length : at;
   const common = left.slice(Math.max(0, from - CONTEXT_LINES), from);

@@ -14,7 +14,7 @@ import fc from 'fast-check';
 import { startMatriarch } from '../support/command.ts';
 import { eventually } from '../support/eventually.ts';
 import { freshLoopback } from '../support/loopback.ts';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aStage, type Stage } from '../support/router.ts';
 import { scratchFolder } from '../support/scratch.ts';
 import type { WireLogin } from '../support/wire-client.ts';

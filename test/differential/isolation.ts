@@ -5,7 +5,7 @@
  */
 import type { TestContext } from 'node:test';
 import fc from 'fast-check';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aRouter, aStage } from '../support/router.ts';
 import type { WireLogin } from '../support/wire-client.ts';
 import { type CampaignOptions, type CampaignResult, checked } from './campaign.ts';

@@ -1,4 +1,5 @@
 /** Conversations written by hand, one for each corner of the protocol that an author of a driver would try. */
+import { COPIES } from './scripts-copy.ts';
 import { EXTENDED } from './scripts-extended.ts';
 import { FOUND } from './scripts-found.ts';
 import { FORGETTING } from './scripts-forgetting.ts';
@@ -264,7 +265,7 @@ const STARTUPS: Readonly<Record<string, Conversation>> = {
 
 /** By name. */
 export const SCRIPTS: readonly (readonly [name: string, conversation: Conversation])[] = [
-  ...Object.entries({ ...STEPS, ...EXTENDED, ...FORGETTING, ...FOUND }).map(
+  ...Object.entries({ ...STEPS, ...EXTENDED, ...FORGETTING, ...FOUND, ...COPIES }).map(
     ([name, steps]) => [name, { startup: {}, steps }] as const,
   ),
   ...Object.entries(STARTUPS),

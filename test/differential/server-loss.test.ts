@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startCuttingProxy } from '../support/cutting-proxy.ts';
 import { eventually } from '../support/eventually.ts';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aRouter, aStage } from '../support/router.ts';
 import { play, STUCK } from './player.ts';
 import { asks, bind, copyDone, execute, parse, runs, type Step, sync, waits } from './steps.ts';

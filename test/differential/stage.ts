@@ -7,7 +7,7 @@
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aRouter, aStage, type RunningRouter, type Stage } from '../support/router.ts';
 import { WireClient, type WireLogin } from '../support/wire-client.ts';
 import { difference } from './compare.ts';

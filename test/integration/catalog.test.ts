@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Client } from 'pg';
 import { eventually } from '../support/eventually.ts';
 import { aServer } from '../support/one-server.ts';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aClient, aRouter, type RunningRouter } from '../support/router.ts';
 
 const AS_APP = { user: 'app', password: 'app', database: 'app' };

@@ -8,7 +8,8 @@ import { type MemberPlace, Positions } from '../../src/router/positions.ts';
 import { NO_TLS } from '../../src/router/server-tls.ts';
 import type { Position } from '../../src/routing/index.ts';
 import { freshLoopback } from '../support/loopback.ts';
-import { sql, startAs, until } from '../support/postgres.ts';
+import { startAs, until } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { recordingLog } from '../support/recording-log.ts';
 import { aRouter, aStage } from '../support/router.ts';
 

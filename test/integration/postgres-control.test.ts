@@ -20,7 +20,8 @@ import { promisify } from 'node:util';
 import { MatriarchError, silentLog, systemClock } from '../../src/base/index.ts';
 import { openPostgres } from '../../src/postgres/index.ts';
 import { ensureUpstreamSlot } from '../../src/postgres/upstream.ts';
-import { aMember, aPrimary, someSettings, sql, startAs, until } from '../support/postgres.ts';
+import { aMember, aPrimary, someSettings, startAs, until } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { scratchFolder } from '../support/scratch.ts';
 
 const run = promisify(execFile);

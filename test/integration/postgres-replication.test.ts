@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
 import { needsRewind, positionOf } from '../../src/postgres/index.ts';
-import { aMember, aPrimary, aStandby, sql, startAs, until } from '../support/postgres.ts';
+import { aMember, aPrimary, aStandby, startAs, until } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 
 const run = promisify(execFile);
 

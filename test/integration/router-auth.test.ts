@@ -10,7 +10,7 @@ import { BACKEND, buildVerifier, renderVerifier, StartupMessage } from '../../sr
 import { matriarch } from '../support/command.ts';
 import { eventually } from '../support/eventually.ts';
 import { aServer, type OneServer } from '../support/one-server.ts';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { psql } from '../support/psql.ts';
 import { refusalOf } from '../support/refusal.ts';
 import { aRouter } from '../support/router.ts';

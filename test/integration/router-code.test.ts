@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Client } from 'pg';
 import { codeOf, pair, value } from '../support/asking.ts';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aRouter, aStage } from '../support/router.ts';
 
 /** What was made past the router is known by then. */

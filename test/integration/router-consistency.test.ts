@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Client } from 'pg';
-import { sql, until } from '../support/postgres.ts';
+import { until } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aClient, aRouter } from '../support/router.ts';
 import { aTravelStage, type Found, inWords, travel } from '../support/time-travel.ts';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Client } from 'pg';
 import { eventually } from '../support/eventually.ts';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aClient, aRouter, aStage, type NodeName } from '../support/router.ts';
 
 const HOLD = ['hold_timeout: 4s'];

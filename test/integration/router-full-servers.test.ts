@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../src/base/index.ts';
 import { aServer } from '../support/one-server.ts';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aClient, aRouter } from '../support/router.ts';
 import { WireClient } from '../support/wire-client.ts';
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { FRONTEND, Query, StartupMessage, Sync } from '../../src/wire/index.ts';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aClient, aRouter, aStage, type RunningRouter } from '../support/router.ts';
 import { WireClient } from '../support/wire-client.ts';
 

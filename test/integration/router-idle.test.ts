@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { pair, value } from '../support/asking.ts';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aClient, aRouter, aStage } from '../support/router.ts';
 
 const AS_APP = { user: 'app', password: 'app', database: 'app' };

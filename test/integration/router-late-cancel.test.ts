@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { cancel, keyOf } from '../support/cancel.ts';
 import { eventually } from '../support/eventually.ts';
 import { aServer } from '../support/one-server.ts';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aClient, aRouter } from '../support/router.ts';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 

@@ -6,7 +6,8 @@ import { systemClock } from '../../src/base/index.ts';
 import { checkConfig } from '../../src/config/index.ts';
 import { startRouter } from '../../src/router/index.ts';
 import { freshLoopback } from '../support/loopback.ts';
-import { aPrimary, aStandby, sql, startAs, type TestMember, until } from '../support/postgres.ts';
+import { aPrimary, aStandby, startAs, type TestMember, until } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { type LogLine, recordingLog } from '../support/recording-log.ts';
 
 const PASSWORD = 'router-password-of-a-test';

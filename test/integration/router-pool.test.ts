@@ -6,7 +6,7 @@ import { Client } from 'pg';
 import { codeOf, pair, value } from '../support/asking.ts';
 import { cancel, keyOf } from '../support/cancel.ts';
 import { eventually } from '../support/eventually.ts';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aClient, aRouter, aStage, type RunningRouter } from '../support/router.ts';
 
 const AS_APP = { user: 'app', password: 'app', database: 'app' };
@@ -157,6 +157,24 @@ test('many clients on few server connections', { timeout: 120_000 }, async (suit
     assert.equal((await fresh.query({ name: 'after that', text })).fields.length, 3);
     await fresh.query('COMMIT');
     await one.query('DROP TABLE changing');
+  });
+
+  await suite.test('EXECUTE of what cannot be prepared any more says why, and loses nothing', async (t) => {
+    const router = await aRouter(t, stage, ['default_pool_size: 1']);
+    const client = await aClient(t, router.as());
+    await client.query('CREATE TABLE gone (a int)');
+    await client.query('PREPARE q AS SELECT * FROM gone');
+    await client.query('DROP TABLE gone');
+    const pid = await backend(client);
+    assert.equal(await codeOf(client.query('EXECUTE q')), '42P01');
+    await client.query('BEGIN');
+    await client.query('INSERT INTO t VALUES (5001)');
+    await client.query('SAVEPOINT a');
+    assert.equal(await codeOf(client.query('EXECUTE q')), '42P01');
+    await client.query('ROLLBACK TO a');
+    await client.query('COMMIT');
+    assert.equal(await value(client, 'DELETE FROM t WHERE id = 5001 RETURNING id'), 5001);
+    assert.equal(await backend(client), pid);
   });
 
   await suite.test('a statement prepared by the protocol can be forgotten in SQL', async (t) => {

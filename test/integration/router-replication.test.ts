@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
-import { BIN_DIR, sql } from '../support/postgres.ts';
+import { BIN_DIR } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aClient, aRouter, aStage, type RunningRouter } from '../support/router.ts';
 
 const ARCHIVER = 'archive-secret';

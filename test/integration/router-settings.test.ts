@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Client } from 'pg';
-import { pair, value } from '../support/asking.ts';
-import { sql } from '../support/postgres.ts';
+import { codeOf, pair, value } from '../support/asking.ts';
+import { sql } from '../support/sql.ts';
 import { aClient, aRouter, aStage, type RunningRouter } from '../support/router.ts';
 
 /** Two transactions at once, at the primary. */
@@ -68,6 +68,65 @@ test('settings of clients on few server connections', { timeout: 120_000 }, asyn
       for (const client of [one, other]) assert.equal(await value(client, 'SHOW log_statement'), 'none');
     },
   );
+
+  await suite.test(
+    'what takes settings back first in a transaction leaves the rest of it the client’s own',
+    async (t) => {
+      const router = await aRouter(t, stage, ['default_pool_size: 1']);
+      const [one, other] = await pair(t, router);
+      await one.query("SET app.x = 'one'");
+      for (const begin of ['BEGIN', 'BEGIN READ ONLY'])
+        for (const text of ['RESET ROLE', 'RESET SESSION AUTHORIZATION', 'SET ROLE NONE']) {
+          await other.query("SET app.x = 'other'");
+          await other.query('BEGIN READ WRITE; SELECT 1; COMMIT');
+          await one.query(begin);
+          await one.query(text);
+          assert.equal(await value(one, "SELECT current_setting('app.x')"), 'one', `${begin}; ${text}`);
+          await one.query('COMMIT');
+        }
+    },
+  );
+
+  await suite.test(
+    'a setting in letters of another encoding is the client’s, on whatever connection',
+    async (t) => {
+      const router = await aRouter(t, stage, ['default_pool_size: 2']);
+      const latin = await aClient(t, router.as({ client_encoding: 'LATIN1' }));
+      const [, other] = await pair(t, router);
+      // What pg sends is UTF-8: to the server two letters of Latin-1, which follow the client to the letter.
+      await latin.query("SET application_name = 'é'");
+      const before = await value(latin, "SELECT octet_length(current_setting('application_name'))");
+      for (let round = 0; round < 3; round += 1) {
+        await takeBoth(t, router, other);
+        assert.equal(await value(latin, "SELECT octet_length(current_setting('application_name'))"), before);
+      }
+    },
+  );
+
+  await suite.test('who has a setting that is refused by now gets rid of it by RESET ALL', async (t) => {
+    await sql(primary, 'CREATE ROLE r3; GRANT r3 TO app');
+    t.after(async () => await sql(primary, 'DROP ROLE r3'));
+    const router = await aRouter(t, stage, ['default_pool_size: 1']);
+    for (const text of ['RESET ALL', 'DISCARD ALL']) {
+      const one = await aClient(t, router.as());
+      await one.query("SET app.x = 'mine'");
+      await one.query('SET ROLE r3');
+      await sql(primary, 'REVOKE r3 FROM app');
+      // Another takes it back meanwhile.
+      const other = await aClient(t, router.as());
+      await other.query('BEGIN READ WRITE; SELECT 1; COMMIT');
+      assert.equal(await codeOf(one.query('SELECT 1')), '42501');
+      // Who one is stays, as in PostgreSQL, where RESET ALL is of settings.
+      await one.query(text);
+      if (text === 'RESET ALL') await one.query('RESET ROLE');
+      assert.equal(
+        await value(one, "SELECT current_user || coalesce(current_setting('app.x', true), '')"),
+        'app',
+      );
+      await sql(primary, 'GRANT r3 TO app');
+      await one.end();
+    }
+  });
 
   await suite.test(
     'a table that search_path has made temporary is seen by nobody else, and stays with its client',

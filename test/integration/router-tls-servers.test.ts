@@ -22,7 +22,7 @@ import { aCa, aLeaf, aSelfSigned, type Certificate, giveTo } from '../support/ce
 import { eventually } from '../support/eventually.ts';
 import { freshLoopback } from '../support/loopback.ts';
 import { aServer } from '../support/one-server.ts';
-import { sql } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { runProgram } from '../support/program.ts';
 import { psql } from '../support/psql.ts';
 import { aClient, aRouter } from '../support/router.ts';

@@ -10,7 +10,8 @@ import { MatriarchError, silentLog, systemClock } from '../../src/base/index.ts'
 import { startRouter } from '../../src/router/index.ts';
 import { SSLRequest, StartupMessage } from '../../src/wire/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { BIN_DIR, sql } from '../support/postgres.ts';
+import { BIN_DIR } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aClient, aRouter, aStage, routerConfig } from '../support/router.ts';
 
 async function run(command: string, args: readonly string[], env: Record<string, string> = {}) {

@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sql, until } from '../support/postgres.ts';
+import { until } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 import { aRouter, aStage, type NodeName, type RunningRouter } from '../support/router.ts';
 import { ROUTING_CASES, SETUP, SETUP_OF_SUPERUSER } from '../support/routing-cases.ts';
 import { MORE_CASES } from '../support/routing-cases-more.ts';

@@ -5,7 +5,6 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual, promisify } from 'node:util';
-import { Client, type ClientConfig } from 'pg';
 import { silentLog, systemClock } from '../../src/base/index.ts';
 import {
   openPostgres,
@@ -127,36 +126,6 @@ export async function aStandby(t: Scope, name: string, from: TestMember): Promis
 export async function startAs(member: TestMember, as: Role, from?: TestMember): Promise<void> {
   await member.control.writeConfig({ as, upstream: from?.address, slot: from && member.name });
   await member.control.start({ as });
-}
-
-/** One statement at a member, as the superuser over TCP unless told otherwise. */
-export async function sql(
-  member: TestMember,
-  text: string,
-  as: {
-    readonly user: string;
-    readonly password: string;
-    readonly database?: string;
-    readonly ssl?: ClientConfig['ssl'];
-  } = {
-    user: 'postgres',
-    password: member.settings.authentication.superuser.password,
-  },
-): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  const client = new Client({
-    ...member.address,
-    database: 'postgres',
-    connectionTimeoutMillis: 5000,
-    ...as,
-  });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    const result = await client.query<Record<string, unknown>>(text);
-    return result.rows;
-  } finally {
-    await client.end();
-  }
 }
 
 /** Waits for a condition; what it throws counts as "not yet". */

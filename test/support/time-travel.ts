@@ -11,7 +11,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { z } from 'zod';
 import { type Level } from '../../src/routing/index.ts';
-import { sql, type TestMember } from './postgres.ts';
+import type { TestMember } from './postgres.ts';
+import { sql } from './sql.ts';
 import { aRouter, aStage, type RunningRouter, type Stage } from './router.ts';
 
 const SESSIONS = 32;

@@ -55,6 +55,18 @@ it('nothing is known before the first reading, and texts count where none is rea
   assert.equal(because(definitions, 'SELECT harmless(1)'), 'function-not-known');
 });
 
+it('the search_path that a session has begun with counts before its role’s, and a reset goes back to it', () => {
+  const sql = 'SELECT * FROM t';
+  const begun = new Definitions(new TestCatalog(), 'app', 'side, public');
+  const asRole = new Definitions(new TestCatalog(), 'special');
+  assert.notEqual(because(begun, sql), because(new Definitions(new TestCatalog(), 'app'), sql));
+  assert.equal(because(begun, sql), because(asRole, sql));
+  assert.equal(
+    because(begun, sql, after(['SET search_path = public', 'RESET search_path'])),
+    because(asRole, sql),
+  );
+});
+
 it('the search_path is that of the session: set, reset, of its role, or unknown', () => {
   const definitions = new Definitions(new TestCatalog(), 'app');
   const sql = 'SELECT * FROM t';
