@@ -14,6 +14,7 @@
  *  5. Nothing is decided on a silent store but to stop, or to go on as a standby.
  */
 import { unreachable } from '../base/index.ts';
+import { remember } from './memory.ts';
 import type { JobKind, Lock, Memory, Observation } from './observation.ts';
 import { asCandidate, bestCandidate, mayRace } from './rank.ts';
 import type { Reason } from './reasons.ts';
@@ -65,26 +66,6 @@ export function decide(o: Observation): Decision {
     action,
     because,
     memory: isGivingAway ? { ...memory, standBackUntil: o.now + 2 * o.limits.ttlMs } : memory,
-  };
-}
-
-function remember(o: Observation): Memory {
-  const { memory, lock, local, cluster } = o;
-  const isLeaderless = lock.is === 'none';
-  const isCutOff =
-    local.process === 'running' &&
-    local.role === 'standby' &&
-    !local.streaming &&
-    lock.is === 'other' &&
-    cluster.leader?.isUsable === true;
-  const isStandingBack =
-    memory.standBackUntil !== undefined && o.now < memory.standBackUntil && lock.is !== 'other';
-  return {
-    leaderlessSince: isLeaderless ? (memory.leaderlessSince ?? o.now) : undefined,
-    notStreamingSince: isCutOff ? (memory.notStreamingSince ?? o.now) : undefined,
-    standBackUntil: isStandingBack ? memory.standBackUntil : undefined,
-    stoppingSince:
-      local.process === 'stopping' && o.job === undefined ? (memory.stoppingSince ?? o.now) : undefined,
   };
 }
 

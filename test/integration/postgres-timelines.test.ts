@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
-import { aPrimary, aStandby, sql, startAs, until } from '../support/postgres.ts';
+import { aPrimary, aStandby, startAs, until } from '../support/postgres.ts';
+import { sql } from '../support/sql.ts';
 
 test('a promotion begins the timeline that was taken for it, and old and new standbys follow it', async (t) => {
   const old = await aPrimary(t, 'old');

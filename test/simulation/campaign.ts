@@ -1,4 +1,5 @@
 /** Many seeds, shared among worker threads in batches; stops early when enough have failed. */
+// oxlint-disable unicorn/require-post-message-target-origin -- a thread's port, not a window's
 import { Worker } from 'node:worker_threads';
 import type { RunResult } from './world.ts';
 

@@ -62,8 +62,10 @@ export interface FencePlace {
   readonly make: () => FenceProcess;
 }
 
+type Fence = AgentContext['fence'];
+
 /** The agent's hand on the fence, with the promises of the real one. */
-export class FenceHand {
+export class FenceHand implements Fence {
   readonly #place: FencePlace;
   readonly #agent: Process;
   readonly #world: { readonly events: Events; readonly chance: Chance };
@@ -80,34 +82,11 @@ export class FenceHand {
     this.#world = world;
   }
 
-  get door(): AgentContext['fence'] {
-    const hand = this;
-    return {
-      get deadline() {
-        return hand.#fence === undefined ? undefined : hand.#deadline;
-      },
-      ensure: async () => await hand.#ensure(),
-      arm: async (deadline) => {
-        await hand.#ensure();
-        const state = await hand.#ask((fence) => fence.step({ type: 'arm', deadline }));
-        if (state.is !== 'armed')
-          throw new MatriarchError('fence-unavailable', `the fence is ${state.is}, not armed`);
-      },
-      disarm: async () => {
-        if (hand.#fence !== undefined) await hand.#ask((fence) => fence.step({ type: 'disarm' }));
-      },
-      leave: async () => {
-        if (hand.#fence !== undefined) await hand.#ask((fence) => endIfIdle(fence));
-        hand.#connected = undefined;
-      },
-    };
+  get deadline(): number | undefined {
+    return this.#fence === undefined ? undefined : this.#deadline;
   }
 
-  get #fence(): FenceProcess | undefined {
-    return this.#connected?.process.isAlive === true ? this.#connected : undefined;
-  }
-
-  async #ensure(): Promise<void> {
+  async ensure(): Promise<void> {
     if (this.#fence !== undefined) return;
     const { chance } = this.#world;
     if (!isThere(this.#place)) {
@@ -116,6 +95,26 @@ export class FenceHand {
     }
     this.#connected = this.#place.fence;
     await this.#ask(() => undefined);
+  }
+
+  async arm(deadline: number): Promise<void> {
+    await this.ensure();
+    const state = await this.#ask((fence) => fence.step({ type: 'arm', deadline }));
+    if (state.is !== 'armed')
+      throw new MatriarchError('fence-unavailable', `the fence is ${state.is}, not armed`);
+  }
+
+  async disarm(): Promise<void> {
+    if (this.#fence !== undefined) await this.#ask((fence) => fence.step({ type: 'disarm' }));
+  }
+
+  async leave(): Promise<void> {
+    if (this.#fence !== undefined) await this.#ask((fence) => endIfIdle(fence));
+    this.#connected = undefined;
+  }
+
+  get #fence(): FenceProcess | undefined {
+    return this.#connected?.process.isAlive === true ? this.#connected : undefined;
   }
 
   async #after(ms: number): Promise<void> {

@@ -110,7 +110,7 @@ export class Host {
       log: this.#log(),
       random: () => chance.next(),
       pg: controlOf(this.server, process),
-      fence: new FenceHand(this.#place, process, { events, chance }).door,
+      fence: new FenceHand(this.#place, process, { events, chance }),
       peers: this.#peers(process),
     });
     const ending = new AbortController();

@@ -82,11 +82,6 @@ export class Directory {
 
   async rewind(from: Upstream, signal: AbortSignal | undefined): Promise<RewindResult> {
     const server = this.#server;
-    const failed = (because: string, damaged: boolean): RewindResult => ({
-      outcome: 'failed',
-      because,
-      damaged,
-    });
     if (server.run !== 'stopped') return failed('server processes still run', false);
     if (server.control.state === 'in production' || server.control.state === 'shutting down') {
       // Single-user crash recovery; it ends with a checkpoint of its own.
@@ -154,4 +149,8 @@ function isRewindNeeded(own: Position, source: Position): boolean {
   if (own.branch.number === source.branch.number) return false;
   const left = switchesOf(source.branch).find(({ timeline }) => timeline === own.branch.number);
   return left === undefined || own.lsn > left.lsn;
+}
+
+function failed(because: string, damaged: boolean): RewindResult {
+  return { outcome: 'failed', because, damaged };
 }

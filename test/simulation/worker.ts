@@ -1,4 +1,5 @@
 /** A thread of a campaign: plays batches of seeds. A broken assertion of the product fails the seed in which it broke. */
+// oxlint-disable unicorn/require-post-message-target-origin -- a thread's port, not a window's
 import { parentPort } from 'node:worker_threads';
 import type { Batch, BatchResult } from './campaign.ts';
 import { play, type RunResult } from './world.ts';
