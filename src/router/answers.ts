@@ -150,9 +150,10 @@ export class Answers implements LinkOwner {
     if (link !== unit.link) return;
     // What was sent behind the COPY without an end of its data will be refused by the server: nothing else is heard before.
     unit.copiesBegun += 1;
-    const isEnded = unit.copiesEnded >= unit.copiesBegun;
-    if (!isEnded && link.pipeline.owesMore) return;
-    if (!isEnded) unit.isCopyDone = false;
+    if (unit.owesCopyEnd) {
+      if (link.pipeline.owesMore) return;
+      unit.isCopyDone = false;
+    }
     unit.isCopyIn = true;
     unit.mayWrite = true;
     reopenForCopy(unit, link);
@@ -174,11 +175,10 @@ export class Answers implements LinkOwner {
 
   /** Syncs among its data were read over if it had its end; else what was wrong came before them, and one is the batch's. */
   #copyFailed(unit: Unit, link: Link): void {
-    const isEnded = unit.copiesEnded >= unit.copiesBegun;
     unit.isCopyIn = false;
     if (unit.kind !== 'batch' || unit.syncsInCopy === 0) return;
-    if (isEnded) link.pipeline.forgetSyncs(unit.syncsInCopy, 'failed');
-    else unit.isClosed = true;
+    if (unit.owesCopyEnd) unit.isClosed = true;
+    else link.pipeline.forgetSyncs(unit.syncsInCopy, 'failed');
     unit.syncsInCopy = 0;
   }
 

@@ -39,7 +39,7 @@ function lendNamed(
   // In a failed transaction nothing is run, and a Parse of ours would be refused.
   if (standing.status === 'E') return;
   for (const named of lends) link.statements.lend(named, isBatch);
-  unit.hasLent = lends.length > 0;
+  if (lends.length > 0) unit.hasLent = true;
 }
 
 /** How far a COPY from the client has come. */

@@ -146,9 +146,14 @@ export class Unit {
     return this.phase === 'sent' && this.sentCount < this.messages.count;
   }
 
+  /** Of the COPY that the server has begun last it was not sent the end. */
+  get owesCopyEnd(): boolean {
+    return this.copiesBegun > this.copiesEnded;
+  }
+
   /** The server waits for data, or for its end. */
   get isCopyOpen(): boolean {
-    return this.isCopyIn && this.copiesBegun > this.copiesEnded;
+    return this.isCopyIn && this.owesCopyEnd;
   }
 
   /** The server refuses the session's settings: what only takes them back can do without. False: it cannot, or did not help. */
