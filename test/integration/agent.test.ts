@@ -70,39 +70,6 @@ describe('three agents', () => {
   );
 
   it(
-    'an agent that is killed and started again adopts its PostgreSQL without touching it',
-    LIMIT,
-    watched(async () => {
-      const { leader } = await whole();
-      const host = hostOf(leader);
-      const was = {
-        postmaster: await host.postmasterPid(),
-        term: (await dcs.get(layout.leader, call))?.createRevision,
-      };
-      await host.killAgent();
-      host.start();
-      await eventually(
-        'the key hangs on a lease that is kept alive',
-        () => host.rest('/leader').catch(() => undefined),
-        {
-          holds: (answer) => answer?.status === 200,
-          withinMs: 10_000,
-        },
-      );
-      // Longer than the old lease could live: the key is truly ours again.
-      await pause(6000);
-      deepEqual(
-        {
-          postmaster: await host.postmasterPid(),
-          term: (await dcs.get(layout.leader, call))?.createRevision,
-        },
-        was,
-      );
-      equal((await whole()).leader, leader);
-    }),
-  );
-
-  it(
     'a switchover request moves leadership to the candidate and loses nothing',
     LIMIT,
     watched(async () => {

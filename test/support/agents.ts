@@ -32,6 +32,8 @@ export interface AgentSettings {
   readonly linked?: boolean;
   /** A commit is acknowledged once a standby has it, so that what was acknowledged outlives any one host. */
   readonly synchronous?: boolean;
+  /** How long a leader key outlives its holder, as `lease.ttl`; the product's default if it is not given. */
+  readonly ttl?: string;
 }
 
 /** Hosts without anything running; `start` starts their agents. */
@@ -46,6 +48,7 @@ export async function someHosts(scope: Scope, settings: AgentSettings): Promise<
         etcd: settings.etcd,
         tags: settings.tags?.[name] ?? {},
         linked: settings.linked ?? false,
+        lease: settings.ttl === undefined ? {} : { ttl: settings.ttl },
         parameters:
           settings.synchronous === true
             ? { synchronous_standby_names: `ANY 1 (${settings.names.join(', ')})` }
@@ -66,6 +69,7 @@ interface HostOptions {
   readonly etcd: readonly string[];
   readonly tags: Readonly<Record<string, unknown>>;
   readonly linked: boolean;
+  readonly lease: Readonly<Record<string, string>>;
   readonly parameters: Readonly<Record<string, string>>;
 }
 
@@ -100,6 +104,7 @@ export class Host {
         name: this.name,
         datacenter: this.name,
         etcd: { endpoints: [...this.#options.etcd] },
+        lease: this.#options.lease,
         log: { format: 'json' },
         restapi: { listen: `${this.address}:8008` },
         postgresql: {
