@@ -12,10 +12,12 @@ const BY_TEXT = "SELECT current_setting('app.tenant";
 /** Each makes the text anew for its number, so that neither its digest nor its bytes are known. */
 const HOSTILE: readonly (readonly [what: string, text: (id: number) => string])[] = [
   ['10,000 nested parentheses', (id) => `SELECT a${id} ${'('.repeat(10_000)}1${')'.repeat(10_000)}`],
-  ['7,500 nested parentheses', (id) => `SELECT a${id}, ${'('.repeat(7_500)}1${')'.repeat(7_500)}`],
+  ['2,400 nested parentheses', (id) => `SELECT a${id}, ${'('.repeat(2_400)}1${')'.repeat(2_400)}`],
   ['8,000 columns', (id) => `SELECT ${'a,'.repeat(8_000)}a${id}`],
-  ['5,400 casts', (id) => `SELECT a${id}${'::a'.repeat(5_400)}`],
-  ['2,000 settings', (id) => `${'set a=1;'.repeat(2_000)}set a=${id}`],
+  ['2,400 columns', (id) => `SELECT ${'a,'.repeat(2_400)}a${id}`],
+  ['1,600 casts', (id) => `SELECT a${id}${'::a'.repeat(1_600)}`],
+  ['480 settings', (id) => `${'set a=1;'.repeat(480)}set a=${id}`],
+  ['600 statements', (id) => `${'table a;'.repeat(600)}table a${id}`],
   ['2,000 operators', (id) => `SELECT a${id} ${'+-'.repeat(1_000)} 1`],
   ['1,000 nested comments', (id) => `${'/*'.repeat(1_000)}${id}`],
   ['16 kB of one string', (id) => `SELECT a${id}, '${'x'.repeat(16_000)}'`],

@@ -55,6 +55,8 @@ export interface ClassifierOptions {
    * text could then break the grammar's instance.
    */
   readonly textBytesMax?: number;
+  /** Nor are those of more tokens, about: they would keep other clients waiting. */
+  readonly tokensMax?: number;
   readonly cacheEntriesMax?: number;
   readonly cacheBytesMax?: number;
 }
@@ -66,6 +68,11 @@ export async function loadClassifier(options: ClassifierOptions = {}): Promise<C
 
 const DEFAULTS: Required<ClassifierOptions> = {
   textBytesMax: 16 * 1024,
+  /**
+   * A tree takes time by its tokens: some 3 µs for each, from the scanner to our own tables, on a busy machine; so these
+   * take 15 ms. That is a list of 2,500 numbers, or a long report; 16 kB could hold 16,000.
+   */
+  tokensMax: 5_000,
   cacheEntriesMax: 10_000,
   cacheBytesMax: 16 * 1024 * 1024,
 };
@@ -73,6 +80,7 @@ const DEFAULTS: Required<ClassifierOptions> = {
 class CachingClassifier implements Classifier {
   readonly #grammar: Grammar;
   readonly #textBytesMax: number;
+  readonly #tokensMax: number;
   readonly #digester: Digester;
   readonly #cache: LRUCache<string, Known>;
   #digestHits = 0;
@@ -82,6 +90,7 @@ class CachingClassifier implements Classifier {
   constructor(grammar: Grammar, limits: Required<ClassifierOptions>) {
     this.#grammar = grammar;
     this.#textBytesMax = limits.textBytesMax;
+    this.#tokensMax = limits.tokensMax;
     this.#digester = new Digester(limits.textBytesMax);
     this.#cache = new LRUCache({
       max: limits.cacheEntriesMax,
@@ -96,7 +105,7 @@ class CachingClassifier implements Classifier {
 
   classifyBytes(bytes: Buffer, start = 0, end = bytes.length): Classification {
     if (end - start > this.#textBytesMax) return TOO_LONG;
-    if (isTooDense(bytes, start, end)) return TOO_DENSE;
+    if (hasManyOperators(bytes, start, end)) return TOO_DENSE;
     const shared = this.#digester.sharedKey(bytes, start, end);
     const known = shared === undefined ? ONLY_BY_TEXT : this.#cache.get(shared);
     if (known === undefined || known === ONLY_BY_TEXT)
@@ -136,6 +145,7 @@ class CachingClassifier implements Classifier {
       return before;
     }
     this.#misses += 1;
+    if (tokens(shared ?? own) > this.#tokensMax) return TOO_DENSE;
     const attention: Attention = {
       literal: false,
       sets: [],
@@ -198,13 +208,12 @@ const GRAMMAR_NOT_READY = notLookedAt('grammar-not-ready');
 
 /**
  * Operators and comments are what makes a short text expensive. `1+1+…` nests a level for every two bytes; the scanner
- * takes quadratic time over `+-+-…` (470 ms for 16 kB) and over nested comments (260 ms). Up to this many characters of
- * operators, of which a comment takes two, no text within the limit needs more than some 15 ms. Literals count too,
- * so this is asked of each text before its digest is.
+ * takes quadratic time over `+-+-…` (470 ms for 16 kB) and over nested comments (260 ms). Of a comment two characters
+ * count. Literals count too, so this is asked of each text before its digest is.
  */
 const OPERATOR_CHARACTERS_MAX = 2_048;
 
-function isTooDense(bytes: Buffer, start: number, end: number): boolean {
+function hasManyOperators(bytes: Buffer, start: number, end: number): boolean {
   if (end - start <= OPERATOR_CHARACTERS_MAX) return false;
   let count = 0;
   for (let at = start; at < end; at++) count += OPERATOR_CHARACTERS[bytes[at] ?? 0] ?? 0;
@@ -214,6 +223,35 @@ function isTooDense(bytes: Buffer, start: number, end: number): boolean {
 /** 1 for each of PostgreSQL's (`op_chars` in its scanner). */
 const OPERATOR_CHARACTERS: Uint8Array = new Uint8Array(256);
 for (const byte of Buffer.from('~!@#^&|`?+-*/%<>=')) OPERATOR_CHARACTERS[byte] = 1;
+
+/**
+ * About how many, the end of a statement counting as more, since each has a tree of its own. In a key a literal is one; in
+ * a text that has no key (dollar quotes and the like) what is quoted counts too.
+ */
+function tokens(text: string): number {
+  let count = 0;
+  let isWord = false;
+  for (let at = 0; at < text.length; at++) {
+    const kind = TOKEN_KINDS[text.charCodeAt(at)] ?? WORD;
+    if (kind === STATEMENT_END) count += STATEMENT_TOKENS;
+    else if (kind === MARK || (kind === WORD && !isWord)) count += 1;
+    isWord = kind === WORD;
+  }
+  return count;
+}
+
+const BLANK = 0;
+const WORD = 1;
+/** A token by itself, or nearly: the characters of one operator are counted one by one. */
+const MARK = 2;
+const STATEMENT_END = 3;
+const STATEMENT_TOKENS = 6;
+
+const TOKEN_KINDS: Uint8Array = new Uint8Array(256).fill(MARK);
+for (const byte of Buffer.from(' \t\n\f\r\v')) TOKEN_KINDS[byte] = BLANK;
+TOKEN_KINDS[';'.charCodeAt(0)] = STATEMENT_END;
+for (let byte = 0; byte < TOKEN_KINDS.length; byte++)
+  if (byte > 0x7f || /[\w$]/.test(String.fromCharCode(byte))) TOKEN_KINDS[byte] = WORD;
 
 /** An upper bound: a byte a character for the key, four as much for the texts of settings, and the objects. */
 function entryBytes(known: Known, key: string): number {

@@ -71,7 +71,7 @@ export const SQL_REASONS = {
   // write, not looked at
   'not-parsed': 'it is not SQL that PostgreSQL 18 understands: the primary shall say so',
   'too-long': 'it is longer than what is parsed',
-  'too-dense': 'it holds more operators or comments than what is parsed',
+  'too-dense': 'it holds more operators, comments or tokens than what is parsed',
   'not-utf8': 'it holds bytes that are not UTF-8, so that it cannot be read with certainty',
   'grammar-not-ready': 'the grammar is being loaded again',
 

@@ -28,6 +28,12 @@ function normalized(line: string): string {
 const WRONG_COUNT = /^ErrorResponse .*"code":"08P01","message":"bind message supplies/;
 const IN_FAILED_TRANSACTION = /^ErrorResponse .*"code":"25P02"/;
 
+/** So is a Describe of a statement without rows, which PostgreSQL answers in a failed transaction too. */
+function isPreparedTooLate(left: readonly string[], at: number, seen = ''): boolean {
+  if (!IN_FAILED_TRANSACTION.test(seen) || left[at] !== 'ParameterDescription') return false;
+  return left[at + 1] === 'NoData';
+}
+
 /** What PostgreSQL allows in a READ ONLY transaction, but no standby does: there the transaction fails. */
 const NO_STANDBYS =
   /^ErrorResponse .*"code":"25006","message":"cannot execute (LISTEN|NOTIFY|LOCK TABLE) during recovery"/;
@@ -75,6 +81,7 @@ export function difference(
   if (at === -1 && left.length === right.length) return undefined;
   const parting = left[at] ?? '';
   if (NO_STANDBYS.test(right[at] ?? '') || BOUND_TO_STANDBY.test(right[at] ?? '')) return undefined;
+  if (isPreparedTooLate(left, at, right[at])) return undefined;
   if (isPastFailure(left.slice(0, at), right[at])) return undefined;
   if (parting.includes(STALE_PLAN) || (ENDED_ITSELF.test(parting) && isLoss(right[at]))) return undefined;
   const from = at === -1 ? left.length : at;

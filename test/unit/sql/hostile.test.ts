@@ -30,6 +30,10 @@ describe('a hostile text', () => {
     );
     assert.equal(
       classifier.classify(`SELECT ${'('.repeat(8_000)}1${')'.repeat(8_000)}`).because,
+      'too-dense',
+    );
+    assert.equal(
+      classifier.classify(`SELECT ${'('.repeat(2_400)}1${')'.repeat(2_400)}`).because,
       'only-reads',
     );
   });
@@ -41,6 +45,13 @@ describe('a hostile text', () => {
   it('is measured in bytes, not characters', () => {
     assert.equal(classifier.classify(`SELECT '${'漢'.repeat(5_400)}'`).because, 'only-reads');
     assert.equal(classifier.classify(`SELECT '${'漢'.repeat(5_500)}'`).because, 'too-long');
+  });
+});
+
+describe('a text of the greatest length, of however many tokens,', () => {
+  let classifier: Classifier;
+  before(async () => {
+    classifier = await loadClassifier({ tokensMax: 16 * 1024 });
   });
 
   const longest: readonly (readonly [what: string, repeated: string, prefix: string, suffix: string])[] = [
@@ -68,7 +79,7 @@ describe('a hostile text', () => {
     ['quotes', "''", 'SELECT ', ''],
   ];
   for (const [what, repeated, prefix, suffix] of longest) {
-    it(`made of nothing but ${what} does not break the grammar`, () => {
+    it(`and made of nothing but ${what}, does not break the grammar`, () => {
       const room = 16 * 1024 - prefix.length;
       const times = Math.floor(room / (repeated.length + (suffix === ')' ? 1 : 0))) - 1;
       const end = suffix === ')' ? `1${suffix.repeat(times)}` : suffix;
@@ -103,7 +114,7 @@ describe('a grammar that breaks', () => {
   });
 
   it('makes writes of what arrives before the next is ready, and remembers none of them', async () => {
-    const classifier = await loadClassifier({ textBytesMax: 64 * 1024 });
+    const classifier = await loadClassifier({ textBytesMax: 64 * 1024, tokensMax: 64 * 1024 });
     assert.equal(classifier.classify(DEEP_CAST).because, 'not-parsed');
     assert.equal(classifier.classify(`${DEEP_CAST} `).because, 'not-parsed');
     assert.equal(classifier.classify('SELECT 1').because, 'grammar-not-ready');

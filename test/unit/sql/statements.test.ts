@@ -27,6 +27,8 @@ facts('what only reads may run on a standby', [
   ['  \n\t SELECT 1', 'read', 'only-reads'],
   ['/* from the ORM */ SELECT 1 -- and more', 'read', 'only-reads'],
   ['SELECT 1;', 'read', 'only-reads'],
+  [`SELECT v FROM t WHERE id IN (${'1,'.repeat(2_400)}1)`, 'read', 'only-reads'],
+  [`SELECT '${'{"a":1},'.repeat(2_000)}'`, 'read', 'only-reads'],
   ['SELECT * FROM accounts WHERE id = $1', 'read', 'only-reads'],
   ['TABLE accounts', 'read', 'only-reads'],
   ['VALUES (1), (2)', 'read', 'only-reads'],
@@ -360,6 +362,9 @@ facts('what cannot be read goes to the primary, which says why', [
   ['SELECT \uFFFD', 'write', 'not-utf8'],
   [`SELECT '${'x'.repeat(16 * 1024)}'`, 'write', 'too-long'],
   [`SELECT ${'1+'.repeat(2_100)}1`, 'write', 'too-dense'],
+  [`SELECT ${'a,'.repeat(2_600)}a`, 'write', 'too-dense'],
+  [`SELECT a${'::a'.repeat(1_700)}`, 'write', 'too-dense'],
+  [`SELECT $$x$$, ${'a,'.repeat(2_600)}a`, 'write', 'too-dense'],
 ]);
 
 describe('the reasons', () => {
