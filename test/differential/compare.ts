@@ -14,10 +14,13 @@ const STALE_PLAN = 'cached plan must not change result type';
 /** A server process that ends itself takes its client with it; the router tells of the loss and keeps the client. */
 const ENDED_ITSELF = /^ErrorResponse .*"severity":"FATAL","code":"XX000"/;
 
+/** PostgreSQL's last word while more is on its way to it: the reset that follows may overtake it. */
+const LAST_WORD = /^ErrorResponse .*"severity":"FATAL".*"message":"terminating connection because protocol synch/;
+
 /** What differs between the documented texts is taken out here, and nowhere else. */
 function normalized(line: string): string {
   // A standby says so when a session begins there; what the router tells clients is the primary's.
-  if (line.startsWith('ParameterStatus in_hot_standby')) return '';
+  if (line.startsWith('ParameterStatus in_hot_standby') || LAST_WORD.test(line)) return '';
   // Where a statement was when it was cancelled is a matter of time; how far a COPY was, the router does not know.
   return /canceling statement due to user request|unexpected message type/.test(line)
     ? line.replace(/,"where":".*"/, '')
