@@ -15,7 +15,8 @@ const STALE_PLAN = 'cached plan must not change result type';
 const ENDED_ITSELF = /^ErrorResponse .*"severity":"FATAL","code":"XX000"/;
 
 /** PostgreSQL's last word while more is on its way to it: the reset that follows may overtake it. */
-const LAST_WORD = /^ErrorResponse .*"severity":"FATAL".*"message":"terminating connection because protocol synch/;
+const LAST_WORD =
+  /^ErrorResponse .*"severity":"FATAL".*"message":"terminating connection because protocol synch/;
 
 /** What differs between the documented texts is taken out here, and nowhere else. */
 function normalized(line: string): string {
