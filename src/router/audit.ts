@@ -59,7 +59,10 @@ const OF_TRANSACTION: ReadonlySet<string> = new Set([
 export function isAuditable(because: PinReason): boolean {
   // The next unnamed statement, or a simple query, ends that one.
   return (
-    because === 'unnamed-past-limit' || OF_SETTINGS.has(because) || STATES.some((known) => known === because)
+    because === 'unnamed-past-limit' ||
+    because === 'state-not-told' ||
+    OF_SETTINGS.has(because) ||
+    STATES.some((known) => known === because)
   );
 }
 
@@ -68,7 +71,8 @@ export function mayEndPin(unit: Unit, because: ReadonlySet<PinReason>): boolean 
   // What failed has left nothing, or not all; what a transaction within a text made may have ended with it.
   const isUndone = unit.isFailed || unit.endsAmong;
   const isReset = unit.settings.length > 0 && [...because].some((reason) => OF_SETTINGS.has(reason));
-  return unit.mayUnpin || isUndone || isReset || because.has('unnamed-past-limit');
+  const isOwed = because.has('unnamed-past-limit') || because.has('state-not-told');
+  return unit.mayUnpin || isUndone || isReset || isOwed;
 }
 
 /** Custom settings to ask for: those that the connection is known to have, and the `doubted`. */

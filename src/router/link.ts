@@ -99,6 +99,8 @@ export class Link implements FrameSink, Poolable {
   readonly #wire: Wire;
   readonly statements: ServerStatements;
   #parameters: ServerParameters;
+  /** What it reported when it began, before any client had set anything on it. */
+  readonly began: ServerParameters;
   readonly #reader = new FrameReader(SINK_LIMITS);
   #isGone = false;
   #swallowing = false;
@@ -122,7 +124,8 @@ export class Link implements FrameSink, Poolable {
       tally: options.tally,
       write: (bytes) => this.#wire.write(bytes),
     });
-    this.#parameters = serverParameters(options.parameters);
+    this.began = serverParameters(options.parameters);
+    this.#parameters = this.began;
   }
 
   /** What the server reports of its settings. */

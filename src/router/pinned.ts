@@ -17,6 +17,13 @@ export class Pinned {
     link.isSoiled = true;
   }
 
+  /** What there is at the connection: nothing but these. */
+  become(link: Link, reasons: readonly PinReason[]): void {
+    this.because.clear();
+    if (reasons.length === 0) this.free();
+    for (const because of reasons) this.pin(link, because);
+  }
+
   /** The state is gone from the connection, which is fit for others again. */
   free(): void {
     if (this.to !== undefined) this.to.isSoiled = false;

@@ -260,10 +260,10 @@ export class Placement {
       return refused && !this.#putAside(link) ? 'settings-refused' : undefined;
     }
     if (this.#auditing.isOf(link)) {
-      const { pins, changes } = this.#auditing.end(link);
-      this.#pinned.because.clear();
-      if (pins.length === 0) this.unpin();
-      for (const because of pins) this.pin(link, because);
+      const audit = this.#auditing.end(link);
+      if (audit === undefined) return undefined;
+      const { pins, changes } = audit;
+      this.#pinned.become(link, pins);
       this.record(changes, link);
       // It was another role than it was known to be.
       if (link.isSuspect && !this.#pinned.isForGood) this.#auditing.begin(link);

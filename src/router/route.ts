@@ -88,6 +88,8 @@ export type RouteReason = SqlReason | 'calls-function' | 'statement-unknown';
 export type PinReason =
   | SqlReason
   | 'settings-unknown'
+  /** The server could not be asked what state there is; it is asked again behind the next statement. */
+  | 'state-not-told'
   | 'setting-not-carried'
   | 'statements-past-limit'
   | 'unnamed-past-limit';

@@ -67,8 +67,7 @@ export interface ServerPool {
 }
 
 const TICK_MS = 100;
-/** What a server reports of its settings is kept this long for clients that begin. */
-const PARAMETERS_TTL_MS = 60_000;
+/** For so many kinds of clients is known what servers report to them when they begin. */
 const PARAMETERS_MAX = 1000;
 const PREFIX_BYTES = 4;
 
@@ -97,7 +96,7 @@ export class Servers {
       this.discard(link);
     },
   });
-  readonly #parameters: LRUCache<string, ServerParameters>;
+  readonly #parameters = new LRUCache<string, ServerParameters>({ max: PARAMETERS_MAX });
   readonly #tallies = new Map<string, Tally>();
   readonly #paused = new Set<string>();
   #areAllPaused = false;
@@ -106,8 +105,6 @@ export class Servers {
 
   constructor(options: ServersOptions) {
     this.#options = options;
-    const perf = { now: options.clock.now };
-    this.#parameters = new LRUCache({ max: PARAMETERS_MAX, ttl: PARAMETERS_TTL_MS, perf });
   }
 
   get pools(): Iterable<ServerPool> {
@@ -196,7 +193,10 @@ export class Servers {
     this.#cancelling.cancel(link, ended);
   }
 
-  /** What the servers report to clients that start like this one, if that was seen lately. */
+  /**
+   * What a server reported last to a connection that began like this client, if one did. A default that has changed since
+   * is told with the first answer that reports it, as to any client.
+   */
   knownParameters(startUp: StartUp): ServerParameters | undefined {
     return this.#parameters.get(parametersKey(startUp));
   }
@@ -308,7 +308,7 @@ export class Servers {
             brokeAlone: (broken) => this.#brokeAlone(broken),
           });
           this.#upstreams.set(link, upstream);
-          this.#parameters.set(parametersKey(startUp), link.parameters);
+          this.#parameters.set(parametersKey(startUp), link.began);
           home.pool.opened(link, request, clock.now());
           flusher.flush();
         },

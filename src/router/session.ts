@@ -253,7 +253,7 @@ export class Session {
     const place = this.#placement.find(unit, this.#now);
     switch (place.kind) {
       case 'link':
-        if (unit.kind === 'start') this.#welcome(place.link.parameters);
+        if (unit.kind === 'start') this.#welcome(place.link.began);
         else this.#send(place.link);
         return;
       case 'wait':

@@ -2,9 +2,12 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Client } from 'pg';
+import { Query } from '../../src/wire/index.ts';
 import { codeOf, pair, value } from '../support/asking.ts';
+import { eventually } from '../support/eventually.ts';
 import { sql } from '../support/sql.ts';
 import { aClient, aRouter, aStage, type RunningRouter } from '../support/router.ts';
+import { WireClient } from '../support/wire-client.ts';
 
 /** Two transactions at once, at the primary. */
 const takeBoth = async (t: TestContext, router: RunningRouter, other: Client): Promise<void> => {
@@ -145,6 +148,63 @@ test('settings of clients on few server connections', { timeout: 120_000 }, asyn
       await takeBoth(t, router, await aClient(t, router.as()));
       assert.equal(await value(other, "SELECT to_regtype('pg_temp.q')::text"), null);
       assert.equal(await value(one, "SELECT to_regtype('q')::text"), 'q');
+    },
+  );
+
+  await suite.test('a statement_timeout that ends what the router asks pins nobody for longer', async (t) => {
+    const router = await aRouter(t, stage, ['default_pool_size: 1', 'query_wait_timeout: 5s']);
+    const [one, other] = await pair(t, router);
+    for (let round = 0; round < 10; round += 1) {
+      // Of the client's own statements one may take too long, too.
+      await one.query("SET statement_timeout = '1ms'");
+      await one.query('DO $$BEGIN NULL; END$$').catch(() => undefined);
+      await one.query('RESET statement_timeout').catch(() => undefined);
+      await one.query('SET statement_timeout = 0');
+      await one.query('SELECT 1');
+      assert.equal(await value(other, 'SELECT pg_advisory_xact_lock(1)::text'), '');
+    }
+  });
+
+  await suite.test(
+    'a client that begins is told the settings of the server, not of others, with no connection free',
+    async (t) => {
+      const router = await aRouter(t, stage, ['default_pool_size: 1', 'admin_users: [app]']);
+      const { host, port } = router;
+      const aGuest = async (): Promise<WireClient> => {
+        const login = { host, port, user: 'app', password: 'app', database: 'app', parameters: {} };
+        const guest = await WireClient.connect(login);
+        t.after(() => guest.end());
+        return guest;
+      };
+      const zoneOf = ({ lines }: WireClient): string | undefined =>
+        lines.findLast((line) => line.startsWith('ParameterStatus TimeZone='));
+      const ask = async (guest: WireClient, text: string): Promise<void> => {
+        guest.send([Query(text)]);
+        await guest.answered();
+      };
+      const one = await aGuest();
+      const before = zoneOf(one);
+      await ask(one, "SET TimeZone = 'Asia/Tokyo'; BEGIN READ WRITE; SELECT 1");
+      assert.equal(zoneOf(one), 'ParameterStatus TimeZone=Asia/Tokyo');
+      assert.equal(zoneOf(await aGuest()), before);
+      await ask(one, 'ROLLBACK');
+      // What has changed is told at the start once a connection has begun with it.
+      t.after(async () => {
+        await sql(primary, 'ALTER SYSTEM RESET TimeZone');
+        await sql(primary, 'SELECT pg_reload_conf()');
+      });
+      await sql(primary, "ALTER SYSTEM SET TimeZone = 'Europe/Bucharest'");
+      await sql(primary, 'SELECT pg_reload_conf()');
+      const admin = await aClient(t, router.as({ database: 'matriarch' }));
+      const zoneAnew = async (): Promise<string | undefined> => {
+        await admin.query('RECONNECT');
+        await ask(one, 'SELECT pg_advisory_xact_lock(1)');
+        return zoneOf(await aGuest());
+      };
+      await eventually('the new default is told', zoneAnew, {
+        holds: (line) => line === 'ParameterStatus TimeZone=Europe/Bucharest',
+        withinMs: 10_000,
+      });
     },
   );
 });

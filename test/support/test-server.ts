@@ -33,6 +33,8 @@ export class TestServer {
   isSerializable = false;
   /** What it says when it is asked what the session has left, and which settings it has made. */
   audited = '';
+  /** So many times it is cut off in answering that. */
+  auditsCutOff = 0;
   auditedSettings: readonly (string | undefined)[] = [];
   readonly #statements = new Map<string, string>();
   #portal = '';
@@ -112,6 +114,7 @@ export class TestServer {
       return;
     }
     if (ownName(text) === '(audit)') {
+      if (this.auditsCutOff-- > 0) return this.#fail('57014', isSimple);
       this.#say(aRow(this.audited, ...this.auditedSettings), CommandComplete('SELECT 1'));
       return;
     }

@@ -219,6 +219,25 @@ describe('the state of a session:', () => {
       });
     }
 
+    test('and one whose question is cut off is asked again: at once, then behind each statement', () => {
+      const stage = begun();
+      stage.world.readers = ['n1'];
+      stage.send(Query('INSERT INTO t VALUES (0)'));
+      const server = stage.server('n1');
+      server.audited = 'free';
+      server.auditedSettings = [undefined, 'none', undefined];
+      server.auditsCutOff = 1;
+      stage.send(Query(`${path}; CREATE TABLE q (v int)`));
+      assert.equal(stage.session.pin, undefined);
+      server.auditsCutOff = 4;
+      stage.send(Query(`${path}; CREATE TABLE q (v int)`));
+      assert.deepEqual(stage.session.pin, { member: 'n1', because: ['state-not-told'] });
+      stage.send(Query('SELECT 7'));
+      assert.deepEqual(stage.session.pin, { member: 'n1', because: ['state-not-told'] });
+      stage.send(Query('SELECT 7'));
+      assert.equal(stage.session.pin, undefined);
+    });
+
     test('but none is asked after where it is not in the path', () => {
       const stage = begun();
       for (const text of ['SET search_path = a, public', 'CREATE TABLE q (v int)']) stage.send(Query(text));
