@@ -5,6 +5,7 @@
  */
 import type { Classification, Classifier } from '../sql/index.ts';
 import { isHead, Parse, readParseText } from '../wire/index.ts';
+import { cutName } from './name.ts';
 import { intentOf } from './route.ts';
 import type { ServerNames } from './server-names.ts';
 import type { ServerStatements } from './server-statements.ts';
@@ -65,7 +66,7 @@ export class PreparedStatements {
   }
 
   get(name: string): Statement | undefined {
-    return this.#byName.get(name);
+    return this.#byName.get(cutName(name));
   }
 
   /** What SQL's PREPARE is about to make; undefined: there is no room to keep it. */
@@ -120,7 +121,8 @@ export class PreparedStatements {
   /** What the message says. Drivers without names send the same again and again: then nothing is read anew. */
   #read(message: Buffer): ReadParse {
     if (this.#last?.copy.equals(message) === true) return this.#last;
-    const { name, start, end } = readParseText(message);
+    const { name: called, start, end } = readParseText(message);
+    const name = cutName(called);
     const classification = this.#classifier.classifyBytes(message, start, end);
     // It outlives the chunk that its message arrived in.
     const read = { name, copy: Buffer.from(message), classification };
@@ -171,7 +173,8 @@ export class PreparedStatements {
     statement.namedFor = undefined;
   }
 
-  close(name: string): void {
+  close(called: string): void {
+    const name = cutName(called);
     this.#changes.push({ name, previous: this.#byName.get(name) });
     this.#set(name, undefined);
   }

@@ -5,6 +5,7 @@
  * back to the client's value, as it must, because its connections were started with it. Pure.
  */
 import type { Login } from './login.ts';
+import { cutName } from './name.ts';
 import { APPLICATION_NAME, type ServerParameters, serverParameters } from './server-parameters.ts';
 import { OWN_PREFIX, type Settings, startSettings } from './settings.ts';
 
@@ -112,6 +113,6 @@ export function welcomeOf({ values }: ServerParameters, { applicationName }: Sta
 
 /** PostgreSQL shows only printable ASCII of it, and at most 63 bytes. */
 function asShown(name: string): string {
-  const bytes = Buffer.from(name).subarray(0, 63);
+  const bytes = Buffer.from(cutName(name));
   return Array.from(bytes, (byte) => (byte < 0x20 || byte > 0x7e ? '?' : String.fromCharCode(byte))).join('');
 }

@@ -6,7 +6,7 @@
  */
 import { SERVER_VIEWS } from './builtin-functions.ts';
 import type { CatalogRows } from './catalog-rows.ts';
-import { functionVerdict, nameInCatalog } from './functions.ts';
+import { type FunctionVerdict, functionVerdict, nameInCatalog } from './functions.ts';
 import type { SqlReason } from './reasons.ts';
 
 /** An object of the database: the letter of its kind (function, operator, relation, type) and its oid. */
@@ -163,8 +163,7 @@ export class CatalogFacts {
   #builtinCall(key: Key, name: string): void {
     const verdict = functionVerdict([name]);
     if (verdict === 'harmless') return;
-    const isSession = verdict === 'holds-session-lock' || verdict === 'function-sets-setting';
-    if (isSession) this.#harms.set(key, { kind: 'session', because: verdict, detail: name });
+    if (OF_SESSION.has(verdict)) this.#harms.set(key, { kind: 'session', because: verdict, detail: name });
     else if (this.#harms.get(key)?.kind !== 'session') this.#harm(key, verdict, name);
   }
 
@@ -172,6 +171,12 @@ export class CatalogFacts {
     this.#harms.set(key, { kind: 'write', because, detail });
   }
 }
+
+const OF_SESSION: ReadonlySet<FunctionVerdict> = new Set([
+  'holds-session-lock',
+  'seeds-random',
+  'function-sets-setting',
+]);
 
 /** What leads to what is part of everything. */
 const EVERYTHING: Key = 'd';

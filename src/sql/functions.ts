@@ -12,7 +12,8 @@ export type FunctionVerdict =
   | 'function-primary-only'
   | 'function-not-known'
   | 'function-sets-setting'
-  | 'holds-session-lock';
+  | 'holds-session-lock'
+  | 'seeds-random';
 
 /** The verdict on a function's name as written: the parts of `schema.name`, in the lower case the grammar gives. */
 export function functionVerdict(path: readonly string[]): FunctionVerdict {
@@ -53,6 +54,7 @@ const SPECIAL: ReadonlyMap<string, FunctionVerdict> = new Map([
   ['pg_advisory_lock_shared', 'holds-session-lock'],
   ['pg_try_advisory_lock', 'holds-session-lock'],
   ['pg_try_advisory_lock_shared', 'holds-session-lock'],
+  ['setseed', 'seeds-random'],
   ['set_config', 'function-sets-setting'],
   ['pg_replication_origin_session_setup', 'function-sets-setting'],
 ]);

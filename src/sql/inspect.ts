@@ -141,6 +141,7 @@ function inspectCall(call: Tree, attention: Attention): Finding | undefined {
       attention.literal = true;
       return isTransactionLocal(call) ? write('function-volatile', name) : inspectSetting(call, attention);
     case 'holds-session-lock':
+    case 'seeds-random':
       return session(verdict, name);
     case 'function-volatile':
     case 'function-primary-only':

@@ -93,12 +93,9 @@ function setTransaction(changes: readonly SettingChange[]): ReadPart {
 }
 
 function classifyChanges(changes: readonly SettingChange[]): Part {
-  const grammar = changes.find(changesGrammar);
-  if (grammar !== undefined)
-    return { kind: 'session', because: 'setting-changes-grammar', detail: grammar.name };
-  const serializable = changes.find(needsPrimary);
-  if (serializable !== undefined) {
-    return { kind: 'session', because: 'setting-needs-primary', detail: serializable.name };
+  for (const change of changes) {
+    const because = bindingOf(change);
+    if (because !== undefined) return { kind: 'session', because, detail: change.name };
   }
   const detail = changes.map((change) => change.name).join(', ');
   return { kind: 'set', because: 'sets-setting', detail, changes, clears: 'nothing' };
@@ -107,8 +104,9 @@ function classifyChanges(changes: readonly SettingChange[]): Part {
 /** Why a session with this setting stays with the connection that has it; undefined: it can be set on others. */
 export function bindingOf(
   change: SettingChange,
-): 'setting-changes-grammar' | 'setting-needs-primary' | undefined {
+): 'setting-changes-grammar' | 'setting-needs-primary' | 'seeds-random' | undefined {
   if (changesGrammar(change)) return 'setting-changes-grammar';
+  if (change.name === 'seed') return 'seeds-random';
   return needsPrimary(change) ? 'setting-needs-primary' : undefined;
 }
 

@@ -1,6 +1,8 @@
 /** Conversations that random ones were cut down to: each has been answered otherwise by a router once. */
 import { asks, bind, execute, parse, runs, type Step, sync, waits } from './steps.ts';
 
+const LONG = 'n'.repeat(80);
+
 export const FOUND: Readonly<Record<string, readonly Step[]>> = {
   'what only a primary does, first in a READ ONLY transaction': [
     ...asks('BEGIN READ ONLY'),
@@ -17,6 +19,31 @@ export const FOUND: Readonly<Record<string, readonly Step[]>> = {
     ...asks('BEGIN READ ONLY'),
     ...asks('SELECT count(*) FROM t'),
     ...asks('LISTEN ch'),
+  ],
+  'names of statements that are longer than PostgreSQL keeps': [
+    parse(LONG, 'SELECT 1'),
+    parse(`${LONG} and more`, 'SELECT 2'),
+    sync,
+    waits,
+    bind('', `${LONG} and other`),
+    execute(),
+    sync,
+    waits,
+    ...asks(`EXECUTE "${LONG}"`),
+    ...asks(`DEALLOCATE "${LONG.slice(0, 63)}"`),
+    bind('', LONG),
+    sync,
+    waits,
+  ],
+  'random numbers go on from their seed': [
+    ...asks('SET seed = 0.3'),
+    ...asks('SELECT random()'),
+    ...asks('SELECT count(*) FROM t'),
+    ...asks('SELECT random()'),
+    ...asks('SELECT setseed(0.5)'),
+    ...asks('SELECT count(*) FROM t'),
+    ...asks('SELECT random()'),
+    ...asks('SELECT random()'),
   ],
   'LOCK in a READ ONLY transaction that has read': [
     ...asks('BEGIN READ ONLY'),

@@ -8,6 +8,11 @@ function begun(parameters: Readonly<Record<string, string>>): StartUp {
 }
 
 describe('a start-up packet', () => {
+  test('shows a name of an application as PostgreSQL does: cut between characters, in printable ASCII', () => {
+    assert.equal(begun({ application_name: 'ä'.repeat(50) }).applicationName, '?'.repeat(62));
+    assert.equal(begun({ application_name: 'x'.repeat(70) }).applicationName, 'x'.repeat(63));
+  });
+
   test('has options as they are, without what is said to the router', () => {
     assert.equal(
       begun({ options: '-c work_mem=1MB   -c  geqo=off' }).variant,

@@ -286,6 +286,8 @@ facts('what leaves state on one connection binds the session', [
   ['SELECT pg_try_advisory_lock_shared(1, 2)', 'session', 'holds-session-lock'],
   ['UPDATE t SET i = 1 WHERE pg_try_advisory_lock(i)', 'session', 'holds-session-lock'],
   ["SELECT nextval('s'), f(1), pg_advisory_lock(1)", 'session', 'holds-session-lock'],
+  ['SELECT setseed(0.5)', 'session', 'seeds-random'],
+  ['SET seed = 0.5', 'session', 'seeds-random'],
   ["SELECT set_config($1, 'a', false)", 'session', 'function-sets-setting'],
   ["SELECT set_config('client_encoding', $1, false)", 'session', 'function-sets-setting'],
   ["SELECT pg_replication_origin_session_setup('a')", 'session', 'function-sets-setting'],
