@@ -18,6 +18,15 @@ const takeBoth = async (t: TestContext, router: RunningRouter, other: Client): P
 
 const configOf = (style: string) => `SELECT set_config('datestyle', '${style}', false)`;
 
+/** What it was told last. */
+const zoneOf = ({ lines }: WireClient): string | undefined =>
+  lines.findLast((line) => line.startsWith('ParameterStatus TimeZone='));
+
+const ask = async (guest: WireClient, text: string): Promise<void> => {
+  guest.send([Query(text)]);
+  await guest.answered();
+};
+
 test('settings of clients on few server connections', { timeout: 120_000 }, async (suite) => {
   const stage = await aStage(suite);
   const primary = stage.nodes.n1;
@@ -175,12 +184,6 @@ test('settings of clients on few server connections', { timeout: 120_000 }, asyn
         const guest = await WireClient.connect(login);
         t.after(() => guest.end());
         return guest;
-      };
-      const zoneOf = ({ lines }: WireClient): string | undefined =>
-        lines.findLast((line) => line.startsWith('ParameterStatus TimeZone='));
-      const ask = async (guest: WireClient, text: string): Promise<void> => {
-        guest.send([Query(text)]);
-        await guest.answered();
       };
       const one = await aGuest();
       const before = zoneOf(one);
