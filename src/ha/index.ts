@@ -11,6 +11,19 @@ export {
   stepFence,
   strikePlan,
 } from './fence.ts';
+export {
+  deadlineOf,
+  keyGivenAway,
+  keyLost,
+  keySeen,
+  keyTaken,
+  type LeaderKeySeen,
+  type LeaseState,
+  leaseExtended,
+  leaseGone,
+  lockOf,
+  noLease,
+} from './lease.ts';
 export * from './observation.ts';
 export {
   bestCandidate,
