@@ -85,6 +85,27 @@ test('a promotion begins a timeline whose number nobody has taken before', async
   equal((await other.get(ctx.layout.timeline, call))?.value, '8');
 });
 
+test('a promotion begins a timeline later than all that is published, and than its own', async (t) => {
+  const begun: (number | undefined)[] = [];
+  const { ctx, server, other, see } = await anAgent(t, {
+    promote: async ({ timeline }) => {
+      begun.push(timeline);
+      return await Promise.resolve({ outcome: 'cancelled' });
+    },
+  });
+  server.postmaster = running;
+  server.status = aStatus({ inRecovery: true, timeline: 3 });
+  await look(ctx);
+  ok(await ctx.keeper.acquire());
+  await rejects(promote(ctx, wanted), { code: 'agent-job-failed' });
+  const history = JSON.stringify([[8, 100, 'no recovery target specified']]);
+  await other.transact({ when: [], then: [{ op: 'put', key: ctx.layout.history, value: history }] }, call);
+  await see();
+  await rejects(promote(ctx, wanted), { code: 'agent-job-failed' });
+  deepEqual(begun, [4, ctx.state.view.newestTimeline + 1]);
+  ok(ctx.state.view.newestTimeline >= 8);
+});
+
 test('a new cluster has its identity in the store before it takes its first write', async (t) => {
   const { ctx, done, other } = await anAgent(t);
   ctx.state.isBootstrapping = true;

@@ -192,6 +192,14 @@ test('after a release nobody takes an older view for the present', async (t) => 
   equal(keeper.lock(await view(), 1000).is, 'none');
 });
 
+test('a view of before the key was taken does not take it away', async (t) => {
+  const { keeper, view } = await aBench(t);
+  const before = await view();
+  ok(await keeper.acquire());
+  keeper.heed(before);
+  ok(keeper.isHolder);
+});
+
 test('whoever gives the key away does not hold it from the moment on at which it says so', async (t) => {
   const seen: boolean[] = [];
   const { keeper } = await aBench(t, (dcs) => ({

@@ -136,6 +136,8 @@ test('a shutdown that hangs is made to end, once it has had its time', () => {
   equal(first.because, 'server-changing-state');
   equal(decideAt(NOW + 4999, first.memory).because, 'server-changing-state');
   equal(decideAt(NOW + 5000, first.memory).because, 'shutdown-hangs');
+  const ofOurs = decide(anObservation({ local: stopping, job: 'demote' }));
+  equal(ofOurs.memory.stoppingSince, undefined, 'a job of ours sees to it itself');
 });
 
 test('a primary that cannot see the store goes on while its lease lives, then steps down', () => {
