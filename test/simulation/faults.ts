@@ -9,6 +9,7 @@ import type { Chance } from './chance.ts';
 import type { Events } from './events.ts';
 import type { Host } from './host.ts';
 import type { Network, Site } from './network.ts';
+import type { Server } from './server.ts';
 import type { Store } from './store.ts';
 
 export interface FaultWorld {
@@ -38,6 +39,22 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     host.pause();
     return () => host.resume();
   },
+  'host crashes at a turn': (world, host) => {
+    const at = busy(world) ?? host;
+    const end = ambush(world, at, () => {
+      if (at.isUp && !at.isPaused) at.crash();
+    });
+    return () => {
+      end();
+      at.boot();
+    };
+  },
+  'agent is killed at a turn': (world, host) => {
+    const at = busy(world) ?? host;
+    return ambush(world, at, () => {
+      if (isFenceWell(at)) at.killAgent();
+    });
+  },
   'postmaster is killed': (_, host) => {
     if (host.isPaused) return undefined;
     host.server.killPostmaster();
@@ -58,6 +75,17 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     if (process === undefined || host.isPaused || !isFenceWell(host)) return undefined;
     process.isPaused = true;
     return () => {
+      if (!host.isPaused) events.resume(process);
+    };
+  },
+  'agent and postmaster are paused': ({ events }, host) => {
+    const process = host.agent?.process;
+    if (process === undefined || host.isPaused || !isFenceWell(host)) return undefined;
+    const { server } = host;
+    process.isPaused = true;
+    server.isDeaf = true;
+    return () => {
+      server.hear();
       if (!host.isPaused) events.resume(process);
     };
   },
@@ -133,6 +161,11 @@ const FAULTS: Readonly<Record<string, Fault>> = {
       host.server.isStuck = false;
     };
   },
+  'postmaster is paused': (_, host) => {
+    const { server } = host;
+    server.isDeaf = true;
+    return () => server.hear();
+  },
   'postgres does not answer': (_, host) => {
     host.server.isHung = true;
     return () => {
@@ -202,12 +235,64 @@ function leaderOf({ hosts, store, layout }: FaultWorld): Host | undefined {
   return hosts.find(({ site }) => site.name === name);
 }
 
-function isFenceWell(host: Host): boolean {
-  return host.isUp && !host.isPaused && host.fence?.process.isRunning === true;
+/** The fence does its work, or there is nothing to guard. */
+function isFenceWell({ isUp, isPaused, fence, server }: Host): boolean {
+  const isHarmless =
+    server.run === 'stopped' || (server.run === 'accepting' && server.inRecovery && !server.isPromoting);
+  return isUp && !isPaused && (fence === undefined ? isHarmless : fence.process.isRunning);
 }
 
 function isAgentWell(host: Host): boolean {
   return host.agent?.process.isRunning === true;
+}
+
+/** Waits for the next turn in the life of the host's server, and strikes in the middle of what comes of it. */
+function ambush({ events, chance }: FaultWorld, { server }: Host, strike: () => void): () => void {
+  const before = turnOf(server);
+  let isOver = false;
+  const look = (): void => {
+    if (isOver) return;
+    const isTurn = turnOf(server) !== before;
+    events.after(isTurn ? chance.between(0, 400) : 20, undefined, isTurn ? blow : look);
+  };
+  const blow = (): void => {
+    if (!isOver) strike();
+  };
+  look();
+  return () => {
+    isOver = true;
+  };
+}
+
+function turnOf({ run, data, isUnclaimed, inRecovery, isPromoting }: Server): string {
+  return `${run} ${data} ${isUnclaimed} ${inRecovery} ${isPromoting}`;
+}
+
+/** The host that makes a new cluster: its agent, or the whole of it, ends while initdb works or in the moment after it. */
+export function ambushMaker(world: FaultWorld): void {
+  const { events, chance, hosts, trace } = world;
+  const isMade = chance.isTrue(0.7);
+  const look = (): void => {
+    const maker = hosts.find(({ server }) => (isMade ? server.isUnclaimed : server.data === 'partial'));
+    if (maker === undefined) {
+      events.after(10, undefined, look);
+      return;
+    }
+    events.after(isMade ? chance.between(0, 60) : chance.between(0, 1000), undefined, () => {
+      trace?.(`FAULT: the maker of the cluster ends (${maker.site.name})`);
+      if (chance.isTrue(0.5)) return maker.killAgent();
+      maker.crash();
+      events.after(chance.between(1000, 9000), undefined, () => maker.boot());
+    });
+  };
+  look();
+}
+
+/** A host at which something is being made. */
+function busy({ hosts, chance }: FaultWorld): Host | undefined {
+  return chance.oneOf(
+    hosts.filter(({ server }) => server.data === 'partial' || server.isUnclaimed || server.isPromoting),
+  );
 }
 
 function cutAll(network: Network, some: readonly Site[], others: readonly Site[]): () => void {

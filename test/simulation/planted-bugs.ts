@@ -91,8 +91,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'what initdb left is taken for a cluster that somebody made',
     file: 'agent/observe.js',
-    line: "if (isUnborn(state))\n        return 'half-made';",
-    instead: '',
+    line: 'return isUnclaimed && !isBootstrapping && inspection.control?.systemId !== view.systemId;',
+    instead: 'return false;',
   },
 ];
 

@@ -74,8 +74,11 @@ export class Server {
   silentSince: number | undefined;
   readonly followers = new Set<Server>();
 
-  /** Faults: a shutdown that does not end, SQL without answers, slow disks, stalled replay. */
+  /** Faults: a shutdown that does not end, a postmaster that stands still, SQL without answers, slow disks, stalled replay. */
   isStuck = false;
+  /** Its sessions go on; what it is told is heard when it goes on itself. */
+  isDeaf = false;
+  #unheard: (() => void)[] = [];
   isHung = false;
   slowMs = 0;
   stalledUntil = 0;
@@ -131,6 +134,8 @@ export class Server {
     const wasClean = this.control.state === 'shut down' || this.control.state === 'shut down in recovery';
     this.pid += 1;
     this.life = new Process(`postgres of ${this.name}`);
+    this.isDeaf = false;
+    this.#unheard = [];
     this.run = 'starting';
     this.hasStandbySignal = as === 'standby';
     this.inRecovery = true;
@@ -147,6 +152,7 @@ export class Server {
   promote(timeline = 0): void {
     const { events, chance } = this.world;
     if (this.isPromoting) return;
+    if (this.isDeaf) return this.#hearLater(() => this.promote(timeline));
     this.isPromoting = true;
     disconnect(this);
     const ms = chance.isTrue(0.9) ? chance.between(20, 300) : chance.between(300, 4000);
@@ -178,12 +184,27 @@ export class Server {
     const { events, chance } = this.world;
     if (signal === 'SIGKILL') {
       events.after(1, undefined, () => this.#end('SIGKILL'));
+    } else if (this.isDeaf) {
+      this.#hearLater(() => this.signal(signal));
     } else if (signal === 'SIGQUIT' || this.run === 'orphans') {
       if (!chance.isTrue(this.isStuck ? 0.5 : this.world.stickiness / 2))
         events.after(chance.between(2, 20), this.life, () => this.#end(signal));
     } else if (this.run !== 'stopping') {
       this.#shutDown();
     }
+  }
+
+  /** The postmaster goes on, and hears what it was told meanwhile. */
+  hear(): void {
+    this.isDeaf = false;
+    for (const message of this.#unheard.splice(0)) message();
+  }
+
+  #hearLater(message: () => void): void {
+    const { life } = this;
+    this.#unheard.push(() => {
+      if (life.isAlive) message();
+    });
   }
 
   /** The postmaster alone is killed: for a moment its backends go on. */

@@ -8,7 +8,7 @@ import { Chance } from './chance.ts';
 import { Checks } from './checks.ts';
 import { startClient } from './clients.ts';
 import { Events } from './events.ts';
-import { plan } from './faults.ts';
+import { ambushMaker, plan } from './faults.ts';
 import { Host } from './host.ts';
 import { Network, type Site } from './network.ts';
 import { freshControl, Server } from './server.ts';
@@ -113,6 +113,7 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
     trace: tell,
   };
   plan(faultWorld, troubleFrom, troubleEnds);
+  if (isNew && chance.isTrue(0.5)) ambushMaker(faultWorld);
 
   let convergedMs: number | undefined;
   let isOver = false;
