@@ -334,7 +334,10 @@ function whenLeaderless(o: Observation): Choice {
   const forMs = o.now - (o.memory.leaderlessSince ?? o.now);
   switch (requestAsStandby(o, forMs).is) {
     case 'ours':
-      return [{ do: 'acquire-leader' }, 'requested-candidate'];
+      // One that could not be promoted would otherwise take the key and give it back, over and over, and nobody else gets it.
+      return isBackingOff(o)
+        ? [{ do: 'wait' }, 'backing-off']
+        : [{ do: 'acquire-leader' }, 'requested-candidate'];
     case 'theirs':
       return [{ do: 'wait' }, 'candidate-goes-first'];
     case 'open':

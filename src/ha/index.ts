@@ -7,6 +7,7 @@ export {
   type FenceStep,
   fenceDeadline,
   idleFence,
+  keepsTimer,
   stepDownMs,
   stepFence,
   strikePlan,

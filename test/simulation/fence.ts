@@ -4,7 +4,7 @@
  */
 import type { AgentContext } from '../../src/agent/context.ts';
 import { MatriarchError } from '../../src/base/index.ts';
-import { type FenceEvent, type FenceState, idleFence, stepFence } from '../../src/ha/index.ts';
+import { type FenceEvent, type FenceState, idleFence, keepsTimer, stepFence } from '../../src/ha/index.ts';
 import type { Chance } from './chance.ts';
 import { type Event, type Events, Process } from './events.ts';
 import type { Server } from './server.ts';
@@ -33,11 +33,13 @@ export class FenceProcess {
 
   step(event: FenceEvent): void {
     const { server, marginMs, now, afterLocal } = this.#parts;
-    const next = stepFence(this.state, event, { now: now(), marginMs });
-    if (next.state.is !== this.state.is && next.state.is === 'striking')
+    const before = this.state;
+    const next = stepFence(before, event, { now: now(), marginMs });
+    if (next.state.is !== before.is && next.state.is === 'striking')
       server.world.watcher.trace?.(`${this.process.name}: strikes`);
     this.state = next.state;
     if (next.blow !== undefined) server.signal(next.blow);
+    if (keepsTimer(before, event, next.state)) return;
     if (this.#timer !== undefined) this.#timer.run = undefined;
     this.#timer = undefined;
     if (next.state.is === 'striking') {

@@ -315,6 +315,11 @@ test('the key is free after a hand-over: who was asked takes it, the others let 
   );
 });
 
+test('a candidate that was asked for and could not be promoted lets others go first for a while', () => {
+  equal(askedWhileFree('alpha', { retryAt: NOW + 1 }), 'wait: backing-off');
+  equal(askedWhileFree('alpha', { retryAt: NOW }), 'acquire-leader: requested-candidate');
+});
+
 test('a requested candidate that lacks WAL does not jump the queue', () => {
   const cluster = { ...leaderless, request: { leader: 'gamma', candidate: 'alpha', dueInMs: 0 } };
   equal(decided({ lock: none, cluster, local: aLocal({ lsn: 400 }), peers: [] }), 'wait: lag-too-great');
