@@ -9,16 +9,19 @@ import { isRecord, parseJson } from '../../src/base/index.ts';
 import { applySnapshot, emptyView, type KeyLayout } from '../../src/topology/index.ts';
 import type { Events } from './events.ts';
 import type { Host } from './host.ts';
+import type { Network } from './network.ts';
 import type { Server, Watcher } from './server.ts';
 import type { Store } from './store.ts';
 import { holds, type Position } from './wal.ts';
 
 export interface ChecksParts {
   readonly events: Events;
+  readonly network: Network;
   readonly store: Store;
   readonly layout: KeyLayout;
   readonly hosts: ReadonlyMap<string, Host>;
   readonly maximumLagBytes: number;
+  readonly isSynchronous: boolean;
   readonly marginMs: number;
   readonly trace: ((line: string) => void) | undefined;
 }
@@ -29,9 +32,19 @@ interface Term {
   readonly newestTimeline: number;
   /** The candidate of a switchover whose leader has just given the key away. */
   readonly handedOverTo: string | undefined;
+  /** Other standbys that nothing had been wrong with for a while, and what they had. */
+  readonly others: readonly { readonly name: string; readonly wal: Position }[];
 }
 
-const NO_TERM: Term = { isTaken: false, optime: 0, newestTimeline: 0, handedOverTo: undefined };
+const NO_TERM: Term = {
+  isTaken: false,
+  optime: 0,
+  newestTimeline: 0,
+  handedOverTo: undefined,
+  others: [],
+};
+/** Longer than an election and its courtesies. */
+const WELL_MS = 4000;
 
 export class Checks implements Watcher {
   readonly #parts: ChecksParts;
@@ -79,7 +92,7 @@ export class Checks implements Watcher {
     if (this.#isExcused(server) && this.#writers().some((each) => each !== server)) return;
     this.counts.promotions += 1;
     trace?.(`${server.name}: promoted from ${from.branch.number}/${from.lsn}`);
-    const { optime, newestTimeline, handedOverTo } = this.#term ?? NO_TERM;
+    const { optime, newestTimeline, handedOverTo, others } = this.#term ?? NO_TERM;
     const kept = this.#acknowledged.filter((record) => holds(from, record));
     for (const record of this.#acknowledged) {
       if (holds(from, record)) continue;
@@ -88,6 +101,8 @@ export class Checks implements Watcher {
         this.wrong(`${what}, the cluster was on timeline ${newestTimeline}`);
       else if (record.lsn <= optime - maximumLagBytes) this.wrong(`${what}, the cluster was at ${optime}`);
       else if (handedOverTo === server.name) this.wrong(`${what} by a switchover`);
+      const keeper = this.#parts.isSynchronous ? others.find(({ wal }) => holds(wal, record)) : undefined;
+      if (keeper !== undefined) this.wrong(`${what} although ${keeper.name} had it and was well`);
     }
     this.counts.leftBehind += this.#acknowledged.length - kept.length;
     this.#acknowledged = kept;
@@ -116,8 +131,28 @@ export class Checks implements Watcher {
         newestTimeline: view.newestTimeline,
         handedOverTo,
         isTaken: true,
+        others: this.#othersThanLeader(change.entry.value),
       };
     }
+  }
+
+  /** Whoever asks them gets an answer in time, and they see the store; nobody has asked for another leader. */
+  #othersThanLeader(leader: string): Term['others'] {
+    const { events, network, store, layout, hosts } = this.#parts;
+    const chosen = hosts.get(leader);
+    if (chosen === undefined || store.data.get(layout.failover) !== undefined || store.slowMs > 0) return [];
+    return [...hosts.values()].flatMap(({ site, server, agent, troubledAt, isPaused }) => {
+      const isThere = server.isAnswering && server.inRecovery && server.slowMs === 0 && !isPaused;
+      const isWell =
+        isThere &&
+        agent?.process.isRunning === true &&
+        agent.ctx.jobs.running === undefined &&
+        agent.ctx.state.memory.standBackUntil === undefined &&
+        events.now - troubledAt >= WELL_MS &&
+        network.isCalm(site, WELL_MS) &&
+        network.isCalm(chosen.site, WELL_MS);
+      return isWell && site.name !== leader ? [{ name: site.name, wal: server.wal }] : [];
+    });
   }
 
   /** After each event. */

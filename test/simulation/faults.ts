@@ -211,10 +211,12 @@ export function plan(world: FaultWorld, fromMs: number, untilMs: number): void {
     if (fault === undefined || host === undefined) return;
     const end = fault(world, host);
     if (end === undefined) return;
+    host.troubledAt = events.now;
     trace?.(`FAULT: ${name} (${host.site.name})`);
     ends.add(end);
     events.after(lastsMs * chance.between(0.1, 1.6), undefined, () => {
       if (!ends.delete(end)) return;
+      host.troubledAt = events.now;
       if (end !== nothing) trace?.(`over: ${name} (${host.site.name})`);
       end();
     });
@@ -225,7 +227,10 @@ export function plan(world: FaultWorld, fromMs: number, untilMs: number): void {
     for (const end of ends) end();
     ends.clear();
     world.network.mendAll();
-    for (const host of hosts) host.server.stalledUntil = 0;
+    for (const host of hosts) {
+      host.server.stalledUntil = 0;
+      host.troubledAt = events.now;
+    }
     world.store.reconsider();
   });
 }

@@ -47,6 +47,8 @@ export class Host {
   isPaused = false;
   /** Since when it runs again after a pause as a whole. */
   resumedAt = Number.NEGATIVE_INFINITY;
+  /** When something last went wrong here, or ended, or the agent was started. */
+  troubledAt = Number.NEGATIVE_INFINITY;
   agent:
     | { readonly process: Process; readonly ctx: AgentContext; readonly ending: AbortController }
     | undefined;
@@ -116,6 +118,7 @@ export class Host {
     const ending = new AbortController();
     const agent = { process, ctx, ending };
     this.agent = agent;
+    this.troubledAt = events.now;
     const ended = (how: string): void => {
       this.#world.trace?.(`${process.name}: ended, ${how}`);
       if (this.agent === agent) this.#agentGone(process);
@@ -167,6 +170,7 @@ export class Host {
     if (this.isUp) return;
     this.#world.trace?.(`${this.site.name}: the host boots`);
     this.isUp = true;
+    this.troubledAt = this.#world.events.now;
     this.server.isHostUp = true;
     if (this.storeMember !== undefined) this.storeMember.isUp = true;
     this.startAgent();

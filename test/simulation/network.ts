@@ -20,6 +20,8 @@ export class Network {
   readonly #events: Events;
   readonly #chance: Chance;
   readonly #cuts = new Set<number>();
+  /** When a link of a site was last cut or mended. */
+  readonly #touchedAt = new Map<number, number>();
   /** Probability of a packet that is late by seconds. */
   lateness = 0;
   /** What wants to know of links that are mended. */
@@ -40,16 +42,30 @@ export class Network {
 
   cut(from: Site, to: Site): void {
     if (from !== to) this.#cuts.add(from.index * 64 + to.index);
+    this.#touch(from, to);
   }
 
   mend(from: Site, to: Site): void {
     this.#cuts.delete(from.index * 64 + to.index);
+    this.#touch(from, to);
     this.onMended();
+  }
+
+  /** All links of the site have been open for so long, and nothing is late. */
+  isCalm(site: Site, forMs: number): boolean {
+    const isCut = [...this.#cuts].some((cut) => cut >> 6 === site.index || cut % 64 === site.index);
+    const touchedAt = this.#touchedAt.get(site.index) ?? Number.NEGATIVE_INFINITY;
+    return !isCut && this.lateness === 0 && this.#events.now - touchedAt >= forMs;
+  }
+
+  #touch(from: Site, to: Site): void {
+    for (const { index } of [from, to]) this.#touchedAt.set(index, this.#events.now);
   }
 
   mendAll(): void {
     this.#cuts.clear();
     this.lateness = 0;
+    for (const index of this.#touchedAt.keys()) this.#touchedAt.set(index, this.#events.now);
     this.onMended();
   }
 

@@ -42,9 +42,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a lease that has ended goes on being believed in',
-    file: 'ha/lease.js',
-    line: "return { is: facts.now < deadline ? 'mine' : 'unknown', deadline };",
-    instead: "return { is: 'mine', deadline: facts.now + 4000 };",
+    file: 'agent/lease-keeper.js',
+    line: 'this.lease !== undefined && this.#options.clock.now() + atLeastMs < this.deadline;',
+    instead: 'this.lease !== undefined;',
   },
   {
     name: 'the leader key is given away before PostgreSQL is stopped',
@@ -93,6 +93,18 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'agent/observe.js',
     line: 'return isUnclaimed && !isBootstrapping && inspection.control?.systemId !== view.systemId;',
     instead: 'return false;',
+  },
+  {
+    name: 'a standby leads although another one has what a synchronous primary has acknowledged',
+    file: 'ha/rank.js',
+    line: 'if (best !== undefined && compareCandidates(best, self) < 0)',
+    instead: 'if (best === null)',
+  },
+  {
+    name: 'a candidate that cannot be promoted takes the key again and again',
+    file: 'ha/decide.js',
+    line: "return isBackingOff(o)\n                ? [{ do: 'wait' }, 'backing-off']\n                : [{ do: 'acquire-leader' }, 'requested-candidate'];",
+    instead: "return [{ do: 'acquire-leader' }, 'requested-candidate'];",
   },
 ];
 

@@ -31,6 +31,8 @@ export interface ServerWorld {
   readonly network: Network;
   readonly watcher: Watcher;
   readonly servers: ReadonlyMap<string, Server>;
+  /** `synchronous_standby_names = 'ANY 1 (…)'`: a write is acknowledged once a standby has it. */
+  readonly isSynchronous: boolean;
   /** Probability that a shutdown hangs of itself. */
   readonly stickiness: number;
 }
@@ -73,6 +75,8 @@ export class Server {
   isShipping = false;
   silentSince: number | undefined;
   readonly followers = new Set<Server>();
+  /** Writes that wait for a standby, in order. */
+  #waiting: Position[] = [];
 
   /** Faults: a shutdown that does not end, a postmaster that stands still, SQL without answers, slow disks, stalled replay. */
   isStuck = false;
@@ -109,14 +113,31 @@ export class Server {
     );
   }
 
-  /** A client's write: flushed, then answered in the same instant. */
+  /** A client's write: flushed, then answered in the same instant, or when a standby has confirmed it. */
   write(bytes: number): void {
     const { events, chance, watcher } = this.world;
     if (!this.mayAcknowledge || this.run !== 'accepting') return;
     events.after(chance.between(1, 5) + this.slowMs, this.life, () => {
       if (!this.mayAcknowledge) return;
-      watcher.acknowledged(this, this.append(bytes));
+      const record = this.append(bytes);
+      if (this.world.isSynchronous) this.#waiting.push(record);
+      else watcher.acknowledged(this, record);
     });
+  }
+
+  /** Writes wait for a standby to have `lsn` or more. */
+  awaits(lsn: number): boolean {
+    const [first] = this.#waiting;
+    return first !== undefined && first.lsn <= lsn;
+  }
+
+  /** A standby says that it has flushed everything up to there. */
+  confirmed(lsn: number): void {
+    if (!this.mayAcknowledge) return;
+    for (let first = this.#waiting[0]; first !== undefined && first.lsn <= lsn; [first] = this.#waiting) {
+      this.#waiting.shift();
+      this.world.watcher.acknowledged(this, first);
+    }
   }
 
   /** Flushed at once; ships to who streams. */
@@ -136,6 +157,7 @@ export class Server {
     this.life = new Process(`postgres of ${this.name}`);
     this.isDeaf = false;
     this.#unheard = [];
+    this.#waiting = [];
     this.run = 'starting';
     this.hasStandbySignal = as === 'standby';
     this.inRecovery = true;

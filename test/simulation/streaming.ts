@@ -87,8 +87,15 @@ function ship(from: Server, standby: Server): void {
     standby.isShipping = false;
     if (!network.isOpen(from.site, standby.site)) return;
     standby.position = { branch, lsn: Math.max(lsn, standby.wal.lsn) };
+    confirm(standby, from, lsn);
     standby.considerConsistency();
     shipToAll(standby);
     ship(from, standby);
   });
+}
+
+/** What it has flushed is said to the upstream, where a write waits for that. */
+function confirm(standby: Server, from: Server, lsn: number): void {
+  const { network } = standby.world;
+  if (from.awaits(lsn)) network.send(standby.site, from.site, from.life, () => from.confirmed(lsn));
 }

@@ -70,13 +70,32 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
   const store = new Store(members, { events, network, chance });
   const layout = keyLayout('service', 'herd');
   const maximumLagBytes = chance.oneOf([0, 1000, 5000, 1024 * 1024]) ?? 1000;
+  const isSynchronous = chance.isTrue(0.35);
   const stickiness = chance.isTrue(0.3) ? chance.between(0.2, 0.9) : 0;
   const hosts = new Map<string, Host>();
   const servers = new Map<string, Server>();
   const marginMs = CONFIG.lease.fence_margin;
-  const checks = new Checks({ events, store, layout, hosts, maximumLagBytes, marginMs, trace: tell });
+  const checks = new Checks({
+    events,
+    network,
+    store,
+    layout,
+    hosts,
+    maximumLagBytes,
+    isSynchronous,
+    marginMs,
+    trace: tell,
+  });
   for (const [index, site] of sites.entries()) {
-    const server = new Server(site, { events, chance, network, watcher: checks, servers, stickiness });
+    const server = new Server(site, {
+      events,
+      chance,
+      network,
+      watcher: checks,
+      servers,
+      isSynchronous,
+      stickiness,
+    });
     servers.set(site.name, server);
     const parts = { site, server, config: memberConfig(site, maximumLagBytes), storeMember: members[index] };
     hosts.set(site.name, new Host(parts, { events, chance, network, store, hosts, trace: tell }));
