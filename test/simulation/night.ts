@@ -27,6 +27,7 @@ if (values.seed === undefined) {
     onFailure: ({ seed, problems }) => say(`seed ${seed}: ${problems.join('; ')}`),
   });
   say(JSON.stringify(summary));
+  if (summary.failures > 0) say('one of them, told: npm run simulate -- --seed N --trace');
   process.exitCode = summary.failures === 0 ? 0 : 1;
 } else {
   const result = await play(Number(values.seed), values.trace ? say : undefined);

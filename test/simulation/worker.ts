@@ -4,6 +4,9 @@ import { parentPort } from 'node:worker_threads';
 import type { Batch, BatchResult } from './campaign.ts';
 import { play, type RunResult } from './world.ts';
 
+// Nobody reads them here, and errors are many.
+Error.stackTraceLimit = 0;
+
 const bugs: string[] = [];
 process.on('unhandledRejection', (cause) => bugs.push(`a bug: ${String(cause)}`));
 
