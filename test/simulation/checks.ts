@@ -44,7 +44,7 @@ const NO_TERM: Term = {
   others: [],
 };
 /** Longer than an election and its courtesies. */
-const WELL_MS = 4000;
+const WELL_MS = 2000;
 
 export class Checks implements Watcher {
   readonly #parts: ChecksParts;

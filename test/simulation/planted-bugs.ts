@@ -100,12 +100,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     line: 'if (best !== undefined && compareCandidates(best, self) < 0)',
     instead: 'if (best === null)',
   },
-  {
-    name: 'a candidate that cannot be promoted takes the key again and again',
-    file: 'ha/decide.js',
-    line: "return isBackingOff(o)\n                ? [{ do: 'wait' }, 'backing-off']\n                : [{ do: 'acquire-leader' }, 'requested-candidate'];",
-    instead: "return [{ do: 'acquire-leader' }, 'requested-candidate'];",
-  },
 ];
 
 const DIST = fileURLToPath(new URL('../../', import.meta.url));
