@@ -60,6 +60,7 @@ async function workOf(ctx: AgentContext, job: JobContext, action: JobAction): Pr
     case 'bootstrap':
       return await work.bootstrap(ctx, job);
     case 'discard-data':
+      ctx.state.isBootstrapping = false;
       return await ctx.pg.removeDataDir();
     case 'clone':
       return await work.clone(ctx, job, action.from);

@@ -3,7 +3,7 @@
  * the watch its view and contacts; look and refreshStatus (one question at a time, whoever asks: loop, REST, duties)
  * what PostgreSQL is seen to be; the loop and its jobs all the rest. REST and metrics answer while PostgreSQL hangs.
  */
-import type { Address, Clock, Log } from '../base/index.ts';
+import type { Address, Clock, Log, Timers } from '../base/index.ts';
 import type { Config, PostgresqlConfig, RestapiConfig } from '../config/index.ts';
 import type { Dcs } from '../dcs/index.ts';
 import { type Decision, freshMemory, type Memory } from '../ha/index.ts';
@@ -27,6 +27,7 @@ export interface AgentContext {
   readonly dcs: Dcs;
   readonly layout: KeyLayout;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly log: Log;
   readonly keeper: LeaseKeeper;
   readonly fence: Pick<FenceClient, 'deadline' | 'ensure' | 'arm' | 'disarm' | 'leave'>;

@@ -2,7 +2,7 @@
  * A leader's housekeeping in the store and on the server, and a standby's little. It runs beside the loop, one run at a
  * time, so a slow store or query never delays a decision. Every write is guarded by "the leader key names me".
  *
- * Order matters at first: the member key (routers wait for it), slots (standbys wait for them), then the rest.
+ * Order matters at first: the member key (routers wait for it), roles and slots (standbys wait for them), then the rest.
  */
 import { randomBytes } from 'node:crypto';
 import { background, backoffMs, failure, isRecord, parseJson, rethrowBug } from '../base/index.ts';
@@ -11,7 +11,7 @@ import { ROUTER_ROLE } from '../postgres/index.ts';
 import { type HistoryEntry, slotNameOf } from '../topology/index.ts';
 import { type AgentContext, MAXIMUM_LAG_BYTES } from './context.ts';
 import { moveEtcdLeader } from './etcd-leader.ts';
-import { putAsLeader } from './leader-write.ts';
+import { putAsLeader, writeIdentity } from './leader-write.ts';
 import { refreshStatus } from './look.ts';
 import type { MemberKey } from './member-key.ts';
 import { localServer } from './observe.ts';
@@ -71,13 +71,13 @@ export class Duties {
 
   async #lead(): Promise<void> {
     const duties: readonly (readonly [string, () => Promise<void>])[] = [
+      ['roles', () => this.#roles()],
       ['slots', () => this.#slots()],
       ['initialize', () => this.#initialize()],
       ['status', () => this.#status()],
       ['config', () => this.#config()],
       ['history', () => this.#history()],
       ['checkpoint', () => this.#checkpoint()],
-      ['router credential', () => this.#routerCredential()],
       ['etcd leader', () => this.#etcdLeader()],
     ];
     for (const [what, work] of duties) {
@@ -138,15 +138,13 @@ export class Duties {
     await refreshStatus(this.#ctx);
   }
 
-  /** The new cluster's roles, then its identity: whoever sees the identity may count on the roles. */
+  /** The identity of a cluster that was taken over, or whose store was emptied. */
   async #initialize(): Promise<void> {
-    const { pg, config, state, layout, log } = this.#ctx;
-    const systemId = state.inspection?.control?.systemId;
-    if (systemId === undefined || (state.view.systemId ?? '') !== '') return;
-    await pg.bootstrapSql({ users: config.bootstrap.users });
-    if (!(await putAsLeader(this.#ctx, [{ op: 'put', key: layout.initialize, value: systemId }]))) return;
+    const { state, pg } = this.#ctx;
+    if ((state.view.systemId ?? '') === '') return void (await writeIdentity(this.#ctx));
     state.isBootstrapping = false;
-    log.info('cluster-initialized', { systemId });
+    if (state.inspection?.data.kind === 'initialized' && state.inspection.data.isUnclaimed)
+      await pg.claimDataDir();
   }
 
   async #status(): Promise<void> {
@@ -228,14 +226,18 @@ export class Duties {
     }
   }
 
-  /** The role with which routers read password verifiers; made once, and made sure of once a term. */
-  async #routerCredential(): Promise<void> {
-    const { dcs, layout, pg, state, log } = this.#ctx;
+  /**
+   * The role with which routers read password verifiers; made once, and made sure of once a term. A cluster without its
+   * credential is new: it gets the other roles first, so whoever sees the credential may count on them.
+   */
+  async #roles(): Promise<void> {
+    const { dcs, layout, pg, state, config, log } = this.#ctx;
     const term = `${state.view.leaderCreateRevision}/${state.status?.timeline}`;
     if (this.#termDone === term || state.view.leaderCreateRevision === undefined) return;
     const entry = await dcs.get(layout.routerCredential, { timeoutMs: CALL_MS });
     const known = entry === undefined ? undefined : passwordOf(entry.value);
     const password = known ?? randomBytes(24).toString('base64url');
+    if (known === undefined) await pg.bootstrapSql({ users: config.bootstrap.users });
     await pg.setRouterCredential(password);
     if (known === undefined) {
       const value = JSON.stringify({ username: ROUTER_ROLE, password });

@@ -8,7 +8,14 @@
 import { chmodSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { postmasterOf, serverProcesses } from '../base/index.ts';
-import { type Blow, type FenceEvent, type FenceState, idleFence, stepFence } from '../ha/index.ts';
+import {
+  type Blow,
+  type FenceEvent,
+  type FenceState,
+  idleFence,
+  keepsTimer,
+  stepFence,
+} from '../ha/index.ts';
 import { type FenceAnswer, type FenceArguments, parseLine, splitLines } from './fence-protocol.ts';
 
 const LONELY_MS = 2000;
@@ -34,10 +41,12 @@ function readArguments(text: string | undefined): FenceArguments {
 }
 
 function step(event: FenceEvent): void {
-  const next = stepFence(state, event, { now: now(), marginMs: args.marginMs });
-  if (next.state.is !== state.is) say(`fence-${next.state.is}`, { from: state.is });
+  const before = state;
+  const next = stepFence(before, event, { now: now(), marginMs: args.marginMs });
+  if (next.state.is !== before.is) say(`fence-${next.state.is}`, { from: before.is });
   state = next.state;
   if (next.blow !== undefined) strike(next.blow);
+  if (keepsTimer(before, event, state)) return;
   clearTimeout(timer);
   if (state.is === 'striking') timer = setTimeout(lookAndTick, 20);
   else if (next.wakeAt !== undefined)

@@ -89,7 +89,7 @@ async function hasReceived(
   lsn: number,
   wait: { readonly withinMs: number; readonly job?: JobContext },
 ): Promise<string | undefined> {
-  const { clock, peers, state } = ctx;
+  const { clock, timers, peers, state } = ctx;
   const until = clock.now() + wait.withinMs;
   while (clock.now() < until && wait.job?.isCurrent() !== false) {
     const members = names
@@ -100,7 +100,7 @@ async function hasReceived(
       (answer) => answer?.lsn !== undefined && answer.lsn > lsn && answer.role === 'standby',
     );
     if (found !== undefined) return found.name;
-    await pause(POLL_MS, wait.job?.signal);
+    await pause(POLL_MS, wait.job?.signal, timers);
   }
   return undefined;
 }

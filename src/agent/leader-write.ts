@@ -17,3 +17,12 @@ export async function putAsLeader(
   );
   return result.outcome === 'applied';
 }
+
+/** The cluster is the one of our data directory from now on; a claim to make it, or nothing, was there before. */
+export async function writeIdentity(ctx: AgentContext): Promise<boolean> {
+  const systemId = ctx.state.inspection?.control?.systemId;
+  if (systemId === undefined) return false;
+  const isWritten = await putAsLeader(ctx, [{ op: 'put', key: ctx.layout.initialize, value: systemId }]);
+  if (isWritten) ctx.log.info('cluster-initialized', { systemId });
+  return isWritten;
+}

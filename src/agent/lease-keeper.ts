@@ -2,13 +2,24 @@
  * The lease and the leader key, the only writer of both in this process. One lease carries the member key and, while
  * we lead, the leader key (as Patroni does). The keep-alive has a timer of its own: never behind SQL, jobs or the loop.
  *
- * `deadline` is counted from the instant the last answered keep-alive was SENT (ha/fence.ts says why). We believe to
- * hold the key only from our own applied transaction until the store, or the clock, says otherwise.
+ * What is believed of the two is a value with rules of its own (ha/lease.ts); here the store is asked.
  */
-import { type Clock, failure, type Log, pause, rethrowBug } from '../base/index.ts';
+import { type Clock, failure, type Log, pause, rethrowBug, type Timers } from '../base/index.ts';
 import type { LeaseConfig } from '../config/index.ts';
 import { type Dcs, DcsError } from '../dcs/index.ts';
-import { fenceDeadline, type Lock } from '../ha/index.ts';
+import {
+  deadlineOf,
+  keyGivenAway,
+  keyLost,
+  keySeen,
+  keyTaken,
+  type LeaseState,
+  type Lock,
+  leaseExtended,
+  leaseGone,
+  lockOf,
+  noLease,
+} from '../ha/index.ts';
 import type { ClusterView, KeyLayout } from '../topology/index.ts';
 
 export interface LeaseKeeperOptions {
@@ -17,6 +28,7 @@ export interface LeaseKeeperOptions {
   readonly name: string;
   readonly lease: LeaseConfig;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly log: Log;
   /** The leader key's life was extended: PostgreSQL is safe until `deadline`. */
   readonly onExtended: (deadline: number) => void;
@@ -30,13 +42,7 @@ const CONTACT_AGE_MAX_MS = 4000;
 
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
-  #lease: string | undefined;
-  /** When the last answered keep-alive (or the grant) was sent, and what life it gave. */
-  #sentAt = 0;
-  #ttlMs = 0;
-  #holdsSince: number | undefined;
-  #isLost = false;
-  #releasedAtRevision = 0;
+  #state: LeaseState = noLease;
   #isFailing = false;
   readonly counts = { alive: 0, lost: 0, failed: 0 };
 
@@ -46,60 +52,52 @@ export class LeaseKeeper {
 
   /** The lease that keys hang on; undefined before the first grant and after a loss. */
   get lease(): string | undefined {
-    return this.#lease;
+    return this.#state.lease;
   }
 
   /** We hold the leader key, as far as our own transactions and the store have told. */
   get isHolder(): boolean {
-    return this.#holdsSince !== undefined;
+    return this.#state.heldSince !== undefined;
   }
 
   /** PostgreSQL must not write after this instant (monotonic), for the present keep-alive. */
   get deadline(): number {
-    const { lease } = this.#options;
-    return fenceDeadline({ sentAt: this.#sentAt, ttlMs: this.#ttlMs, marginMs: lease.fence_margin });
+    return deadlineOf(this.#state, this.#options.lease.fence_margin);
   }
 
   /** Holder, with time left. */
   isSafe(atLeastMs: number): boolean {
-    return (
-      this.isHolder && this.#lease !== undefined && this.#options.clock.now() + atLeastMs < this.deadline
-    );
+    return this.isHolder && this.lease !== undefined && this.#options.clock.now() + atLeastMs < this.deadline;
   }
 
   /** Grants and keeps alive until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, lease } = this.#options;
+    const { clock, timers, lease } = this.#options;
     while (!signal.aborted) {
       const startedAt = clock.now();
-      const isDone = this.#lease === undefined ? await this.#grant() : await this.#keepAlive(this.#lease);
+      const isDone = this.lease === undefined ? await this.#grant() : await this.#keepAlive(this.lease);
       if (isDone === 'again') continue;
       const period = isDone === 'failed' ? Math.min(200, lease.keep_alive) : lease.keep_alive;
-      await pause(Math.max(0, startedAt + period - clock.now()), signal);
+      await pause(Math.max(0, startedAt + period - clock.now()), signal, timers);
     }
   }
 
   /** Leadership is lost when a view that is not older than it names another holder, or none. */
   heed(view: ClusterView): void {
-    if (this.#holdsSince === undefined || view.revision < this.#holdsSince) return;
-    if (view.leader !== this.#options.name) this.#lose('the view names another holder, or none');
+    this.#become(keySeen(this.#state, view, this.#options.name), 'the view names another holder, or none');
   }
 
   /** The lock as decided upon: our own knowledge first, else the view, which may be older than what we did. */
   lock(view: ClusterView, contactAt: number): Lock {
-    const { name, clock } = this.#options;
-    const isFresh = view.revision > 0 && clock.now() - contactAt < CONTACT_AGE_MAX_MS;
-    if (this.#holdsSince !== undefined)
-      return { is: clock.now() < this.deadline ? 'mine' : 'unknown', deadline: this.deadline };
-    if (this.#isLost) return { is: 'lost' };
-    if (!isFresh || view.revision < this.#releasedAtRevision) return { is: 'unknown', deadline: undefined };
-    if (view.leader === undefined) return { is: 'none' };
-    return view.leader === name ? { is: 'named' } : { is: 'other', leader: view.leader };
+    const { name, clock, lease } = this.#options;
+    const now = clock.now();
+    const isFresh = now - contactAt < CONTACT_AGE_MAX_MS;
+    return lockOf(this.#state, view, { name, now, marginMs: lease.fence_margin, isFresh });
   }
 
   /** PostgreSQL is known to be no primary any more: the loss needs no further action. */
   forgetLoss(): void {
-    this.#isLost = false;
+    this.#state = { ...this.#state, isLost: false };
   }
 
   /**
@@ -108,7 +106,7 @@ export class LeaseKeeper {
    */
   async acquire(): Promise<boolean> {
     const { dcs, layout, name, log } = this.#options;
-    const lease = this.#lease;
+    const { lease } = this;
     if (lease === undefined || this.#options.clock.now() >= this.deadline) return false;
     const put = [{ op: 'put', key: layout.leader, value: name, lease }] as const;
     try {
@@ -122,8 +120,8 @@ export class LeaseKeeper {
       );
       if (result.outcome === 'refused') return false;
       // Our lease was replaced meanwhile: the key hangs on one that nobody keeps alive any more.
-      if (this.#lease !== lease) return await this.verify();
-      this.#hold(result.revision);
+      if (this.lease !== lease) return await this.verify();
+      this.#take(result.revision);
       log.info('leader-key-acquired', { revision: result.revision, reattached: result.branch === 'then' });
       return true;
     } catch (cause) {
@@ -137,14 +135,13 @@ export class LeaseKeeper {
   /** A linearizable look: does the key name us, on our lease? Corrects what we believe either way. */
   async verify(): Promise<boolean> {
     const { dcs, layout, name, log } = this.#options;
-    const lease = this.#lease;
+    const { lease } = this;
     try {
       const entry = await dcs.get(layout.leader, { timeoutMs: CALL_MS });
       const isOurs =
         entry !== undefined && entry.value === name && lease !== undefined && entry.lease === lease;
-      if (isOurs && this.#holdsSince === undefined) this.#hold(entry.modRevision);
-      if (!isOurs && this.#holdsSince !== undefined)
-        this.#lose('a linearizable read shows another holder, or none');
+      if (isOurs && !this.isHolder) this.#take(entry.modRevision);
+      if (!isOurs) this.#become(keyLost(this.#state), 'a linearizable read shows another holder, or none');
       return isOurs;
     } catch (cause) {
       rethrowBug(cause);
@@ -153,20 +150,24 @@ export class LeaseKeeper {
     }
   }
 
-  /** Deletes the key if it names us. The caller has proved that PostgreSQL is stopped. True when it is gone. */
+  /**
+   * Deletes the key if it is still the one that we took. The caller has proved that PostgreSQL is stopped. True when it is
+   * gone; when that is not known, it is not held all the same: a key that still names us has to be taken again.
+   */
   async release(): Promise<boolean> {
-    const { dcs, layout, name, log } = this.#options;
+    const { dcs, layout, log } = this.#options;
+    const { revision, state } = keyGivenAway(this.#state);
+    this.#state = state;
+    if (revision === undefined) return true;
     try {
       const result = await dcs.transact(
         {
-          when: [{ key: layout.leader, is: 'value', value: name }],
+          when: [{ key: layout.leader, is: 'mod-revision', modRevision: revision }],
           then: [{ op: 'delete', key: layout.leader }],
         },
         { timeoutMs: CALL_MS },
       );
-      this.#holdsSince = undefined;
-      this.#isLost = false;
-      this.#releasedAtRevision = result.revision;
+      this.#state = { ...this.#state, releasedAt: result.revision };
       log.info('leader-key-released', { revision: result.revision });
       return true;
     } catch (cause) {
@@ -176,23 +177,24 @@ export class LeaseKeeper {
     }
   }
 
-  #hold(revision: number): void {
-    this.#holdsSince = revision;
-    this.#isLost = false;
+  #take(revision: number): void {
+    this.#state = keyTaken(this.#state, revision);
     this.#options.onExtended(this.deadline);
   }
 
-  #lose(because: string): void {
-    this.#holdsSince = undefined;
-    this.#isLost = true;
-    this.#options.log.error('lease-lost', { because });
+  /** The next state; a loss is told, and wakes the loop. */
+  #become(next: LeaseState, becauseLost: string): void {
+    const wasHolder = this.isHolder;
+    this.#state = next;
+    if (!wasHolder || this.isHolder) return;
+    this.#options.log.error('lease-lost', { because: becauseLost });
     this.#options.onChange();
   }
 
   #leaseGone(): void {
-    this.#lease = undefined;
-    if (this.#holdsSince !== undefined) this.#lose('the store no longer knows the lease');
-    else this.#options.onChange();
+    const wasHolder = this.isHolder;
+    this.#become(leaseGone(this.#state), 'the store no longer knows the lease');
+    if (!wasHolder) this.#options.onChange();
   }
 
   async #grant(): Promise<'done' | 'failed'> {
@@ -200,8 +202,7 @@ export class LeaseKeeper {
     const sentAt = clock.now();
     try {
       const granted = await dcs.grantLease(lease.ttl, { timeoutMs: CALL_MS });
-      this.#lease = granted.lease;
-      this.#extended(sentAt, granted.ttlMs);
+      this.#extended({ ...granted, sentAt });
       this.#options.onChange();
       return 'done';
     } catch (cause) {
@@ -222,7 +223,7 @@ export class LeaseKeeper {
         return 'again';
       }
       this.counts.alive += 1;
-      this.#extended(sentAt, result.ttlMs);
+      this.#extended({ lease, sentAt, ttlMs: result.ttlMs });
       return 'done';
     } catch (cause) {
       this.counts.failed += 1;
@@ -231,12 +232,11 @@ export class LeaseKeeper {
     }
   }
 
-  #extended(sentAt: number, ttlMs: number): void {
-    this.#sentAt = sentAt;
-    this.#ttlMs = ttlMs;
+  #extended(answer: { readonly lease: string; readonly sentAt: number; readonly ttlMs: number }): void {
+    this.#state = leaseExtended(this.#state, answer);
     if (this.#isFailing) this.#options.log.info('keep-alive-restored', {});
     this.#isFailing = false;
-    if (this.#holdsSince !== undefined) this.#options.onExtended(this.deadline);
+    if (this.isHolder) this.#options.onExtended(this.deadline);
   }
 
   #failed(cause: unknown): void {

@@ -31,7 +31,7 @@ export async function leave(
 
 async function tried(ctx: AgentContext, what: string, ms: number, work: () => Promise<void>): Promise<void> {
   try {
-    await withDeadline(work(), ms, what);
+    await withDeadline(work(), ms, what, ctx.timers);
   } catch (cause) {
     rethrowBug(cause);
     ctx.log.error('agent-left-in-disorder', { what, ...failure(cause) });

@@ -2,8 +2,6 @@
  * The look at our own PostgreSQL: files, processes, and what the server says. It never waits long for SQL: a server that
  * does not answer keeps its last known role, and the lease protects everybody meanwhile. No failure of a look ends the agent.
  */
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
 import { failure, rethrowBug, serverProcesses } from '../base/index.ts';
 import type { Inspection } from '../postgres/index.ts';
 import type { AgentContext, AgentState } from './context.ts';
@@ -15,7 +13,7 @@ export async function look(ctx: AgentContext): Promise<void> {
   const { state, pg, log } = ctx;
   const before = postmasterOf(state);
   state.inspection = await inspected(ctx);
-  state.hasStandbySignal = await exists(join(pg.dataDir, 'standby.signal'));
+  state.hasStandbySignal = await pg.hasStandbySignal();
   const { postmaster } = state.inspection;
   if (postmaster.kind === 'orphans' && ctx.jobs.running === undefined) {
     // Backends that outlive their postmaster can still commit: nothing is decided while one lives.
@@ -110,14 +108,4 @@ async function askStatus(ctx: AgentContext, pid: number | undefined): Promise<vo
   state.isSilent = false;
   state.statusAt = clock.now();
   if (status.replicationState === 'streaming') state.rewindsInVain = 0;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    // Not there (or its directory is not): the same answer to the question.
-    return false;
-  }
 }

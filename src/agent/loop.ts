@@ -18,7 +18,7 @@ import { configure, unguard } from './server-work.ts';
 const ROUNDS_MAX = 6;
 
 /** PostgreSQL that runs already is taken over as it is; if it is a primary, its fence is found (or made) first. */
-export async function adopt(ctx: AgentContext): Promise<void> {
+export async function adopt(ctx: AgentContext, signal: AbortSignal): Promise<void> {
   const { state, log, fence, keeper, clock } = ctx;
   await look(ctx);
   const local = localServer(state);
@@ -39,8 +39,8 @@ export async function adopt(ctx: AgentContext): Promise<void> {
   // What this server may go on doing hangs on the store; it is waited for briefly, as long as a fence guards us.
   const until = Math.min(fence.deadline ?? clock.now() + 1500, clock.now() + 1500);
   const isUnheard = (): boolean => state.view.revision === 0 || state.contactAt === Number.NEGATIVE_INFINITY;
-  while ((isUnheard() || keeper.lease === undefined) && clock.now() < until)
-    await ctx.wake.wait(20, AbortSignal.timeout(2000));
+  while (!signal.aborted && (isUnheard() || keeper.lease === undefined) && clock.now() < until)
+    await ctx.wake.wait(20, signal);
 }
 
 /** Observe, decide, act until `signal` aborts. Rejects with `system-id-mismatch`. */

@@ -51,6 +51,7 @@ export async function observe(
       stepDownMs: stepDownMs(config.lease.keep_alive),
       courtesyMs: 2 * config.lease.loop_wait,
       streamPatienceMs: 20_000,
+      stopPatienceMs: 5000,
     },
   };
 }
@@ -71,11 +72,11 @@ export function localServer(state: AgentState): LocalServer {
   const standbyLsn = Math.max(status?.receiveLsn ?? 0, status?.replayLsn ?? 0);
   const liveLsn = status?.inRecovery === true ? standbyLsn || undefined : status?.flushLsn;
   return {
-    data: dataOf(inspection),
+    data: dataOf(state),
     process,
     role,
     crashed: process === 'stopped' && stoppedAt?.lsnIs === 'unknown',
-    systemId: control?.systemId,
+    systemId: isUnborn(state) ? undefined : control?.systemId,
     timeline: isLive ? status.timeline : stoppedAt?.timeline,
     lsn: isLive ? liveLsn : stoppedAt?.lsn,
     streaming: isLive && status.replicationState === 'streaming',
@@ -83,8 +84,9 @@ export function localServer(state: AgentState): LocalServer {
   };
 }
 
-function dataOf(inspection: Inspection | undefined): DataDirectory {
-  const kind = inspection?.data.kind;
+function dataOf(state: AgentState): DataDirectory {
+  const kind = state.inspection?.data.kind;
+  if (isUnborn(state)) return 'half-made';
   switch (kind) {
     case 'absent':
     case 'empty':
@@ -98,6 +100,12 @@ function dataOf(inspection: Inspection | undefined): DataDirectory {
       return 'unreadable';
   }
   return unreachable(kind);
+}
+
+/** What initdb left, of a life of ours that ended before the cluster was known to be that: nothing is in it yet. */
+function isUnborn({ inspection, isBootstrapping, view }: AgentState): boolean {
+  const isUnclaimed = inspection?.data.kind === 'initialized' && inspection.data.isUnclaimed;
+  return isUnclaimed && !isBootstrapping && inspection.control?.systemId !== view.systemId;
 }
 
 function processOf(inspection: Inspection | undefined): ServerProcess {
@@ -133,10 +141,12 @@ function roleOf(state: AgentState, process: ServerProcess): ServerRole {
 async function clusterFacts(ctx: AgentContext, local: LocalServer, lock: Lock): Promise<ClusterFacts> {
   const { view } = ctx.state;
   const request = view.failover;
+  const claim = view.entries.get(ctx.layout.initialize);
   return {
     systemId: view.systemId,
+    isClaimOurs: view.systemId === '' && claim?.lease !== undefined && claim.lease === ctx.keeper.lease,
     leader: lock.is === 'other' ? await leaderFacts(ctx, local, lock.leader) : undefined,
-    newestTimeline: view.newestTimeline,
+    newestTimeline: Math.max(view.newestTimeline, local.timeline ?? 0),
     optime: view.optime,
     request: request && {
       leader: request.leader,

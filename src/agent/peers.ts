@@ -79,7 +79,12 @@ async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function readAnswer(member: Member, json: unknown, formerCity: string | undefined): PeerAnswer | undefined {
+/** What a member's `GET /patroni` says of its position; undefined when that is not in Patroni's form. */
+export function readAnswer(
+  member: Member,
+  json: unknown,
+  formerCity: string | undefined,
+): PeerAnswer | undefined {
   if (!isRecord(json)) return undefined;
   const xlog = isRecord(json['xlog']) ? json['xlog'] : {};
   const positions = [xlog['location'], xlog['received_location'], xlog['replayed_location']].filter(

@@ -18,10 +18,7 @@ const REFRESH_MS = 250;
 /** Routes by the first match, as Patroni does for GET, HEAD and OPTIONS; an unknown path is a failed health check (503). */
 export function restApi(ctx: AgentContext): Hono {
   const app = new Hono();
-  app.get('/patroni', async (c) => {
-    await refresh(ctx);
-    return c.json(statusDocument(ctx));
-  });
+  app.get('/patroni', async (c) => c.json(await freshStatus(ctx)));
   app.get('/cluster', (c) => c.json(clusterDocument(ctx.state.view, ctx.config.scope)));
   app.get('/history', (c) =>
     c.json(
@@ -49,11 +46,17 @@ export function restApi(ctx: AgentContext): Hono {
   return app;
 }
 
+/** The document that elections compare, with a position of now where PostgreSQL answers. */
+export async function freshStatus(ctx: AgentContext): Promise<Readonly<Record<string, unknown>>> {
+  await refresh(ctx);
+  return statusDocument(ctx);
+}
+
 async function refresh(ctx: AgentContext): Promise<void> {
   const { state, clock } = ctx;
   if (localServer(state).process !== 'running' || clock.now() - state.statusAt < FRESH_ENOUGH_MS) return;
   try {
-    await withDeadline(refreshStatus(ctx), REFRESH_MS, 'PostgreSQL');
+    await withDeadline(refreshStatus(ctx), REFRESH_MS, 'PostgreSQL', ctx.timers);
   } catch (cause) {
     rethrowBug(cause);
     // A server that does not answer is told by what was last seen of it; the loop logs why.

@@ -8,25 +8,33 @@ import type { DesiredConfig, StopResult, Upstream } from '../postgres/index.ts';
 import { slotNameOf } from '../topology/index.ts';
 import { type AgentContext, upstreamOf } from './context.ts';
 import type { JobContext } from './jobs.ts';
+import { writeIdentity } from './leader-write.ts';
 import { look } from './look.ts';
+import { takeTimeline } from './timeline.ts';
 
 /** A standby that is not consistent by then goes on starting by itself; the loop looks after it. */
 const STANDBY_START_MS = 10_000;
 const PRIMARY_START_MS = 300_000;
 const PROMOTE_MS = 60_000;
 
-/** The race for `initialize`, on our lease so that a dead racer's claim ends with it; then initdb. */
+/**
+ * The race for `initialize`, on our lease so that a dead racer's claim ends with it; then initdb. A claim of ours whose answer
+ * was lost is made again.
+ */
 export async function bootstrap(ctx: AgentContext, job: JobContext): Promise<void> {
   const { dcs, layout, keeper, pg, state, log } = ctx;
   const { lease } = keeper;
   if (lease === undefined) return;
+  const key = layout.initialize;
+  const seen = state.view.entries.get(key);
+  const isOurs = seen?.value === '' && seen.lease === lease;
   const claim = await dcs.transact(
     {
       when: [
-        { key: layout.initialize, is: 'absent' },
+        isOurs ? { key, is: 'mod-revision', modRevision: seen.modRevision } : { key, is: 'absent' },
         { key: layout.leader, is: 'absent' },
       ],
-      then: [{ op: 'put', key: layout.initialize, value: '', lease }],
+      then: [{ op: 'put', key, value: '', lease }],
     },
     { timeoutMs: 1000 },
   );
@@ -39,8 +47,8 @@ export async function bootstrap(ctx: AgentContext, job: JobContext): Promise<voi
     state.isBootstrapping = false;
     await dcs.transact(
       {
-        when: [{ key: layout.initialize, is: 'value', value: '' }],
-        then: [{ op: 'delete', key: layout.initialize }],
+        when: [{ key, is: 'mod-revision', modRevision: claim.revision }],
+        then: [{ op: 'delete', key }],
       },
       { timeoutMs: 1000 },
     );
@@ -101,9 +109,16 @@ export async function startAsStandby(
   ctx.log.info('postgres-started', { as: 'standby', upstream: from, outcome: result.outcome });
 }
 
-/** Starts as a primary, as `promote` promotes: the store itself says that the key is ours, and the fence that it is armed. */
+/**
+ * Starts as a primary, as `promote` promotes: the store itself says that the key is ours, and the fence that it is armed.
+ * A new cluster has its identity in the store before it takes its first write: nobody makes another one from then on.
+ */
 export async function startAsPrimary(ctx: AgentContext, job: JobContext): Promise<void> {
   await guard(ctx, 'starting PostgreSQL as a primary');
+  if (ctx.state.isBootstrapping) {
+    if (!(await writeIdentity(ctx))) throw notSafe('starting a new cluster');
+    await ctx.pg.claimDataDir();
+  }
   await configure(ctx, 'primary', undefined);
   if (!job.isCurrent() || !mayBecomePrimary(ctx)) throw notSafe('starting PostgreSQL as a primary');
   const result = await ctx.pg.start({ as: 'primary', deadlineMs: PRIMARY_START_MS });
@@ -112,13 +127,15 @@ export async function startAsPrimary(ctx: AgentContext, job: JobContext): Promis
 }
 
 /**
- * Promotes. In order: the store itself says that the key is ours (linearizable), the fence says that it is armed, and
- * at the instant of the signal lease and job are still good. A lease lost in between ends in an immediate stop.
+ * Promotes. In order: the store itself says that the key is ours (linearizable), the fence says that it is armed, the
+ * number of the new timeline is taken, and at the instant of the signal lease and job are still good. A lease lost in between ends in an immediate stop.
  */
 export async function promote(ctx: AgentContext, job: JobContext): Promise<void> {
   const { keeper, pg, log } = ctx;
   await guard(ctx, 'promoting');
+  const timeline = await takeTimeline(ctx);
   const result = await pg.promote({
+    timeline,
     stillAllowed: () => job.isCurrent() && mayBecomePrimary(ctx),
     deadlineMs: PROMOTE_MS,
   });

@@ -1,7 +1,14 @@
 /** What wakes the loop: a timer, and any event that may change a decision. Many events before a cycle make one cycle. */
+import type { Timers } from '../base/index.ts';
+
 export class Wake {
+  readonly #timers: Timers;
   #isDue = false;
   #release: (() => void) | undefined;
+
+  constructor(timers: Timers) {
+    this.#timers = timers;
+  }
 
   /** Asks for a cycle as soon as the present one ends. */
   now(): void {
@@ -14,12 +21,12 @@ export class Wake {
     if (!this.#isDue && !signal.aborted) {
       await new Promise<void>((resolve) => {
         const done = (): void => {
-          clearTimeout(timer);
+          callOff();
           signal.removeEventListener('abort', done);
           this.#release = undefined;
           resolve();
         };
-        const timer = setTimeout(done, ms);
+        const callOff = this.#timers.after(ms, done);
         signal.addEventListener('abort', done, { once: true });
         this.#release = done;
       });

@@ -25,3 +25,4 @@ export {
 } from './process-table.ts';
 export { RingQueue } from './ring-queue.ts';
 export { type Column, renderTable } from './table.ts';
+export { systemTimers, type Timers } from './timers.ts';

@@ -14,6 +14,7 @@
  *  5. Nothing is decided on a silent store but to stop, or to go on as a standby.
  */
 import { unreachable } from '../base/index.ts';
+import { remember } from './memory.ts';
 import type { JobKind, Lock, Memory, Observation } from './observation.ts';
 import { asCandidate, bestCandidate, mayRace } from './rank.ts';
 import type { Reason } from './reasons.ts';
@@ -65,24 +66,6 @@ export function decide(o: Observation): Decision {
     action,
     because,
     memory: isGivingAway ? { ...memory, standBackUntil: o.now + 2 * o.limits.ttlMs } : memory,
-  };
-}
-
-function remember(o: Observation): Memory {
-  const { memory, lock, local, cluster } = o;
-  const isLeaderless = lock.is === 'none';
-  const isCutOff =
-    local.process === 'running' &&
-    local.role === 'standby' &&
-    !local.streaming &&
-    lock.is === 'other' &&
-    cluster.leader?.isUsable === true;
-  const isStandingBack =
-    memory.standBackUntil !== undefined && o.now < memory.standBackUntil && lock.is !== 'other';
-  return {
-    leaderlessSince: isLeaderless ? (memory.leaderlessSince ?? o.now) : undefined,
-    notStreamingSince: isCutOff ? (memory.notStreamingSince ?? o.now) : undefined,
-    standBackUntil: isStandingBack ? memory.standBackUntil : undefined,
   };
 }
 
@@ -188,8 +171,8 @@ function whenEmpty(o: Observation): Choice {
       return [{ do: 'wait' }, 'store-unreachable-empty'];
     case 'lost':
     case 'none':
-      if (cluster.systemId === '') return [{ do: 'wait' }, 'cluster-being-made'];
-      if (cluster.systemId !== undefined) return [{ do: 'wait' }, 'no-leader-to-clone-from'];
+      if (cluster.systemId === '' && !cluster.isClaimOurs) return [{ do: 'wait' }, 'cluster-being-made'];
+      if ((cluster.systemId ?? '') !== '') return [{ do: 'wait' }, 'no-leader-to-clone-from'];
       return o.self.isNofailover
         ? [{ do: 'wait' }, 'tagged-nofailover']
         : [{ do: 'bootstrap' }, 'no-cluster-yet'];
@@ -206,7 +189,7 @@ function whenWhole(o: Observation): Choice {
     case 'starting':
       return whenStarting(o);
     case 'stopping':
-      return [{ do: 'wait' }, 'server-changing-state'];
+      return whenStopping(o);
     case 'stopped':
       return whenStopped(o);
     case 'running':
@@ -226,6 +209,14 @@ function whenStarting(o: Observation): Choice {
     : [{ do: 'follow', upstream: lock.leader }, 'upstream-changed'];
 }
 
+/** A shutdown may hang for ever: on a backend, or on a standby that takes no more WAL and does not go. */
+function whenStopping(o: Observation): Choice {
+  const forMs = o.now - (o.memory.stoppingSince ?? o.now);
+  return forMs >= o.limits.stopPatienceMs
+    ? [{ do: 'demote', mode: 'offline' }, 'shutdown-hangs']
+    : [{ do: 'wait' }, 'server-changing-state'];
+}
+
 function whenRunning(o: Observation): Choice {
   switch (o.local.role) {
     case 'standby':
@@ -241,6 +232,7 @@ function whenRunning(o: Observation): Choice {
 
 function whenStopped(o: Observation): Choice {
   const { lock } = o;
+  if (isClaimLost(o)) return [{ do: 'discard-data' }, 'claim-lost'];
   switch (lock.is) {
     case 'mine':
       return whenDeadLeader(o);
@@ -261,6 +253,12 @@ function whenStopped(o: Observation): Choice {
       return whenStoppedUnderLeader(o, lock.leader);
   }
   return unreachable(lock);
+}
+
+/** What we made for a new cluster is of no use, and holds nothing yet, once somebody else may make it. */
+function isClaimLost({ isBootstrapping, lock, cluster, local }: Observation): boolean {
+  const isKnown = lock.is === 'none' || lock.is === 'lost' || lock.is === 'other';
+  return isBootstrapping && isKnown && cluster.systemId !== '' && cluster.systemId !== local.systemId;
 }
 
 /** PostgreSQL died, or was not started yet, under our own key. */
@@ -332,10 +330,14 @@ function whenStandby(o: Observation): Choice {
 }
 
 function whenLeaderless(o: Observation): Choice {
+  if (o.cluster.systemId === '') return [{ do: 'wait' }, 'cluster-being-made'];
   const forMs = o.now - (o.memory.leaderlessSince ?? o.now);
   switch (requestAsStandby(o, forMs).is) {
     case 'ours':
-      return [{ do: 'acquire-leader' }, 'requested-candidate'];
+      // One that could not be promoted would otherwise take the key and give it back, over and over, and nobody else gets it.
+      return isBackingOff(o)
+        ? [{ do: 'wait' }, 'backing-off']
+        : [{ do: 'acquire-leader' }, 'requested-candidate'];
     case 'theirs':
       return [{ do: 'wait' }, 'candidate-goes-first'];
     case 'open':

@@ -99,6 +99,11 @@ export function stepFence(
   return unreachable(event);
 }
 
+/** What an agent says to a fence that strikes does not put off its next blow: the timer that runs already goes on. */
+export function keepsTimer(before: FenceState, event: FenceEvent, after: FenceState): boolean {
+  return before.is === 'striking' && after.is === 'striking' && event.type !== 'tick';
+}
+
 function struckOrArmed(deadline: number, at: { readonly now: number; readonly marginMs: number }): FenceStep {
   if (at.now < deadline) return { state: { is: 'armed', deadline }, blow: undefined, wakeAt: deadline };
   return strike({ is: 'striking', deadline, nextBlow: 0 }, at);

@@ -7,10 +7,24 @@ export {
   type FenceStep,
   fenceDeadline,
   idleFence,
+  keepsTimer,
   stepDownMs,
   stepFence,
   strikePlan,
 } from './fence.ts';
+export {
+  deadlineOf,
+  keyGivenAway,
+  keyLost,
+  keySeen,
+  keyTaken,
+  type LeaderKeySeen,
+  type LeaseState,
+  leaseExtended,
+  leaseGone,
+  lockOf,
+  noLease,
+} from './lease.ts';
 export * from './observation.ts';
 export {
   bestCandidate,

@@ -70,8 +70,11 @@ export interface LeaderRequest {
 export interface ClusterFacts {
   /** `initialize`: undefined = no cluster, '' = being made, else the system identifier. */
   readonly systemId: string | undefined;
+  /** `initialize` is being made by us: a claim of ours whose answer was lost, say. */
+  readonly isClaimOurs: boolean;
   /** Present only while the leader key names another member. */
   readonly leader: LeaderFacts | undefined;
+  /** That the store speaks of, or our own: a primary may be the only one that knows of its timeline. */
   readonly newestTimeline: number;
   /** The leader's last published position. */
   readonly optime: number | undefined;
@@ -115,12 +118,15 @@ export interface Memory {
   readonly notStreamingSince: number | undefined;
   /** We gave leadership away: until then others go first. */
   readonly standBackUntil: number | undefined;
+  /** Since when our server has been stopping without a job of ours that sees to it. */
+  readonly stoppingSince: number | undefined;
 }
 
 export const freshMemory: Memory = {
   leaderlessSince: undefined,
   notStreamingSince: undefined,
   standBackUntil: undefined,
+  stoppingSince: undefined,
 };
 
 export interface Limits {
@@ -131,6 +137,8 @@ export interface Limits {
   readonly courtesyMs: number;
   /** How long a standby may fail to stream from a usable leader before it is rebuilt. */
   readonly streamPatienceMs: number;
+  /** How long a shutdown that nobody here sees to may take, before it is made to end. */
+  readonly stopPatienceMs: number;
 }
 
 export interface Observation {

@@ -5,6 +5,7 @@ import { cleanAutoConf, HEADER, renderHba, renderPassFile, renderPostgresqlConf 
 import type { ControlData } from './control-data.ts';
 import { readIfThere, removeFile, syncFolder, writeWhole } from './files.ts';
 import type { Place } from './place.ts';
+import { forgetTakenTimelines } from './taken-timelines.ts';
 import type { ConfigWritten, DesiredConfig, Role } from './types.ts';
 
 export async function writeConfigFiles(
@@ -47,6 +48,7 @@ export async function writePassFile(place: Place): Promise<void> {
  * it is written before anything else is done.
  */
 export async function writeSignals(place: Place, as: Role): Promise<void> {
+  if (as === 'standby') await forgetTakenTimelines(place);
   const standby = join(place.dataDir, 'standby.signal');
   if (as === 'standby') await writeWhole(standby, '', { owner: place.owner });
   else await removeFile(standby);

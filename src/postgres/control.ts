@@ -1,9 +1,11 @@
 /** Puts the parts together: one `PostgresControl` over one data directory. The work is in the files it imports. */
+import { join } from 'node:path';
 import { assert, type Clock, failure, type Log, MatriarchError, rethrowBug } from '../base/index.ts';
 import { cloneFrom } from './clone.ts';
 import { writeConfigFiles, writeSignals } from './config-files.ts';
 import { readControl } from './control-file.ts';
-import { dataDirState, moveAside, removeContent } from './data-dir.ts';
+import { claim, dataDirState, moveAside, removeContent } from './data-dir.ts';
+import { isThere } from './files.ts';
 import { runInitdb } from './initdb.ts';
 import { findPlace, type Place } from './place.ts';
 import { Postmaster } from './postmaster.ts';
@@ -63,7 +65,15 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresCo
 
 type OverDirectory = Pick<
   PostgresControl,
-  'inspect' | 'initdb' | 'writeConfig' | 'basebackup' | 'rewind' | 'removeDataDir' | 'quarantine'
+  | 'inspect'
+  | 'hasStandbySignal'
+  | 'initdb'
+  | 'claimDataDir'
+  | 'writeConfig'
+  | 'basebackup'
+  | 'rewind'
+  | 'removeDataDir'
+  | 'quarantine'
 >;
 
 /** What is done to the files, mostly while the server is stopped. */
@@ -75,10 +85,12 @@ function overDirectory(parts: Parts): OverDirectory {
       const control = data.kind === 'initialized' ? await readControl(place) : undefined;
       return { data, postmaster: postmaster.observe(), control };
     },
+    hasStandbySignal: async () => isThere(join(place.dataDir, 'standby.signal')),
     async initdb(work = {}) {
       parts.configIsOurs = false;
       await runInitdb(place, work);
     },
+    claimDataDir: async () => claim(place),
     async writeConfig(desired) {
       const { kind } = await dataDirState(place);
       const control = kind === 'initialized' ? await readControl(place) : undefined;

@@ -6,7 +6,7 @@
 import { chmod, chown, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { findProcess, isSameProcess, MatriarchError, pause } from '../base/index.ts';
-import { readIfThere, removeFile, syncFolder, writeWhole } from './files.ts';
+import { isThere, readIfThere, removeFile, syncFolder, writeWhole } from './files.ts';
 import { isNodeError } from './node-error.ts';
 import type { Place } from './place.ts';
 import type { DataDirState, Operation } from './types.ts';
@@ -28,7 +28,8 @@ export async function dataDirState(place: Place): Promise<DataDirState> {
   }
   const own = names.filter((name) => name !== 'lost+found');
   if (own.length === 0) return { kind: 'empty' };
-  if (own.includes('PG_VERSION') && own.includes('global')) return { kind: 'initialized' };
+  if (own.includes('PG_VERSION') && own.includes('global'))
+    return { kind: 'initialized', isUnclaimed: await isThere(place.unclaimedFile) };
   return { kind: 'foreign', because: `it holds ${own.slice(0, 3).join(', ')} but no PG_VERSION` };
 }
 
@@ -71,7 +72,13 @@ export async function removeContent(place: Place): Promise<void> {
       if (name !== 'lost+found') await rm(join(place.dataDir, name), { recursive: true, force: true });
     }
   }
+  await claim(place);
   await unmark(place);
+}
+
+/** What initdb made is somebody's cluster now, or nothing any more. */
+export async function claim(place: Place): Promise<void> {
+  await removeFile(place.unclaimedFile);
 }
 
 /** Renames the directory and returns its new path; what was marked stays marked under the new name. */
@@ -89,6 +96,7 @@ export async function moveAside(place: Place, because: string, wallNow: number):
   const aside = `${place.dataDir}.${at}-${reason}`;
   await rename(place.dataDir, aside);
   if (state.kind === 'partial') await rename(place.markerFile, `${aside}.in-progress`);
+  await claim(place);
   await syncFolder(dirname(place.dataDir));
   return aside;
 }

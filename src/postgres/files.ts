@@ -1,5 +1,5 @@
 /** Small files that must never be seen half-written: written beside, synced, renamed. */
-import { chown, type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { access, chown, type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isNodeError } from './node-error.ts';
 import type { Owner } from './place.ts';
@@ -32,6 +32,14 @@ export async function readIfThere(path: string): Promise<string | undefined> {
     if (isNodeError(cause) && cause.code === 'ENOENT') return undefined;
     throw cause;
   }
+}
+
+/** False as well where the folder cannot be read. */
+export async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 export async function removeFile(path: string): Promise<void> {

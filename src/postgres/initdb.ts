@@ -18,6 +18,7 @@ export async function runInitdb(place: Place, options: LongWorkOptions): Promise
   try {
     await mark(place, 'initdb');
     await fill(place, options);
+    await writeWhole(place.unclaimedFile, '', { owner: place.owner });
     await unmark(place);
   } catch (cause) {
     await removeContent(place);

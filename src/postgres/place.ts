@@ -22,6 +22,8 @@ export interface Place {
   /** Beside the data directory, because clones and rewinds overwrite what is in it. */
   readonly passFile: string;
   readonly markerFile: string;
+  /** There from initdb until the cluster is this directory's: see `claimDataDir`. */
+  readonly unclaimedFile: string;
   readonly logFile: string;
   /** Whom PostgreSQL's processes and files belong to; undefined when that is this process's own user. */
   readonly owner: Owner | undefined;
@@ -63,6 +65,7 @@ export async function findPlace(options: PostgresOptions): Promise<Place> {
     socketDir,
     passFile: `${dataDir}.pgpass`,
     markerFile: `${dataDir}.in-progress`,
+    unclaimedFile: `${dataDir}.unclaimed`,
     logFile: `${dataDir}.log`,
     owner: await ownerOf(settings.os_user),
   };

@@ -10,6 +10,7 @@ import { removeFile } from './files.ts';
 import type { Place } from './place.ts';
 import type { Postmaster } from './postmaster.ts';
 import { Session, type Target } from './session.ts';
+import { takeTimelinesBelow } from './taken-timelines.ts';
 import type { PromoteOptions, PromoteResult, Role } from './types.ts';
 
 const DEADLINE_MS = 30_000;
@@ -46,6 +47,7 @@ export async function promoteServer(parts: PromoteParts, options: PromoteOptions
     const before = await awaitRole(watch, () => true);
     if (before === 'primary') return promoted();
     if (before !== 'standby') return { outcome: 'failed', ...before };
+    if (options.timeline !== undefined) await takeTimelinesBelow(place, options.timeline);
     if (!options.stillAllowed()) return { outcome: 'cancelled' };
     // In one breath with the answer: the file alone promotes at the postmaster's next SIGUSR1, whoever sends it.
     writeFileSync(trigger, '');

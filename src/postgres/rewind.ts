@@ -3,14 +3,13 @@
  * and after (a standby's signal file). Every failure is an outcome, and every outcome leads on: the agent goes on with
  * the directory, or with a fresh clone.
  */
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, describe, type Log } from '../base/index.ts';
 import { renderConnInfo } from './conf.ts';
 import { writePassFile, writeSignals } from './config-files.ts';
 import { readControl } from './control-file.ts';
 import { mark, unmark } from './data-dir.ts';
-import { removeFile } from './files.ts';
+import { isThere, removeFile } from './files.ts';
 import type { Place } from './place.ts';
 import type { Postmaster } from './postmaster.ts';
 import { run } from './run.ts';
@@ -59,7 +58,7 @@ export async function rewindTo(
     await writeSignals(place, 'standby');
     await unmark(place);
     // pg_rewind leaves a backup_label exactly when it has changed the directory.
-    if (!(await isThere(place, 'backup_label'))) return { outcome: 'not-needed' };
+    if (!(await isThere(join(place.dataDir, 'backup_label')))) return { outcome: 'not-needed' };
     return { outcome: 'done', tookMs: clock.now() - startedAt };
   } catch (cause) {
     log.warn('rewind-failed', { damaged, because: describe(cause) });
@@ -74,7 +73,8 @@ async function shutDownCleanly(parts: RewindParts, options: LongWorkOptions): Pr
     throw new Error('server processes still run in the data directory');
   const { state } = await readControl(place);
   if (state === 'shut down' || state === 'shut down in recovery') return;
-  if (await isThere(place, 'backup_label')) throw new Error('a copy that has never reached consistency');
+  if (await isThere(join(place.dataDir, 'backup_label')))
+    throw new Error('a copy that has never reached consistency');
   if (state === 'in archive recovery') await recoverStandby(parts, options);
   else await recoverPrimary(place, options);
   const after = (await readControl(place)).state;
@@ -124,13 +124,6 @@ function rewindArgs(place: Place, from: Upstream): readonly string[] {
     connect_timeout: 10,
   });
   return ['-D', place.dataDir, '--source-server', source, '--progress'];
-}
-
-async function isThere(place: Place, name: string): Promise<boolean> {
-  return access(join(place.dataDir, name)).then(
-    () => true,
-    () => false,
-  );
 }
 
 function failed(because: string, damaged: boolean): RewindResult {

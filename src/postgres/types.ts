@@ -46,7 +46,8 @@ export type DataDirState =
   | { readonly kind: 'empty' }
   | { readonly kind: 'partial'; readonly during: Operation }
   | { readonly kind: 'foreign'; readonly because: string }
-  | { readonly kind: 'initialized' };
+  /** `isUnclaimed`: initdb made it, and no cluster is known to be in it yet. */
+  | { readonly kind: 'initialized'; readonly isUnclaimed: boolean };
 
 export type Operation = 'initdb' | 'basebackup' | 'rewind';
 
@@ -121,6 +122,8 @@ export type PromoteResult =
   | { readonly outcome: 'failed'; readonly because: string };
 
 export interface PromoteOptions extends WaitOptions {
+  /** The new timeline is this one, or a later one where this one is known here already; undefined: as PostgreSQL numbers it. */
+  readonly timeline?: number;
   /** Asked immediately before the signal is sent: lease held, deadline not passed. */
   readonly stillAllowed: () => boolean;
 }
@@ -226,8 +229,14 @@ export interface PostgresControl {
   /** Looks at the directory, the processes and pg_control. A running postmaster that is found is watched from then on. */
   inspect(): Promise<Inspection>;
 
+  /** The next start of this directory would be as a standby. Never throws: a directory that cannot be read has no such file. */
+  hasStandbySignal(): Promise<boolean>;
+
   /** Makes the cluster (checksums, SCRAM, UTF8). Throws `postgres-initdb-failed` with initdb's last lines; leaves nothing half-made. */
   initdb(options?: LongWorkOptions): Promise<void>;
+
+  /** What initdb made here is a cluster from now on, to be kept. */
+  claimDataDir(): Promise<void>;
 
   /** Writes all files that configure the server, each atomically. Due before `start` after initdb, clone, rewind or a new control object. */
   writeConfig(desired: DesiredConfig): Promise<ConfigWritten>;

@@ -19,6 +19,8 @@ export interface KeyLayout {
   readonly sync: string;
   readonly failsafe: string;
   readonly matriarchPrefix: string;
+  /** The highest timeline number that a member was about to begin; written before each promotion. */
+  readonly timeline: string;
   /** `{"username":…,"password":…}` of the role with which routers read verifiers; written by the leader's agent. */
   readonly routerCredential: string;
 }
@@ -41,6 +43,7 @@ export function keyLayout(namespace: string, scope: string): KeyLayout {
     sync: `${prefix}sync`,
     failsafe: `${prefix}failsafe`,
     matriarchPrefix,
+    timeline: `${matriarchPrefix}timeline`,
     routerCredential: `${matriarchPrefix}router-credential`,
   };
 }

@@ -78,7 +78,8 @@ export const emptyView: ClusterView = {
 export function applySnapshot(view: ClusterView, snapshot: Snapshot, layout: KeyLayout): ClusterView {
   if (snapshot.revision < view.revision) return view;
   const ours = snapshot.entries.filter((entry) => entry.key.startsWith(layout.prefix));
-  return viewOf(snapshot.revision, new Map(ours.map((entry) => [entry.key, entry])), view, layout);
+  const entries = new Map(ours.map((entry) => [entry.key, entry]));
+  return viewOf(snapshot.revision, { entries, members: membersOf(entries, view, layout) }, view, layout);
 }
 
 /** `view` with all changes of one revision. A revision that `view` already holds changes nothing. */
@@ -89,13 +90,16 @@ export function applyChanges(
 ): ClusterView {
   if (change.revision <= view.revision) return view;
   const entries = new Map(view.entries);
+  let isOfMembers = false;
   for (const event of change.events) {
     const key = event.type === 'put' ? event.entry.key : event.key;
     if (!key.startsWith(layout.prefix)) continue;
+    isOfMembers ||= key.startsWith(layout.membersPrefix);
     if (event.type === 'put') entries.set(key, event.entry);
     else entries.delete(key);
   }
-  return viewOf(change.revision, entries, view, layout);
+  const members = isOfMembers ? membersOf(entries, view, layout) : view;
+  return viewOf(change.revision, { entries, members }, view, layout);
 }
 
 /** A change of leader between two views; undefined when the same term goes on (or there was none in both). */
@@ -109,17 +113,20 @@ export function leaderChange(
   return { from: before.leader, to: after.leader };
 }
 
-/** Everything is read anew from the keys, so a fold of changes cannot differ from a snapshot; members are reused. */
+/** Everything is read from the keys, so a fold of changes cannot differ from a snapshot; what a key that is as it was said is kept. */
 function viewOf(
   revision: number,
-  entries: ReadonlyMap<string, KeyValue>,
+  now: { readonly entries: ReadonlyMap<string, KeyValue>; readonly members: MembersSeen },
   before: ClusterView,
   layout: KeyLayout,
 ): ClusterView {
+  const { entries } = now;
+  const { members, unreadable } = now.members;
   const leader = entries.get(layout.leader);
+  const isAsBefore = (key: string): boolean =>
+    before.revision > 0 && before.entries.get(key) === entries.get(key);
   const held = leader !== undefined && leader.value !== '' ? leader : undefined;
-  const { members, unreadable } = membersOf(entries, before, layout);
-  const history = historyOf(entries.get(layout.history));
+  const history = isAsBefore(layout.history) ? before.history : historyOf(entries.get(layout.history));
   return {
     revision,
     leader: held?.value,
@@ -130,19 +137,21 @@ function viewOf(
     unreadable,
     systemId: entries.get(layout.initialize)?.value,
     optime: optimeOf(entries.get(layout.status), entries.get(layout.legacyOptime)),
-    failover: failoverOf(entries.get(layout.failover)),
+    failover: isAsBefore(layout.failover) ? before.failover : failoverOf(entries.get(layout.failover)),
     history,
-    config: configOf(entries.get(layout.config)),
+    config: isAsBefore(layout.config) ? before.config : configOf(entries.get(layout.config)),
     newestTimeline: newestTimelineOf(history, members.values()),
     entries,
   };
 }
 
+type MembersSeen = Pick<ClusterView, 'members' | 'unreadable'>;
+
 function membersOf(
   entries: ReadonlyMap<string, KeyValue>,
   before: ClusterView,
   layout: KeyLayout,
-): { readonly members: ReadonlyMap<string, Member>; readonly unreadable: ReadonlyMap<string, string> } {
+): MembersSeen {
   const members = new Map<string, Member>();
   const unreadable = new Map<string, string>();
   const byKey = [...entries.keys()].sort();

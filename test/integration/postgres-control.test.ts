@@ -36,8 +36,11 @@ test('a new cluster is made with checksums and SCRAM, starts, answers and stops'
   });
   await control.initdb();
   const made = await control.inspect();
-  assert.equal(made.data.kind, 'initialized');
+  assert.deepEqual(made.data, { kind: 'initialized', isUnclaimed: true });
   assert.equal(made.control?.state, 'shut down');
+  assert.deepEqual((await readdir(dirname(settings.data_dir))).sort(), ['data', 'data.unclaimed']);
+  await control.claimDataDir();
+  assert.deepEqual((await control.inspect()).data, { kind: 'initialized', isUnclaimed: false });
   assert.deepEqual((await readdir(dirname(settings.data_dir))).sort(), ['data']);
 
   await startAs(member, 'primary');

@@ -10,7 +10,7 @@ import { type AgentContext, freshState } from '../../src/agent/context.ts';
 import { Jobs } from '../../src/agent/jobs.ts';
 import { LeaseKeeper } from '../../src/agent/lease-keeper.ts';
 import { Wake } from '../../src/agent/wake.ts';
-import type { Clock } from '../../src/base/index.ts';
+import { type Clock, systemTimers } from '../../src/base/index.ts';
 import { checkConfig } from '../../src/config/index.ts';
 import { createMemoryDcs, type MemoryClient } from '../../src/dcs/index.ts';
 import type { Inspection, PostgresControl, ServerStatus } from '../../src/postgres/index.ts';
@@ -74,6 +74,7 @@ export async function anAgent(t: TestContext, calls: Partial<PostgresControl> = 
     name: 'alpha',
     lease: config.lease,
     clock,
+    timers: systemTimers,
     log,
     onExtended: () => undefined,
     onChange: () => undefined,
@@ -83,7 +84,7 @@ export async function anAgent(t: TestContext, calls: Partial<PostgresControl> = 
     status: aStatus(),
     calls,
   };
-  const wake = new Wake();
+  const wake = new Wake(systemTimers);
   const state = freshState(now);
   const ctx: AgentContext = {
     config,
@@ -95,6 +96,7 @@ export async function anAgent(t: TestContext, calls: Partial<PostgresControl> = 
     dcs: store,
     layout,
     clock,
+    timers: systemTimers,
     log,
     keeper,
     fence: {
@@ -192,7 +194,7 @@ function anInspection(postmaster: Inspection['postmaster']): Inspection {
       max_locks_per_xact: 64,
     },
   };
-  return { data: { kind: 'initialized' }, postmaster, control };
+  return { data: { kind: 'initialized', isUnclaimed: false }, postmaster, control };
 }
 
 function pretended(server: PretendedServer, done: string[]): PostgresControl {
@@ -212,6 +214,8 @@ function pretended(server: PretendedServer, done: string[]): PostgresControl {
   const control = {
     dataDir: join(tmpdir(), 'no-server-works-here'),
     inspect: async () => await Promise.resolve(anInspection(server.postmaster)),
+    claimDataDir: async () => await noted(done, 'claimDataDir'),
+    hasStandbySignal: async () => await Promise.resolve(false),
     writeConfig: async () => await Promise.resolve({ changed: true }),
     start: unasked,
     stop: unasked,

@@ -32,6 +32,7 @@ export function aLeader(changes: Partial<LeaderFacts> = {}): LeaderFacts {
 export function aCluster(changes: Partial<ClusterFacts> = {}): ClusterFacts {
   return {
     systemId: '7000000000000000001',
+    isClaimOurs: false,
     leader: aLeader(),
     newestTimeline: 3,
     optime: 1000,
@@ -67,7 +68,13 @@ export function anObservation(changes: Partial<Observation> = {}): Observation {
     isBootstrapping: false,
     retryAt: undefined,
     memory: freshMemory,
-    limits: { ttlMs: 5000, stepDownMs: 600, courtesyMs: 2000, streamPatienceMs: 20_000 },
+    limits: {
+      ttlMs: 5000,
+      stepDownMs: 600,
+      courtesyMs: 2000,
+      streamPatienceMs: 20_000,
+      stopPatienceMs: 5000,
+    },
     ...changes,
   };
 }

@@ -9,7 +9,7 @@ import { handOver } from '../../../src/agent/hand-over.ts';
 import { leave } from '../../../src/agent/leave.ts';
 import { look, refreshStatus } from '../../../src/agent/look.ts';
 import { localServer } from '../../../src/agent/observe.ts';
-import { startAsPrimary, startAsStandby } from '../../../src/agent/server-work.ts';
+import { promote, startAsPrimary, startAsStandby } from '../../../src/agent/server-work.ts';
 import { AssertionError, deferred } from '../../../src/base/index.ts';
 import type { Dcs } from '../../../src/dcs/index.ts';
 import { freshMemory } from '../../../src/ha/index.ts';
@@ -67,6 +67,58 @@ test('PostgreSQL is not started as a primary when the store says that the key is
   await other.transact({ when: [], then: [{ op: 'put', key: ctx.layout.leader, value: 'beta' }] }, call);
   await rejects(startAsPrimary(ctx, wanted), { code: 'agent-job-failed' });
   deepEqual(done, []);
+});
+
+test('a promotion begins a timeline whose number nobody has taken before', async (t) => {
+  const begun: (number | undefined)[] = [];
+  const { ctx, other } = await anAgent(t, {
+    promote: async ({ timeline }) => {
+      begun.push(timeline);
+      return await Promise.resolve({ outcome: 'cancelled' });
+    },
+  });
+  await other.transact({ when: [], then: [{ op: 'put', key: ctx.layout.timeline, value: '6' }] }, call);
+  ok(await ctx.keeper.acquire());
+  await rejects(promote(ctx, wanted), { code: 'agent-job-failed' });
+  await rejects(promote(ctx, wanted), { code: 'agent-job-failed' });
+  deepEqual(begun, [7, 8]);
+  equal((await other.get(ctx.layout.timeline, call))?.value, '8');
+});
+
+test('a promotion begins a timeline later than all that is published, and than its own', async (t) => {
+  const begun: (number | undefined)[] = [];
+  const { ctx, server, other, see } = await anAgent(t, {
+    promote: async ({ timeline }) => {
+      begun.push(timeline);
+      return await Promise.resolve({ outcome: 'cancelled' });
+    },
+  });
+  server.postmaster = running;
+  server.status = aStatus({ inRecovery: true, timeline: 3 });
+  await look(ctx);
+  ok(await ctx.keeper.acquire());
+  await rejects(promote(ctx, wanted), { code: 'agent-job-failed' });
+  const history = JSON.stringify([[8, 100, 'no recovery target specified']]);
+  await other.transact({ when: [], then: [{ op: 'put', key: ctx.layout.history, value: history }] }, call);
+  await see();
+  await rejects(promote(ctx, wanted), { code: 'agent-job-failed' });
+  deepEqual(begun, [4, ctx.state.view.newestTimeline + 1]);
+  ok(ctx.state.view.newestTimeline >= 8);
+});
+
+test('a new cluster has its identity in the store before it takes its first write', async (t) => {
+  const { ctx, done, other } = await anAgent(t);
+  ctx.state.isBootstrapping = true;
+  await look(ctx);
+  ok(await ctx.keeper.acquire());
+  const starting = startAsPrimary(
+    { ...ctx, pg: { ...ctx.pg, start: async () => await fails('no start') } },
+    wanted,
+  );
+  await rejects(starting);
+  equal((await other.get(ctx.layout.initialize, call))?.value, '7');
+  await startAsPrimary(ctx, wanted);
+  ok(done.includes('start as primary'));
 });
 
 test('a fence is never armed with a deadline that has passed, for it would strike at once', async (t) => {

@@ -63,7 +63,7 @@ test('housekeeping ends with the duty that it is at when the agent ends', async 
     },
   });
   await run();
-  deepEqual(done, []);
+  deepEqual(done, ['setRouterCredential']);
   equal(ctx.state.view.config, undefined);
 });
 

@@ -3,7 +3,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { type JobContext, Jobs } from '../../../src/agent/jobs.ts';
 import { Wake } from '../../../src/agent/wake.ts';
-import { deferred, silentLog } from '../../../src/base/index.ts';
+import { deferred, silentLog, systemTimers } from '../../../src/base/index.ts';
 
 function someJobs(now = { ms: 0 }): {
   readonly jobs: Jobs;
@@ -63,7 +63,7 @@ test('the result of an abandoned job is discarded, and its signal aborts', async
 });
 
 test('many events before a wait make one wake-up, and none is lost', async () => {
-  const wake = new Wake();
+  const wake = new Wake(systemTimers);
   const { signal } = new AbortController();
   wake.now();
   wake.now();

@@ -2,8 +2,8 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { LeaseKeeper } from '../../../src/agent/lease-keeper.ts';
-import { type Clock, deferred, silentLog } from '../../../src/base/index.ts';
-import { createMemoryDcs, type Dcs, type MemoryClient } from '../../../src/dcs/index.ts';
+import { type Clock, deferred, silentLog, systemTimers } from '../../../src/base/index.ts';
+import { createMemoryDcs, type Dcs, DcsError, type MemoryClient } from '../../../src/dcs/index.ts';
 import { applySnapshot, type ClusterView, emptyView, keyLayout } from '../../../src/topology/index.ts';
 import { eventually } from '../../support/eventually.ts';
 
@@ -34,6 +34,7 @@ async function aBench(t: TestContext, wrap = (dcs: Dcs): Dcs => dcs): Promise<Be
     name: 'alpha',
     lease,
     clock,
+    timers: systemTimers,
     log: silentLog,
     onExtended: (deadline) => extended.push(deadline),
     onChange: () => undefined,
@@ -189,6 +190,49 @@ test('after a release nobody takes an older view for the present', async (t) => 
   ok(await keeper.release());
   deepEqual(keeper.lock(old, 1000), { is: 'unknown', deadline: undefined });
   equal(keeper.lock(await view(), 1000).is, 'none');
+});
+
+test('a view of before the key was taken does not take it away', async (t) => {
+  const { keeper, view } = await aBench(t);
+  const before = await view();
+  ok(await keeper.acquire());
+  keeper.heed(before);
+  ok(keeper.isHolder);
+});
+
+test('whoever gives the key away does not hold it from the moment on at which it says so', async (t) => {
+  const seen: boolean[] = [];
+  const { keeper } = await aBench(t, (dcs) => ({
+    ...dcs,
+    transact: async (...args) => {
+      const result = await dcs.transact(...args);
+      seen.push(keeper.isSafe(0));
+      return result;
+    },
+  }));
+  await keeper.acquire();
+  await keeper.release();
+  deepEqual(seen, [false, false]);
+});
+
+test('a release that arrives late does not take the key that was taken again meanwhile', async (t) => {
+  const late: (() => Promise<unknown>)[] = [];
+  const { keeper, other, view } = await aBench(t, (dcs) => ({
+    ...dcs,
+    transact: async (transaction, options) => {
+      if (transaction.then.every(({ op }) => op === 'put')) return await dcs.transact(transaction, options);
+      late.push(async () => await dcs.transact(transaction, options));
+      throw new DcsError('unknown', 'timeout', 'no answer');
+    },
+  }));
+  await keeper.acquire();
+  equal(await keeper.release(), false);
+  keeper.heed(await view());
+  equal(keeper.lock(await view(), 1000).is, 'named');
+  ok(await keeper.acquire());
+  for (const arrive of late) await arrive();
+  equal((await other.get(layout.leader, call))?.value, 'alpha');
+  ok(await keeper.verify());
 });
 
 test('a view that has not been proved current lately decides nothing', async (t) => {

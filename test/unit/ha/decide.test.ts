@@ -65,6 +65,16 @@ test('an empty member makes the cluster only while there is none', () => {
   );
 });
 
+test('a member whose own claim is in the store, though its answer was lost, goes on making the cluster', () => {
+  const local = aLocal({ data: 'empty', process: 'stopped', role: 'unknown', systemId: undefined });
+  const cluster = { ...leaderless, systemId: '' };
+  equal(decided({ local, lock: none, cluster }), 'wait: cluster-being-made');
+  equal(
+    decided({ local, lock: none, cluster: { ...cluster, isClaimOurs: true } }),
+    'bootstrap: no-cluster-yet',
+  );
+});
+
 test('a nofailover member does not make the cluster', () => {
   const local = aLocal({ data: 'empty', process: 'stopped', role: 'unknown', systemId: undefined });
   const self = { name: 'alpha', isNofailover: true, priority: 1, isSameCity: false };
@@ -92,6 +102,42 @@ test('whoever won initialize starts as the first primary, under the leader key o
     decided({ local: dead, lock: mine, cluster, isBootstrapping: true }),
     'start-primary: cluster-made-here',
   );
+});
+
+test('what was made for a new cluster is thrown away when another member may make it, and only then', () => {
+  const made = { local: dead, isBootstrapping: true };
+  equal(
+    decided({ ...made, lock: none, cluster: { ...leaderless, systemId: undefined } }),
+    'discard-data: claim-lost',
+  );
+  equal(
+    decided({ ...made, cluster: aCluster({ systemId: '7000000000000000002' }) }),
+    'discard-data: claim-lost',
+  );
+  equal(
+    decided({ ...made, lock: unknownFor(0), cluster: { ...leaderless, systemId: undefined } }),
+    'wait: store-unreachable-empty',
+  );
+  equal(decided({ ...made, lock: none, cluster: leaderless }), 'start-standby: leader-unknown');
+});
+
+test('nobody runs for leader while a cluster is being made', () => {
+  equal(
+    decided({ lock: none, cluster: { ...leaderless, systemId: '' }, peers: [] }),
+    'wait: cluster-being-made',
+  );
+});
+
+test('a shutdown that hangs is made to end, once it has had its time', () => {
+  const stopping = aLocal({ process: 'stopping', role: 'primary' });
+  const decideAt = (now: number, memory = freshMemory): ReturnType<typeof decide> =>
+    decide(anObservation({ now, local: stopping, lock: { is: 'mine', deadline: now + 4000 }, memory }));
+  const first = decideAt(NOW);
+  equal(first.because, 'server-changing-state');
+  equal(decideAt(NOW + 4999, first.memory).because, 'server-changing-state');
+  equal(decideAt(NOW + 5000, first.memory).because, 'shutdown-hangs');
+  const ofOurs = decide(anObservation({ local: stopping, job: 'demote' }));
+  equal(ofOurs.memory.stoppingSince, undefined, 'a job of ours sees to it itself');
 });
 
 test('a primary that cannot see the store goes on while its lease lives, then steps down', () => {
@@ -267,6 +313,11 @@ test('the key is free after a hand-over: who was asked takes it, the others let 
     askedWhileFree('beta', { memory: { ...freshMemory, leaderlessSince: NOW - 2000 } }),
     'acquire-leader: best-candidate',
   );
+});
+
+test('a candidate that was asked for and could not be promoted lets others go first for a while', () => {
+  equal(askedWhileFree('alpha', { retryAt: NOW + 1 }), 'wait: backing-off');
+  equal(askedWhileFree('alpha', { retryAt: NOW }), 'acquire-leader: requested-candidate');
 });
 
 test('a requested candidate that lacks WAL does not jump the queue', () => {

@@ -8,6 +8,7 @@ import {
   type FenceState,
   fenceDeadline,
   idleFence,
+  keepsTimer,
   stepFence,
   strikePlan,
 } from '../../../src/ha/index.ts';
@@ -147,4 +148,14 @@ test('property: with its timer kept, an armed fence ends in SIGKILL before the l
       ok(killedAt <= sentAt + ttlMs - marginMs / 4, `${killedAt}`);
     }),
   );
+});
+
+test('what is said to a fence that strikes does not put off its next blow', () => {
+  const armed = { is: 'armed', deadline: 1000 } as const;
+  const striking = { is: 'striking', deadline: 1000, nextBlow: 1 } as const;
+  for (const event of [{ type: 'arm', deadline: 9000 }, { type: 'disarm' }] as const)
+    equal(keepsTimer(striking, event, stepFence(striking, event, { now: 1100, marginMs: 1000 }).state), true);
+  equal(keepsTimer(striking, { type: 'tick' }, striking), false);
+  equal(keepsTimer(armed, { type: 'arm', deadline: 1000 }, striking), false, 'a first blow begins a timer');
+  equal(keepsTimer(striking, { type: 'server-gone' }, idleFence), false);
 });

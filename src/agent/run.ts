@@ -1,0 +1,85 @@
+/**
+ * The running agent: keep-alive, watch and loop over a context that is put together already, and how they end. The
+ * keep-alive is the one part that it cannot be without: should that end unasked, the agent ends, and its fence guards
+ * PostgreSQL. Everything outside is behind the doors of the context, so this runs in a simulation as it runs on a host.
+ */
+import { background, failure, pause, rethrowBug } from '../base/index.ts';
+import { type ClusterView, watchCluster } from '../topology/index.ts';
+import type { AgentContext } from './context.ts';
+import { Duties } from './duties.ts';
+import { leave } from './leave.ts';
+import { adopt, loop } from './loop.ts';
+import { MemberKey } from './member-key.ts';
+
+const WATCH_AGAIN_MS = 500;
+
+/** Runs until `signal` aborts, then ends in order. Rejects with `system-id-mismatch` or what ended the keep-alive. */
+export async function runAgent(ctx: AgentContext, signal: AbortSignal): Promise<void> {
+  const ending = new AbortController();
+  const member = new MemberKey();
+  const duties = new Duties(ctx, member);
+  const unsubscribe = ctx.pg.onExit(() => ctx.wake.now());
+  // The loop ends when it is told to, and when the keep-alive has ended, for whatever reason.
+  const kept = ctx.keeper.run(ending.signal).finally(() => ending.abort());
+  background(ctx.log, 'keep-alive', kept);
+  background(ctx.log, 'watch', watch(ctx, ending.signal));
+  const either = AbortSignal.any([signal, ending.signal]);
+  try {
+    await adopt(ctx, either);
+    await loop(ctx, duties, either);
+    if (!ending.signal.aborted) await leave(ctx, duties, member);
+  } finally {
+    ending.abort();
+    unsubscribe();
+    await ctx.fence.leave();
+  }
+  await kept;
+}
+
+/** The watch resumes by itself; should it end all the same, it is begun anew, for without it the agent is blind. */
+async function watch(ctx: AgentContext, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await watchOnce(ctx, signal);
+    } catch (cause) {
+      rethrowBug(cause);
+      ctx.log.error('watch-ended', failure(cause));
+      await pause(WATCH_AGAIN_MS, signal, ctx.timers);
+    }
+  }
+}
+
+async function watchOnce(ctx: AgentContext, signal: AbortSignal): Promise<void> {
+  const { state, dcs, layout, clock, log, config, wake } = ctx;
+  await watchCluster({
+    dcs,
+    layout,
+    clock,
+    log,
+    signal,
+    contactEveryMs: Math.min(1000, config.lease.loop_wait),
+    onView: (view) => {
+      const before = state.view;
+      state.view = view;
+      state.lastLeader = view.leader ?? before.leader ?? state.lastLeader;
+      if (isNews(before, view)) wake.now();
+    },
+    onContact: (sentAt) => {
+      state.contactAt = Math.max(state.contactAt, sentAt);
+      state.contactWallAt = clock.wallNow();
+    },
+  });
+}
+
+/** Changes that may change a decision; positions, which change all the time, do not. */
+function isNews(before: ClusterView, after: ClusterView): boolean {
+  const [was, is] = [gistOf(before), gistOf(after)];
+  return before.revision === 0 || is.some((fact, index) => fact !== was[index]);
+}
+
+function gistOf(view: ClusterView): readonly unknown[] {
+  const leader = view.leader === undefined ? undefined : view.members.get(view.leader);
+  const { systemId, failover, config, members } = view;
+  const term = [view.leader, view.leaderCreateRevision, leader?.state, leader?.role];
+  return [...term, systemId, failover?.modRevision, config?.modRevision, members.size];
+}

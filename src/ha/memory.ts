@@ -1,0 +1,22 @@
+/** What `decide` remembers from cycle to cycle: since when something has been so that may not stay so for long. */
+import type { Memory, Observation } from './observation.ts';
+
+export function remember(o: Observation): Memory {
+  const { memory, lock, local, cluster } = o;
+  const isLeaderless = lock.is === 'none';
+  const isCutOff =
+    local.process === 'running' &&
+    local.role === 'standby' &&
+    !local.streaming &&
+    lock.is === 'other' &&
+    cluster.leader?.isUsable === true;
+  const isStandingBack =
+    memory.standBackUntil !== undefined && o.now < memory.standBackUntil && lock.is !== 'other';
+  return {
+    leaderlessSince: isLeaderless ? (memory.leaderlessSince ?? o.now) : undefined,
+    notStreamingSince: isCutOff ? (memory.notStreamingSince ?? o.now) : undefined,
+    standBackUntil: isStandingBack ? memory.standBackUntil : undefined,
+    stoppingSince:
+      local.process === 'stopping' && o.job === undefined ? (memory.stoppingSince ?? o.now) : undefined,
+  };
+}

@@ -1,0 +1,336 @@
+/**
+ * What goes wrong. Each run draws the kinds of faults that it knows and how often they come, so that some runs are full of
+ * one kind and others mix them all; each fault ends by itself after a while, and all end at the end of the trouble.
+ *
+ * Not together on one host: an agent that is away and a fence that is, for each is what the other is there for.
+ */
+import type { KeyLayout } from '../../src/topology/index.ts';
+import type { Chance } from './chance.ts';
+import type { Events } from './events.ts';
+import type { Host } from './host.ts';
+import type { Network, Site } from './network.ts';
+import type { Server } from './server.ts';
+import type { Store } from './store.ts';
+
+export interface FaultWorld {
+  readonly events: Events;
+  readonly chance: Chance;
+  readonly network: Network;
+  readonly store: Store;
+  readonly layout: KeyLayout;
+  readonly hosts: readonly Host[];
+  readonly sites: readonly Site[];
+  readonly trace: ((line: string) => void) | undefined;
+}
+
+/** Begins the fault at this host and returns what ends it; undefined when it does not fit now. */
+type Fault = (world: FaultWorld, host: Host) => (() => void) | undefined;
+
+const nothing = (): void => {};
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  'host crashes': (_, host) => {
+    if (!host.isUp || host.isPaused) return undefined;
+    host.crash();
+    return () => host.boot();
+  },
+  'host is paused': (_, host) => {
+    if (!host.isUp || host.isPaused) return undefined;
+    host.pause();
+    return () => host.resume();
+  },
+  'host crashes at a turn': (world, host) => {
+    const at = busy(world) ?? host;
+    const end = ambush(world, at, () => {
+      if (at.isUp && !at.isPaused) at.crash();
+    });
+    return () => {
+      end();
+      at.boot();
+    };
+  },
+  'agent is killed at a turn': (world, host) => {
+    const at = busy(world) ?? host;
+    return ambush(world, at, () => {
+      if (isFenceWell(at)) at.killAgent();
+    });
+  },
+  'postmaster is killed': (_, host) => {
+    if (host.isPaused) return undefined;
+    host.server.killPostmaster();
+    return nothing;
+  },
+  'agent is killed': (_, host) => {
+    if (!isFenceWell(host)) return undefined;
+    host.killAgent();
+    return nothing;
+  },
+  'agent is stopped': (_, host) => {
+    if (!isFenceWell(host)) return undefined;
+    host.stopAgent();
+    return nothing;
+  },
+  'agent is paused': ({ events }, host) => {
+    const process = host.agent?.process;
+    if (process === undefined || host.isPaused || !isFenceWell(host)) return undefined;
+    process.isPaused = true;
+    return () => {
+      if (!host.isPaused) events.resume(process);
+    };
+  },
+  'agent and postmaster are paused': ({ events }, host) => {
+    const process = host.agent?.process;
+    if (process === undefined || host.isPaused || !isFenceWell(host)) return undefined;
+    const { server } = host;
+    process.isPaused = true;
+    server.isDeaf = true;
+    return () => {
+      server.hear();
+      if (!host.isPaused) events.resume(process);
+    };
+  },
+  'fence is paused': ({ events }, host) => {
+    const process = host.fence?.process;
+    if (process === undefined || host.isPaused || !isAgentWell(host)) return undefined;
+    process.isPaused = true;
+    return () => {
+      if (!host.isPaused) events.resume(process);
+    };
+  },
+  'fence is killed': (_, host) => {
+    if (host.isPaused || !isAgentWell(host)) return undefined;
+    host.killFence();
+    return nothing;
+  },
+  'one way is cut': ({ network, chance, sites }, host) => {
+    const other = chance.oneOf(sites);
+    if (other === undefined) return undefined;
+    const [from, to] = chance.isTrue(0.5) ? [host.site, other] : [other, host.site];
+    network.cut(from, to);
+    return () => network.mend(from, to);
+  },
+  'link is cut': ({ network, chance, sites }, host) => {
+    const other = chance.oneOf(sites);
+    return other === undefined ? undefined : cutAll(network, [host.site], [other]);
+  },
+  'host is cut off': ({ network, sites }, host) =>
+    cutAll(
+      network,
+      [host.site],
+      sites.filter((site) => site.name.startsWith('db')),
+    ),
+  'store is out of reach': ({ network, store }, host) =>
+    cutAll(
+      network,
+      [host.site],
+      store.members.map(({ site }) => site),
+    ),
+  'datacenter is cut off': ({ network, sites }, host) => {
+    const isIn = (site: Site): boolean => site.datacenter === host.site.datacenter;
+    return cutAll(
+      network,
+      sites.filter(isIn),
+      sites.filter((site) => !isIn(site)),
+    );
+  },
+  'packets are late': ({ network, chance }) => {
+    network.lateness = chance.between(0.02, 0.3);
+    return () => {
+      network.lateness = 0;
+    };
+  },
+  'store elects': ({ store }) => {
+    store.elect();
+    return nothing;
+  },
+  'store is slow': ({ store, chance }) => {
+    store.slowMs = chance.between(50, 900);
+    return () => {
+      store.slowMs = 0;
+    };
+  },
+  'store member is down': ({ store, chance }) => downMembers(store, chance, 1),
+  'store has no quorum': ({ store, chance }) => downMembers(store, chance, 2),
+  'wall clock jumps': ({ chance }, host) => {
+    host.jumpWallClock(chance.between(-3_600_000, 3_600_000));
+    return nothing;
+  },
+  'postgres does not stop': (_, host) => {
+    host.server.isStuck = true;
+    return () => {
+      host.server.isStuck = false;
+    };
+  },
+  'postmaster is paused': (_, host) => {
+    const { server } = host;
+    server.isDeaf = true;
+    return () => server.hear();
+  },
+  'postgres does not answer': (_, host) => {
+    host.server.isHung = true;
+    return () => {
+      host.server.isHung = false;
+    };
+  },
+  'disk is slow': ({ chance }, host) => {
+    host.server.slowMs = chance.between(20, 300);
+    return () => {
+      host.server.slowMs = 0;
+    };
+  },
+  'replication stalls': ({ chance, events }, host) => {
+    host.server.stalledUntil = events.now + chance.between(500, 8000);
+    return nothing;
+  },
+  'switchover is asked for': ({ store, layout, chance, hosts }) => {
+    const leader = store.data.get(layout.leader)?.value;
+    const candidate = chance.oneOf(hosts)?.site.name;
+    if (leader === undefined || store.leader === undefined) return undefined;
+    const value = JSON.stringify({
+      leader,
+      ...(chance.isTrue(0.7) && candidate !== leader ? { member: candidate } : {}),
+    });
+    store.data.transact({ when: [], then: [{ op: 'put', key: layout.failover, value }] });
+    return nothing;
+  },
+};
+
+/** Begins the trouble; `untilMs` is its end, at which all is mended. */
+export function plan(world: FaultWorld, fromMs: number, untilMs: number): void {
+  const { events, chance, hosts, trace } = world;
+  const known = Object.entries(FAULTS).filter(() => chance.isTrue(0.45));
+  const pauseMs = chance.between(300, 3000);
+  const lastsMs = chance.between(1000, 9000);
+  const ends = new Set<() => void>();
+  const strike = (): void => {
+    events.after(pauseMs * chance.between(0.3, 1.7), undefined, () => {
+      if (events.now < untilMs) strike();
+    });
+    const [name, fault] = chance.oneOf(known) ?? [];
+    const host = chance.isTrue(0.5) ? leaderOf(world) : chance.oneOf(hosts);
+    if (fault === undefined || host === undefined) return;
+    const end = fault(world, host);
+    if (end === undefined) return;
+    host.troubledAt = events.now;
+    trace?.(`FAULT: ${name} (${host.site.name})`);
+    ends.add(end);
+    events.after(lastsMs * chance.between(0.1, 1.6), undefined, () => {
+      if (!ends.delete(end)) return;
+      host.troubledAt = events.now;
+      if (end !== nothing) trace?.(`over: ${name} (${host.site.name})`);
+      end();
+    });
+  };
+  events.after(fromMs, undefined, strike);
+  events.after(untilMs, undefined, () => {
+    trace?.('all faults end');
+    for (const end of ends) end();
+    ends.clear();
+    world.network.mendAll();
+    for (const host of hosts) {
+      host.server.stalledUntil = 0;
+      host.troubledAt = events.now;
+    }
+    world.store.reconsider();
+  });
+}
+
+function leaderOf({ hosts, store, layout }: FaultWorld): Host | undefined {
+  const name = store.data.get(layout.leader)?.value;
+  return hosts.find(({ site }) => site.name === name);
+}
+
+/** The fence does its work, or there is nothing to guard. */
+function isFenceWell({ isUp, isPaused, fence, server }: Host): boolean {
+  const isHarmless =
+    server.run === 'stopped' || (server.run === 'accepting' && server.inRecovery && !server.isPromoting);
+  return isUp && !isPaused && (fence === undefined ? isHarmless : fence.process.isRunning);
+}
+
+function isAgentWell(host: Host): boolean {
+  return host.agent?.process.isRunning === true;
+}
+
+/** Waits for the next turn in the life of the host's server, and strikes in the middle of what comes of it. */
+function ambush({ events, chance }: FaultWorld, { server }: Host, strike: () => void): () => void {
+  const before = turnOf(server);
+  let isOver = false;
+  const look = (): void => {
+    if (isOver) return;
+    const isTurn = turnOf(server) !== before;
+    events.after(isTurn ? chance.between(0, 400) : 20, undefined, isTurn ? blow : look);
+  };
+  const blow = (): void => {
+    if (!isOver) strike();
+  };
+  look();
+  return () => {
+    isOver = true;
+  };
+}
+
+function turnOf({ run, data, isUnclaimed, inRecovery, isPromoting }: Server): string {
+  return `${run} ${data} ${isUnclaimed} ${inRecovery} ${isPromoting}`;
+}
+
+/** The host that makes a new cluster: its agent, or the whole of it, ends while initdb works or in the moment after it. */
+export function ambushMaker(world: FaultWorld): void {
+  const { events, chance, hosts, trace } = world;
+  const isMade = chance.isTrue(0.7);
+  const look = (): void => {
+    const maker = hosts.find(({ server }) => (isMade ? server.isUnclaimed : server.data === 'partial'));
+    if (maker === undefined) {
+      events.after(10, undefined, look);
+      return;
+    }
+    events.after(isMade ? chance.between(0, 60) : chance.between(0, 1000), undefined, () => {
+      trace?.(`FAULT: the maker of the cluster ends (${maker.site.name})`);
+      if (chance.isTrue(0.5)) return maker.killAgent();
+      maker.crash();
+      events.after(chance.between(1000, 9000), undefined, () => maker.boot());
+    });
+  };
+  look();
+}
+
+/** A host at which something is being made. */
+function busy({ hosts, chance }: FaultWorld): Host | undefined {
+  return chance.oneOf(
+    hosts.filter(({ server }) => server.data === 'partial' || server.isUnclaimed || server.isPromoting),
+  );
+}
+
+function cutAll(network: Network, some: readonly Site[], others: readonly Site[]): () => void {
+  const pairs = some.flatMap((one) =>
+    others.filter((other) => other !== one).map((other) => [one, other] as const),
+  );
+  for (const [one, other] of pairs) {
+    network.cut(one, other);
+    network.cut(other, one);
+  }
+  return () => {
+    for (const [one, other] of pairs) {
+      network.mend(one, other);
+      network.mend(other, one);
+    }
+  };
+}
+
+function downMembers(store: Store, chance: Chance, count: number): (() => void) | undefined {
+  const up = store.members.filter((member) => member.isUp);
+  const down = up.slice(0, count).length < count ? [] : shuffled(up, chance).slice(0, count);
+  if (down.length === 0) return undefined;
+  for (const member of down) member.isUp = false;
+  store.reconsider();
+  return () => {
+    for (const member of down) member.isUp = true;
+    store.reconsider();
+  };
+}
+
+function shuffled<T>(list: readonly T[], chance: Chance): T[] {
+  return list
+    .map((item) => ({ item, key: chance.next() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ item }) => item);
+}

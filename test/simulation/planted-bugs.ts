@@ -1,0 +1,128 @@
+/**
+ * Bugs to plant: each is one line of the real code, as it is compiled, with another in its place. Whoever changes a line
+ * that is named here names it anew; a line that is not found exactly once is an error, so none is planted in vain.
+ */
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+export interface PlantedBug {
+  /** What the program does wrong with it. */
+  readonly name: string;
+  /** Under src, as compiled. */
+  readonly file: string;
+  readonly line: string;
+  readonly instead: string;
+}
+
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'the fence strikes when the lease may have ended already',
+    file: 'ha/fence.js',
+    line: 'return keepAlive.sentAt + keepAlive.ttlMs - keepAlive.marginMs;',
+    instead: 'return keepAlive.sentAt + keepAlive.ttlMs + keepAlive.marginMs;',
+  },
+  {
+    name: 'a standby of an older timeline may lead',
+    file: 'ha/rank.js',
+    line: "return 'behind-timeline';",
+    instead: 'return undefined;',
+  },
+  {
+    name: 'maximum_lag_on_failover is ignored',
+    file: 'ha/rank.js',
+    line: "return 'lag-too-great';",
+    instead: 'return undefined;',
+  },
+  {
+    name: 'the leader key is taken over from whoever holds it',
+    file: 'agent/lease-keeper.js',
+    line: "otherwise: { when: [{ key: layout.leader, is: 'absent' }], then: put },",
+    instead: 'otherwise: { when: [], then: put },',
+  },
+  {
+    name: 'a lease that has ended goes on being believed in',
+    file: 'agent/lease-keeper.js',
+    line: 'this.lease !== undefined && this.#options.clock.now() + atLeastMs < this.deadline;',
+    instead: 'this.lease !== undefined;',
+  },
+  {
+    name: 'the leader key is given away before PostgreSQL is stopped',
+    file: 'agent/hand-over.js',
+    line: 'const lsn = await stopForGood(ctx);\n    if (!job.isCurrent())',
+    instead: 'await giveAway(ctx, undefined); const lsn = await stopForGood(ctx);\n    if (!job.isCurrent())',
+  },
+  {
+    name: 'PostgreSQL becomes a primary without an armed fence',
+    file: 'agent/server-work.js',
+    line: 'await ctx.fence.arm(ctx.keeper.deadline);',
+    instead: 'ctx.state.isGuarding = false;',
+  },
+  {
+    name: 'a keep-alive gives its fence more time than the lease has',
+    file: 'ha/fence.js',
+    line: 'Math.max(state.deadline, event.deadline)',
+    instead: 'state.deadline + 60_000',
+  },
+  {
+    name: 'the next timeline has the number that PostgreSQL gives it',
+    file: 'agent/server-work.js',
+    line: 'const timeline = await takeTimeline(ctx);',
+    instead: 'const timeline = 0;',
+  },
+  {
+    name: 'a shutdown that hangs is waited for, for ever',
+    file: 'ha/decide.js',
+    line: 'return forMs >= o.limits.stopPatienceMs',
+    instead: 'return forMs >= Infinity',
+  },
+  {
+    name: 'leadership is believed in until the release of the key is answered',
+    file: 'ha/lease.js',
+    line: 'return { revision: heldSince ?? namedSince, state: { ...state, heldSince: undefined, isLost: false } };',
+    instead: 'return { revision: heldSince ?? namedSince, state };',
+  },
+  {
+    name: 'the fence comes to SIGKILL when its margin is over',
+    file: 'ha/fence.js',
+    line: 'Math.floor(marginMs * 0.5)',
+    instead: 'Math.floor(marginMs * 5)',
+  },
+  {
+    name: 'what initdb left is taken for a cluster that somebody made',
+    file: 'agent/observe.js',
+    line: 'return isUnclaimed && !isBootstrapping && inspection.control?.systemId !== view.systemId;',
+    instead: 'return false;',
+  },
+  {
+    name: 'a standby leads although another one has what a synchronous primary has acknowledged',
+    file: 'ha/rank.js',
+    line: 'if (best !== undefined && compareCandidates(best, self) < 0)',
+    instead: 'if (best === null)',
+  },
+];
+
+const DIST = fileURLToPath(new URL('../../', import.meta.url));
+
+/** A copy of the program and the simulation with the bug in it; returns the campaign's worker in that copy. */
+export function plant({ name, file, line, instead }: PlantedBug): {
+  readonly worker: URL;
+  readonly remove: () => void;
+} {
+  const folder = join(DIST, 'planted', name.replaceAll(/\W+/g, '-'));
+  rmSync(folder, { recursive: true, force: true });
+  for (const part of ['src', join('test', 'simulation')])
+    cpSync(join(DIST, part), join(folder, part), {
+      recursive: true,
+      filter: (path) => !/\.(map|d\.ts)$/.test(path),
+    });
+  const path = join(folder, 'src', file);
+  const parts = readFileSync(path, 'utf8').split(line);
+  if (parts.length !== 2)
+    throw new Error(`"${name}" is planted in a line that ${file} has ${parts.length - 1} times: ${line}`);
+  writeFileSync(path, parts.join(instead));
+  return {
+    worker: pathToFileURL(join(folder, 'test', 'simulation', 'worker.js')),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}

@@ -1,0 +1,46 @@
+/** CI's part of the simulation; `npm run simulate` plays any number of seeds. */
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
+import { test } from 'node:test';
+import { campaign } from './campaign.ts';
+import { play } from './world.ts';
+
+const SEEDS = 20_000;
+/** Of the story of a seed that fails; what went wrong is at its end. */
+const LINES_TOLD = 80;
+
+test(`${SEEDS} runs: one writer, one believer, nothing lost that was promised, and whole at the end`, async (t) => {
+  const failed: { seed: number; problems: readonly string[] }[] = [];
+  const summary = await campaign({
+    from: 1,
+    count: SEEDS,
+    workers: availableParallelism(),
+    failuresMax: 5,
+    onFailure: (failure) => failed.push(failure),
+  });
+  t.diagnostic(JSON.stringify(summary));
+  for (const { seed } of failed) {
+    t.diagnostic(`seed ${seed}, the end of it; all of it: npm run simulate -- --seed ${seed} --trace`);
+    for (const line of (await told(seed)).slice(-LINES_TOLD)) t.diagnostic(line);
+  }
+  deepEqual(
+    failed.map(({ seed, problems }) => `seed ${seed}: ${problems.join('; ')}`),
+    [],
+  );
+  equal(summary.seeds, SEEDS);
+  // A simulation in which nothing happens would find nothing, too.
+  ok(summary.acknowledged > 20 * SEEDS && summary.promotions > SEEDS && summary.leftBehind > 0);
+});
+
+test('a seed is a run: the same one tells the same story', async () => {
+  const [first, second] = [await told(7), await told(7)];
+  deepEqual(first, second);
+  ok(first.length > 20);
+});
+
+/** What happens in a run, line by line, and what came of it. */
+async function told(seed: number): Promise<readonly string[]> {
+  const lines: string[] = [];
+  const result = await play(seed, (line) => lines.push(line));
+  return [...lines, JSON.stringify(result)];
+}
