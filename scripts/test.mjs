@@ -23,7 +23,7 @@ const RINGS = [
     budgetMs: 10_000,
   },
   // One file at a time: a campaign has its own threads, one a processor.
-  { name: 'simulation', folders: ['simulation'], concurrency: 1, limitMs: 900_000, budgetMs: 180_000 },
+  { name: 'simulation', folders: ['simulation'], concurrency: 2, limitMs: 900_000, budgetMs: 90_000 },
   { name: 'conformance', folders: ['conformance'], concurrency: 2, limitMs: 180_000 },
   { name: 'integration', folders: ['integration'], concurrency: 2, limitMs: 600_000 },
   { name: 'differential', folders: ['differential'], concurrency: 2, limitMs: 900_000 },
