@@ -73,14 +73,26 @@ function isLoss(line = ''): boolean {
   return /^ErrorResponse .*"code":"(08007|08006|57P01)"/.test(line);
 }
 
+/** A parameter is told by the next ReadyForQuery at the latest; a Flush that ends a unit of the router's work tells it sooner. */
+function settled(lines: readonly string[]): readonly string[] {
+  const told: string[] = [];
+  const parameters: string[] = [];
+  for (const line of lines) {
+    if (line.startsWith('ReadyForQuery')) told.push(...parameters.splice(0).toSorted());
+    if (line.startsWith('ParameterStatus')) parameters.push(line);
+    else told.push(line);
+  }
+  return [...told, ...parameters];
+}
+
 /** For people; undefined: none. */
 export function difference(
   expected: readonly string[],
   seen: readonly string[],
   name: string,
 ): string | undefined {
-  const left = expected.map(normalized).filter((line) => line !== '');
-  const right = seen.map(normalized).filter((line) => line !== '');
+  const left = settled(expected.map(normalized).filter((line) => line !== ''));
+  const right = settled(seen.map(normalized).filter((line) => line !== ''));
   const at = left.findIndex((line, index) => !isSame(line, right[index] ?? ''));
   if (at === -1 && left.length === right.length) return undefined;
   const parting = left[at] ?? '';

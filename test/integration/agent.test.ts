@@ -15,6 +15,10 @@ const layout = keyLayout('/service/', 'herd');
 const call = { timeoutMs: 2000 };
 const LIMIT = { timeout: 60_000 };
 
+interface Scope {
+  readonly after: (end: () => Promise<void>) => void;
+}
+
 interface Shape {
   readonly leader: string | undefined;
   readonly streaming: readonly string[];
@@ -23,12 +27,12 @@ interface Shape {
 
 describe('three agents', () => {
   const ends: (() => Promise<void>)[] = [];
+  const scope: Scope = { after: (end) => void ends.push(end) };
   let hosts: readonly Host[] = [];
   let dcs: Dcs;
   const { watched, showLogs } = sharedLogs(() => hosts);
 
   before(async () => {
-    const scope = { after: (end: () => Promise<void>) => void ends.push(end) };
     const etcd = await startEtcd(scope);
     dcs = connectEtcd(
       { endpoints: etcd.urls, request_timeout: 2000 },
@@ -75,7 +79,7 @@ describe('three agents', () => {
     watched(async () => {
       const { leader, streaming, timeline } = await whole();
       const candidate = streaming[1] ?? '';
-      const writer = await Writer.start(hosts);
+      const writer = await Writer.start(hosts, scope);
       const askedAt = performance.now();
       const value = JSON.stringify({ leader, member: candidate });
       await dcs.transact({ when: [], then: [{ op: 'put', key: layout.failover, value }] }, call);
@@ -123,7 +127,7 @@ describe('three agents', () => {
     watched(async () => {
       const { leader } = await whole();
       const host = hostOf(leader);
-      const writer = await Writer.start(hosts);
+      const writer = await Writer.start(hosts, scope);
       const killedAt = performance.now();
       await host.kill();
       const [next = ''] = await eventually('another member serves writes', primaries, {
@@ -146,7 +150,7 @@ describe('three agents', () => {
     watched(async () => {
       const { leader } = await whole();
       const frozen = hostOf(leader);
-      const probers = await Promise.all(hosts.map((host) => Prober.start(host)));
+      const probers = await Promise.all(hosts.map((host) => Prober.start(host, scope)));
       const frozenAt = performance.now();
       frozen.signal('SIGSTOP');
       await eventually(
@@ -248,10 +252,11 @@ class Writer {
     this.#table = table;
   }
 
-  static async start(hosts: readonly Host[]): Promise<Writer> {
+  static async start(hosts: readonly Host[], scope: Scope): Promise<Writer> {
     const writer = new Writer(hosts, `written_${Math.round(performance.now())}`);
     for (const host of hosts) await host.sql(`CREATE TABLE ${writer.#table} (id int)`).catch(() => undefined);
     writer.#done = writer.#run();
+    scope.after(() => writer.#stop());
     await eventually('writes are acknowledged', () => writer.#acknowledged.length, {
       holds: (count) => count > 20,
       withinMs: 5000,
@@ -283,10 +288,14 @@ class Writer {
     }
   }
 
-  /** Every acknowledged row is on `host`. */
-  async verify(host: Host): Promise<void> {
+  async #stop(): Promise<void> {
     this.#isStopped = true;
     await this.#done;
+  }
+
+  /** Every acknowledged row is on `host`. */
+  async verify(host: Host): Promise<void> {
+    await this.#stop();
     const rows = await host.sql(`SELECT id FROM ${this.#table}`);
     const there = new Set(rows.map((row) => row['id']));
     const lost = this.#acknowledged.filter((id) => !there.has(id));
@@ -310,10 +319,11 @@ class Prober {
     this.host = host;
   }
 
-  static async start(host: Host): Promise<Prober> {
+  static async start(host: Host, scope: Scope): Promise<Prober> {
     await host.sql('CREATE TABLE IF NOT EXISTS probe (at float)').catch(() => undefined);
     const prober = new Prober(host);
     prober.#done = prober.#run();
+    scope.after(() => prober.stop());
     return prober;
   }
 
