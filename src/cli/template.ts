@@ -1,7 +1,8 @@
 /** `matriarch template`: files from templates and keys, kept right; confd's command with confd's options. */
 import { Command, Option } from 'commander';
 import type { Log } from '../base/index.ts';
-import type { Backend, WatcherOptions } from '../template/index.ts';
+import type { Backend, ClusterScope, WatcherOptions } from '../template/index.ts';
+import { type Config, USUAL_NAMESPACE, USUAL_WEIGHTS } from '../config/index.ts';
 import { type ConfigFileOptions, etcdOf, readConfig, withConfigOption } from './config-file.ts';
 import { parsePeriod } from './options.ts';
 import { jitter } from './service.ts';
@@ -34,6 +35,8 @@ export function templateCommand(shell: Shell): Command {
     )
     .option('--node <url...>', 'client URLs of etcd, in place of those of matriarch.yaml')
     .option('--file <path...>', 'files of YAML or JSON, for the backend file')
+    .option('--scope <name>', 'the cluster that templates ask for, in place of that of matriarch.yaml')
+    .option('--namespace <prefix>', 'with --scope: prefix of its keys', USUAL_NAMESPACE)
     .addOption(
       new Option('--log-level <level>', 'the least that is logged')
         .choices(['debug', 'info', 'warn', 'error'])
@@ -68,6 +71,8 @@ interface Options extends ConfigFileOptions {
   readonly backend: 'etcd' | 'env' | 'file';
   readonly node?: string[];
   readonly file?: string[];
+  readonly scope?: string;
+  readonly namespace: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly debug?: boolean;
 }
@@ -79,11 +84,15 @@ async function runTemplate(shell: Shell, options: Options): Promise<void> {
   const [{ createLog }, template] = await Promise.all([import('./log.ts'), import('../template/index.ts')]);
   const level = options.debug === true ? 'debug' : options.logLevel;
   const log = await createLog({ level, format: 'auto', isTerminal: shell.isTerminal, fd: 2 });
-  const { backend, close } = await backendOf(shell, options, log);
+  // What is named by options needs no file.
+  const hasFile = options.backend === 'etcd' && options.node === undefined;
+  const config = hasFile ? await readConfig(shell, options, 'cluster') : undefined;
+  const { backend, close } = await backendOf(shell, options, { config, log });
   const watcher: WatcherOptions = {
     folder: options.confdir,
     stateFolder: options.stateDir,
     backend,
+    cluster: await clusterScope(shell, options, config),
     prefix: options.prefix,
     intervalMs: options.interval,
     isNoop: options.noop === true || options.diff === true,
@@ -105,12 +114,35 @@ async function runTemplate(shell: Shell, options: Options): Promise<void> {
   }
 }
 
+/** The cluster of the options, looked at from LOCAL_DATACENTER; else that of the file. */
+async function clusterScope(
+  shell: Shell,
+  { scope, namespace }: Options,
+  config: Config | undefined,
+): Promise<ClusterScope | undefined> {
+  const { keyLayout, readPolicyOf } = await import('../topology/index.ts');
+  if (scope === undefined)
+    return config === undefined
+      ? undefined
+      : {
+          name: config.scope,
+          layout: keyLayout(config.namespace, config.scope),
+          policy: readPolicyOf(config),
+        };
+  const bare = {
+    datacenter: shell.env['LOCAL_DATACENTER'] ?? '',
+    addresses: {},
+    router: { weights: USUAL_WEIGHTS },
+  };
+  return { name: scope, layout: keyLayout(namespace, scope), policy: readPolicyOf(config ?? bare) };
+}
+
 const nothing = async (): Promise<void> => await Promise.resolve();
 
 async function backendOf(
   shell: Shell,
   options: Options,
-  log: Log,
+  { config, log }: { readonly config: Config | undefined; readonly log: Log },
 ): Promise<{ readonly backend: Backend; readonly close: () => Promise<void> }> {
   const { environmentBackend, etcdBackend, fileBackend } = await import('../template/index.ts');
   if (options.backend === 'env') return { backend: environmentBackend(shell.env), close: nothing };
@@ -119,9 +151,9 @@ async function backendOf(
   }
   const { connectEtcd } = await import('../dcs/index.ts');
   const etcd =
-    options.node === undefined
-      ? etcdOf(await readConfig(shell, options, 'cluster'))
-      : { endpoints: options.node, request_timeout: REQUEST_TIMEOUT_MS };
+    config === undefined
+      ? { endpoints: options.node ?? [], request_timeout: REQUEST_TIMEOUT_MS }
+      : etcdOf(config);
   const dcs = connectEtcd(etcd, { clock: shell.clock, log });
   return { backend: etcdBackend(dcs), close: async () => await dcs.close() };
 }

@@ -1,5 +1,6 @@
 /** The door of `template`: confd's role. */
 export { unifiedDiff } from './apply/diff.ts';
+export type { ClusterScope } from './cluster/cluster.ts';
 export { render } from './confd/render.ts';
 export { Store } from './confd/store.ts';
 export type { World } from './confd/world.ts';

@@ -53,6 +53,7 @@ export async function templateHost(
     folder,
     stateFolder: path('state'),
     prefix: '',
+    cluster: undefined,
     intervalMs: 600_000,
     isNoop: false,
     isSyncOnly: false,
@@ -71,6 +72,7 @@ export async function templateHost(
     const { debounceMs, maxWaitMs } = read;
     const keeper = await Keeper.start({
       ...options({ log }),
+      cluster: 'no cluster',
       resource: read,
       settings: {
         debounceMs,

@@ -13,6 +13,7 @@ import {
   rethrowBug,
   unreachable,
 } from '../../base/index.ts';
+import { type ClusterScope, clusterOf } from '../cluster/cluster.ts';
 import { render } from '../confd/render.ts';
 import {
   type Because,
@@ -26,7 +27,7 @@ import {
 } from '../apply/plan.ts';
 import { commandLine } from '../resource/command.ts';
 import type { Resource } from '../resource/resource.ts';
-import { judge, type Snapshot } from '../resource/snapshot.ts';
+import { judge, judgeMembers, type Snapshot } from '../resource/snapshot.ts';
 import { type Attributes, isInPlace, replace, stage, stagedPath, wantedAttributes } from './destination.ts';
 import { hostWorld } from './host-world.ts';
 import type { Notes } from './notes.ts';
@@ -37,6 +38,8 @@ export interface KeeperOptions {
   readonly settings: Settings;
   /** A prefix for all resources; empty for their own. */
   readonly prefix: string;
+  /** The cluster whose keys are in the snapshots, or why there is none. */
+  readonly cluster: ClusterScope | string;
   readonly templatesFolder: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly keepsStaged: boolean;
@@ -235,13 +238,16 @@ export class Keeper {
   }
 
   async #render(): Promise<PlanEvent> {
-    const { resource, prefix, templatesFolder, environment, clock } = this.#options;
+    const { resource, prefix, cluster: scope, templatesFolder, environment, clock } = this.#options;
     const snapshot = this.#snapshot;
     if (snapshot === undefined)
       return { type: 'failed', because: 'snapshot-failed', message: 'there is no snapshot yet' };
     const judged = judge(snapshot, resource, prefix);
     if (judged.outcome === 'refused')
       return { type: 'failed', because: judged.because, message: judged.message };
+    const cluster = typeof scope === 'string' ? scope : clusterOf(snapshot.pairs, scope);
+    const lacking = typeof cluster === 'string' ? undefined : judgeMembers(cluster, resource);
+    if (lacking !== undefined) return { type: 'failed', because: 'too-few-members', message: lacking };
     const source = await readFile(join(templatesFolder, resource.src), 'latin1');
     const { world, answer } = hostWorld({ templatesFolder, environment, clock });
     const request = {
@@ -249,6 +255,7 @@ export class Keeper {
       source,
       store: judged.store,
       world,
+      cluster,
       outputBytesMax: OUTPUT_BYTES_MAX,
     };
     let rendered = render(request);
