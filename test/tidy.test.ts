@@ -28,7 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   router: ['base', 'config', 'wire', 'auth', 'sql', 'dcs', 'topology', 'routing', 'pool', 'admin', 'metrics'],
   postgres: ['base', 'wire'],
   ha: ['base'],
-  template: ['base', 'dcs', 'topology'],
+  template: ['base', 'dcs', 'topology', 'metrics'],
   agent: ['base', 'config', 'ha', 'dcs', 'topology', 'postgres', 'metrics'],
   lab: ['base', 'dcs', 'topology'],
   cli: ['base', 'config', 'import', 'dcs', 'topology', 'router', 'postgres', 'agent', 'lab', 'template'],

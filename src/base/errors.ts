@@ -134,6 +134,11 @@ export const ERROR_TABLE = {
     'What is named above kept the file as it was; correct it and run again.',
   ),
 
+  'template-unreachable': row(
+    EXIT.unavailable,
+    'Start the watcher with --status-listen, and give the same address here.',
+  ),
+
   // lab
   'lab-tool-missing': row(EXIT.unavailable, 'Install it: apt-get install postgresql etcd-server'),
   'lab-folder-unusable': row(

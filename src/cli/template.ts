@@ -1,12 +1,13 @@
 /** `matriarch template`: files from templates and keys, kept right; confd's command with confd's options. */
 import { Command, Option } from 'commander';
-import type { Log } from '../base/index.ts';
-import type { Backend, ClusterScope, WatcherOptions } from '../template/index.ts';
+import type { Address, Log } from '../base/index.ts';
+import type { Backend, ClusterScope, KeeperStatus, WatcherOptions } from '../template/index.ts';
 import { type Config, USUAL_NAMESPACE, USUAL_WEIGHTS } from '../config/index.ts';
 import { type ConfigFileOptions, etcdOf, readConfig, withConfigOption } from './config-file.ts';
-import { parsePeriod } from './options.ts';
+import { parseListen, parsePeriod } from './options.ts';
 import { jitter } from './service.ts';
 import type { Shell } from './shell.ts';
+import { templateStatusCommand } from './template-status.ts';
 
 export function templateCommand(shell: Shell): Command {
   const command = new Command('template')
@@ -37,6 +38,7 @@ export function templateCommand(shell: Shell): Command {
     .option('--file <path...>', 'files of YAML or JSON, for the backend file')
     .option('--scope <name>', 'the cluster that templates ask for, in place of that of matriarch.yaml')
     .option('--namespace <prefix>', 'with --scope: prefix of its keys', USUAL_NAMESPACE)
+    .option('--status-listen <host:port>', 'tell there by HTTP how the files stand', parseListen)
     .addOption(
       new Option('--log-level <level>', 'the least that is logged')
         .choices(['debug', 'info', 'warn', 'error'])
@@ -54,6 +56,7 @@ whole state of the store and accepted by check_cmd; a reload_cmd that fails is r
         command.error('error: the backend file needs --file <path>');
       await runTemplate(shell, options);
     });
+  command.addCommand(templateStatusCommand(shell));
   return withConfigOption(command);
 }
 
@@ -73,6 +76,7 @@ interface Options extends ConfigFileOptions {
   readonly file?: string[];
   readonly scope?: string;
   readonly namespace: string;
+  readonly statusListen?: Address;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly debug?: boolean;
 }
@@ -88,7 +92,11 @@ async function runTemplate(shell: Shell, options: Options): Promise<void> {
   const hasFile = options.backend === 'etcd' && options.node === undefined;
   const config = hasFile ? await readConfig(shell, options, 'cluster') : undefined;
   const { backend, close } = await backendOf(shell, options, { config, log });
+  let statuses: (() => readonly KeeperStatus[]) | undefined;
   const watcher: WatcherOptions = {
+    onStarted: (asked) => {
+      statuses = asked;
+    },
     folder: options.confdir,
     stateFolder: options.stateDir,
     backend,
@@ -105,11 +113,19 @@ async function runTemplate(shell: Shell, options: Options): Promise<void> {
     onShow: ({ dest, before, after }) =>
       shell.out(options.diff === true ? template.unifiedDiff(before, after, dest) : `--- ${dest}\n${after}`),
   };
+  const http =
+    options.statusListen === undefined
+      ? undefined
+      : await template.serveStatus(() => statuses?.() ?? [], shell.clock, {
+          address: options.statusListen,
+          what: 'the status of templates',
+        });
   try {
     if (options.onetime === true) await template.applyOnce(watcher);
     else if (options.watch === true) await template.watch(watcher, shell.signal);
     else await template.poll(watcher, shell.signal);
   } finally {
+    await http?.close();
     await close();
   }
 }

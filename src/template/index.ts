@@ -5,4 +5,6 @@ export { render } from './confd/render.ts';
 export { Store } from './confd/store.ts';
 export type { World } from './confd/world.ts';
 export { type Backend, environmentBackend, etcdBackend, fileBackend } from './shell/backend.ts';
+export type { KeeperStatus } from './shell/keeper.ts';
+export { serveStatus } from './shell/status-http.ts';
 export { applyOnce, poll, type WatcherOptions, watch } from './shell/watcher.ts';

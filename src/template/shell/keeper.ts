@@ -68,6 +68,10 @@ export interface KeeperStatus {
   /** Monotonic, as the clock has it. */
   readonly succeededAt: number | undefined;
   readonly trouble: PlanState['trouble'];
+  /** Also when it is over. */
+  readonly lastTrouble: PlanState['trouble'];
+  /** Monotonic; when what failed is tried again. */
+  readonly retryAt: number | undefined;
 }
 
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
@@ -79,6 +83,7 @@ const WAIT_MS_MAX = 2 ** 31 - 1;
 export class Keeper {
   readonly #options: KeeperOptions;
   #state: PlanState;
+  #lastTrouble: PlanState['trouble'];
   #snapshot: Snapshot | undefined;
   #rendered: { readonly bytes: Buffer; readonly wanted: Attributes } | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -100,6 +105,7 @@ export class Keeper {
   get status(): KeeperStatus {
     const { resource } = this.#options;
     const { revision, work, isReloadOwed, succeededAt, trouble } = this.#state;
+    const { isStoreLost, applyRetry, reloadRetry } = this.#state;
     return {
       resource: resource.name,
       dest: resource.dest,
@@ -108,6 +114,9 @@ export class Keeper {
       isReloadOwed,
       succeededAt,
       trouble,
+      lastTrouble: this.#lastTrouble,
+      // Without the store nothing is rendered, but a reload is made up for.
+      retryAt: isStoreLost ? reloadRetry?.at : (applyRetry?.at ?? reloadRetry?.at),
     };
   }
 
@@ -152,6 +161,7 @@ export class Keeper {
     const { state, effects } = step(before, event, settings, { now: clock.now(), random: random() });
     this.#state = state;
     const { trouble } = state;
+    this.#lastTrouble = trouble ?? this.#lastTrouble;
     if (trouble !== undefined && trouble !== before.trouble)
       log.warn('file-not-applied', {
         resource: resource.name,

@@ -31,6 +31,8 @@ export interface WatcherOptions {
   readonly log: Log;
   readonly random: () => number;
   readonly onShow: KeeperOptions['onShow'];
+  /** Given how the files stand, whenever it is asked, before the first is looked at. */
+  readonly onStarted?: (statuses: () => readonly KeeperStatus[]) => void;
 }
 
 const RETRY = { firstMs: 1_000, maxMs: 60_000 };
@@ -100,7 +102,7 @@ interface Kept {
 async function keepersOf(options: WatcherOptions): Promise<Kept[]> {
   const resources = await loadResources(options.folder, options.log);
   const { prefix, isNoop, isSyncOnly } = options;
-  return await Promise.all(
+  const kept = await Promise.all(
     resources.map(async (resource) => {
       const { debounceMs, maxWaitMs, checkCommand, reloadCommand } = resource;
       const settings = {
@@ -126,6 +128,8 @@ async function keepersOf(options: WatcherOptions): Promise<Kept[]> {
       return { resource, keeper, keys: typeof cluster === 'string' ? keys : [...keys, scopeFolder(cluster)] };
     }),
   );
+  options.onStarted?.(() => kept.map(({ keeper }) => keeper.status));
+  return kept;
 }
 
 /** The cluster, if the template asks for it; its keys are read only then. */
