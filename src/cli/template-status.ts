@@ -1,28 +1,11 @@
 /** `matriarch template status`: how the files of a running watcher stand. Asked of the watcher. */
 import { Command } from 'commander';
-import { z } from 'zod';
-import { type Address, describe, EXIT, formatAddress, MatriarchError, renderTable } from '../base/index.ts';
+import { type Address, describe, EXIT, formatAddress, MatriarchError } from '../base/index.ts';
 import type { Shell } from './shell.ts';
 
 const TIMEOUT_MS = 5000;
 /** Where a watcher is asked when nothing else is said. */
 const USUAL_PLACE: Address = { host: '127.0.0.1', port: 8010 };
-
-/** What of the answer is shown. */
-const answerSchema = z.object({
-  resources: z.array(
-    z.object({
-      resource: z.string(),
-      dest: z.string(),
-      applied: z.boolean(),
-      revision: z.string().nullable(),
-      last_success: z.string().nullable(),
-      last_error: z.object({ because: z.string(), message: z.string(), at: z.string() }).nullable(),
-      next_retry: z.string().nullable(),
-      reload_owed: z.boolean(),
-    }),
-  ),
-});
 
 export function templateStatusCommand(shell: Shell): Command {
   return new Command('status')
@@ -39,9 +22,10 @@ Exit status: 0 every file is as it should be, 1 one is not, 3 the watcher does n
     )
     .action(async (options: { readonly json?: boolean }, command: Command) => {
       const { statusListen = USUAL_PLACE } = command.optsWithGlobals<{ statusListen?: Address }>();
+      const { answerSchema, renderFiles } = await import('./template-status-view.ts');
       const answer = answerSchema.parse(await ask(formatAddress(statusListen)));
       if (answer.resources.some(({ applied }) => !applied)) shell.setExit(EXIT.failed);
-      shell.out(options.json === true ? `${JSON.stringify(answer)}\n` : table(answer));
+      shell.out(options.json === true ? `${JSON.stringify(answer)}\n` : renderFiles(answer));
     });
 }
 
@@ -55,26 +39,4 @@ async function ask(watcher: string): Promise<unknown> {
     const message = `the watcher at ${watcher} does not tell: ${describe(reason)}`;
     throw new MatriarchError('template-unreachable', message, { cause: reason });
   }
-}
-
-const COLUMNS = ['Resource', 'File', 'Applied', 'Revision', 'Last success', 'Next try'];
-
-function table({ resources }: z.infer<typeof answerSchema>): string {
-  const rows = resources.map((each) => [
-    each.resource,
-    each.dest,
-    each.applied ? 'yes' : each.reload_owed ? 'reload owed' : 'no',
-    each.revision ?? '',
-    each.last_success ?? 'never',
-    each.next_retry ?? '',
-  ]);
-  const errors = resources.flatMap(({ resource, last_error: error }) =>
-    error === null ? [] : [` ${resource}: ${error.at} ${error.because}: ${error.message}\n`],
-  );
-  return (
-    renderTable(
-      COLUMNS.map((title) => ({ title })),
-      rows,
-    ) + errors.join('')
-  );
 }

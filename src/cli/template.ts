@@ -2,11 +2,12 @@
 import { Command, Option } from 'commander';
 import type { Address, Log } from '../base/index.ts';
 import type { Backend, ClusterScope, KeeperStatus, WatcherOptions } from '../template/index.ts';
-import { type Config, USUAL_NAMESPACE, USUAL_WEIGHTS } from '../config/index.ts';
+import type { Config } from '../config/index.ts';
 import { type ConfigFileOptions, etcdOf, readConfig, withConfigOption } from './config-file.ts';
 import { parseListen, parsePeriod } from './options.ts';
 import { jitter } from './service.ts';
 import type { Shell } from './shell.ts';
+import { pgpoolFollowCommand } from './template-pgpool.ts';
 import { templateStatusCommand } from './template-status.ts';
 
 export function templateCommand(shell: Shell): Command {
@@ -37,7 +38,7 @@ export function templateCommand(shell: Shell): Command {
     .option('--node <url...>', 'client URLs of etcd, in place of those of matriarch.yaml')
     .option('--file <path...>', 'files of YAML or JSON, for the backend file')
     .option('--scope <name>', 'the cluster that templates ask for, in place of that of matriarch.yaml')
-    .option('--namespace <prefix>', 'with --scope: prefix of its keys', USUAL_NAMESPACE)
+    .option('--namespace <prefix>', 'with --scope: prefix of its keys, if not /service/')
     .option('--status-listen <host:port>', 'tell there by HTTP how the files stand', parseListen)
     .addOption(
       new Option('--log-level <level>', 'the least that is logged')
@@ -56,7 +57,7 @@ whole state of the store and accepted by check_cmd; a reload_cmd that fails is r
         command.error('error: the backend file needs --file <path>');
       await runTemplate(shell, options);
     });
-  command.addCommand(templateStatusCommand(shell));
+  command.addCommand(templateStatusCommand(shell)).addCommand(pgpoolFollowCommand(shell));
   return withConfigOption(command);
 }
 
@@ -75,7 +76,7 @@ interface Options extends ConfigFileOptions {
   readonly node?: string[];
   readonly file?: string[];
   readonly scope?: string;
-  readonly namespace: string;
+  readonly namespace?: string;
   readonly statusListen?: Address;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly debug?: boolean;
@@ -145,12 +146,17 @@ async function clusterScope(
           layout: keyLayout(config.namespace, config.scope),
           policy: readPolicyOf(config),
         };
+  const { USUAL_NAMESPACE, USUAL_WEIGHTS } = await import('../config/index.ts');
   const bare = {
     datacenter: shell.env['LOCAL_DATACENTER'] ?? '',
     addresses: {},
     router: { weights: USUAL_WEIGHTS },
   };
-  return { name: scope, layout: keyLayout(namespace, scope), policy: readPolicyOf(config ?? bare) };
+  return {
+    name: scope,
+    layout: keyLayout(namespace ?? USUAL_NAMESPACE, scope),
+    policy: readPolicyOf(config ?? bare),
+  };
 }
 
 const nothing = async (): Promise<void> => await Promise.resolve();

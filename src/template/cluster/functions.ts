@@ -5,12 +5,15 @@ import { Refusal } from '../go/errors.ts';
 import type { GoFunction } from '../go/function.ts';
 import { ANY, Slice, STRING, Struct, sliceOf, type Type, unbox, type Value } from '../go/values.ts';
 import type { Cluster, ClusterMember } from './cluster.ts';
+import { slotsOf } from './slots.ts';
 
 const MEMBER: Type = {
   kind: 'struct',
   name: 'cluster.Member',
   fields: ['Name', 'Role', 'State', 'Lag', 'Datacenter', 'Address', 'Host', 'Port', 'Weight'],
 };
+const SLOT: Type = { kind: 'struct', name: 'cluster.Slot', fields: ['Slot', ...(MEMBER.fields ?? [])] };
+const SLOTS = sliceOf(SLOT);
 const MEMBERS = sliceOf(MEMBER);
 const CLUSTER: Type = {
   kind: 'struct',
@@ -21,16 +24,27 @@ const CLUSTER: Type = {
 /** What a member's lag is when it is not known. */
 const NO_LAG = -1n;
 
-export const CLUSTER_FUNCTIONS = ['cluster', 'primary', 'weight', 'datacenter'] as const;
+export const CLUSTER_FUNCTIONS = ['cluster', 'primary', 'weight', 'datacenter', 'slots'] as const;
 
-/** `known` gives the cluster, or throws a `Refusal` where there is none to be known. */
+/** `known` gives the cluster, or throws a `Refusal` where there is none to be known; `inPlace` is what the file is now. */
 export function clusterFunctions(
   known: () => Cluster,
+  inPlace: string,
 ): Record<(typeof CLUSTER_FUNCTIONS)[number], GoFunction> {
   return {
     cluster: { params: [], call: () => clusterValue(known()) },
     primary: { params: [], call: () => memberValue(primaryMember(known())) },
     weight: { params: [ANY], call: ([asked]) => BigInt(memberNamed(known(), nameOf(asked)).weight) },
+    slots: {
+      params: [],
+      call: () =>
+        new Slice(
+          SLOTS,
+          slotsOf(known(), toText(inPlace)).map(
+            (slot) => new Struct(SLOT, [BigInt(slot.slot), ...memberValue(slot).values]),
+          ),
+        ),
+    },
     datacenter: { params: [], call: () => fromText(known().datacenter) },
   };
 }

@@ -52,6 +52,8 @@ export interface RenderRequest {
   /** Or why there is none to be known. */
   readonly cluster: Cluster | string;
   readonly outputBytesMax: number;
+  /** What the file is now, as bytes; for `slots`. */
+  readonly inPlace?: string;
   /** What `.` is at the top; confd has nothing there. */
   readonly dot?: Value;
 }
@@ -92,7 +94,7 @@ class Rendering {
         ...clusterFunctions(() => {
           if (typeof request.cluster === 'string') throw new Refusal(request.cluster);
           return request.cluster;
-        }),
+        }, request.inPlace ?? ''),
       }),
     );
   }

@@ -259,6 +259,9 @@ export class Keeper {
     const lacking = typeof cluster === 'string' ? undefined : judgeMembers(cluster, resource);
     if (lacking !== undefined) return { type: 'failed', because: 'too-few-members', message: lacking };
     const source = await readFile(join(templatesFolder, resource.src), 'latin1');
+    // Only what asks for the cluster looks at what is there.
+    const inPlace =
+      typeof cluster === 'string' ? '' : await readFile(resource.dest, 'latin1').catch(() => '');
     const { world, answer } = hostWorld({ templatesFolder, environment, clock });
     const request = {
       name: resource.src,
@@ -266,6 +269,7 @@ export class Keeper {
       store: judged.store,
       world,
       cluster,
+      inPlace,
       outputBytesMax: OUTPUT_BYTES_MAX,
     };
     let rendered = render(request);
