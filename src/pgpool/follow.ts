@@ -25,6 +25,8 @@ export interface PgpoolNode {
 export type FollowStep =
   | { readonly do: 'nothing' }
   | { readonly do: 'attach' | 'detach'; readonly slot: number }
+  /** It knows of no primary. If that lasts, one that is detached makes it look. */
+  | { readonly do: 'stir'; readonly slot: number }
   /** It has other servers at these numbers, which only a restart changes. */
   | { readonly do: 'restart'; readonly because: string }
   /** Not there yet, and nothing to be told. */
@@ -72,9 +74,9 @@ export function followStep(wanted: readonly WantedNode[], nodes: readonly Pgpool
   if (primary !== undefined && !isKnown) {
     const old = wanted.find((node) => node !== primary && isUp(node) && nodes[node.slot]?.isPrimary === true);
     if (old !== undefined) return { do: 'detach', slot: old.slot };
-    // It knows of none at all. One that goes makes it look, and comes back in the end.
+    // It knows of none at all; perhaps it is looking.
     const other = wanted.find((node) => node !== primary && isUp(node));
-    if (other !== undefined) return { do: 'detach', slot: other.slot };
+    if (other !== undefined) return { do: 'stir', slot: other.slot };
   }
   const away = wanted.find(
     // Without a primary it would wait for one, and serve nobody.

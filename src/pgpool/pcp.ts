@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { type Clock, describe, type Log, MatriarchError, pause } from '../base/index.ts';
-import { type FollowStep, followStep, pgpoolNodes, wantedNodes } from './follow.ts';
+import { type FollowStep, followStep, type PgpoolNode, pgpoolNodes, wantedNodes } from './follow.ts';
 
 export interface FollowOptions {
   /** The file with the lines `# slot`. */
@@ -25,8 +25,11 @@ export interface FollowOptions {
 /** Debian has the commands in /usr/sbin, which a user's PATH may lack. */
 const PATH_OF_COMMANDS = '/usr/sbin:/usr/bin';
 const PCP_TIMEOUT_MS = 10_000;
-/** pgpool-II works on one order at a time, and says that it is done before it is. */
-const AGAIN_MS = 200;
+const AGAIN_MS = 100;
+/** How long an order may take until it is carried out. */
+const ORDER_MS = 8_000;
+/** How long pgpool-II may look for the primary by itself. */
+const LOOKS_MS = 3_000;
 
 /** Resolves when pgpool-II is as the file says. Rejects with `pgpool-not-following`. */
 export async function followPgpool(options: FollowOptions): Promise<void> {
@@ -37,23 +40,45 @@ export async function followPgpool(options: FollowOptions): Promise<void> {
   await pcp(options, 'pcp_reload_config', []);
   let hasRestarted = false;
   let last: FollowStep = { do: 'nothing' };
+  let lookingSince: number | undefined;
   while (clock.now() < end) {
-    const step = followStep(wanted, pgpoolNodes(await pcp(options, 'pcp_node_info', ['-a'])));
+    const step = followStep(wanted, await nodesOf(options));
+    last = step;
     if (step.do === 'nothing') return;
     if (step.do === 'restart') {
       if (hasRestarted || options.restartCommand === undefined) throw notFollowing(step.because);
       hasRestarted = true;
       await restart(options, options.restartCommand);
     }
-    if (step.do === 'attach' || step.do === 'detach') {
-      options.log.info(`pgpool-${step.do}`, { slot: step.slot });
-      await pcp(options, `pcp_${step.do}_node`, ['-n', String(step.slot)]);
-    }
-    last = step;
-    await pause(AGAIN_MS);
+    lookingSince = step.do === 'stir' ? (lookingSince ?? clock.now()) : undefined;
+    if (step.do === 'attach' || step.do === 'detach') await order(options, step.do, step.slot);
+    else if (lookingSince !== undefined && step.do === 'stir' && clock.now() > lookingSince + LOOKS_MS) {
+      await order(options, 'detach', step.slot);
+      lookingSince = undefined;
+    } else await pause(AGAIN_MS);
   }
   const doing = last.do === 'wait' ? last.because : `the last step was ${last.do}`;
   throw notFollowing(`not within ${timeoutMs} ms: ${doing}`);
+}
+
+/**
+ * Resolves when it is so, or after a while. An order is taken at once and carried out later, and one that is still to come
+ * must not be mistaken for one that was not heard.
+ */
+async function order(options: FollowOptions, what: 'attach' | 'detach', slot: number): Promise<void> {
+  const { clock, log } = options;
+  log.info(`pgpool-${what}`, { slot });
+  await pcp(options, `pcp_${what}_node`, ['-n', String(slot)]);
+  const end = clock.now() + ORDER_MS;
+  while (clock.now() < end) {
+    const nodes = await nodesOf(options);
+    if (nodes[slot]?.isUp === (what === 'attach')) return;
+    await pause(AGAIN_MS);
+  }
+}
+
+async function nodesOf(options: FollowOptions): Promise<readonly PgpoolNode[]> {
+  return pgpoolNodes(await pcp(options, 'pcp_node_info', ['-a']));
 }
 
 async function restart({ timeoutMs, log }: FollowOptions, command: string): Promise<void> {

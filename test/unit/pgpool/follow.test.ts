@@ -72,7 +72,7 @@ const STEPS: readonly (readonly [why: string, wanted: string, is: string, step: 
   ['a standby is gone', 'PUD', 'PUU', { do: 'detach', slot: 2 }],
   ['a standby is back', 'PUU', 'PUD', { do: 'attach', slot: 2 }],
   ['the new primary had been detached', 'UPU', 'PDU', { do: 'attach', slot: 1 }],
-  ['it knows of no primary at all', 'PUU', 'UUU', { do: 'detach', slot: 1 }],
+  ['it knows of no primary at all', 'PUU', 'UUU', { do: 'stir', slot: 1 }],
   [
     '… and only the primary is up',
     'PDD',
@@ -119,8 +119,9 @@ test('wherever it is, a few steps make it as the file says, and never is none up
           isPrimary: slot === believed && isUp[slot] === true,
         }));
         let steps = 0;
-        for (let step = followStep(want, pgpool); step.do === 'attach' || step.do === 'detach'; ) {
-          const { do: doing, slot: at } = step;
+        for (let step = followStep(want, pgpool); 'slot' in step; ) {
+          const { slot: at } = step;
+          const doing = step.do === 'attach' ? 'attach' : 'detach';
           assert.notEqual(pgpool[at]?.isUp, doing === 'attach', 'pgpool-II refuses what is so already');
           const ups = pgpool.map((node, slot) => (slot === at ? doing === 'attach' : node.isUp));
           assert.ok(ups.some((up) => up) || doing === 'attach');
