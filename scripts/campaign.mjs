@@ -1,4 +1,4 @@
-// `npm run differential|consistency|oracle|fuzz|simulate [-- options]`: makes the checkout ready and runs one of the campaigns
+// `npm run differential|consistency|oracle|fuzz|simulate|lab:pgpool [-- options]`: makes the checkout ready and runs one of the campaigns
 // that are too long for `npm test`. As in a run of the tests, what the campaign leaves running is ended with it,
 // however it ends.
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ const CAMPAIGNS = {
   oracle: 'differential/oracle-night.js',
   fuzz: 'differential/fuzz.js',
   simulate: 'simulation/night.js',
+  pgpool: 'lab/pgpool-night.js',
 };
 
 const [name = '', ...options] = process.argv.slice(2);

@@ -28,18 +28,44 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   router: ['base', 'config', 'wire', 'auth', 'sql', 'dcs', 'topology', 'routing', 'pool', 'admin', 'metrics'],
   postgres: ['base', 'wire'],
   ha: ['base'],
-  template: ['base', 'dcs'],
+  pgpool: ['base'],
+  template: ['base', 'dcs', 'topology', 'metrics', 'pgpool'],
   agent: ['base', 'config', 'ha', 'dcs', 'topology', 'postgres', 'metrics'],
   lab: ['base', 'dcs', 'topology'],
-  cli: ['base', 'config', 'import', 'dcs', 'topology', 'router', 'postgres', 'agent', 'lab', 'template'],
+  cli: [
+    'base',
+    'config',
+    'import',
+    'dcs',
+    'topology',
+    'router',
+    'postgres',
+    'agent',
+    'lab',
+    'template',
+    'pgpool',
+  ],
 };
 
 /** The command may import everything; its row of the map says so in a word. */
 const isNotCli = (row: string): boolean => !row.startsWith('cli:');
 
-const PURE = ['wire', 'auth', 'sql', 'routing', 'ha', 'topology', 'pool', 'admin', 'import', 'template'];
-/** The shells among the pure folders: the watch, the loading of the grammar with its declarations, what applies templates. */
-const SHELLS = /^src\/(topology\/watch|sql\/grammar|sql\/libpg-query-wasm\.d|template\/shell\/[\w-]+)\.ts$/;
+const PURE = [
+  'wire',
+  'auth',
+  'sql',
+  'routing',
+  'ha',
+  'topology',
+  'pool',
+  'admin',
+  'import',
+  'template',
+  'pgpool',
+];
+/** The shells among the pure folders: the watch, the loading of the grammar with its declarations, what applies templates, PCP. */
+const SHELLS =
+  /^src\/(topology\/watch|sql\/grammar|sql\/libpg-query-wasm\.d|template\/shell\/[\w-]+|pgpool\/pcp)\.ts$/;
 /** `loadClassifier` waits for the grammar; everything behind it is synchronous. */
 const MAY_AWAIT = ['src/sql/classifier.ts'];
 

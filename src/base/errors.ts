@@ -134,6 +134,16 @@ export const ERROR_TABLE = {
     'What is named above kept the file as it was; correct it and run again.',
   ),
 
+  'template-unreachable': row(
+    EXIT.unavailable,
+    'Start the watcher with --status-listen, and give the same address here.',
+  ),
+
+  'pgpool-not-following': row(
+    EXIT.failed,
+    'See that pgpool-II runs and lets the PCP user in; where a server has another address, restart it or give --restart-cmd.',
+  ),
+
   // lab
   'lab-tool-missing': row(EXIT.unavailable, 'Install it: apt-get install postgresql etcd-server'),
   'lab-folder-unusable': row(

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { homedir, userInfo } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { MatriarchError } from '../base/index.ts';
-import type { LabOptions } from '../lab/index.ts';
+import type { LabOptions, RouterKind } from '../lab/index.ts';
 import type { Shell } from './shell.ts';
 
 interface DataOption {
@@ -14,6 +14,10 @@ interface DataOption {
 
 interface UpOption extends DataOption {
   readonly baseOctet: number;
+}
+
+interface RouterOption {
+  readonly router: RouterKind;
 }
 
 interface DemoOption extends UpOption {
@@ -34,7 +38,12 @@ export function labCommand(shell: Shell): Command {
   withData(lab.command('up'))
     .description('start the lab, from nothing or from the data of the last time; ready in under 30 s')
     .option('--base-octet <N>', OCTET_HELP, parseOctet, 0)
-    .action((options: UpOption) => up(shell, options));
+    .addOption(
+      new Option('--router <kind>', 'what application hosts run: our router, or pgpool-II fed by our watcher')
+        .choices(['matriarch', 'pgpool'])
+        .default('matriarch'),
+    )
+    .action((options: RouterOption & UpOption) => up(shell, options));
   withData(lab.command('down'))
     .description('stop every process of the lab; its data stays for the next `up`')
     .option('--delete', 'remove the data folder too')
@@ -81,14 +90,19 @@ Examples:
   matriarch lab kill db-sib-01 && matriarch lab status
   matriarch lab up --data /tmp/second --base-octet 10     a second lab beside the first`;
 
-async function up(shell: Shell, { data, baseOctet }: UpOption): Promise<void> {
+async function up(shell: Shell, { data, baseOctet, router }: RouterOption & UpOption): Promise<void> {
   const { hasLab, labDown, labUp } = await import('../lab/index.ts');
   const options = await labOptions(shell, data, 'lab');
   const began = shell.clock.now();
   const isNew = !(await hasLab(options.folder));
   await shell.undisturbed(async () => {
     try {
-      await labUp(options, { baseOctet, signal: shell.signal, progress: (line) => shell.err(`${line}\n`) });
+      await labUp(options, {
+        baseOctet,
+        router,
+        signal: shell.signal,
+        progress: (line) => shell.err(`${line}\n`),
+      });
     } catch (cause) {
       // Refused before anything of ours was started: what runs there is another's.
       const isRefused = cause instanceof MatriarchError && REFUSALS.has(cause.code);

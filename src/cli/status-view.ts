@@ -7,6 +7,7 @@ import { type Column, renderTable } from '../base/index.ts';
 import {
   type ClusterView,
   hasPrimaryRole,
+  lagOf,
   type Member,
   NO_PRIMARY_REASONS,
   type NoPrimaryReason,
@@ -43,11 +44,7 @@ export interface Status {
 
 export function statusOf(scope: string, view: ClusterView): Status {
   const primary = primaryOf(view);
-  const leader = view.leader === undefined ? undefined : view.members.get(view.leader);
-  const position = Math.max(view.optime ?? 0, leader?.lsn ?? 0);
-  const readable = [...view.members.values()].map((member) =>
-    memberStatus(member, view.leader === member.name, position),
-  );
+  const readable = [...view.members.values()].map((member) => memberStatus(member, view));
   const unreadable = [...view.unreadable].map(([name, because]) => unreadableStatus(name, because));
   return {
     cluster: scope,
@@ -115,7 +112,8 @@ function notes({ no_primary_because, paused, failover }: Status): string {
   return lines.map((line) => ` ${line}\n`).join('');
 }
 
-function memberStatus(member: Member, isLeader: boolean, position: number): StatusMember {
+function memberStatus(member: Member, view: ClusterView): StatusMember {
+  const isLeader = member.name === view.leader;
   const isStreaming = !isLeader && member.state === 'running' && !hasPrimaryRole(member);
   const { datacenter: _, ...tags } = member.tags;
   return {
@@ -125,8 +123,7 @@ function memberStatus(member: Member, isLeader: boolean, position: number): Stat
     role: isLeader ? 'leader' : 'replica',
     state: isStreaming ? (member.replicationState ?? member.state) : member.state,
     timeline: member.timeline ?? null,
-    lag_bytes:
-      isLeader || position === 0 || member.lsn === undefined ? null : Math.max(0, position - member.lsn),
+    lag_bytes: lagOf(view, member) ?? null,
     datacenter: member.datacenter,
     tags,
   };

@@ -1,11 +1,14 @@
 /** `matriarch template`: files from templates and keys, kept right; confd's command with confd's options. */
 import { Command, Option } from 'commander';
-import type { Log } from '../base/index.ts';
-import type { Backend, WatcherOptions } from '../template/index.ts';
+import type { Address, Log } from '../base/index.ts';
+import type { Backend, ClusterScope, KeeperStatus, WatcherOptions } from '../template/index.ts';
+import type { Config } from '../config/index.ts';
 import { type ConfigFileOptions, etcdOf, readConfig, withConfigOption } from './config-file.ts';
-import { parsePeriod } from './options.ts';
+import { parseListen, parsePeriod } from './options.ts';
 import { jitter } from './service.ts';
 import type { Shell } from './shell.ts';
+import { pgpoolFollowCommand } from './template-pgpool.ts';
+import { templateStatusCommand } from './template-status.ts';
 
 export function templateCommand(shell: Shell): Command {
   const command = new Command('template')
@@ -34,6 +37,9 @@ export function templateCommand(shell: Shell): Command {
     )
     .option('--node <url...>', 'client URLs of etcd, in place of those of matriarch.yaml')
     .option('--file <path...>', 'files of YAML or JSON, for the backend file')
+    .option('--scope <name>', 'the cluster that templates ask for, in place of that of matriarch.yaml')
+    .option('--namespace <prefix>', 'with --scope: prefix of its keys, if not /service/')
+    .option('--status-listen <host:port>', 'tell there by HTTP how the files stand', parseListen)
     .addOption(
       new Option('--log-level <level>', 'the least that is logged')
         .choices(['debug', 'info', 'warn', 'error'])
@@ -51,6 +57,7 @@ whole state of the store and accepted by check_cmd; a reload_cmd that fails is r
         command.error('error: the backend file needs --file <path>');
       await runTemplate(shell, options);
     });
+  command.addCommand(templateStatusCommand(shell)).addCommand(pgpoolFollowCommand(shell));
   return withConfigOption(command);
 }
 
@@ -68,6 +75,9 @@ interface Options extends ConfigFileOptions {
   readonly backend: 'etcd' | 'env' | 'file';
   readonly node?: string[];
   readonly file?: string[];
+  readonly scope?: string;
+  readonly namespace?: string;
+  readonly statusListen?: Address;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly debug?: boolean;
 }
@@ -79,11 +89,19 @@ async function runTemplate(shell: Shell, options: Options): Promise<void> {
   const [{ createLog }, template] = await Promise.all([import('./log.ts'), import('../template/index.ts')]);
   const level = options.debug === true ? 'debug' : options.logLevel;
   const log = await createLog({ level, format: 'auto', isTerminal: shell.isTerminal, fd: 2 });
-  const { backend, close } = await backendOf(shell, options, log);
+  // What is named by options needs no file.
+  const hasFile = options.backend === 'etcd' && options.node === undefined;
+  const config = hasFile ? await readConfig(shell, options, 'cluster') : undefined;
+  const { backend, close } = await backendOf(shell, options, { config, log });
+  let statuses: (() => readonly KeeperStatus[]) | undefined;
   const watcher: WatcherOptions = {
+    onStarted: (asked) => {
+      statuses = asked;
+    },
     folder: options.confdir,
     stateFolder: options.stateDir,
     backend,
+    cluster: await clusterScope(shell, options, config),
     prefix: options.prefix,
     intervalMs: options.interval,
     isNoop: options.noop === true || options.diff === true,
@@ -96,13 +114,49 @@ async function runTemplate(shell: Shell, options: Options): Promise<void> {
     onShow: ({ dest, before, after }) =>
       shell.out(options.diff === true ? template.unifiedDiff(before, after, dest) : `--- ${dest}\n${after}`),
   };
+  const http =
+    options.statusListen === undefined
+      ? undefined
+      : await template.serveStatus(() => statuses?.() ?? [], shell.clock, {
+          address: options.statusListen,
+          what: 'the status of templates',
+        });
   try {
     if (options.onetime === true) await template.applyOnce(watcher);
     else if (options.watch === true) await template.watch(watcher, shell.signal);
     else await template.poll(watcher, shell.signal);
   } finally {
+    await http?.close();
     await close();
   }
+}
+
+/** The cluster of the options, looked at from LOCAL_DATACENTER; else that of the file. */
+async function clusterScope(
+  shell: Shell,
+  { scope, namespace }: Options,
+  config: Config | undefined,
+): Promise<ClusterScope | undefined> {
+  const { keyLayout, readPolicyOf } = await import('../topology/index.ts');
+  if (scope === undefined)
+    return config === undefined
+      ? undefined
+      : {
+          name: config.scope,
+          layout: keyLayout(config.namespace, config.scope),
+          policy: readPolicyOf(config),
+        };
+  const { USUAL_NAMESPACE, USUAL_WEIGHTS } = await import('../config/index.ts');
+  const bare = {
+    datacenter: shell.env['LOCAL_DATACENTER'] ?? '',
+    addresses: {},
+    router: { weights: USUAL_WEIGHTS },
+  };
+  return {
+    name: scope,
+    layout: keyLayout(namespace ?? USUAL_NAMESPACE, scope),
+    policy: readPolicyOf(config ?? bare),
+  };
 }
 
 const nothing = async (): Promise<void> => await Promise.resolve();
@@ -110,7 +164,7 @@ const nothing = async (): Promise<void> => await Promise.resolve();
 async function backendOf(
   shell: Shell,
   options: Options,
-  log: Log,
+  { config, log }: { readonly config: Config | undefined; readonly log: Log },
 ): Promise<{ readonly backend: Backend; readonly close: () => Promise<void> }> {
   const { environmentBackend, etcdBackend, fileBackend } = await import('../template/index.ts');
   if (options.backend === 'env') return { backend: environmentBackend(shell.env), close: nothing };
@@ -119,9 +173,9 @@ async function backendOf(
   }
   const { connectEtcd } = await import('../dcs/index.ts');
   const etcd =
-    options.node === undefined
-      ? etcdOf(await readConfig(shell, options, 'cluster'))
-      : { endpoints: options.node, request_timeout: REQUEST_TIMEOUT_MS };
+    config === undefined
+      ? { endpoints: options.node ?? [], request_timeout: REQUEST_TIMEOUT_MS }
+      : etcdOf(config);
   const dcs = connectEtcd(etcd, { clock: shell.clock, log });
   return { backend: etcdBackend(dcs), close: async () => await dcs.close() };
 }

@@ -16,4 +16,5 @@ export type {
   RestapiConfig,
   RouterConfig,
 } from './schema.ts';
+export { USUAL_NAMESPACE, USUAL_WEIGHTS } from './schema.ts';
 export type { Problem } from './source.ts';

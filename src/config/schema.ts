@@ -13,6 +13,11 @@ import { keepAliveKeys, nodeCheckKeys, nodeSchema } from './nodes-schema.ts';
 import { routingKeys } from './routing-keys.ts';
 import { address, credential, directory, duration, scalar, text } from './schema-types.ts';
 
+/** Shares of reads where nothing else is said. */
+export const USUAL_WEIGHTS = { local: 10, remote: 1 } as const;
+/** Prefix of the keys in etcd: Patroni's. */
+export const USUAL_NAMESPACE = '/service/';
+
 export const logSchema = z.strictObject({
   level: z
     .enum(['debug', 'info', 'warn', 'error'])
@@ -162,13 +167,13 @@ export const routerSchema = z.strictObject({
         .int()
         .min(0)
         .max(1000)
-        .default(10)
+        .default(USUAL_WEIGHTS.local)
         .describe('Weight of each member in this datacenter; 0 takes no reads.'),
       remote: z
         .int()
         .min(0)
         .max(1000)
-        .default(1)
+        .default(USUAL_WEIGHTS.remote)
         .describe('Weight of each member elsewhere; 0 takes no reads.'),
     })
     .prefault({})
@@ -323,7 +328,7 @@ export const configSchema = z.strictObject({
     .meta({ description: 'Name of the cluster; same on all hosts.', examples: ['main'] }),
   namespace: z
     .string()
-    .default('/service/')
+    .default(USUAL_NAMESPACE)
     .describe('Prefix of the keys in etcd; the default is Patroni’s. Same on all hosts.'),
   name: z
     .string()

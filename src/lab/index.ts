@@ -11,7 +11,7 @@ export {
   labLayout,
 } from './hosts.ts';
 export { clearAbandoned, killHost, labDown } from './lab-down.ts';
-export { hasLab, hostNamed, openLab } from './lab-state.ts';
+export { hasLab, hostNamed, openLab, type RouterKind } from './lab-state.ts';
 export { type LabOptions, labUp, startHost, type UpOptions } from './lab-up.ts';
 export { inspectMachine, type Machine } from './machine.ts';
 export {
@@ -20,4 +20,5 @@ export {
   type Part,
   proportionalMemoryBytes,
 } from './processes.ts';
-export { connectLab, poll, readView } from './readiness.ts';
+export { PGPOOL_PROGRAM } from './pgpool.ts';
+export { connectLab, poll, type PoolNode, poolNodes, readView } from './readiness.ts';

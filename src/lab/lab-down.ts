@@ -16,7 +16,10 @@ export async function labDown(
   const paths = labPaths(folder);
   const count = labProcesses(paths).length;
   if (options.graceful) {
-    await endProcesses(paths, isPart('router'), { signal: 'SIGTERM', deadlineMs: STOP_DEADLINE_MS });
+    await endProcesses(paths, isPart('router', 'watcher'), {
+      signal: 'SIGTERM',
+      deadlineMs: STOP_DEADLINE_MS,
+    });
     await endProcesses(paths, isPart('agent'), { signal: 'SIGTERM', deadlineMs: STOP_DEADLINE_MS });
   }
   // Agents before PostgreSQL, so that none restarts what was just ended.

@@ -9,21 +9,25 @@ import { startTicks } from './processes.ts';
 /** `owner`: the demo that made this lab and will end it; a lab of `up` has none. */
 const stateSchema = z.object({
   baseOctet: z.int(),
+  router: z.enum(['matriarch', 'pgpool']).default('matriarch'),
   owner: z.object({ pid: z.int(), startTicks: z.number() }).optional(),
 });
+
+/** What the application hosts run. */
+export type RouterKind = LabState['router'];
 
 type LabState = z.infer<typeof stateSchema>;
 
 /** Notes the lab in its folder. `ownerPid`: the process that ends this lab with itself. */
 export async function writeState(
   paths: LabPaths,
-  baseOctet: number,
+  { baseOctet, router }: Pick<LabState, 'baseOctet' | 'router'>,
   ownerPid: number | undefined,
 ): Promise<void> {
   const ticks = ownerPid === undefined ? undefined : startTicks(ownerPid);
   const owner =
     ownerPid === undefined || ticks === undefined ? undefined : { pid: ownerPid, startTicks: ticks };
-  const state: LabState = { baseOctet, owner };
+  const state: LabState = { baseOctet, router, owner };
   await writeFile(paths.state, `${JSON.stringify(state)}\n`);
 }
 
@@ -41,11 +45,11 @@ export async function hasLab(folder: string): Promise<boolean> {
 /** The layout of the lab in a folder; rejects with `lab-missing` when none was made there. */
 export async function openLab(
   folder: string,
-): Promise<{ readonly layout: LabLayout; readonly paths: LabPaths }> {
+): Promise<{ readonly layout: LabLayout; readonly paths: LabPaths; readonly router: RouterKind }> {
   const paths = labPaths(folder);
   const state = await readState(paths);
   if (state === undefined) throw new MatriarchError('lab-missing', `there is no lab in ${folder}`);
-  return { layout: labLayout(state.baseOctet), paths };
+  return { layout: labLayout(state.baseOctet), paths, router: state.router };
 }
 
 /** The host of that name; rejects with `lab-unknown-host`. */

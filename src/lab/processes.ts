@@ -19,7 +19,7 @@ import {
 import type { LabPaths } from './files.ts';
 
 /** What a process is for; `postgres` covers the postmaster and its children. */
-export type Part = 'etcd' | 'agent' | 'fence' | 'router' | 'postgres';
+export type Part = 'etcd' | 'agent' | 'fence' | 'router' | 'pgpool' | 'watcher' | 'postgres';
 
 export interface LabProcess {
   readonly pid: number;
@@ -34,6 +34,8 @@ export interface SpawnRequest {
   readonly host: string;
   readonly part: Part;
   readonly command: readonly string[];
+  /** Whom it runs as, where that is not us. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
 }
 
 /** A process as it was started; it may have ended since. */
@@ -55,6 +57,7 @@ export async function spawnPart(paths: LabPaths, request: SpawnRequest): Promise
     const child = spawn(program, args, {
       cwd: paths.host(request.host),
       detached: true,
+      ...(request.user === undefined ? {} : { uid: request.user.uid, gid: request.user.gid }),
       stdio: ['ignore', log, log],
       env: {
         PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
@@ -114,7 +117,15 @@ function byTurn(one: LabProcess, other: LabProcess): number {
   return TURN[one.part] - TURN[other.part] || other.pid - one.pid;
 }
 
-const TURN: Readonly<Record<Part, number>> = { agent: 0, fence: 1, router: 2, postgres: 3, etcd: 4 };
+const TURN: Readonly<Record<Part, number>> = {
+  agent: 0,
+  fence: 1,
+  watcher: 2,
+  router: 2,
+  pgpool: 2,
+  postgres: 3,
+  etcd: 4,
+};
 
 /** Memory of a process with shared pages counted in proportion, in bytes; 0 when it is gone. */
 export function proportionalMemoryBytes(pid: number): number {
@@ -133,7 +144,10 @@ function identify(pid: number, paths: LabPaths): LabProcess | undefined {
   if (found === undefined) return undefined;
   const { parent } = found;
   const server = identifyServer(pid, paths);
-  if (server !== undefined) return { pid, parent, host: server, part: 'postgres' };
+  if (server !== undefined) {
+    const part = processProgram(pid) === 'pgpool' ? 'pgpool' : 'postgres';
+    return { pid, parent, host: server, part };
+  }
   const environment = (processText(pid, 'environ') ?? '').split('\0');
   const marker = environment.find((entry) => entry.startsWith(`${MARKER}=${paths.root}:`));
   if (marker === undefined) return undefined;
@@ -142,9 +156,9 @@ function identify(pid: number, paths: LabPaths): LabProcess | undefined {
   return { pid, parent, host, part: isFence ? 'fence' : partOf(part) };
 }
 
-const SERVER_PROGRAM = /^(postgres|initdb|pg_ctl|pg_basebackup|pg_rewind|pg_controldata)$/;
+const SERVER_PROGRAM = /^(pgpool|postgres|initdb|pg_ctl|pg_basebackup|pg_rewind|pg_controldata)$/;
 
-/** The host of a program of PostgreSQL's server side that works in one of the lab's folders. */
+/** The host of a program of PostgreSQL's server side, or of pgpool-II, that works in one of the lab's folders. */
 function identifyServer(pid: number, paths: LabPaths): string | undefined {
   const folder = processFolder(pid);
   if (folder?.startsWith(paths.hosts + sep) !== true) return undefined;
@@ -152,8 +166,10 @@ function identifyServer(pid: number, paths: LabPaths): string | undefined {
   return folder.slice(paths.hosts.length + 1).split(sep)[0];
 }
 
+const PARTS: readonly Part[] = ['etcd', 'router', 'pgpool', 'watcher', 'fence', 'postgres'];
+
 function partOf(text: string): Part {
-  return text === 'etcd' || text === 'router' || text === 'fence' || text === 'postgres' ? text : 'agent';
+  return PARTS.find((part) => part === text) ?? 'agent';
 }
 
 function sendSignal(pid: number, signal: NodeJS.Signals): void {

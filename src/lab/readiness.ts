@@ -2,12 +2,13 @@
  * When is a lab whole? Asked from outside, as a user would: etcd over its client URL, members by their keys, routers
  * by their own readiness check. Conditions with a deadline; nothing here sleeps and hopes.
  */
+import { Client } from 'pg';
 import { request } from 'undici';
 import { formatAddress, MatriarchError, pause, silentLog, systemClock } from '../base/index.ts';
 import { connectEtcd, type Dcs } from '../dcs/index.ts';
 import { applySnapshot, type ClusterView, emptyView, keyLayout, primaryOf } from '../topology/index.ts';
-import { LAB_SCOPE } from './files.ts';
-import { type DbHost, etcdEndpoints, type LabLayout } from './hosts.ts';
+import { ACCOUNTS, LAB_SCOPE } from './files.ts';
+import { type AppHost, type DbHost, etcdEndpoints, type LabLayout } from './hosts.ts';
 
 export interface Wait {
   readonly signal: AbortSignal;
@@ -79,6 +80,49 @@ export async function waitForRouters(layout: LabLayout, wait: Wait): Promise<voi
       }),
     ),
   );
+}
+
+/** Resolves when every pgpool-II has all servers up, and one of them as the primary. */
+export async function waitForPgpools(layout: LabLayout, wait: Wait): Promise<void> {
+  await Promise.all(
+    layout.appHosts.map((host) =>
+      poll(`pgpool-II of ${host.name} has its servers`, wait, async () => {
+        const nodes = await poolNodes(host);
+        const isWhole =
+          nodes.length === layout.dbHosts.length && nodes.every(({ status }) => status === 'up');
+        return isWhole && nodes.some(({ role }) => role === 'primary') ? true : undefined;
+      }),
+    ),
+  );
+}
+
+/** A row of `SHOW POOL_NODES`. */
+export interface PoolNode {
+  readonly hostname: string;
+  readonly status: string;
+  readonly role: string;
+  /** Its share of all, from 0 to 1. */
+  readonly lb_weight: string;
+}
+
+/** What pgpool-II of a host knows of its servers, asked in a session of its own. */
+export async function poolNodes({ router }: AppHost): Promise<readonly PoolNode[]> {
+  const { username, password, database } = ACCOUNTS.application;
+  const client = new Client({
+    ...router,
+    user: username,
+    password,
+    database,
+    connectionTimeoutMillis: CALL_MS,
+    query_timeout: CALL_MS,
+  });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return (await client.query<PoolNode>('SHOW POOL_NODES')).rows;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
 }
 
 /** The leader's name when its member key says that it is a running primary. */

@@ -52,9 +52,3 @@ export async function followCluster(
   const contactEveryMs = lease.ttl / CONTACTS_PER_TTL;
   await watchCluster({ dcs, layout, clock, log, signal, contactEveryMs, ...events });
 }
-
-/** Shares of reads that nodes have of their own. */
-export function memberWeights({ nodes = [] }: Config): Readonly<Record<string, number>> {
-  const own = nodes.flatMap(({ name, weight }) => (weight === undefined ? [] : [[name, weight] as const]));
-  return Object.fromEntries(own);
-}

@@ -10,7 +10,7 @@ import type { Dcs } from '../dcs/index.ts';
 import { processSamples, type Sample } from '../metrics/index.ts';
 import { RefusedReads } from '../routing/index.ts';
 import { loadClassifier } from '../sql/index.ts';
-import { type ClusterView, keyLayout, type ReadPolicy } from '../topology/index.ts';
+import { type ClusterView, keyLayout, readPolicyOf } from '../topology/index.ts';
 import { Access } from './access.ts';
 import { openAdmin } from './admin.ts';
 import type { PassOnCancel } from './cancel.ts';
@@ -19,7 +19,7 @@ import { Catalogs } from './catalogs.ts';
 import { Counters } from './counters.ts';
 import { Decisions } from './decisions.ts';
 import { Flusher } from './flusher.ts';
-import { followCluster, memberWeights } from './follow-cluster.ts';
+import { followCluster } from './follow-cluster.ts';
 import { HoldRoom } from './hold.ts';
 import { Latencies } from './latencies.ts';
 import { Listener } from './listener.ts';
@@ -209,7 +209,7 @@ interface Parts extends RouterOptions {
 
 async function makeShared(options: Parts): Promise<Shared> {
   const { config, clock, log, dcs, live, listener, signal, stop } = options;
-  const world = new ClusterWorld({ policy: readPolicy(config), ttlMs: config.lease.ttl });
+  const world = new ClusterWorld({ policy: readPolicyOf(config), ttlMs: config.lease.ttl });
   const access = new Access(config.router, log);
   const flusher = new Flusher();
   const latencies = new Latencies();
@@ -292,7 +292,7 @@ async function makeShared(options: Parts): Promise<Shared> {
     verifiers.reset();
     positions.reconnect();
     catalogs.retry();
-    world.setPolicy(readPolicy(live.whole));
+    world.setPolicy(readPolicyOf(live.whole));
     servers.configChanged();
   });
   const shared: Shared = {
@@ -324,16 +324,6 @@ async function makeShared(options: Parts): Promise<Shared> {
   };
   const admin = openAdmin({ shared, listener, stop, signal, version: options.version ?? '' });
   return shared;
-}
-
-function readPolicy(config: Config): ReadPolicy {
-  const { datacenter, addresses, router } = config;
-  return {
-    localDatacenter: datacenter,
-    weights: router.weights,
-    addresses,
-    memberWeights: memberWeights(config),
-  };
 }
 
 const unspread = (): number => 0;

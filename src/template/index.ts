@@ -1,7 +1,10 @@
 /** The door of `template`: confd's role. */
 export { unifiedDiff } from './apply/diff.ts';
+export type { ClusterScope } from './cluster/cluster.ts';
 export { render } from './confd/render.ts';
 export { Store } from './confd/store.ts';
 export type { World } from './confd/world.ts';
 export { type Backend, environmentBackend, etcdBackend, fileBackend } from './shell/backend.ts';
+export type { KeeperStatus } from './shell/keeper.ts';
+export { serveStatus } from './shell/status-http.ts';
 export { applyOnce, poll, type WatcherOptions, watch } from './shell/watcher.ts';

@@ -2,6 +2,7 @@
 export { type Candidate, type CandidateReason, type ReadPolicy, readCandidates } from './candidates.ts';
 export { type ChoiceState, chooseWeighted, emptyChoice, type Weighted } from './choose.ts';
 export { type KeyLayout, keyLayout, memberNameOf } from './layout.ts';
+export { lagOf } from './lag.ts';
 export {
   FEATURE_LEVEL,
   hasPrimaryRole,
@@ -17,6 +18,7 @@ export {
   type UnreadableReason,
 } from './member.ts';
 export { NO_PRIMARY_REASONS, type NoPrimaryReason, type Primary, primaryOf } from './primary.ts';
+export { type PolicySettings, readPolicyOf } from './read-policy.ts';
 export { slotNameOf } from './slots.ts';
 export {
   judgeCluster,

@@ -8,6 +8,7 @@ import { connectEtcd } from '../../src/dcs/index.ts';
 import { matriarch, startMatriarch } from '../support/command.ts';
 import { hasEtcd, startEtcd } from '../support/etcd.ts';
 import { eventually } from '../support/eventually.ts';
+import { freshLoopback } from '../support/loopback.ts';
 import { type Scope, scratchFolder } from '../support/scratch.ts';
 
 const TEMPLATE =
@@ -115,4 +116,73 @@ test('it follows a real etcd, keeps the file when keys vanish, and ends when tol
   const { status, err } = await running.ended;
   assert.equal(status, 0, err);
   assert.match(err, /"event":"file-replaced"/);
+});
+
+test('it tells how the files stand, and who asks nobody is told so', {
+  skip: !hasEtcd && 'there is no etcd',
+}, async (t) => {
+  const { folder, args } = await quickStart(t);
+  const etcd = await startEtcd(t);
+  const dcs = connectEtcd(
+    { endpoints: etcd.urls, request_timeout: 2_000 },
+    { clock: systemClock, log: silentLog },
+  );
+  t.after(async () => await dcs.close());
+  const place = `${freshLoopback()}:8010`;
+  const ask = async (...more: string[]): ReturnType<typeof matriarch> =>
+    await matriarch(['template', 'status', '--status-listen', place, ...more], { cwd: folder });
+  const nobody = await ask();
+  assert.deepEqual([nobody.status, nobody.out], [3, '']);
+  assert.match(nobody.err, /does not tell: .*ECONNREFUSED/);
+  // The hint of template-unreachable.
+  assert.match(nobody.err, /Start the watcher with --status-listen/);
+  const running = startMatriarch(args('--watch', '--node', ...etcd.urls, '--status-listen', place), {
+    cwd: folder,
+  });
+  const seen = async (holds: RegExp): ReturnType<typeof matriarch> =>
+    await eventually(String(holds), async () => await ask(), {
+      holds: ({ out }) => holds.test(out),
+      withinMs: 20_000,
+    });
+  assert.equal((await seen(/too-few-keys: 0 of at least 1 keys/)).status, 1);
+  const ready = async (): Promise<number> => (await fetch(`http://${place}/readyz`)).status;
+  assert.equal(await ready(), 503);
+  for (const [key, value] of [
+    ['url', 'db.example.com'],
+    ['user', 'rob'],
+  ])
+    await dcs.transact(
+      { when: [], then: [{ op: 'put', key: `/myapp/database/${key}`, value: value ?? '' }] },
+      { timeoutMs: 5_000 },
+    );
+  const applied = await seen(/\| yes /);
+  assert.equal(applied.status, 0);
+  assert.equal(await ready(), 200);
+  const { resources } = JSON.parse((await ask('--json')).out);
+  assert.deepEqual(Object.keys(resources[0]), [
+    'resource',
+    'dest',
+    'applied',
+    'revision',
+    'last_success',
+    'last_error',
+    'next_retry',
+    'reload_owed',
+  ]);
+  // What went wrong before is still told.
+  assert.deepEqual(
+    [resources[0].resource, resources[0].applied, resources[0].next_retry, resources[0].reload_owed],
+    ['myconfig', true, null, false],
+  );
+  assert.ok(['too-few-keys', 'template-failed'].includes(resources[0].last_error.because));
+  assert.ok(Date.parse(resources[0].last_success) > Date.parse(resources[0].last_error.at));
+  running.child.kill('SIGTERM');
+  assert.equal((await running.ended).status, 0);
+});
+
+test('an address that is none is refused', async (t) => {
+  const { folder, args } = await quickStart(t);
+  const { status, err } = await matriarch(args('--status-listen', 'here'), { cwd: folder });
+  assert.equal(status, 2);
+  assert.match(err, /expected an address such as 127\.0\.0\.1:8010/);
 });

@@ -1,6 +1,6 @@
 /** A folder of resources and templates, a store in memory, and a keeper of one file with little patience. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { type Log, silentLog, systemClock } from '../../src/base/index.ts';
 import { createMemoryDcs, type MemoryClient } from '../../src/dcs/index.ts';
 import { parseResource } from '../../src/template/resource/resource.ts';
@@ -34,7 +34,7 @@ export async function templateHost(
   { template, resource = '', dest = 'out.conf' }: { template: string; resource?: string; dest?: string },
 ): Promise<TemplateHost> {
   const folder = await scratchFolder(t);
-  const path = (name: string): string => join(folder, name);
+  const path = (name: string): string => resolve(folder, name);
   await mkdir(path('conf.d'));
   await mkdir(path('templates'));
   await writeFile(path('templates/out.tmpl'), template);
@@ -53,6 +53,7 @@ export async function templateHost(
     folder,
     stateFolder: path('state'),
     prefix: '',
+    cluster: undefined,
     intervalMs: 600_000,
     isNoop: false,
     isSyncOnly: false,
@@ -71,6 +72,7 @@ export async function templateHost(
     const { debounceMs, maxWaitMs } = read;
     const keeper = await Keeper.start({
       ...options({ log }),
+      cluster: 'no cluster',
       resource: read,
       settings: {
         debounceMs,

@@ -49,6 +49,7 @@ export function renderedOf(vector: Vector): string {
     source: base64 === undefined ? fromText(template) : Buffer.from(base64, 'base64').toString('latin1'),
     store: storeOf(store),
     world: worldOf(vector),
+    cluster: 'no cluster',
     outputBytesMax: OUTPUT_BYTES_MAX,
     dot: dataOf(data),
   });

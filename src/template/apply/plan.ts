@@ -25,6 +25,7 @@ export type Because =
   | 'store-lost'
   | 'snapshot-failed'
   | 'too-few-keys'
+  | 'too-few-members'
   | 'required-key-missing'
   | 'template-failed'
   | 'stage-failed'

@@ -2,6 +2,8 @@
  * Rendering a template of confd: its text, the store and the world go in, and bytes come out, or what is wrong, or what
  * must be looked up first. Pure: the same inputs give the same outcome.
  */
+import type { Cluster } from '../cluster/cluster.ts';
+import { clusterFunctions } from '../cluster/functions.ts';
 import { fromText, toText } from '../go/bytes.ts';
 import { Refusal, TemplateError } from '../go/errors.ts';
 import { Bounds } from '../go/execution.ts';
@@ -47,7 +49,11 @@ export interface RenderRequest {
   readonly source: string;
   readonly store: Store;
   readonly world: World;
+  /** Or why there is none to be known. */
+  readonly cluster: Cluster | string;
   readonly outputBytesMax: number;
+  /** What the file is now, as bytes; for `slots`. */
+  readonly inPlace?: string;
   /** What `.` is at the top; confd has nothing there. */
   readonly dot?: Value;
 }
@@ -85,6 +91,10 @@ class Rendering {
         ...VALUE_FUNCTIONS,
         ...storeFunctions(request.store),
         ...this.#worldFunctions(request.world),
+        ...clusterFunctions(() => {
+          if (typeof request.cluster === 'string') throw new Refusal(request.cluster);
+          return request.cluster;
+        }, request.inPlace ?? ''),
       }),
     );
   }

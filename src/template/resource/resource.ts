@@ -31,6 +31,8 @@ export interface Resource {
   readonly reloadTimeoutMs: number;
   /** With fewer keys the file is left as it is. */
   readonly minKeys: number;
+  /** With fewer members, where the template asks for the cluster, the file is left as it is. */
+  readonly minMembers: number;
   /** Patterns that must each match a key, or the file is left as it is. */
   readonly require: readonly string[];
   /** After a change nothing is done until it has been quiet for so long, … */
@@ -82,6 +84,7 @@ const FIELDS = {
   check_timeout: DURATION,
   reload_timeout: DURATION,
   min_keys: NUMBER,
+  min_members: NUMBER,
   require: field('a list of patterns of keys', asTexts),
   debounce: DURATION,
   max_wait: DURATION,
@@ -126,6 +129,7 @@ export function parseResource(name: string, text: string): ParsedResource {
     checkTimeoutMs: read('check_timeout', FIELDS.check_timeout) ?? DEFAULTS.checkTimeoutMs,
     reloadTimeoutMs: read('reload_timeout', FIELDS.reload_timeout) ?? DEFAULTS.reloadTimeoutMs,
     minKeys: read('min_keys', FIELDS.min_keys) ?? (keys.length === 0 ? 0 : 1),
+    minMembers: read('min_members', FIELDS.min_members) ?? 1,
     require: (read('require', FIELDS.require) ?? []).map(absoluteKey),
     debounceMs: read('debounce', FIELDS.debounce) ?? DEFAULTS.debounceMs,
     maxWaitMs: read('max_wait', FIELDS.max_wait) ?? DEFAULTS.maxWaitMs,

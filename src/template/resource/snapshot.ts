@@ -3,6 +3,7 @@
  * file by. An empty answer is what a broken backend, a wrong prefix and a deleted cluster look like; none of them is a
  * reason to write an empty file.
  */
+import type { Cluster } from '../cluster/cluster.ts';
 import { compilePattern } from '../confd/path.ts';
 import { Store } from '../confd/store.ts';
 import { fromText } from '../go/bytes.ts';
@@ -38,6 +39,13 @@ export function backendKeys(resource: Resource, everywhere: string): string[] {
 /** Whether a key of the backend is wanted by one of those asked for: `/pg` wants `/pg` and `/pg/x`, and not `/pgother`. */
 export function isWanted(wanted: readonly string[], key: string): boolean {
   return wanted.some((each) => key === each || each === '/' || key.startsWith(`${each}/`));
+}
+
+/** Whether there are enough members for a template that asks for them. */
+export function judgeMembers({ members }: Cluster, { minMembers }: Resource): string | undefined {
+  return members.length < minMembers
+    ? `${members.length} of at least ${minMembers} members are there`
+    : undefined;
 }
 
 export function judge(snapshot: Snapshot, resource: Resource, everywhere: string): Judged {

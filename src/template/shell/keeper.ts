@@ -13,6 +13,7 @@ import {
   rethrowBug,
   unreachable,
 } from '../../base/index.ts';
+import { type ClusterScope, clusterOf } from '../cluster/cluster.ts';
 import { render } from '../confd/render.ts';
 import {
   type Because,
@@ -26,7 +27,7 @@ import {
 } from '../apply/plan.ts';
 import { commandLine } from '../resource/command.ts';
 import type { Resource } from '../resource/resource.ts';
-import { judge, type Snapshot } from '../resource/snapshot.ts';
+import { judge, judgeMembers, type Snapshot } from '../resource/snapshot.ts';
 import { type Attributes, isInPlace, replace, stage, stagedPath, wantedAttributes } from './destination.ts';
 import { hostWorld } from './host-world.ts';
 import type { Notes } from './notes.ts';
@@ -37,6 +38,8 @@ export interface KeeperOptions {
   readonly settings: Settings;
   /** A prefix for all resources; empty for their own. */
   readonly prefix: string;
+  /** The cluster whose keys are in the snapshots, or why there is none. */
+  readonly cluster: ClusterScope | string;
   readonly templatesFolder: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly keepsStaged: boolean;
@@ -65,6 +68,10 @@ export interface KeeperStatus {
   /** Monotonic, as the clock has it. */
   readonly succeededAt: number | undefined;
   readonly trouble: PlanState['trouble'];
+  /** Also when it is over. */
+  readonly lastTrouble: PlanState['trouble'];
+  /** Monotonic; when what failed is tried again. */
+  readonly retryAt: number | undefined;
 }
 
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
@@ -76,6 +83,7 @@ const WAIT_MS_MAX = 2 ** 31 - 1;
 export class Keeper {
   readonly #options: KeeperOptions;
   #state: PlanState;
+  #lastTrouble: PlanState['trouble'];
   #snapshot: Snapshot | undefined;
   #rendered: { readonly bytes: Buffer; readonly wanted: Attributes } | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -97,6 +105,7 @@ export class Keeper {
   get status(): KeeperStatus {
     const { resource } = this.#options;
     const { revision, work, isReloadOwed, succeededAt, trouble } = this.#state;
+    const { isStoreLost, applyRetry, reloadRetry } = this.#state;
     return {
       resource: resource.name,
       dest: resource.dest,
@@ -105,6 +114,9 @@ export class Keeper {
       isReloadOwed,
       succeededAt,
       trouble,
+      lastTrouble: this.#lastTrouble,
+      // Without the store nothing is rendered, but a reload is made up for.
+      retryAt: isStoreLost ? reloadRetry?.at : (applyRetry?.at ?? reloadRetry?.at),
     };
   }
 
@@ -149,6 +161,7 @@ export class Keeper {
     const { state, effects } = step(before, event, settings, { now: clock.now(), random: random() });
     this.#state = state;
     const { trouble } = state;
+    this.#lastTrouble = trouble ?? this.#lastTrouble;
     if (trouble !== undefined && trouble !== before.trouble)
       log.warn('file-not-applied', {
         resource: resource.name,
@@ -235,20 +248,28 @@ export class Keeper {
   }
 
   async #render(): Promise<PlanEvent> {
-    const { resource, prefix, templatesFolder, environment, clock } = this.#options;
+    const { resource, prefix, cluster: scope, templatesFolder, environment, clock } = this.#options;
     const snapshot = this.#snapshot;
     if (snapshot === undefined)
       return { type: 'failed', because: 'snapshot-failed', message: 'there is no snapshot yet' };
     const judged = judge(snapshot, resource, prefix);
     if (judged.outcome === 'refused')
       return { type: 'failed', because: judged.because, message: judged.message };
+    const cluster = typeof scope === 'string' ? scope : clusterOf(snapshot.pairs, scope);
+    const lacking = typeof cluster === 'string' ? undefined : judgeMembers(cluster, resource);
+    if (lacking !== undefined) return { type: 'failed', because: 'too-few-members', message: lacking };
     const source = await readFile(join(templatesFolder, resource.src), 'latin1');
+    // Only what asks for the cluster looks at what is there.
+    const inPlace =
+      typeof cluster === 'string' ? '' : await readFile(resource.dest, 'latin1').catch(() => '');
     const { world, answer } = hostWorld({ templatesFolder, environment, clock });
     const request = {
       name: resource.src,
       source,
       store: judged.store,
       world,
+      cluster,
+      inPlace,
       outputBytesMax: OUTPUT_BYTES_MAX,
     };
     let rendered = render(request);

@@ -2,10 +2,12 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, describe, type Log, MatriarchError, pause } from '../../base/index.ts';
+import { type ClusterScope, scopeFolder } from '../cluster/cluster.ts';
 import { parseResource, type Resource } from '../resource/resource.ts';
 import { backendKeys } from '../resource/snapshot.ts';
 import type { Problem } from '../resource/toml.ts';
 import type { Backend } from './backend.ts';
+import { asksForCluster } from './asks-for-cluster.ts';
 import { Keeper, type KeeperOptions, type KeeperStatus } from './keeper.ts';
 import { notesIn } from './notes.ts';
 
@@ -16,6 +18,8 @@ export interface WatcherOptions {
   readonly stateFolder: string;
   readonly backend: Backend;
   readonly prefix: string;
+  /** The cluster that templates may ask for. */
+  readonly cluster: ClusterScope | undefined;
   /** How often everything is looked at anyway. */
   readonly intervalMs: number;
   readonly isNoop: boolean;
@@ -27,6 +31,8 @@ export interface WatcherOptions {
   readonly log: Log;
   readonly random: () => number;
   readonly onShow: KeeperOptions['onShow'];
+  /** Given how the files stand, whenever it is asked, before the first is looked at. */
+  readonly onStarted?: (statuses: () => readonly KeeperStatus[]) => void;
 }
 
 const RETRY = { firstMs: 1_000, maxMs: 60_000 };
@@ -96,7 +102,7 @@ interface Kept {
 async function keepersOf(options: WatcherOptions): Promise<Kept[]> {
   const resources = await loadResources(options.folder, options.log);
   const { prefix, isNoop, isSyncOnly } = options;
-  return await Promise.all(
+  const kept = await Promise.all(
     resources.map(async (resource) => {
       const { debounceMs, maxWaitMs, checkCommand, reloadCommand } = resource;
       const settings = {
@@ -108,16 +114,34 @@ async function keepersOf(options: WatcherOptions): Promise<Kept[]> {
         hasReload: reloadCommand !== undefined && !isSyncOnly,
         isNoop,
       };
+      const templatesFolder = join(options.folder, 'templates');
+      const cluster = await clusterFor(resource, options.cluster, templatesFolder);
       const keeper = await Keeper.start({
         ...options,
+        cluster,
         resource,
         settings,
-        templatesFolder: join(options.folder, 'templates'),
+        templatesFolder,
         notes: notesIn(options.stateFolder),
       });
-      return { resource, keeper, keys: backendKeys(resource, prefix) };
+      const keys = backendKeys(resource, prefix);
+      return { resource, keeper, keys: typeof cluster === 'string' ? keys : [...keys, scopeFolder(cluster)] };
     }),
   );
+  options.onStarted?.(() => kept.map(({ keeper }) => keeper.status));
+  return kept;
+}
+
+/** The cluster, if the template asks for it; its keys are read only then. */
+async function clusterFor(
+  { src }: Resource,
+  cluster: ClusterScope | undefined,
+  templatesFolder: string,
+): Promise<ClusterScope | string> {
+  if (cluster === undefined) return 'no cluster is named: give --scope, or a matriarch.yaml';
+  return (await asksForCluster(templatesFolder, src))
+    ? cluster
+    : 'the template did not ask for the cluster when it was first read; start anew';
 }
 
 /** Every resource of `conf.d`, by name. Rejects with `template-resource-invalid`, which tells all that is wrong. */

@@ -25,6 +25,7 @@ function rendering({
     source: fromText(template),
     store,
     world: { ...worldOf(), ...world },
+    cluster: 'no cluster',
     outputBytesMax,
   });
 }

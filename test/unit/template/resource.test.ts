@@ -44,6 +44,7 @@ reload_cmd = "/usr/sbin/service nginx restart"
     checkTimeoutMs: 30_000,
     reloadTimeoutMs: 60_000,
     minKeys: 1,
+    minMembers: 1,
     require: [],
     debounceMs: 200,
     maxWaitMs: 5_000,
