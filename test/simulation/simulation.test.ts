@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { campaign } from './campaign.ts';
 import { play } from './world.ts';
 
-const SEEDS = 1_500;
+const SEEDS = 1_000;
 /** Of the story of a seed that fails; what went wrong is at its end. */
 const LINES_TOLD = 80;
 
