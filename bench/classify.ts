@@ -18,7 +18,7 @@ const HOSTILE: readonly (readonly [what: string, text: (id: number) => string])[
   ['1,600 casts', (id) => `SELECT a${id}${'::a'.repeat(1_600)}`],
   ['480 settings', (id) => `${'set a=1;'.repeat(480)}set a=${id}`],
   ['600 statements', (id) => `${'table a;'.repeat(600)}table a${id}`],
-  ['2,000 operators', (id) => `SELECT a${id} ${'+-'.repeat(1_000)} 1`],
+  ['1,500 operators', (id) => `SELECT a${id} ${'+-'.repeat(750)} 1`],
   ['1,000 nested comments', (id) => `${'/*'.repeat(1_000)}${id}`],
   ['16 kB of one string', (id) => `SELECT a${id}, '${'x'.repeat(16_000)}'`],
   ['16 kB of operators', (id) => `SELECT a${id} ${'+-'.repeat(8_000)} 1`],

@@ -211,7 +211,7 @@ const GRAMMAR_NOT_READY = notLookedAt('grammar-not-ready');
  * takes quadratic time over `+-+-…` (470 ms for 16 kB) and over nested comments (260 ms). Of a comment two characters
  * count. Literals count too, so this is asked of each text before its digest is.
  */
-const OPERATOR_CHARACTERS_MAX = 2_048;
+const OPERATOR_CHARACTERS_MAX = 1_536;
 
 function hasManyOperators(bytes: Buffer, start: number, end: number): boolean {
   if (end - start <= OPERATOR_CHARACTERS_MAX) return false;
