@@ -21,4 +21,4 @@ export {
   proportionalMemoryBytes,
 } from './processes.ts';
 export { PGPOOL_PROGRAM } from './pgpool.ts';
-export { connectLab, poll, type PoolNode, poolNodes, readView } from './readiness.ts';
+export { askRouter, connectLab, poll, type PoolNode, poolNodes, readView } from './readiness.ts';

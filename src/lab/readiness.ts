@@ -105,8 +105,16 @@ export interface PoolNode {
   readonly lb_weight: string;
 }
 
-/** What pgpool-II of a host knows of its servers, asked in a session of its own. */
-export async function poolNodes({ router }: AppHost): Promise<readonly PoolNode[]> {
+/** What pgpool-II of a host knows of its servers. */
+export async function poolNodes(host: AppHost): Promise<readonly PoolNode[]> {
+  return await askRouter<PoolNode>(host, 'SHOW POOL_NODES');
+}
+
+/** The rows of one statement, by the router of a host, in a session of its own. */
+export async function askRouter<Row extends object>(
+  { router }: AppHost,
+  sql: string,
+): Promise<readonly Row[]> {
   const { username, password, database } = ACCOUNTS.application;
   const client = new Client({
     ...router,
@@ -119,7 +127,7 @@ export async function poolNodes({ router }: AppHost): Promise<readonly PoolNode[
   client.on('error', () => undefined);
   try {
     await client.connect();
-    return (await client.query<PoolNode>('SHOW POOL_NODES')).rows;
+    return (await client.query<Row>(sql)).rows;
   } finally {
     await client.end().catch(() => undefined);
   }

@@ -40,18 +40,20 @@ export type BatchResult = Omit<CampaignSummary, 'seconds' | 'failures'> & {
 const BATCH = 20;
 const OWN_WORKER = new URL('./worker.js', import.meta.url);
 
+/** Before a seed was played. */
+export const NOTHING_PLAYED: Omit<BatchResult, 'failed'> = {
+  seeds: 0,
+  virtualHours: 0,
+  events: 0,
+  acknowledged: 0,
+  leftBehind: 0,
+  promotions: 0,
+  slowestConvergenceMs: 0,
+};
+
 export async function campaign(options: CampaignOptions): Promise<CampaignSummary> {
   const startedAt = performance.now();
-  const total = {
-    seeds: 0,
-    failures: 0,
-    virtualHours: 0,
-    events: 0,
-    acknowledged: 0,
-    leftBehind: 0,
-    promotions: 0,
-    slowestConvergenceMs: 0,
-  };
+  const total = { ...NOTHING_PLAYED, failures: 0 };
   let next = options.from;
   const end = options.from + options.count;
   const take = (): Batch | undefined => {

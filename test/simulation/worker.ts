@@ -1,7 +1,7 @@
 /** A thread of a campaign: plays batches of seeds. A broken assertion of the product fails the seed in which it broke. */
 // oxlint-disable unicorn/require-post-message-target-origin -- a thread's port, not a window's
 import { parentPort } from 'node:worker_threads';
-import type { Batch, BatchResult } from './campaign.ts';
+import { type Batch, type BatchResult, NOTHING_PLAYED } from './campaign.ts';
 import { play, type RunResult } from './world.ts';
 
 // Nobody reads them here, and errors are many.
@@ -32,15 +32,7 @@ async function played(seed: number): Promise<RunResult> {
 
 async function batch(from: number, count: number): Promise<BatchResult> {
   const failed: { seed: number; problems: readonly string[] }[] = [];
-  const total = {
-    seeds: 0,
-    virtualHours: 0,
-    events: 0,
-    acknowledged: 0,
-    leftBehind: 0,
-    promotions: 0,
-    slowestConvergenceMs: 0,
-  };
+  const total = { ...NOTHING_PLAYED };
   for (let seed = from; seed < from + count; seed += 1) {
     const result = await played(seed);
     // Rejections are told of between turns of the event loop.

@@ -5,8 +5,14 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tmpdir } from 'node:os';
-import { Client } from 'pg';
-import { ACCOUNTS, type AppHost, connectLab, type DbHost, poolNodes, readView } from '../../src/lab/index.ts';
+import {
+  type AppHost,
+  askRouter,
+  connectLab,
+  type DbHost,
+  poolNodes,
+  readView,
+} from '../../src/lab/index.ts';
 import { primaryOf } from '../../src/topology/index.ts';
 import { matriarch } from './command.ts';
 import type { TestLab } from './lab.ts';
@@ -142,22 +148,7 @@ async function primaryName(lab: TestLab): Promise<DbHost | undefined> {
 }
 
 /** One statement in a session of its own; the column `at` of its row. */
-export async function one({ router }: AppHost, sql: string): Promise<string> {
-  const { username, password, database } = ACCOUNTS.application;
-  const client = new Client({
-    ...router,
-    user: username,
-    password,
-    database,
-    connectionTimeoutMillis: 2_000,
-    query_timeout: 2_000,
-  });
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    const { rows } = await client.query<{ at: string }>(sql);
-    return rows[0]?.at ?? '';
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+export async function one(host: AppHost, sql: string): Promise<string> {
+  const [row] = await askRouter<{ readonly at?: string }>(host, sql);
+  return row?.at ?? '';
 }
