@@ -29,7 +29,7 @@ export async function act(ctx: AgentContext, decision: Decision): Promise<Outcom
       ctx.jobs.abandon(decision.because);
       return 'again';
     case 'acquire-leader':
-      return (await ctx.keeper.acquire()) ? 'again' : 'rest';
+      return (await ctx.keeper.acquire(action.syncRevision)) ? 'again' : 'rest';
     case 'release':
       await work.unguard(ctx);
       return (await ctx.keeper.release()) ? 'again' : 'rest';

@@ -61,6 +61,8 @@ export interface AgentState {
   lastDoubt: string | undefined;
   /** What the configuration files say, as we wrote them; undefined before the first write of this life. */
   configured: { readonly as: 'primary' | 'standby'; readonly upstream: string | undefined } | undefined;
+  /** `synchronous_standby_names` while durability is ours to see to; undefined when it is not, or not known yet. */
+  requirement: string | undefined;
   /** Revision of the cluster-wide configuration that the files of PostgreSQL reflect. */
   appliedConfig: number | undefined;
   isBootstrapping: boolean;
@@ -95,6 +97,7 @@ export function freshState(now: number): AgentState {
     isSilent: false,
     lastDoubt: undefined,
     configured: undefined,
+    requirement: undefined,
     appliedConfig: undefined,
     isBootstrapping: false,
     isGuarding: false,

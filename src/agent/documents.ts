@@ -4,11 +4,11 @@ import type { AgentContext } from './context.ts';
 import { memberRole, memberState } from './member-key.ts';
 import { localServer } from './observe.ts';
 
-/** `GET /patroni`, and the body of every health check. */
-export function statusDocument(ctx: AgentContext): Readonly<Record<string, unknown>> {
+/** `GET /patroni`, and the body of every health check. `isAnswering`: what the server last said is of now. */
+export function statusDocument(ctx: AgentContext, isAnswering = true): Readonly<Record<string, unknown>> {
   const { state, config } = ctx;
   const { status, view } = state;
-  const isLive = localServer(state).process === 'running' && status !== undefined;
+  const isLive = isAnswering && localServer(state).process === 'running' && status !== undefined;
   return {
     state: memberState(ctx),
     ...(isLive ? { postmaster_start_time: status.postmasterStartTime } : {}),

@@ -15,6 +15,7 @@ import { putAsLeader, writeIdentity } from './leader-write.ts';
 import { refreshStatus } from './look.ts';
 import type { MemberKey } from './member-key.ts';
 import { localServer } from './observe.ts';
+import { SynchronyKeeper } from './synchrony.ts';
 
 const CALL_MS = 1000;
 const CHECKPOINT_MS = 10 * 60_000;
@@ -36,6 +37,7 @@ export class Duties {
   readonly #lastSeen = new Map<string, number>();
   #sharedSlots = '';
   #etcdLookedAt = Number.NEGATIVE_INFINITY;
+  readonly #synchrony = new SynchronyKeeper();
 
   constructor(ctx: AgentContext, member: MemberKey) {
     this.#ctx = ctx;
@@ -75,6 +77,7 @@ export class Duties {
       ['slots', () => this.#slots()],
       ['initialize', () => this.#initialize()],
       ['status', () => this.#status()],
+      ['synchrony', () => this.#synchrony.keep(this.#ctx)],
       ['config', () => this.#config()],
       ['history', () => this.#history()],
       ['checkpoint', () => this.#checkpoint()],

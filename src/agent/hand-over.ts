@@ -8,6 +8,7 @@ import type { AgentContext } from './context.ts';
 import { renderStatus } from './duties.ts';
 import type { JobContext } from './jobs.ts';
 import { putAsLeader } from './leader-write.ts';
+import { promiseHandedOver } from './promise.ts';
 import { clearRequest } from './requests.ts';
 import { startAsPrimary, stopped, unguard } from './server-work.ts';
 
@@ -34,7 +35,7 @@ export async function handOver(ctx: AgentContext, job: JobContext, candidate: st
     (await hasReceived(ctx, [candidate], lsn, { withinMs: PROOF_MS, job })) !== undefined;
   if (!job.isCurrent()) return;
   if (isConfirmed) {
-    await giveAway(ctx, lsn);
+    await giveAway(ctx, lsn, candidate);
     return;
   }
   log.error('hand-over-failed', { candidate, lsn, because: 'the candidate has not confirmed the last WAL' });
@@ -71,7 +72,7 @@ export async function leaveInOrder(ctx: AgentContext): Promise<void> {
           { withinMs: others.length === 0 ? 0 : 2000 },
         );
   log.info('leaving-as-leader', { lsn, confirmedBy: next });
-  await giveAway(ctx, lsn);
+  await giveAway(ctx, lsn, next);
 }
 
 /** Stops fast and disarms the fence; the position of the shutdown checkpoint, undefined if there is none. */
@@ -105,8 +106,8 @@ async function hasReceived(
   return undefined;
 }
 
-/** The last position first, then the key goes: whoever sees the key gone has seen the position. */
-async function giveAway(ctx: AgentContext, lsn: number | undefined): Promise<void> {
+/** The last position first, then the key goes: whoever sees the key gone has seen the position, and who has everything. */
+async function giveAway(ctx: AgentContext, lsn: number | undefined, next: string | undefined): Promise<void> {
   const { layout, state, keeper, log } = ctx;
   if (lsn !== undefined) {
     const value = renderStatus(state.view.entries.get(layout.status)?.value, lsn);
@@ -115,6 +116,15 @@ async function giveAway(ctx: AgentContext, lsn: number | undefined): Promise<voi
     } catch (cause) {
       rethrowBug(cause);
       log.warn('final-status-not-written', failure(cause));
+    }
+  }
+  if (next !== undefined) {
+    try {
+      await promiseHandedOver(ctx, next);
+    } catch (cause) {
+      rethrowBug(cause);
+      // It has to see enough of the others, then, as in any election.
+      log.warn('promise-not-handed-over', failure(cause));
     }
   }
   await keeper.release();

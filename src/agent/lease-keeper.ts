@@ -6,7 +6,7 @@
  */
 import { type Clock, failure, type Log, pause, rethrowBug, type Timers } from '../base/index.ts';
 import type { LeaseConfig } from '../config/index.ts';
-import { type Dcs, DcsError } from '../dcs/index.ts';
+import { type Compare, type Dcs, DcsError } from '../dcs/index.ts';
 import {
   deadlineOf,
   keyGivenAway,
@@ -101,20 +101,25 @@ export class LeaseKeeper {
   }
 
   /**
-   * Takes the leader key: create-if-absent, or (nested) re-attaches one that names us to our lease. Never overwrites
-   * another holder. False when another has it or the outcome could not be learned.
+   * Takes the leader key: create-if-absent, as long as the key `sync` is as it was at `syncRevision` (0: absent), or
+   * re-attaches one that names us to our lease. Never overwrites another holder. False when another has it, when `sync` has
+   * changed, or when the outcome could not be learned.
    */
-  async acquire(): Promise<boolean> {
+  async acquire(syncRevision: number): Promise<boolean> {
     const { dcs, layout, name, log } = this.#options;
     const { lease } = this;
     if (lease === undefined || this.#options.clock.now() >= this.deadline) return false;
     const put = [{ op: 'put', key: layout.leader, value: name, lease }] as const;
+    const unchanged: Compare =
+      syncRevision === 0
+        ? { key: layout.sync, is: 'absent' }
+        : { key: layout.sync, is: 'mod-revision', modRevision: syncRevision };
     try {
       const result = await dcs.transact(
         {
           when: [{ key: layout.leader, is: 'value', value: name }],
           then: put,
-          otherwise: { when: [{ key: layout.leader, is: 'absent' }], then: put },
+          otherwise: { when: [{ key: layout.leader, is: 'absent' }, unchanged], then: put },
         },
         { timeoutMs: CALL_MS },
       );

@@ -12,6 +12,7 @@ import type { Duties } from './duties.ts';
 import { look } from './look.ts';
 import { localServer, observe } from './observe.ts';
 import { cityOf } from './peers.ts';
+import { durabilityModeOf } from './promise.ts';
 import { configure, unguard } from './server-work.ts';
 
 /** Decisions taken in a row without waiting; more would be a loop of our own making. */
@@ -122,7 +123,8 @@ async function applyConfiguration(ctx: AgentContext): Promise<void> {
     revision === undefined ||
     revision === state.appliedConfig ||
     jobs.running !== undefined ||
-    state.configured === undefined
+    state.configured === undefined ||
+    isRequirementUnknown(ctx, state.configured.as)
   )
     return;
   try {
@@ -136,4 +138,10 @@ async function applyConfiguration(ctx: AgentContext): Promise<void> {
     rethrowBug(cause);
     log.warn('configuration-not-applied', { revision, ...failure(cause) });
   }
+}
+
+/** Of a running primary that was adopted: files that are written without it would release commits from waiting. */
+function isRequirementUnknown({ state }: AgentContext, as: 'primary' | 'standby'): boolean {
+  const isAsynchronous = durabilityModeOf(state.view.config?.value).is === 'asynchronous';
+  return as === 'primary' && !isAsynchronous && state.requirement === undefined;
 }

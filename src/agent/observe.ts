@@ -22,6 +22,7 @@ import {
   upstreamOf,
 } from './context.ts';
 import { cityOf, standingOf } from './peers.ts';
+import { durabilityModeOf, promisedIn } from './promise.ts';
 
 const HISTORY_MS = 1000;
 
@@ -142,6 +143,7 @@ async function clusterFacts(ctx: AgentContext, local: LocalServer, lock: Lock): 
   const { view } = ctx.state;
   const request = view.failover;
   const claim = view.entries.get(ctx.layout.initialize);
+  const sync = promisedIn(ctx);
   return {
     systemId: view.systemId,
     isClaimOurs: view.systemId === '' && claim?.lease !== undefined && claim.lease === ctx.keeper.lease,
@@ -154,6 +156,8 @@ async function clusterFacts(ctx: AgentContext, local: LocalServer, lock: Lock): 
       dueInMs: request.scheduledAt === undefined ? 0 : dueInMs(ctx, request.scheduledAt),
     },
     maximumLagBytes: clusterNumber(view, 'maximum_lag_on_failover', MAXIMUM_LAG_BYTES),
+    promised: durabilityModeOf(view.config?.value).is === 'asynchronous' ? undefined : sync.promised,
+    syncRevision: sync.revision,
   };
 }
 

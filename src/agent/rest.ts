@@ -46,21 +46,21 @@ export function restApi(ctx: AgentContext): Hono {
   return app;
 }
 
-/** The document that elections compare, with a position of now where PostgreSQL answers. */
+/** The document that elections compare: with the position of now, or with none, for an old one would be taken for it. */
 export async function freshStatus(ctx: AgentContext): Promise<Readonly<Record<string, unknown>>> {
-  await refresh(ctx);
-  return statusDocument(ctx);
+  return statusDocument(ctx, await isFresh(ctx));
 }
 
-async function refresh(ctx: AgentContext): Promise<void> {
+async function isFresh(ctx: AgentContext): Promise<boolean> {
   const { state, clock } = ctx;
-  if (localServer(state).process !== 'running' || clock.now() - state.statusAt < FRESH_ENOUGH_MS) return;
+  if (localServer(state).process !== 'running' || clock.now() - state.statusAt < FRESH_ENOUGH_MS) return true;
   try {
     await withDeadline(refreshStatus(ctx), REFRESH_MS, 'PostgreSQL', ctx.timers);
+    return true;
   } catch (cause) {
     rethrowBug(cause);
-    // A server that does not answer is told by what was last seen of it; the loop logs why.
-    return;
+    // The loop logs why.
+    return false;
   }
 }
 

@@ -10,6 +10,7 @@ import { type AgentContext, upstreamOf } from './context.ts';
 import type { JobContext } from './jobs.ts';
 import { writeIdentity } from './leader-write.ts';
 import { look } from './look.ts';
+import { promiseAlone } from './promise.ts';
 import { takeTimeline } from './timeline.ts';
 
 /** A standby that is not consistent by then goes on starting by itself; the loop looks after it. */
@@ -119,6 +120,7 @@ export async function startAsPrimary(ctx: AgentContext, job: JobContext): Promis
     if (!(await writeIdentity(ctx))) throw notSafe('starting a new cluster');
     await ctx.pg.claimDataDir();
   }
+  await promiseAlone(ctx);
   await configure(ctx, 'primary', undefined);
   if (!job.isCurrent() || !mayBecomePrimary(ctx)) throw notSafe('starting PostgreSQL as a primary');
   const result = await ctx.pg.start({ as: 'primary', deadlineMs: PRIMARY_START_MS });
@@ -134,6 +136,8 @@ export async function promote(ctx: AgentContext, job: JobContext): Promise<void>
   const { keeper, pg, log } = ctx;
   await guard(ctx, 'promoting');
   const timeline = await takeTimeline(ctx);
+  await promiseAlone(ctx);
+  if (await configure(ctx, 'standby', ctx.state.configured?.upstream)) await pg.reload();
   const result = await pg.promote({
     timeline,
     stillAllowed: () => job.isCurrent() && mayBecomePrimary(ctx),
@@ -213,6 +217,7 @@ export async function configure(
     as,
     upstream,
     slot: upstream === undefined ? undefined : slotNameOf(ctx.config.name),
+    synchronousStandbyNames: ctx.state.requirement,
     ...clusterSettings(ctx),
   });
   ctx.state.configured = { as, upstream: from };

@@ -14,43 +14,12 @@
  *  5. Nothing is decided on a silent store but to stop, or to go on as a standby.
  */
 import { unreachable } from '../base/index.ts';
+import type { Action, Decision } from './action.ts';
 import { remember } from './memory.ts';
-import type { JobKind, Lock, Memory, Observation } from './observation.ts';
-import { asCandidate, bestCandidate, mayRace } from './rank.ts';
+import type { JobKind, Lock, Observation } from './observation.ts';
+import { asCandidate, mayRace, successor } from './rank.ts';
 import type { Reason } from './reasons.ts';
 import { requestAsLeader, requestAsStandby } from './switchover.ts';
-
-/** `immediate`: the lock is gone, sessions are cut now. `offline`: the lease still lives for a moment, a fast stop fits in. */
-export type DemoteMode = 'immediate' | 'offline';
-
-export type Action =
-  | { readonly do: 'wait' }
-  /** Stay leader; the shell does a leader's housekeeping (status, history, slots, configuration). */
-  | { readonly do: 'lead' }
-  | { readonly do: 'ask-peers' }
-  /** Race for `initialize`, then initdb. */
-  | { readonly do: 'bootstrap' }
-  | { readonly do: 'discard-data' }
-  | { readonly do: 'clone'; readonly from: string }
-  | { readonly do: 'rejoin'; readonly from: string }
-  | { readonly do: 'start-standby'; readonly upstream: string | undefined }
-  | { readonly do: 'start-primary' }
-  | { readonly do: 'follow'; readonly upstream: string }
-  | { readonly do: 'acquire-leader' }
-  | { readonly do: 'promote' }
-  | { readonly do: 'demote'; readonly mode: DemoteMode }
-  | { readonly do: 'hand-over'; readonly candidate: string }
-  | { readonly do: 'release' }
-  | { readonly do: 'clear-request' }
-  | { readonly do: 'cancel-job' }
-  /** The data is another cluster's: end the agent with a clear error. */
-  | { readonly do: 'refuse' };
-
-export interface Decision {
-  readonly action: Action;
-  readonly because: Reason;
-  readonly memory: Memory;
-}
 
 type Choice = readonly [Action, Reason];
 
@@ -122,16 +91,30 @@ function whenUnsafeToWrite(o: Observation): Choice | undefined {
     case 'other':
       return [{ do: 'demote', mode: 'immediate' }, 'leader-is-another'];
     case 'named':
-      return [{ do: 'acquire-leader' }, 'key-names-us'];
+      return acquire(o, 'key-names-us');
     case 'none':
       if (o.local.process === 'stopping')
         return [{ do: 'demote', mode: 'immediate' }, 'server-changing-state'];
-      // An old primary must not lead again where a newer timeline has acknowledged writes.
-      return (o.local.timeline ?? 0) >= o.cluster.newestTimeline && o.local.timeline !== undefined
-        ? [{ do: 'acquire-leader' }, 'primary-without-leader-key']
+      // An old primary must not lead again where a newer timeline has, or may have, acknowledged writes.
+      return isStillFirst(o)
+        ? acquire(o, 'primary-without-leader-key')
         : [{ do: 'demote', mode: 'immediate' }, 'timeline-outdated'];
   }
   return unreachable(lock);
+}
+
+const acquire = (o: Observation, because: Reason): Choice => [
+  { do: 'acquire-leader', syncRevision: o.cluster.syncRevision },
+  because,
+];
+
+function isStillFirst({ self, local, cluster }: Observation): boolean {
+  const by = cluster.promised?.leader;
+  return (
+    local.timeline !== undefined &&
+    local.timeline >= cluster.newestTimeline &&
+    (by === undefined || by === self.name)
+  );
 }
 
 /** A long job owns PostgreSQL; only the loss of what it rests on interrupts it. */
@@ -237,11 +220,10 @@ function whenStopped(o: Observation): Choice {
     case 'mine':
       return whenDeadLeader(o);
     case 'named':
-      return [{ do: 'acquire-leader' }, 'key-names-us'];
+      return acquire(o, 'key-names-us');
     case 'lost':
     case 'none':
-      if (o.isBootstrapping && o.cluster.systemId === '')
-        return [{ do: 'acquire-leader' }, 'cluster-made-here'];
+      if (o.isBootstrapping && o.cluster.systemId === '') return acquire(o, 'cluster-made-here');
       if (o.cluster.systemId === '') return [{ do: 'wait' }, 'cluster-being-made'];
       if (o.memory.standBackUntil !== undefined) return [{ do: 'wait' }, 'standing-back'];
       return startStandby(o, undefined, 'leader-unknown');
@@ -267,7 +249,7 @@ function whenDeadLeader(o: Observation): Choice {
     return isBackingOff(o) ? [{ do: 'wait' }, 'backing-off'] : [{ do: 'start-primary' }, 'cluster-made-here'];
   if (o.local.role === 'standby') return startStandby(o, undefined, 'leader-key-won');
   if (o.peers === undefined) return [{ do: 'ask-peers' }, 'positions-unknown'];
-  if (bestCandidate(o.peers, o.cluster) !== undefined)
+  if (successor(o.peers, o.cluster) !== undefined)
     return [{ do: 'release' }, 'postgres-died-candidate-ready'];
   return isBackingOff(o)
     ? [{ do: 'wait' }, 'backing-off']
@@ -317,7 +299,7 @@ function whenStandby(o: Observation): Choice {
         ? [{ do: 'promote' }, 'leader-key-won']
         : [{ do: 'wait' }, 'lease-too-short-to-promote'];
     case 'named':
-      return [{ do: 'acquire-leader' }, 'key-names-us'];
+      return acquire(o, 'key-names-us');
     case 'unknown':
       return [{ do: 'wait' }, 'store-unreachable-standby'];
     case 'lost':
@@ -335,9 +317,7 @@ function whenLeaderless(o: Observation): Choice {
   switch (requestAsStandby(o, forMs).is) {
     case 'ours':
       // One that could not be promoted would otherwise take the key and give it back, over and over, and nobody else gets it.
-      return isBackingOff(o)
-        ? [{ do: 'wait' }, 'backing-off']
-        : [{ do: 'acquire-leader' }, 'requested-candidate'];
+      return isBackingOff(o) ? [{ do: 'wait' }, 'backing-off'] : acquire(o, 'requested-candidate');
     case 'theirs':
       return [{ do: 'wait' }, 'candidate-goes-first'];
     case 'open':
@@ -347,9 +327,9 @@ function whenLeaderless(o: Observation): Choice {
   if (isBackingOff(o)) return [{ do: 'wait' }, 'backing-off'];
   if (o.peers === undefined) return [{ do: 'ask-peers' }, 'positions-unknown'];
   const verdict = mayRace(asCandidate(o.self, o.local), o.peers, o.cluster);
-  if (verdict.may) return [{ do: 'acquire-leader' }, 'best-candidate'];
+  if (verdict.may) return acquire(o, 'best-candidate');
   return verdict.isCourtesy && forMs >= o.limits.courtesyMs
-    ? [{ do: 'acquire-leader' }, 'courtesy-over']
+    ? acquire(o, 'courtesy-over')
     : [{ do: 'wait' }, verdict.because];
 }
 

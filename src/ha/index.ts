@@ -1,5 +1,7 @@
 /** The door of `ha`: observation in, decision out. Pure. */
-export { type Action, type Decision, type DemoteMode, decide } from './decide.ts';
+export type { Action, Decision, DemoteMode } from './action.ts';
+export { decide } from './decide.ts';
+export * from './durability.ts';
 export {
   type Blow,
   type FenceEvent,
@@ -28,10 +30,10 @@ export {
 export * from './observation.ts';
 export {
   bestCandidate,
-  type Candidate,
   compareCandidates,
   mayRace,
   type RaceVerdict,
   whyIneligible,
 } from './rank.ts';
 export { explain, REASONS, type Reason } from './reasons.ts';
+export { parsePromised, renderPromised } from './sync-key.ts';

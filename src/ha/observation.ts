@@ -4,6 +4,7 @@
  *
  * Nothing here is guessed: what was not seen is `undefined` or `unknown`, and `decide` takes the careful branch.
  */
+import type { Promised } from './durability.ts';
 
 /** `half-made`: a clone or initdb did not finish there. `unreadable`: exists, but cannot be looked into. */
 export type DataDirectory = 'empty' | 'half-made' | 'whole' | 'unreadable';
@@ -80,6 +81,10 @@ export interface ClusterFacts {
   readonly optime: number | undefined;
   readonly request: LeaderRequest | undefined;
   readonly maximumLagBytes: number;
+  /** Who may lead by the key `sync`; undefined where the cluster is asynchronous. */
+  readonly promised: Promised | undefined;
+  /** Revision of that key in this view, 0 where there is none: an election is void when it has changed. */
+  readonly syncRevision: number;
 }
 
 /** What decides between standbys beside their position; from the member's tags. */
@@ -91,12 +96,16 @@ export interface Standing {
   readonly isSameCity: boolean;
 }
 
-/** The answer of one peer's REST API to our question for its position; peers that did not answer are not listed. */
-export interface PeerAnswer extends Standing {
-  readonly isRunning: boolean;
-  readonly role: ServerRole;
+/** Who might lead, and how far it has come. */
+export interface Candidate extends Standing {
   readonly timeline: number | undefined;
   readonly lsn: number | undefined;
+}
+
+/** The answer of one peer's REST API to our question for its position; peers that did not answer are not listed. */
+export interface PeerAnswer extends Candidate {
+  readonly isRunning: boolean;
+  readonly role: ServerRole;
 }
 
 export type JobKind =

@@ -6,13 +6,9 @@
  * Only peers that answer count: silence of a dead host must not stop an election. The store's create-if-absent has
  * the last word; the rank only keeps the second-best from being faster than the best.
  */
-import type { ClusterFacts, LocalServer, PeerAnswer, Standing } from './observation.ts';
+import { whyPromiseForbids } from './durability.ts';
+import type { Candidate, ClusterFacts, LocalServer, PeerAnswer, Standing } from './observation.ts';
 import type { Reason } from './reasons.ts';
-
-export interface Candidate extends Standing {
-  readonly timeline: number | undefined;
-  readonly lsn: number | undefined;
-}
 
 /** Why `candidate` may not lead; undefined = it may. `optime` that is unknown bounds nothing: there is nothing to compare with. */
 export function whyIneligible(
@@ -52,6 +48,8 @@ export function mayRace(self: Candidate, peers: readonly PeerAnswer[], cluster: 
   if (peers.some((peer) => peer.isRunning && peer.role === 'primary')) {
     return { may: false, because: 'primary-still-alive', isCourtesy: false };
   }
+  const forbidden = cluster.promised && whyPromiseForbids(self, peers, cluster.promised);
+  if (forbidden !== undefined) return { may: false, because: forbidden, isCourtesy: false };
   const best = bestCandidate(peers, cluster);
   if (best !== undefined && compareCandidates(best, self) < 0)
     return { may: false, because: 'better-candidate', isCourtesy: true };
@@ -63,6 +61,14 @@ export function bestCandidate(peers: readonly PeerAnswer[], cluster: ClusterFact
   return peers
     .filter((peer) => peer.isRunning && peer.role === 'standby' && whyIneligible(peer, cluster) === undefined)
     .sort(compareCandidates)[0];
+}
+
+/** The best of those that the promise of the cluster lets lead by itself, as far as these answers show. */
+export function successor(peers: readonly PeerAnswer[], cluster: ClusterFacts): PeerAnswer | undefined {
+  const { promised } = cluster;
+  const isFree = (peer: PeerAnswer): boolean =>
+    promised === undefined || whyPromiseForbids(peer, peers, promised) === undefined;
+  return bestCandidate(peers.filter(isFree), cluster);
 }
 
 export function asCandidate(self: Standing, local: LocalServer): Candidate {

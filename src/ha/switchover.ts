@@ -9,6 +9,7 @@
  *     others:    key gone, request names another -> stand back for `courtesyMs`
  */
 import type { Observation } from './observation.ts';
+import { whyPromiseForbids } from './durability.ts';
 import { asCandidate, bestCandidate, whyIneligible } from './rank.ts';
 import type { Reason } from './reasons.ts';
 
@@ -53,13 +54,19 @@ export type RequestedRace = { readonly is: 'open' } | { readonly is: 'ours' } | 
 export function requestAsStandby(o: Observation, leaderlessForMs: number): RequestedRace {
   const request = o.cluster.request;
   if (request === undefined || request.dueInMs > 0 || request.dueInMs < -OVERDUE_MS) return { is: 'open' };
-  if (request.candidate === o.self.name) {
-    return whyIneligible(asCandidate(o.self, o.local), o.cluster) === undefined
-      ? { is: 'ours' }
-      : { is: 'open' };
-  }
+  if (request.candidate === o.self.name) return { is: isFit(o) ? 'ours' : 'open' };
   if (leaderlessForMs >= o.limits.courtesyMs) return { is: 'open' };
   // The former leader must not take back what it just gave away, and others must not be faster than who was asked.
   if (request.candidate !== undefined || request.leader === o.self.name) return { is: 'theirs' };
   return { is: 'open' };
+}
+
+/** In a switchover the late leader has left its promise to us; otherwise enough voters must have been seen. */
+function isFit({ self, local, cluster, peers }: Observation): boolean {
+  const candidate = asCandidate(self, local);
+  const { promised } = cluster;
+  return (
+    whyIneligible(candidate, cluster) === undefined &&
+    (promised === undefined || whyPromiseForbids(candidate, peers ?? [], promised) === undefined)
+  );
 }

@@ -19,6 +19,8 @@ export interface ConfInput {
   readonly upstream: Upstream | undefined;
   readonly slot: string | undefined;
   readonly parameters: Settings;
+  /** Overrules `parameters` where it is given. */
+  readonly synchronousStandbyNames: string | undefined;
   /** Of this data directory; a standby must not fall below its primary's settings, or it refuses to start. */
   readonly control: ControlData | undefined;
 }
@@ -89,8 +91,12 @@ function ownedSettings(input: ConfInput): Settings {
     primary_conninfo:
       input.as === 'standby' && input.upstream !== undefined ? connInfo(input, input.upstream) : '',
     primary_slot_name: input.as === 'standby' && input.upstream !== undefined ? (input.slot ?? '') : '',
+    ...(input.synchronousStandbyNames === undefined ? {} : { [SYNCHRONOUS]: input.synchronousStandbyNames }),
   };
 }
+
+/** The agent's while it sees to durability. */
+const SYNCHRONOUS = 'synchronous_standby_names';
 
 const SERVER_SETTINGS = [
   'listen_addresses',
@@ -158,10 +164,12 @@ export function renderPassFile(settings: PostgresSettings): string {
 }
 
 /** `postgresql.auto.conf` without the settings that only the agent decides; other ALTER SYSTEM settings stay. */
-export function cleanAutoConf(content: string): string {
+export function cleanAutoConf(content: string, isSynchronousOurs = false): string {
+  const isOurs = (name: string): boolean =>
+    OWNED_NAMES.has(name) || (isSynchronousOurs && name === SYNCHRONOUS);
   const kept = content.split('\n').filter((line) => {
     const name = /^\s*([A-Za-z_]\w*)\s*[=\s]/.exec(line)?.[1];
-    return name === undefined || !OWNED_NAMES.has(name.toLowerCase());
+    return name === undefined || !isOurs(name.toLowerCase());
   });
   return kept.join('\n');
 }

@@ -24,6 +24,7 @@ export async function writeConfigFiles(
     upstream: desired.upstream,
     slot: desired.slot,
     parameters: { ...desired.parameters, ...settings.parameters },
+    synchronousStandbyNames: desired.synchronousStandbyNames,
     control,
   });
   const hba = renderHba(settings, desired.pgHba ?? settings.pg_hba);
@@ -33,7 +34,7 @@ export async function writeConfigFiles(
   await writePassFile(place);
   const changes = [
     await writeWhole(join(place.dataDir, 'pg_hba.conf'), hba, { owner }),
-    await cleanAuto(place),
+    await cleanAuto(place, desired.synchronousStandbyNames !== undefined),
     await writeWhole(join(place.dataDir, 'postgresql.conf'), conf, { owner }),
   ];
   return { changed: changes.includes(true) };
@@ -58,10 +59,12 @@ export async function writeSignals(place: Place, as: Role): Promise<void> {
   await syncFolder(place.dataDir);
 }
 
-async function cleanAuto(place: Place): Promise<boolean> {
+async function cleanAuto(place: Place, isSynchronousOurs = false): Promise<boolean> {
   const path = join(place.dataDir, 'postgresql.auto.conf');
   const content = await readIfThere(path);
-  return content === undefined ? false : writeWhole(path, cleanAutoConf(content), { owner: place.owner });
+  return content === undefined
+    ? false
+    : writeWhole(path, cleanAutoConf(content, isSynchronousOurs), { owner: place.owner });
 }
 
 /** What initdb wrote is kept under the name that it is included by. */

@@ -16,6 +16,7 @@ import { type Ask, Session, type Target, withConnection } from './session.ts';
 import { changeSlots } from './slots.ts';
 import { checkListen, startServer } from './startup.ts';
 import { parseStatus, STATUS_SQL, withReplayed } from './status.ts';
+import { parseSynchrony, SYNCHRONY_SQL } from './synchrony.ts';
 import type { PostgresControl, PostgresOptions } from './types.ts';
 import { askTimeline, replayedTimeline } from './upstream.ts';
 
@@ -148,7 +149,13 @@ function overServer(parts: Parts): OverServer {
 
 type OverSql = Pick<
   PostgresControl,
-  'status' | 'checkpoint' | 'ensureSlots' | 'bootstrapSql' | 'setRouterCredential' | 'timelineHistory'
+  | 'status'
+  | 'synchrony'
+  | 'checkpoint'
+  | 'ensureSlots'
+  | 'bootstrapSql'
+  | 'setRouterCredential'
+  | 'timelineHistory'
 >;
 
 /** What is asked in SQL: the status on the kept connection, all else on one of its own. */
@@ -168,6 +175,10 @@ function overSql({ place, target, log }: Parts, session: Session): OverSql {
         log.warn('replayed-timeline-unknown', failure(cause));
         return status;
       }
+    },
+    async synchrony({ deadlineMs = STATUS_MS } = {}) {
+      const rows = await session.ask(SYNCHRONY_SQL, [], deadlineMs);
+      return parseSynchrony(rows[0]?.['synchrony']);
     },
     async checkpoint({ deadlineMs = CHECKPOINT_MS } = {}) {
       await asSuperuser((ask) => ask('CHECKPOINT'), deadlineMs);

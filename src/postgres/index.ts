@@ -32,6 +32,7 @@ export type {
   StandbyStatus,
   StartResult,
   StopResult,
+  Synchrony,
   Upstream,
   UpstreamTimeline,
 } from './types.ts';

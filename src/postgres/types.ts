@@ -83,6 +83,8 @@ export interface DesiredConfig {
   readonly slot: string | undefined;
   /** Cluster-wide settings (from the DCS); the file's own `parameters` come on top, then what the agent owns. */
   readonly parameters?: Readonly<Record<string, string | number | boolean>>;
+  /** `synchronous_standby_names`, then nobody else's to set; undefined leaves it to `parameters` and ALTER SYSTEM. */
+  readonly synchronousStandbyNames?: string | undefined;
   /** Lines of pg_hba.conf instead of the file's `pg_hba`. */
   readonly pgHba?: readonly string[];
 }
@@ -139,6 +141,25 @@ export interface StandbyStatus {
   readonly applicationName: string;
   readonly state: string;
   readonly syncState: string;
+}
+
+/** What commits on the running primary wait for, and how far its standbys are. */
+export interface Synchrony {
+  /** `synchronous_standby_names`, as a session sees it. */
+  readonly setting: string;
+  /** Undefined on a standby. */
+  readonly flushLsn: number | undefined;
+  /** It has read the configuration of a reload that is not of this instant; backends wait by what it has read. */
+  readonly isCheckpointerIdle: boolean;
+  /** Roles and databases whose commits wait for no standby by default, as `role x` and `database y`, or `everybody`. */
+  readonly weakenedFor: readonly string[];
+  readonly standbys: readonly {
+    readonly name: string;
+    readonly isStreaming: boolean;
+    /** Its WAL sender counts it among those that commits wait for. */
+    readonly isCounted: boolean;
+    readonly flushLsn: number;
+  }[];
 }
 
 export interface SlotStatus {
@@ -263,6 +284,9 @@ export interface PostgresControl {
 
   /** Throws `postgres-unreachable` when there is no answer inside the deadline; the next call reconnects. */
   status(options?: WaitOptions): Promise<ServerStatus>;
+
+  /** Throws `postgres-unreachable` when there is no answer inside the deadline. */
+  synchrony(options?: WaitOptions): Promise<Synchrony>;
 
   /** Names of the slots that were created and dropped. */
   ensureSlots(

@@ -13,6 +13,7 @@ import type { Network } from './network.ts';
 import type { Server, Watcher } from './server.ts';
 import type { Store } from './store.ts';
 import { holds, type Position } from './wal.ts';
+import type { Durability } from './world.ts';
 
 export interface ChecksParts {
   readonly events: Events;
@@ -21,7 +22,7 @@ export interface ChecksParts {
   readonly layout: KeyLayout;
   readonly hosts: ReadonlyMap<string, Host>;
   readonly maximumLagBytes: number;
-  readonly isSynchronous: boolean;
+  readonly durability: Durability;
   readonly marginMs: number;
   readonly trace: ((line: string) => void) | undefined;
 }
@@ -51,6 +52,8 @@ export class Checks implements Watcher {
   readonly problems: string[] = [];
   /** Writes that were acknowledged, and which no promotion has left behind. */
   #acknowledged: Position[] = [];
+  /** Those that were acknowledged while the store promised that they would be kept. */
+  readonly #promised = new Set<Position>();
   /** What the store said when the present leader took the key; undefined while there is none. */
   #term: Term | undefined;
   #previous: string | undefined;
@@ -76,6 +79,7 @@ export class Checks implements Watcher {
     if (other === undefined || this.#isExcused(other)) {
       this.counts.acknowledged += 1;
       this.#acknowledged.push(record);
+      if (this.#isPromised(server)) this.#promised.add(record);
     } else if (!this.#isExcused(server))
       this.wrong(
         `${server.name} acknowledges ${record.branch.number}/${record.lsn} while ${other.name} can, too`,
@@ -101,11 +105,20 @@ export class Checks implements Watcher {
         this.wrong(`${what}, the cluster was on timeline ${newestTimeline}`);
       else if (record.lsn <= optime - maximumLagBytes) this.wrong(`${what}, the cluster was at ${optime}`);
       else if (handedOverTo === server.name) this.wrong(`${what} by a switchover`);
-      const keeper = this.#parts.isSynchronous ? others.find(({ wal }) => holds(wal, record)) : undefined;
+      if (this.#promised.has(record)) this.wrong(`${what}, and was promised to be kept`);
+      const keeper =
+        this.#parts.durability === 'static' ? others.find(({ wal }) => holds(wal, record)) : undefined;
       if (keeper !== undefined) this.wrong(`${what} although ${keeper.name} had it and was well`);
     }
     this.counts.leftBehind += this.#acknowledged.length - kept.length;
     this.#acknowledged = kept;
+  }
+
+  /** The key `sync` is that of this server's term. */
+  #isPromised({ name }: Server): boolean {
+    const { store, layout } = this.#parts;
+    const json = parseJson(store.data.get(layout.sync)?.value ?? '');
+    return isRecord(json) && json['leader'] === name;
   }
 
   /** An election is judged by what the store said at its instant. */

@@ -5,19 +5,20 @@
 import { MatriarchError } from '../../src/base/index.ts';
 import type {
   ConfigWritten,
+  DesiredConfig,
   PostgresControl,
   PostmasterState,
   PromoteOptions,
   PromoteResult,
   ServerStatus,
   StopResult,
+  Synchrony,
   Upstream,
   UpstreamTimeline,
 } from '../../src/postgres/index.ts';
 import type { Process } from './events.ts';
 import type { Server } from './server.ts';
 import { Directory, Grip } from './server-files.ts';
-import { disconnect } from './streaming.ts';
 import { switchesOf } from './wal.ts';
 
 const FLOORS = {
@@ -60,6 +61,7 @@ export function controlOf(server: Server, agent: Process): PostgresControl {
     reload: async () => await hand.reload(),
     promote: async (options) => await hand.promote(options),
     checkpoint: async () => await hand.checkpoint(),
+    synchrony: async ({ deadlineMs = 1000 } = {}) => await hand.synchrony(deadlineMs),
     status: async ({ deadlineMs = 1000 } = {}) => await hand.status(deadlineMs),
     ensureSlots: async ({ ensure, drop = [] }) => await hand.ensureSlots(ensure, drop),
     basebackup: async (from, options = {}) => await directory.basebackup(from, options.slot, options.signal),
@@ -99,16 +101,16 @@ class Hand {
     if (!this.#server.isAnswering) throw unreachable(this.#server.name);
   }
 
-  async writeConfig(desired: {
-    readonly as: string;
-    readonly upstream: Upstream | undefined;
-    readonly slot: string | undefined;
-  }): Promise<ConfigWritten> {
+  async writeConfig(desired: DesiredConfig): Promise<ConfigWritten> {
     await this.#grip.after(2);
     const upstream = desired.as === 'standby' ? desired.upstream?.host : undefined;
     const before = this.#files;
-    this.#files = { upstream, slot: upstream === undefined ? undefined : desired.slot };
-    return { changed: before?.upstream !== upstream || before?.slot !== this.#files.slot };
+    this.#files = {
+      upstream,
+      slot: upstream === undefined ? undefined : desired.slot,
+      requirement: desired.synchronousStandbyNames,
+    };
+    return { changed: JSON.stringify(before) !== JSON.stringify(this.#files) };
   }
 
   async start(
@@ -162,9 +164,7 @@ class Hand {
     const server = this.#server;
     await this.#grip.after(2);
     if (this.#files === undefined || server.run === 'stopped') return;
-    const isMoved = server.config.upstream !== this.#files.upstream;
-    server.config = this.#files;
-    if (isMoved) disconnect(server);
+    server.reload(this.#files);
   }
 
   async promote({ stillAllowed, timeline, deadlineMs = 30_000 }: PromoteOptions): Promise<PromoteResult> {
@@ -197,13 +197,19 @@ class Hand {
   }
 
   async status(deadlineMs: number): Promise<ServerStatus> {
+    return statusOf(await this.#asked(deadlineMs));
+  }
+
+  async synchrony(deadlineMs: number): Promise<Synchrony> {
+    return synchronyOf(await this.#asked(deadlineMs));
+  }
+
+  async #asked(deadlineMs: number): Promise<Server> {
     const server = this.#server;
     await this.#grip.after(2);
-    if (!server.isAnswering) {
-      if (server.run === 'accepting') await this.#grip.after(deadlineMs);
-      throw unreachable(server.name);
-    }
-    return statusOf(server);
+    if (server.isAnswering) return server;
+    if (server.run === 'accepting') await this.#grip.after(deadlineMs);
+    throw unreachable(server.name);
   }
 
   async ensureSlots(
@@ -279,6 +285,21 @@ function statusOf(server: Server): ServerStatus {
     postmasterStartTime: `start ${server.pid}`,
     serverVersion: 150_018,
     pendingRestart: [],
+  };
+}
+
+function synchronyOf({ inRecovery, wal, waiting, followers }: Server): Synchrony {
+  return {
+    setting: waiting.setting,
+    flushLsn: inRecovery ? undefined : wal.lsn,
+    isCheckpointerIdle: waiting.isCheckpointerIdle,
+    weakenedFor: [],
+    standbys: Array.from(followers, (standby) => ({
+      name: standby.name,
+      isStreaming: true,
+      isCounted: waiting.isCounted(standby),
+      flushLsn: standby.isTwin ? 0 : standby.wal.lsn,
+    })),
   };
 }
 

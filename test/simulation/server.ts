@@ -12,6 +12,7 @@ import type { Chance } from './chance.ts';
 import { type Events, Process } from './events.ts';
 import type { Network, Site } from './network.ts';
 import { disconnect, seek, shipToAll } from './streaming.ts';
+import { Waiting } from './waiting.ts';
 import type { Branch, Position } from './wal.ts';
 
 /** What the checks are told of. */
@@ -31,8 +32,8 @@ export interface ServerWorld {
   readonly network: Network;
   readonly watcher: Watcher;
   readonly servers: ReadonlyMap<string, Server>;
-  /** `synchronous_standby_names = 'ANY 1 (…)'`: a write is acknowledged once a standby has it. */
-  readonly isSynchronous: boolean;
+  /** `synchronous_standby_names` where the agent does not write it. */
+  readonly requirement: string;
   /** Probability that a shutdown hangs of itself. */
   readonly stickiness: number;
 }
@@ -57,7 +58,7 @@ export class Server {
   /** A copy is consistent from there on. */
   consistentLsn = 0;
   readonly slots = new Set<string>();
-  config: { readonly upstream: string | undefined; readonly slot: string | undefined } = NO_UPSTREAM;
+  config: ServerConfig = NO_UPSTREAM;
 
   run: Run = 'stopped';
   pid = 0;
@@ -75,8 +76,8 @@ export class Server {
   isShipping = false;
   silentSince: number | undefined;
   readonly followers = new Set<Server>();
-  /** Writes that wait for a standby, in order. */
-  #waiting: Position[] = [];
+  /** Writes that wait for standbys. */
+  readonly waiting = new Waiting(this);
 
   /** Faults: a shutdown that does not end, a postmaster that stands still, SQL without answers, slow disks, stalled replay. */
   isStuck = false;
@@ -115,29 +116,26 @@ export class Server {
 
   /** A client's write: flushed, then answered in the same instant, or when a standby has confirmed it. */
   write(bytes: number): void {
-    const { events, chance, watcher } = this.world;
+    const { events, chance } = this.world;
     if (!this.mayAcknowledge || this.run !== 'accepting') return;
     events.after(chance.between(1, 5) + this.slowMs, this.life, () => {
       if (!this.mayAcknowledge) return;
       const record = this.append(bytes);
-      if (this.world.isSynchronous) this.#waiting.push(record);
-      else watcher.acknowledged(this, record);
+      this.waiting.flushed(record);
     });
   }
 
-  /** Writes wait for a standby to have `lsn` or more. */
-  awaits(lsn: number): boolean {
-    const [first] = this.#waiting;
-    return first !== undefined && first.lsn <= lsn;
+  /** Its files say this now, and it has been told to read them. */
+  reload(config: ServerConfig): void {
+    const isMoved = config.upstream !== this.config.upstream;
+    this.config = config;
+    this.waiting.reload(this.requirement);
+    if (isMoved) disconnect(this);
   }
 
-  /** A standby says that it has flushed everything up to there. */
-  confirmed(lsn: number): void {
-    if (!this.mayAcknowledge) return;
-    for (let first = this.#waiting[0]; first !== undefined && first.lsn <= lsn; [first] = this.#waiting) {
-      this.#waiting.shift();
-      this.world.watcher.acknowledged(this, first);
-    }
+  /** What its files say that commits wait for. */
+  get requirement(): string {
+    return this.config.requirement ?? this.world.requirement;
   }
 
   /** Flushed at once; ships to who streams. */
@@ -157,7 +155,7 @@ export class Server {
     this.life = new Process(`postgres of ${this.name}`);
     this.isDeaf = false;
     this.#unheard = [];
-    this.#waiting = [];
+    this.waiting.begin(this.requirement);
     this.run = 'starting';
     this.hasStandbySignal = as === 'standby';
     this.inRecovery = true;
@@ -358,7 +356,14 @@ export class Server {
   }
 }
 
-const NO_UPSTREAM = { upstream: undefined, slot: undefined };
+/** What its files say. */
+export interface ServerConfig {
+  readonly upstream: string | undefined;
+  readonly slot: string | undefined;
+  readonly requirement: string | undefined;
+}
+
+const NO_UPSTREAM: ServerConfig = { upstream: undefined, slot: undefined, requirement: undefined };
 
 export function freshControl(): Server['control'] {
   return {

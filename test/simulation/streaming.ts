@@ -21,6 +21,7 @@ export function seek(standby: Server): void {
 
 export function disconnect(standby: Server): void {
   standby.receivesFrom?.followers.delete(standby);
+  standby.receivesFrom?.waiting.disconnected(standby);
   standby.receivesFrom = undefined;
   standby.isTwin = false;
   standby.isShipping = false;
@@ -52,6 +53,7 @@ function connect(standby: Server): void {
   standby.isTwin = branch !== own.branch && sharedUntil(own, from.wal.branch) !== own.lsn;
   if (!standby.isTwin) standby.position = { branch: from.wal.branch, lsn: own.lsn };
   from.followers.add(standby);
+  from.waiting.connected(standby);
   watcher.trace?.(
     `${standby.name}: streams from ${from.name} at ${own.branch.number}/${own.lsn}${standby.isTwin ? ', which is not of its history' : ''}`,
   );
@@ -97,5 +99,6 @@ function ship(from: Server, standby: Server): void {
 /** What it has flushed is said to the upstream, where a write waits for that. */
 function confirm(standby: Server, from: Server, lsn: number): void {
   const { network } = standby.world;
-  if (from.awaits(lsn)) network.send(standby.site, from.site, from.life, () => from.confirmed(lsn));
+  if (from.waiting.awaits(lsn))
+    network.send(standby.site, from.site, from.life, () => from.waiting.confirmed(standby, lsn));
 }

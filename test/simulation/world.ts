@@ -37,6 +37,28 @@ const CHECK_EVERY_MS = 250;
 const EVENTS_MAX = 300_000;
 const SYSTEM_ID = '7000000000000000001';
 
+/** What the cluster-wide configuration asks for; `static`: what the servers' own files do. */
+export type Durability = 'asynchronous' | 'static' | 'quorum';
+
+interface DurabilityKeys {
+  readonly is: Durability;
+  readonly keys: Config['bootstrap']['dcs'];
+}
+
+const ASYNCHRONOUS: DurabilityKeys = { is: 'asynchronous', keys: {} };
+const QUORUM: DurabilityKeys = { is: 'quorum', keys: { synchronous_mode: 'quorum' } };
+const DURABILITIES: readonly DurabilityKeys[] = [
+  ASYNCHRONOUS,
+  ASYNCHRONOUS,
+  { is: 'static', keys: {} },
+  { is: 'static', keys: {} },
+  QUORUM,
+  QUORUM,
+  QUORUM,
+  { is: 'quorum', keys: { ...QUORUM.keys, synchronous_mode_strict: true } },
+  { is: 'quorum', keys: { ...QUORUM.keys, synchronous_node_count: 2 } },
+];
+
 const CONFIG = configOf(`
 scope: herd
 name: db1
@@ -70,8 +92,9 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
   const store = new Store(members, { events, network, chance });
   const layout = keyLayout('service', 'herd');
   const maximumLagBytes = chance.oneOf([0, 1000, 5000, 1024 * 1024]) ?? 1000;
-  const isSynchronous = chance.isTrue(0.35);
+  const durability = chance.oneOf(DURABILITIES) ?? ASYNCHRONOUS;
   const stickiness = chance.isTrue(0.3) ? chance.between(0.2, 0.9) : 0;
+  const dynamic = { maximum_lag_on_failover: maximumLagBytes, ...durability.keys };
   const hosts = new Map<string, Host>();
   const servers = new Map<string, Server>();
   const marginMs = CONFIG.lease.fence_margin;
@@ -82,7 +105,7 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
     layout,
     hosts,
     maximumLagBytes,
-    isSynchronous,
+    durability: durability.is,
     marginMs,
     trace: tell,
   });
@@ -93,11 +116,12 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
       network,
       watcher: checks,
       servers,
-      isSynchronous,
+      requirement:
+        durability.is === 'static' ? `ANY 1 (${sites.map(({ name }) => `"${name}"`).join(',')})` : '',
       stickiness,
     });
     servers.set(site.name, server);
-    const parts = { site, server, config: memberConfig(site, maximumLagBytes), storeMember: members[index] };
+    const parts = { site, server, config: memberConfig(site, dynamic), storeMember: members[index] };
     hosts.set(site.name, new Host(parts, { events, chance, network, store, hosts, trace: tell }));
   }
   network.onMended = () => {
@@ -107,7 +131,7 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
   const isNew = chance.isTrue(0.12);
   if (!isNew) {
     prefill([...servers.values()]);
-    const config = JSON.stringify({ maximum_lag_on_failover: maximumLagBytes });
+    const config = JSON.stringify(dynamic);
     store.data.transact({
       when: [],
       then: [
@@ -169,7 +193,7 @@ function configOf(text: string): Config {
   return loaded.config;
 }
 
-function memberConfig(site: Site, maximumLagBytes: number): Config {
+function memberConfig(site: Site, dynamic: Config['bootstrap']['dcs']): Config {
   const { postgresql, restapi } = CONFIG;
   if (postgresql === undefined || restapi === undefined) throw new Error('no sections');
   return {
@@ -179,7 +203,7 @@ function memberConfig(site: Site, maximumLagBytes: number): Config {
     tags: { city: site.datacenter === 2 ? 'fsn' : 'sib' },
     postgresql: { ...postgresql, listen: { host: site.name, port: 5432 } },
     restapi: { ...restapi, listen: { host: site.name, port: 8008 } },
-    bootstrap: { ...CONFIG.bootstrap, dcs: { maximum_lag_on_failover: maximumLagBytes } },
+    bootstrap: { ...CONFIG.bootstrap, dcs: dynamic },
   };
 }
 

@@ -221,6 +221,7 @@ function pretended(server: PretendedServer, done: string[]): PostgresControl {
     stop: unasked,
     promote: unasked,
     status: async () => await Promise.resolve(server.status),
+    synchrony: unasked,
     checkpoint: async () => await noted(done, 'checkpoint'),
     reload: async () => await noted(done, 'reload'),
     initdb: async () => await noted(done, 'initdb'),

@@ -38,6 +38,8 @@ export function aCluster(changes: Partial<ClusterFacts> = {}): ClusterFacts {
     optime: 1000,
     request: undefined,
     maximumLagBytes: 500,
+    promised: undefined,
+    syncRevision: 0,
     ...changes,
   };
 }

@@ -54,7 +54,7 @@ test('a pg_controldata that fails does not end the agent of a healthy primary: i
 test('an orderly end stops PostgreSQL although housekeeping hangs', async (t) => {
   const { ctx, server, done, see } = await anAgent(t);
   server.postmaster = running;
-  ok(await ctx.keeper.acquire());
+  ok(await ctx.keeper.acquire(0));
   await see();
   await leave(ctx, { idle: () => new Promise(() => undefined) }, { publish: nothing }, 20);
   deepEqual(done, ['stop fast', 'disarm']);
@@ -63,7 +63,7 @@ test('an orderly end stops PostgreSQL although housekeeping hangs', async (t) =>
 
 test('PostgreSQL is not started as a primary when the store says that the key is another’s by now', async (t) => {
   const { ctx, other, done } = await anAgent(t);
-  ok(await ctx.keeper.acquire());
+  ok(await ctx.keeper.acquire(0));
   await other.transact({ when: [], then: [{ op: 'put', key: ctx.layout.leader, value: 'beta' }] }, call);
   await rejects(startAsPrimary(ctx, wanted), { code: 'agent-job-failed' });
   deepEqual(done, []);
@@ -78,7 +78,7 @@ test('a promotion begins a timeline whose number nobody has taken before', async
     },
   });
   await other.transact({ when: [], then: [{ op: 'put', key: ctx.layout.timeline, value: '6' }] }, call);
-  ok(await ctx.keeper.acquire());
+  ok(await ctx.keeper.acquire(0));
   await rejects(promote(ctx, wanted), { code: 'agent-job-failed' });
   await rejects(promote(ctx, wanted), { code: 'agent-job-failed' });
   deepEqual(begun, [7, 8]);
@@ -96,7 +96,7 @@ test('a promotion begins a timeline later than all that is published, and than i
   server.postmaster = running;
   server.status = aStatus({ inRecovery: true, timeline: 3 });
   await look(ctx);
-  ok(await ctx.keeper.acquire());
+  ok(await ctx.keeper.acquire(0));
   await rejects(promote(ctx, wanted), { code: 'agent-job-failed' });
   const history = JSON.stringify([[8, 100, 'no recovery target specified']]);
   await other.transact({ when: [], then: [{ op: 'put', key: ctx.layout.history, value: history }] }, call);
@@ -110,7 +110,7 @@ test('a new cluster has its identity in the store before it takes its first writ
   const { ctx, done, other } = await anAgent(t);
   ctx.state.isBootstrapping = true;
   await look(ctx);
-  ok(await ctx.keeper.acquire());
+  ok(await ctx.keeper.acquire(0));
   const starting = startAsPrimary(
     { ...ctx, pg: { ...ctx.pg, start: async () => await fails('no start') } },
     wanted,
@@ -123,7 +123,7 @@ test('a new cluster has its identity in the store before it takes its first writ
 
 test('a fence is never armed with a deadline that has passed, for it would strike at once', async (t) => {
   const { ctx, done, endKeepAlive, move } = await anAgent(t);
-  ok(await ctx.keeper.acquire());
+  ok(await ctx.keeper.acquire(0));
   await endKeepAlive();
   move(4500);
   ok(await ctx.keeper.verify(), 'the store still has the key as ours');
@@ -146,7 +146,7 @@ test('a start that was given up while the configuration was written does not sta
 test('a hand-over whose candidate does not confirm takes PostgreSQL back up, although the request cannot be cleared', async (t) => {
   const { ctx, server, done, lines, other, move, see } = await anAgent(t);
   server.postmaster = running;
-  ok(await ctx.keeper.acquire());
+  ok(await ctx.keeper.acquire(0));
   const value = '{"leader":"alpha","member":"beta"}';
   await other.transact({ when: [], then: [{ op: 'put', key: ctx.layout.failover, value }] }, call);
   await putBeta(other, ctx.layout.member('beta'));
@@ -169,7 +169,7 @@ test('a hand-over whose candidate does not confirm takes PostgreSQL back up, alt
 test('a hand-over that was given up neither gives the key away nor starts PostgreSQL again', async (t) => {
   const { ctx, server, done, other, see } = await anAgent(t);
   server.postmaster = running;
-  ok(await ctx.keeper.acquire());
+  ok(await ctx.keeper.acquire(0));
   await see();
   let isCurrent = true;
   const askOne = async (): Promise<undefined> => {

@@ -14,7 +14,7 @@ async function aLeader(t: TestContext, calls: Partial<PostgresControl> = {}) {
   const { ctx, server } = agent;
   server.postmaster = { kind: 'accepting', pid: 1 };
   await look(ctx);
-  ok(await ctx.keeper.acquire());
+  ok(await ctx.keeper.acquire(0));
   await agent.see();
   const duties = new Duties(ctx, new MemberKey());
   const run = async (): Promise<void> => {
@@ -77,7 +77,7 @@ test('the slot of a member that is gone for long is dropped once, and then forgo
   });
   const later = async (ms: number): Promise<void> => {
     move(ms);
-    await eventually('this member leads again', () => ctx.keeper.acquire(), {
+    await eventually('this member leads again', () => ctx.keeper.acquire(0), {
       holds: (isOurs) => isOurs,
       withinMs: 2000,
     });

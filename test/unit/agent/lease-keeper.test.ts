@@ -65,7 +65,7 @@ async function aBench(t: TestContext, wrap = (dcs: Dcs): Dcs => dcs): Promise<Be
 
 test('the key is taken only when it is absent, and then hangs on the lease', async (t) => {
   const { keeper, other, view } = await aBench(t);
-  ok(await keeper.acquire());
+  ok(await keeper.acquire(0));
   const entry = await other.get(layout.leader, call);
   deepEqual([entry?.value, entry?.lease], ['alpha', keeper.lease]);
   equal(keeper.lock(await view(), 1000).is, 'mine');
@@ -74,7 +74,7 @@ test('the key is taken only when it is absent, and then hangs on the lease', asy
 test('a key that another holds is never overwritten', async (t) => {
   const { keeper, other, view } = await aBench(t);
   await other.transact({ when: [], then: [{ op: 'put', key: layout.leader, value: 'beta' }] }, call);
-  equal(await keeper.acquire(), false);
+  equal(await keeper.acquire(0), false);
   equal((await other.get(layout.leader, call))?.value, 'beta');
   deepEqual(keeper.lock(await view(), 1000), { is: 'other', leader: 'beta' });
 });
@@ -87,13 +87,13 @@ test('a key that names us on an older lease is re-attached to ours', async (t) =
     call,
   );
   equal(keeper.lock(await view(), 1000).is, 'named');
-  ok(await keeper.acquire());
+  ok(await keeper.acquire(0));
   equal((await other.get(layout.leader, call))?.lease, keeper.lease);
 });
 
 test('the deadline counts from the sending of the last answered keep-alive, less the margin', async (t) => {
   const { keeper, client, move, extended } = await aBench(t);
-  await keeper.acquire();
+  await keeper.acquire(0);
   move(700);
   await eventually('a keep-alive is answered', () => keeper.deadline, {
     holds: (deadline) => deadline === 1700 + 4000,
@@ -111,7 +111,7 @@ test('the deadline counts from the sending of the last answered keep-alive, less
 
 test('when the store is cut off the lock is unknown from the deadline on, with that deadline', async (t) => {
   const { keeper, client, move, view } = await aBench(t);
-  await keeper.acquire();
+  await keeper.acquire(0);
   const seen = await view();
   client.setFault('cut');
   const { deadline } = keeper;
@@ -125,7 +125,7 @@ test('when the store is cut off the lock is unknown from the deadline on, with t
 
 test('a lease that the store has forgotten is a loss, until PostgreSQL is known to be stopped', async (t) => {
   const { keeper, client, move, view } = await aBench(t);
-  await keeper.acquire();
+  await keeper.acquire(0);
   client.setFault('cut');
   move(6000);
   client.setFault('none');
@@ -137,7 +137,7 @@ test('a lease that the store has forgotten is a loss, until PostgreSQL is known 
 
 test('being overwritten in the key is a loss', async (t) => {
   const { keeper, other, view } = await aBench(t);
-  await keeper.acquire();
+  await keeper.acquire(0);
   await other.transact({ when: [], then: [{ op: 'put', key: layout.leader, value: 'beta' }] }, call);
   keeper.heed(await view());
   equal(keeper.lock(await view(), 1000).is, 'lost');
@@ -147,10 +147,10 @@ test('being overwritten in the key is a loss', async (t) => {
 test('an acquisition whose answer was lost is found out by reading, not guessed', async (t) => {
   const { keeper, client, other } = await aBench(t);
   client.setFault('requests-lost');
-  equal(await keeper.acquire(), false);
+  equal(await keeper.acquire(0), false);
   client.setFault('none');
   equal(await other.get(layout.leader, call), undefined);
-  ok(await keeper.acquire());
+  ok(await keeper.acquire(0));
   ok(await keeper.verify());
   await other.transact({ when: [], then: [{ op: 'delete', key: layout.leader }] }, call);
   equal(await keeper.verify(), false);
@@ -169,7 +169,7 @@ test('a key that was taken on a lease that was replaced meanwhile is not believe
     },
   }));
   const old = keeper.lease;
-  const acquiring = keeper.acquire();
+  const acquiring = keeper.acquire(0);
   await applied.promise;
   client.setFault('cut');
   move(6000);
@@ -185,7 +185,7 @@ test('a key that was taken on a lease that was replaced meanwhile is not believe
 
 test('after a release nobody takes an older view for the present', async (t) => {
   const { keeper, view } = await aBench(t);
-  await keeper.acquire();
+  await keeper.acquire(0);
   const old = await view();
   ok(await keeper.release());
   deepEqual(keeper.lock(old, 1000), { is: 'unknown', deadline: undefined });
@@ -195,7 +195,7 @@ test('after a release nobody takes an older view for the present', async (t) => 
 test('a view of before the key was taken does not take it away', async (t) => {
   const { keeper, view } = await aBench(t);
   const before = await view();
-  ok(await keeper.acquire());
+  ok(await keeper.acquire(0));
   keeper.heed(before);
   ok(keeper.isHolder);
 });
@@ -210,7 +210,7 @@ test('whoever gives the key away does not hold it from the moment on at which it
       return result;
     },
   }));
-  await keeper.acquire();
+  await keeper.acquire(0);
   await keeper.release();
   deepEqual(seen, [false, false]);
 });
@@ -225,11 +225,11 @@ test('a release that arrives late does not take the key that was taken again mea
       throw new DcsError('unknown', 'timeout', 'no answer');
     },
   }));
-  await keeper.acquire();
+  await keeper.acquire(0);
   equal(await keeper.release(), false);
   keeper.heed(await view());
   equal(keeper.lock(await view(), 1000).is, 'named');
-  ok(await keeper.acquire());
+  ok(await keeper.acquire(0));
   for (const arrive of late) await arrive();
   equal((await other.get(layout.leader, call))?.value, 'alpha');
   ok(await keeper.verify());

@@ -93,7 +93,7 @@ test('a new cluster is claimed between its identity and its first start', async 
   const { ctx, done, other } = agent;
   ctx.state.isBootstrapping = true;
   await look(ctx);
-  ok(await ctx.keeper.acquire());
+  ok(await ctx.keeper.acquire(0));
   await startAsPrimary(ctx, job);
   equal((await other.get(ctx.layout.initialize, call))?.value, OUR_ID);
   deepEqual(
@@ -107,7 +107,7 @@ test('a leader whose directory nobody has claimed yet claims it, once the store 
   const { ctx, server, done } = agent;
   server.postmaster = { kind: 'accepting', pid: 1 };
   await look(ctx);
-  ok(await ctx.keeper.acquire());
+  ok(await ctx.keeper.acquire(0));
   await madeByInitdb(agent);
   ctx.state.isBootstrapping = true;
   await initialized(agent, { value: OUR_ID });

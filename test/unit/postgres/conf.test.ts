@@ -26,6 +26,7 @@ function anInput(changes: Partial<ConfInput> = {}): ConfInput {
     upstream: { host: '127.2.0.2', port: 5432 },
     slot: 's_1',
     parameters: {},
+    synchronousStandbyNames: undefined,
     control: undefined,
     ...changes,
   };

@@ -1,0 +1,36 @@
+/** What one cycle of the agent may decide to do. */
+import type { Memory } from './observation.ts';
+import type { Reason } from './reasons.ts';
+
+/** `immediate`: the lock is gone, sessions are cut now. `offline`: the lease still lives for a moment, a fast stop fits in. */
+export type DemoteMode = 'immediate' | 'offline';
+
+export type Action =
+  | { readonly do: 'wait' }
+  /** Stay leader; the shell does a leader's housekeeping (status, history, slots, configuration). */
+  | { readonly do: 'lead' }
+  | { readonly do: 'ask-peers' }
+  /** Race for `initialize`, then initdb. */
+  | { readonly do: 'bootstrap' }
+  | { readonly do: 'discard-data' }
+  | { readonly do: 'clone'; readonly from: string }
+  | { readonly do: 'rejoin'; readonly from: string }
+  | { readonly do: 'start-standby'; readonly upstream: string | undefined }
+  | { readonly do: 'start-primary' }
+  | { readonly do: 'follow'; readonly upstream: string }
+  /** Unless `sync` has changed since the revision that this was decided by. */
+  | { readonly do: 'acquire-leader'; readonly syncRevision: number }
+  | { readonly do: 'promote' }
+  | { readonly do: 'demote'; readonly mode: DemoteMode }
+  | { readonly do: 'hand-over'; readonly candidate: string }
+  | { readonly do: 'release' }
+  | { readonly do: 'clear-request' }
+  | { readonly do: 'cancel-job' }
+  /** The data is another cluster's: end the agent with a clear error. */
+  | { readonly do: 'refuse' };
+
+export interface Decision {
+  readonly action: Action;
+  readonly because: Reason;
+  readonly memory: Memory;
+}
