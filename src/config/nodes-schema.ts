@@ -15,12 +15,23 @@ export const nodeSchema = z.strictObject({
     .min(0)
     .max(1000)
     .optional()
-    .describe('Its share of reads, in place of router.weights; 0 takes no reads.'),
+    .describe(
+      'Its share of reads, in place of router.weights; 0 takes no reads. router.weights.members has the last word, and is taken over by a reload.',
+    ),
   tags: z
     .record(z.string(), scalar)
     .default({})
     .meta({ description: 'As those of a member: noloadbalance …', examples: [{ noloadbalance: true }] }),
 });
+
+/** Shares of members by name, whichever way the router knows of them. */
+export const memberWeights = z
+  .record(z.string().min(1), z.int().min(0).max(1000))
+  .default({})
+  .meta({
+    description: 'Weights of single members, in place of local and remote; 0 takes no reads.',
+    examples: [{ db3: 2 }],
+  });
 
 /** Both for clients and for servers. PgBouncer's names. */
 export const keepAliveKeys = {

@@ -9,7 +9,7 @@
  */
 import { z } from 'zod';
 import { accessKeys } from './access-keys.ts';
-import { keepAliveKeys, nodeCheckKeys, nodeSchema } from './nodes-schema.ts';
+import { keepAliveKeys, memberWeights, nodeCheckKeys, nodeSchema } from './nodes-schema.ts';
 import { routingKeys } from './routing-keys.ts';
 import { address, credential, directory, duration, scalar, text } from './schema-types.ts';
 
@@ -109,7 +109,7 @@ const poolingKeys = {
     0,
   ),
   query_wait_timeout: duration(
-    'How long a client waits for a server connection of a full pool, but for the time of a PAUSE; 0: for ever.',
+    'How long a client waits for a server connection, be it that the pool is full or that one is being opened, but for the time of a PAUSE; 0: for ever.',
   ).prefault('2min'),
   client_idle_timeout: duration(
     'A client that has nothing outstanding and is in no transaction for longer is disconnected; 0: never.',
@@ -175,6 +175,7 @@ export const routerSchema = z.strictObject({
         .max(1000)
         .default(USUAL_WEIGHTS.remote)
         .describe('Weight of each member elsewhere; 0 takes no reads.'),
+      members: memberWeights,
     })
     .prefault({})
     .describe('How reads are spread: a member gets its weight divided by the sum of all weights.'),

@@ -97,8 +97,7 @@ function routerSection(host: AppHost): Record<string, unknown> {
   };
 }
 
-function agentSections(host: DbHost, { layout, paths, binDir, owner }: FileInputs): Record<string, unknown> {
-  const names = layout.dbHosts.map((each) => `"${each.name}"`).join(',');
+function agentSections(host: DbHost, { paths, binDir, owner }: FileInputs): Record<string, unknown> {
   return {
     tags: { city: host.datacenter.city },
     restapi: { listen: formatAddress(host.rest) },
@@ -118,12 +117,11 @@ function agentSections(host: DbHost, { layout, paths, binDir, owner }: FileInput
         shared_buffers: '32MB',
         max_wal_size: '256MB',
         wal_keep_size: '128MB',
-        // A commit is acknowledged once one standby has it on disk: no single datacenter's death loses it.
-        synchronous_standby_names: `ANY 1 (${names})`,
       },
       pg_hba: ['host all all 127.0.0.0/8 scram-sha-256'],
     },
-    bootstrap: { users: [ACCOUNTS.application] },
+    // A commit is acknowledged once one standby has it on disk: no single datacenter's death loses it.
+    bootstrap: { users: [ACCOUNTS.application], dcs: { synchronous_mode: 'quorum' } },
   };
 }
 

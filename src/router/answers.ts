@@ -3,7 +3,7 @@
  * read's answer is kept back until there is a result, so that the read can still be run elsewhere; a standby's
  * refusal to write moves the unit to the primary; messages of links that are not at work go nowhere. Pure.
  */
-import { type ErrorFields, ErrorResponse, READY_BYTES, SQLSTATE } from '../wire/index.ts';
+import { BACKEND, type ErrorFields, ErrorResponse, READY_BYTES, SQLSTATE } from '../wire/index.ts';
 import type { ClientEar } from './client-ear.ts';
 import type { Link } from './link.ts';
 import type { LinkOwner } from './link-types.ts';
@@ -105,6 +105,8 @@ export class Answers implements LinkOwner {
   failed(link: Link, fields: ErrorFields, message: Buffer): Buffer | undefined {
     const { unit, prepared, standing } = this.#session;
     if (link !== unit.link) return undefined;
+    const made = this.#madeToFail(fields);
+    if (made !== undefined) return made;
     const refusal = refusalOf(fields);
     if (refusal === 'serializable') this.#session.own.isSerializableByDefault = true;
     if (refusal !== undefined && this.#isRescued(link, refusal)) {
@@ -206,12 +208,16 @@ export class Answers implements LinkOwner {
 
   asynchronous(link: Link, message: Buffer): void {
     const { unit } = this.#session;
-    this.#ear.tell(message, unit.kind === 'none' || unit.link === link || unit.phase !== 'sent');
+    // Who notifies itself knows so by the number that it was told when it connected.
+    const isOwn = isNotificationBy(message, link.place.processId);
+    const told = isOwn ? notificationBy(message, this.#options.processId) : message;
+    this.#ear.tell(told, unit.kind === 'none' || unit.link === link || unit.phase !== 'sent');
   }
 
   parameter(link: Link, name: string, value: string): void {
     const { unit } = this.#session;
     if (unit.kind !== 'none' && unit.link !== link) return;
+    this.#session.intake.wishing.heard(name, value);
     this.#ear.parameter(name, name === APPLICATION_NAME && value === '' ? this.#nameAfterReset : value);
   }
 
@@ -234,6 +240,18 @@ export class Answers implements LinkOwner {
 
   broken(link: Link, because: LossReason): void {
     this.#session.lose(link, because);
+  }
+
+  /** The error is that of a Bind which was sent so that it fails, or of the failed transaction that it is in. */
+  #madeToFail({ code }: ErrorFields): Buffer | undefined {
+    const { unit, prepared } = this.#session;
+    const { misfitBecause } = unit;
+    const isOurs = code === SQLSTATE.invalidSqlStatementName || code === SQLSTATE.inFailedSqlTransaction;
+    if (misfitBecause === undefined || !isOurs) return undefined;
+    unit.isFailed = true;
+    if (unit.link !== undefined) unit.link.hasResult = true;
+    prepared.takeBack();
+    return ErrorResponse(misfitBecause);
   }
 
   /** Nothing of the unit has been told, and all of it is still here. */
@@ -282,7 +300,22 @@ export class Answers implements LinkOwner {
     if (refusal === 'refused-as-write' && standing.isDecided) return false;
     routing.rescued(refusal);
     if (refusal === 'refused-as-write' && unit.found !== undefined && !unit.isMixed)
-      routing.refused.add(routing.database, unit.found, { now, epoch: prepared.epoch });
+      routing.refused.add(routing.database, unit.found, {
+        now,
+        epoch: prepared.epoch + routing.definitions.generation,
+      });
     return true;
   }
+}
+
+const HEADER_BYTES = 5;
+
+function isNotificationBy(message: Buffer, processId: number): boolean {
+  return message[0] === BACKEND.NotificationResponse && message.readInt32BE(HEADER_BYTES) === processId;
+}
+
+function notificationBy(message: Buffer, processId: number): Buffer {
+  const changed = Buffer.from(message);
+  changed.writeInt32BE(processId, HEADER_BYTES);
+  return changed;
 }

@@ -64,7 +64,9 @@ FROM pg_catalog.pg_namespace`;
 
 const FUNCTIONS = `
 SELECT 'f' || p.oid, n.nspname, p.proname, p.pronargs, p.pronargdefaults, p.provariadic <> 0,
-  EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid = p.proargtypes[0] AND t.typtype IN ('c', 'd', 'p')),
+  EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid = p.proargtypes[0] AND t.typtype IN ('c', 'd', 'p'))
+    OR EXISTS (SELECT FROM pg_catalog.pg_cast k JOIN pg_catalog.pg_type t ON t.oid = k.castsource
+      WHERE k.castcontext = 'i' AND k.casttarget = p.proargtypes[0] AND t.typtype = 'c'),
   p.provolatile = 'v', l.lanname NOT IN ('c', 'internal') AND p.prokind <> 'a'
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
   JOIN pg_catalog.pg_language l ON l.oid = p.prolang
@@ -170,6 +172,10 @@ function writingEdges(): string {
   ].join('\nUNION ALL ');
 }
 
+/** What an aggregate calls; of what is built in pg_depend says nothing. */
+const OF_AGGREGATES = `SELECT 'f' || aggfnoid::oid, pg_catalog.unnest(ARRAY[aggtransfn, aggfinalfn, aggcombinefn, aggserialfn,
+    aggdeserialfn, aggmtransfn, aggminvtransfn, aggmfinalfn])::oid FROM pg_catalog.pg_aggregate WHERE aggfnoid >= ${FIRST_OID}`;
+
 /** What calls a function that leaves something in the session: among what is written to, and in what is called. */
 const LEAVE_STATE = `
 WITH trees AS (
@@ -184,6 +190,7 @@ WITH trees AS (
   UNION ALL SELECT 'f' || oid, proargdefaults::text FROM pg_catalog.pg_proc WHERE oid >= ${FIRST_OID} AND proargdefaults IS NOT NULL
 ), called AS (
   SELECT DISTINCT key, (pg_catalog.regexp_matches(tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\\d+)', 'g'))[1]::oid AS oid FROM trees
+  UNION ALL ${OF_AGGREGATES}
 )
 SELECT DISTINCT key FROM called JOIN pg_catalog.pg_proc p USING (oid)
 WHERE p.oid < ${FIRST_OID} AND p.proname ~ '${LEAVES_STATE.source}'`;
@@ -209,6 +216,7 @@ WITH harmful AS (
   SELECT key, (pg_catalog.regexp_matches(tree, ':(?:funcid|opfuncid|aggfnoid|winfnoid) (\\d+)', 'g'))[1]::oid AS oid FROM trees
   UNION ALL SELECT 'o' || oid, oprcode::oid FROM pg_catalog.pg_operator WHERE oid >= ${FIRST_OID}
   UNION ALL SELECT 'f' || castfunc, castfunc FROM pg_catalog.pg_cast WHERE oid >= ${FIRST_OID}
+  UNION ALL ${OF_AGGREGATES}
 )
 SELECT DISTINCT key, proname FROM called JOIN harmful USING (oid)`;
 

@@ -23,6 +23,7 @@ const LOOK_EVERY_MS = 250;
 export const BY_TEXTS: CatalogNow = {
   isOff: true,
   resolvers: undefined,
+  generation: 0,
   readUpTo: 0,
   changed: () => 0,
   doubted: () => undefined,

@@ -57,6 +57,7 @@ export class Choosing {
     const other = world.relief(member);
     if (other === undefined || unit.excluded.has(other) || lender.isCongested(other)) return undefined;
     unit.placeBecause = 'spilled';
+    world.relieved(member);
     return other;
   }
 }

@@ -11,6 +11,7 @@ import {
   type SearchPath,
   searchPathOf,
   unresolved,
+  withTypes,
 } from '../sql/index.ts';
 import type { Settings } from './settings.ts';
 
@@ -20,6 +21,8 @@ export interface CatalogNow {
   readonly isOff: boolean;
   /** Undefined: nothing was read yet. */
   readonly resolvers: Resolvers | undefined;
+  /** How often it was found changed. */
+  readonly generation: number;
   /** The last change that what was read has. */
   readonly readUpTo: number;
   /** Definitions were changed by a client: gives the number of the change. */
@@ -42,6 +45,17 @@ export class Definitions {
     this.#catalog = catalog;
     this.#user = user;
     this.#startPath = startPath;
+  }
+
+  /** A read whose parameters are of such types: a domain's check may do anything. */
+  resolveTypes(found: Classification, types: readonly number[]): Classification {
+    if (this.#catalog.isOff || found.kind !== 'read') return found;
+    return withTypes(found, types, this.#catalog.resolvers?.facts);
+  }
+
+  /** How often definitions were seen to have changed, by whomever. */
+  get generation(): number {
+    return this.#catalog.generation;
   }
 
   /** `isPathKnown`: nothing but `settings` decides about the search_path. */

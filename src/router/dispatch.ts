@@ -26,7 +26,7 @@ export function dispatch(
   if (mention !== undefined)
     lendNamed(session, link, { lends: mention.lends, isBatch: tag !== FRONTEND.Query });
   noteCopy(session.unit, tag);
-  if (mention?.forgets === undefined) send(link, message, statement, session.unit.isRest);
+  if (mention?.forgets === undefined) send(link, message, statement, session.unit);
   else link.statements.executeForgetting(message, mention.forgets.name);
 }
 
@@ -51,17 +51,18 @@ function noteCopy(unit: Unit, tag: number | undefined): void {
   unit.isCopyFed = false;
 }
 
-function send(link: Link, message: Buffer, statement: Statement | undefined, isRest: boolean): void {
+function send(link: Link, message: Buffer, statement: Statement | undefined, unit: Unit): void {
   switch (message[0]) {
     case FRONTEND.Query:
-      link.swallowsFirst = isRest;
+      link.swallowsFirst = unit.isRest;
       link.send(message, REQUEST.query);
       return;
     case FRONTEND.Parse:
       if (statement !== undefined) link.statements.parse(message, statement);
       return;
     case FRONTEND.Bind:
-      link.statements.use(message, REQUEST.bind, statement);
+      if (statement !== undefined && statement === unit.misfit) link.statements.refuse(message, statement);
+      else link.statements.use(message, REQUEST.bind, statement);
       return;
     case FRONTEND.Describe:
       if (readDescribe(message).kind === 'portal') link.send(message, REQUEST.describe);

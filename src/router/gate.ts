@@ -40,7 +40,9 @@ function isMapped(
   { map }: HbaRule,
   { names, user }: Shown,
 ): boolean {
-  return names?.some((name) => identAllows(idents, { map, name, role: user })) ?? false;
+  // Of several common names the first one counts, as in PostgreSQL.
+  const [name] = names ?? [];
+  return name !== undefined && identAllows(idents, { map, name, role: user });
 }
 
 /**

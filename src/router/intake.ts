@@ -47,7 +47,7 @@ export class Intake implements FrameSink {
   readonly #reader = new FrameReader({ wholeBytesMax: FRAME_BYTES_MAX });
   readonly #inbox = new Inbox();
   readonly #inLimbo: InLimbo;
-  readonly #wishing: Wishing;
+  readonly wishing: Wishing;
   readonly #noting: Noting;
   readonly #turn: Turn;
   readonly sending: Sending;
@@ -61,9 +61,9 @@ export class Intake implements FrameSink {
     const { classifier, effects, tally } = options;
     this.#session = session;
     this.#effects = effects;
-    this.#wishing = new Wishing(session, options);
-    this.#intending = new Intending(session, { classifier, effects, wishing: this.#wishing });
-    this.#noting = new Noting({ session, tally, intending: this.#intending, wishing: this.#wishing });
+    this.wishing = new Wishing(session, options);
+    this.#intending = new Intending(session, { classifier, effects, wishing: this.wishing });
+    this.#noting = new Noting({ session, tally, intending: this.#intending, wishing: this.wishing });
     this.#inLimbo = new InLimbo(session, effects);
     this.#turn = new Turn(effects);
     this.sending = new Sending(session, this.#turn, this.long);
@@ -351,7 +351,7 @@ export class Intake implements FrameSink {
     const session = this.#session;
     const { unit } = session;
     if (unit.isAboutTransaction && session.own.answer(found, session.now)) return;
-    this.#wishing.settle();
+    this.wishing.settle();
     session.place();
   }
 }

@@ -78,7 +78,7 @@ export class Intending {
   /** `via` are the prepared statements by which it is run, each by the one before. */
   #intend(text: Classification, via: readonly Statement[]): void {
     const { unit, prepared } = this.#session;
-    const classification = this.#wishing.resolve(text);
+    const classification = this.#wishing.resolve(text, via.at(-1));
     this.count(classification.kind, classification.because);
     const isExecute = classification.because === 'executes-prepared';
     const named = isExecute ? prepared.get(classification.detail ?? '') : undefined;

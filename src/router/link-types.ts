@@ -1,6 +1,7 @@
 /** What is around a connection to a server: its socket, its pool, and the session that it is lent to. */
 import type { ErrorFields } from '../wire/index.ts';
 import type { Link } from './link.ts';
+import type { LossReason } from './route.ts';
 
 /** The socket's side, made by the shell. */
 export interface Wire {
@@ -16,6 +17,12 @@ export interface LinkPool {
   readonly giveBack: (link: Link, now: number) => void;
   readonly remove: (link: Link, now: number) => void;
 }
+
+/** How a connection ends without our doing. */
+export type BrokenReason = Extract<
+  LossReason,
+  'connection-lost' | 'server-shut-down' | 'idle-in-transaction'
+>;
 
 /** What a link tells the session that it is lent to. */
 export interface LinkOwner {
@@ -46,5 +53,5 @@ export interface LinkOwner {
   /** The server has ended the connection because of what the client sent. */
   readonly outOfStep: (link: Link, message: Buffer) => void;
   /** FATAL, or nonsense: the connection is finished. */
-  readonly broken: (link: Link, because: 'server-shut-down' | 'connection-lost') => void;
+  readonly broken: (link: Link, because: BrokenReason) => void;
 }

@@ -23,11 +23,12 @@ import {
   type TransactionStatus,
 } from '../wire/index.ts';
 import type { ConnectionPlace } from './connection-place.ts';
-import type { LinkOwner, LinkPool, Wire } from './link-types.ts';
+import type { BrokenReason, LinkOwner, LinkPool, Wire } from './link-types.ts';
 import { isPreamble, Pipeline, REQUEST, type Request } from './pipeline.ts';
 import { type ServerParameters, serverParameters } from './server-parameters.ts';
-import { ServerStatements } from './server-statements.ts';
+import { ServerStatements, type ServerStatementsOptions } from './server-statements.ts';
 import { NO_SETTINGS, type Settings } from './settings.ts';
+import { NO_ROWS, shapeOf } from './shape.ts';
 import type { Tally } from './tally.ts';
 import type { Term } from './world.ts';
 
@@ -58,6 +59,8 @@ export interface LinkOptions {
   readonly parameters: ReadonlyMap<string, string>;
   /** Statements that are kept prepared; the least used is closed for a new one. */
   readonly statementsMax: number;
+  /** Names of statements at servers, and what their rows look like. */
+  readonly names: ServerStatementsOptions['names'];
   /** The connection broke while it was nobody's. */
   readonly brokeAlone: (link: Link) => void;
 }
@@ -83,6 +86,8 @@ export class Link implements FrameSink, Poolable {
   isSuspect = false;
   /** It has, or may have, state of its session that the next one must not see: it is cleaned before it is lent again. */
   isSoiled = false;
+  /** What it has does not go away by cleaning: it is closed when its session no longer has it. */
+  isSpoilt = false;
   /** It waits for the rest of a message that will not come: nothing can be sent on it any more. */
   isOutOfStep = false;
   /** A row, a completion or COPY data of the present unit has come; before it, an answer can still be taken back. */
@@ -121,6 +126,7 @@ export class Link implements FrameSink, Poolable {
     this.statements = new ServerStatements({
       pipeline: this.pipeline,
       statementsMax: options.statementsMax,
+      names: options.names,
       tally: options.tally,
       write: (bytes) => this.#wire.write(bytes),
     });
@@ -272,6 +278,12 @@ export class Link implements FrameSink, Poolable {
         return;
       case BACKEND.DataRow:
         this.probedRow ??= Buffer.from(message);
+        return;
+      case BACKEND.RowDescription:
+        this.statements.described(shapeOf(message));
+        return;
+      case BACKEND.NoData:
+        this.statements.described(NO_ROWS);
     }
   }
 
@@ -346,7 +358,10 @@ export class Link implements FrameSink, Poolable {
     if (fields.severity === 'FATAL' || fields.severity === 'PANIC') {
       if (fields.code === SQLSTATE.protocolViolation && this.owner !== undefined)
         this.owner.outOfStep(this, message);
-      else this.#broken('server-shut-down');
+      else
+        this.#broken(
+          fields.code === SQLSTATE.idleInTransactionTimeout ? 'idle-in-transaction' : 'server-shut-down',
+        );
       return;
     }
     this.failedAt = this.pipeline.next;
@@ -359,7 +374,7 @@ export class Link implements FrameSink, Poolable {
     }
   }
 
-  #broken(because: 'server-shut-down' | 'connection-lost'): void {
+  #broken(because: BrokenReason): void {
     if (this.owner === undefined) this.#options.brokeAlone(this);
     else this.owner.broken(this, because);
   }

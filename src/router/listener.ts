@@ -14,10 +14,11 @@ import type { Identity } from './identity.ts';
 import { keepAliveOf } from './keep-alive.ts';
 import type { Login } from './login.ts';
 import { poolSettings } from './pool-settings.ts';
-import { isReplication, ReplicationConnection } from './replication.ts';
+import { ReplicationConnection } from './replication.ts';
 import { REPLY } from './replies.ts';
 import type { Shared } from './shared.ts';
 import { listenUnix, type UnixSocketPlace } from './unix-socket.ts';
+import { replicationOf } from './walsender.ts';
 
 /** A socket that is listened on. `close` resolves when the last connection by it is gone. */
 export interface Listening {
@@ -226,7 +227,7 @@ export class Listener {
       admin.start(admitted.rest);
       return;
     }
-    if (isReplication(admitted.login)) {
+    if (replicationOf(admitted.login.parameters.get('replication')) !== 'none') {
       const replication = new ReplicationConnection(shared, admitted, identity);
       this.#replications.set(identity.processId, replication);
       replication.start(admitted.rest);

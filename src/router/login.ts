@@ -28,9 +28,11 @@ import {
   StartupReader,
   type Verifier,
 } from '../wire/index.ts';
+import { cutName } from './name.ts';
 import { REPLY } from './replies.ts';
 import { SaslExchange } from './sasl-exchange.ts';
 import type { ServerCredential } from './server-login.ts';
+import { replicationOf } from './walsender.ts';
 
 /** Who has logged in, and with what the router logs in to servers for it. */
 export interface Login {
@@ -85,7 +87,6 @@ const ACCEPTED = Buffer.from('S');
 const MINOR_SPOKEN = 2;
 /** First byte of a TLS handshake; a start-up packet of this length would be far too long. */
 const TLS_HANDSHAKE = 0x16;
-const YES: ReadonlySet<string> = new Set(['true', 'on', 'yes', '1']);
 
 export class ClientLogin implements FrameSink {
   readonly #options: LoginOptions;
@@ -245,6 +246,8 @@ export class ClientLogin implements FrameSink {
       this.#options.reply(NegotiateProtocolVersion(minor, startup.protocolOptions));
     }
     const who = this.#who();
+    const replication = startup.parameters.get('replication');
+    if (replicationOf(replication) === 'invalid') return this.refuse(REPLY.notReplication(replication ?? ''));
     if (who.user === '') return this.refuse(REPLY.noUser());
     if (this.#options.tls === 'required' && !this.#isSecured) return this.refuse(REPLY.tlsRequired());
     if (rest.length > 0) return this.#spokeTooEarly();
@@ -253,12 +256,11 @@ export class ClientLogin implements FrameSink {
 
   #who(): Identified {
     const parameters = this.#startup?.parameters;
-    const user = parameters?.get('user') ?? '';
-    const replication = parameters?.get('replication')?.toLowerCase() ?? '';
+    const user = cutName(parameters?.get('user') ?? '');
     return {
       user,
-      database: parameters?.get('database') ?? user,
-      isReplication: YES.has(replication),
+      database: cutName(parameters?.get('database') ?? user),
+      isReplication: replicationOf(parameters?.get('replication')) === 'physical',
     };
   }
 

@@ -38,7 +38,7 @@ export class Noting {
         this.#tally.clientParses += 1;
         const statement = prepared.parse(message);
         unit.mention = mentionIn(statement.classification, prepared, statement);
-        unit.require(this.#wishing.intentOf(this.#wishing.resolve(statement.classification)));
+        unit.require(this.#wishing.intentOf(this.#wishing.resolve(statement.classification, statement)));
         if (isAboutTransaction(statement.classification)) unit.isAboutTransaction = true;
         if (!statement.isKept) unit.leavesState(statement.name);
         return statement;
@@ -59,7 +59,7 @@ export class Noting {
         if (described.kind === 'portal') return undefined;
         const statement = prepared.get(described.name);
         if (statement !== undefined)
-          unit.require(this.#wishing.intentOf(this.#wishing.resolve(statement.classification)));
+          unit.require(this.#wishing.intentOf(this.#wishing.resolve(statement.classification, statement)));
         return statement;
       }
       case FRONTEND.Execute:

@@ -3,6 +3,9 @@ import { isAuditable } from './audit.ts';
 import type { Link } from './link.ts';
 import type { PinReason } from './route.ts';
 
+/** DISCARD ALL does not end these. */
+const OUTLASTING: ReadonlySet<PinReason> = new Set(['loads-library', 'ends-with-connection', 'seeds-random']);
+
 export class Pinned {
   readonly because = new Set<PinReason>();
   /** Undefined: the session is free. */
@@ -14,6 +17,7 @@ export class Pinned {
     this.to = link;
     this.because.add(because);
     if (!isAuditable(because)) this.isForGood = true;
+    if (OUTLASTING.has(because)) link.isSpoilt = true;
     link.isSoiled = true;
   }
 
@@ -24,8 +28,9 @@ export class Pinned {
     for (const because of reasons) this.pin(link, because);
   }
 
-  /** The state is gone from the connection, which is fit for others again. */
+  /** The state is gone from the connection, which is fit for others again; unless it has what does not go. */
   free(): void {
+    if (this.to?.isSpoilt === true) return;
     if (this.to !== undefined) this.to.isSoiled = false;
     this.clear();
   }

@@ -194,6 +194,7 @@ export function isPreamble(tag: number): boolean {
     case BACKEND.ParameterDescription:
     case BACKEND.RowDescription:
     case BACKEND.NoData:
+    case BACKEND.CopyOutResponse:
       return true;
     default:
       return false;

@@ -52,7 +52,7 @@ export class Placement {
   readonly #reads: Reads;
   readonly #choosing: Choosing;
   readonly #pinned = new Pinned();
-  readonly #auditing = new Auditing();
+  readonly auditing = new Auditing();
   /** The member whose connection the session waits for. */
   #waitingFor: string | undefined = undefined;
   #probing: Probing | undefined = undefined;
@@ -97,7 +97,7 @@ export class Placement {
       return this.#inTransaction(this.transaction, now);
     }
     // Its answer may pin the session there, and must not free it of what it makes elsewhere meanwhile.
-    if (this.#auditing.isUnderWay) return WAIT;
+    if (this.auditing.isUnderWay) return WAIT;
     const pinned = this.#pinned.to;
     if (pinned !== undefined && mayUseState(unit, pinned)) {
       this.#probing ??= askForState(unit, pinned);
@@ -172,7 +172,7 @@ export class Placement {
 
   /** The server is asked what the session has there, and whether it may make these settings elsewhere. */
   suspect(link: Link, names: readonly string[] = []): void {
-    this.#auditing.doubt(link, names);
+    this.auditing.doubt(link, names);
   }
 
   /** The session has made these settings, and `link` has them. */
@@ -212,7 +212,7 @@ export class Placement {
     // What is lent to SQL under the client's names is being closed.
     if (!link.owesClientNothing) return;
     link.isSuspect = false;
-    if (isWanted) this.#auditing.begin(link);
+    if (isWanted) this.auditing.begin(link);
   }
 
   /** These settings could be carried to other connections. */
@@ -239,7 +239,7 @@ export class Placement {
       if (this.#options.isSessionMode) link.isSoiled = true;
       const isAtWork = unit.kind !== 'none' && unit.link === link;
       const isFit = !isAtWork && link.isQuiet && link.status === 'I';
-      if (isFit && !this.#pinned.because.has('loads-library')) this.#giveBack(link);
+      if (isFit) this.#giveBack(link);
       else this.drop(link);
     }
   }
@@ -259,14 +259,14 @@ export class Placement {
       this.#bringing = undefined;
       return refused && !this.#putAside(link) ? 'settings-refused' : undefined;
     }
-    if (this.#auditing.isOf(link)) {
-      const audit = this.#auditing.end(link);
+    if (this.auditing.isOf(link)) {
+      const audit = this.auditing.end(link);
       if (audit === undefined) return undefined;
       const { pins, changes } = audit;
       this.#pinned.become(link, pins);
       this.record(changes, link);
       // It was another role than it was known to be.
-      if (link.isSuspect && !this.#pinned.isForGood) this.#auditing.begin(link);
+      if (link.isSuspect && !this.#pinned.isForGood) this.auditing.begin(link);
       return undefined;
     }
     if (this.#probing?.link !== link) return undefined;
@@ -391,7 +391,7 @@ export class Placement {
     else this.links.splice(index, 1);
     if (this.transaction === link) this.transaction = undefined;
     if (this.#pinned.to === link) this.#pinned.clear();
-    this.#auditing.forget(link);
+    this.auditing.forget(link);
     if (this.#probing?.link === link) this.#probing = undefined;
     if (this.#bringing?.link === link) this.#bringing = undefined;
     return true;

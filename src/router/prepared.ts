@@ -3,7 +3,7 @@
  * prepared past the bound no copy is kept, and the session stays with the server that has it. What a Parse or Close changes is taken back if the server skips
  * it after an error, since then it never happened. Pure.
  */
-import type { Classification, Classifier } from '../sql/index.ts';
+import { type Classification, type Classifier, isOwnType } from '../sql/index.ts';
 import { isHead, Parse, readParseText } from '../wire/index.ts';
 import { cutName } from './name.ts';
 import { intentOf } from './route.ts';
@@ -24,6 +24,7 @@ export const PREPARED_LIMITS: PreparedLimits = { statementsMax: 5000, bytesMax: 
 const HEADER_BYTES = 5;
 
 const NO_NAME = Buffer.alloc(0);
+const NO_TYPES: readonly number[] = [];
 
 /** A longer Parse is read each time it comes: idle sessions are many, and are to be small. */
 const LAST_BYTES_MAX = 4 * 1024;
@@ -32,6 +33,7 @@ interface ReadParse {
   readonly name: string;
   readonly copy: Buffer;
   readonly classification: Classification;
+  readonly types: readonly number[];
 }
 
 interface Change {
@@ -74,7 +76,15 @@ export class PreparedStatements {
     const message = Parse({ name, sql, parameterTypes: [] });
     if (!this.#hasRoomFor(message)) return undefined;
     const classification = this.#classifier.classify(sql);
-    return this.#unnamedAtServers({ name, message, classification, replaces: undefined, isKept: true });
+    const types = NO_TYPES;
+    return this.#unnamedAtServers({
+      name,
+      message,
+      classification,
+      types,
+      replaces: undefined,
+      isKept: true,
+    });
   }
 
   /** It is made, at a server that is not to keep it under the client's name. */
@@ -85,12 +95,13 @@ export class PreparedStatements {
 
   parse(message: Buffer): Statement {
     const isLong = isHead(message);
-    const { name, copy, classification } = this.#read(message);
+    const { name, copy, classification, types } = this.#read(message);
     const replaces = this.get(name);
     const statement = this.#unnamedAtServers({
       name,
       message: copy,
       classification,
+      types,
       replaces: name === '' ? undefined : replaces,
       isKept: name === '' ? !isLong : replaces !== undefined || (!isLong && this.#hasRoomFor(message)),
     });
@@ -101,17 +112,19 @@ export class PreparedStatements {
 
   /** Servers have no name for it yet. */
   #unnamedAtServers(
-    known: Pick<Statement, 'name' | 'message' | 'classification' | 'replaces' | 'isKept'>,
+    known: Pick<Statement, 'name' | 'message' | 'classification' | 'types' | 'replaces' | 'isKept'>,
   ): Statement {
-    const { name, message, classification, replaces, isKept } = known;
+    const { name, message, classification, types, replaces, isKept } = known;
     return {
       name,
       message,
       classification,
+      types,
       intent: intentOf(classification),
       replaces,
       isKept,
       epoch: this.#serverNames.epoch,
+      firstName: '',
       serverName: '',
       serverNameBytes: NO_NAME,
       namedFor: undefined,
@@ -125,7 +138,8 @@ export class PreparedStatements {
     const name = cutName(called);
     const classification = this.#classifier.classifyBytes(message, start, end);
     // It outlives the chunk that its message arrived in.
-    const read = { name, copy: Buffer.from(message), classification };
+    const types = isHead(message) ? NO_TYPES : ownTypesBehind(message, end);
+    const read = { name, copy: Buffer.from(message), classification, types };
     const isAnswerFinal = classification.because !== 'grammar-not-ready';
     this.#last = isAnswerFinal && message.length <= LAST_BYTES_MAX ? read : undefined;
     return read;
@@ -138,6 +152,7 @@ export class PreparedStatements {
     const body = message.toString('latin1', message.indexOf(0, HEADER_BYTES) + 1);
     statement.serverName = this.#serverNames.nameOf(body, planningKey, epoch);
     statement.serverNameBytes = Buffer.from(statement.serverName);
+    if (statement.firstName === '') statement.firstName = statement.serverName;
     statement.namedFor = planningKey;
   }
 
@@ -169,7 +184,13 @@ export class PreparedStatements {
   /** The server's copy no longer fits the definitions: it gets another. */
   renew(statement: Statement): void {
     this.#serverNames.definitionsChanged();
+    this.refresh(statement);
+  }
+
+  /** It is as if it were prepared now: its client is told the columns anew. */
+  refresh(statement: Statement): void {
     statement.epoch = this.#serverNames.epoch;
+    statement.firstName = '';
     statement.namedFor = undefined;
   }
 
@@ -255,4 +276,13 @@ export class PreparedStatements {
       this.#bytes += statement.message.length;
     }
   }
+}
+
+/** Types of parameters, given behind the text, that are not built in. */
+function ownTypesBehind(message: Buffer, textEnd: number): readonly number[] {
+  const start = textEnd + 1;
+  const count = message.readUInt16BE(start);
+  if (count === 0) return NO_TYPES;
+  const types = Array.from({ length: count }, (_, index) => message.readUInt32BE(start + 2 + 4 * index));
+  return types.some(isOwnType) ? types.filter(isOwnType) : NO_TYPES;
 }

@@ -6,7 +6,7 @@ import type { ErrorFields } from '../wire/index.ts';
 
 /**
  * refused-as-write: it writes after all (25006), or reads what a standby has no data of: unlogged and temporary relations
- * (0A000), or asks what only a primary can say (55000).
+ * (0A000), or asks what only a primary can say (55000), or comes to code that thought it was on one (XX000).
  * serializable: not for what it is, but since the session's transactions are serializable (0A000).
  * object-missing: the standby does not have the object yet, or it is nowhere: the primary knows.
  * recovery-conflict: the standby needed what the read had in use (40001, 40P01); others need not.
@@ -24,11 +24,15 @@ const STATES: ReadonlyMap<string, Refusal> = new Map([
   ['42P01', 'object-missing'],
 ]);
 
-/** 0A000 and 55000 are said of many things; these routines say them of recovery. */
+/** 0A000, 55000 and XX000 are said of many things; these routines say them of recovery. */
 const OF_RECOVERY: ReadonlySet<string> = new Set([
   'get_relation_info',
   'check_transaction_isolation',
   'check_XactIsoLevel',
+  'GetNewObjectId',
+  'GetNewTransactionId',
+  'GetNewMultiXactId',
+  'XLogBeginInsert',
   'pg_current_wal_lsn',
   'pg_current_wal_insert_lsn',
   'pg_current_wal_flush_lsn',
@@ -46,7 +50,7 @@ const OF_RECOVERY: ReadonlySet<string> = new Set([
 const OF_SERIALIZABLE = 'GetSerializableTransactionSnapshot';
 
 export function refusalOf({ code, routine }: ErrorFields): Refusal | undefined {
-  if (code === '0A000' || code === '55000') {
+  if (code === '0A000' || code === '55000' || code === 'XX000') {
     if (routine === OF_SERIALIZABLE) return 'serializable';
     return OF_RECOVERY.has(routine ?? '') ? 'refused-as-write' : undefined;
   }

@@ -27,12 +27,6 @@ import { READ_BUFFER_BYTES, Upstream } from './upstream.ts';
 /** With so much unsent the server is not read from. */
 const CLOGGED_BYTES = 256 * 1024;
 
-/** Whether the client asked for a walsender; the words are PostgreSQL's. */
-export function isReplication({ parameters }: Login): boolean {
-  const value = parameters.get('replication')?.toLowerCase() ?? 'false';
-  return !['false', 'off', 'no', '0'].includes(value);
-}
-
 export class ReplicationConnection {
   readonly processId: number;
   readonly secretKey: Buffer;

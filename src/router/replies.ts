@@ -11,7 +11,8 @@ const FATAL = 'FATAL';
 
 const LOSS_REASONS: Readonly<Record<LossReason, string>> = {
   'connection-lost': 'The connection to the server was lost.',
-  'server-shut-down': 'The server was shut down.',
+  'server-shut-down': 'The server ended the connection.',
+  'idle-in-transaction': 'It was idle for longer than idle_in_transaction_session_timeout.',
   'leader-changed': 'The cluster has a new primary.',
   'member-gone': 'The server has left the cluster.',
   'held-too-long': 'The primary did not come back in time.',
@@ -72,7 +73,7 @@ export const REPLY = {
   }),
   transactionLost: (because: LossReason): ErrorFields => ({
     severity: ERROR,
-    code: SQLSTATE.adminShutdown,
+    code: because === 'idle-in-transaction' ? SQLSTATE.idleInTransactionTimeout : SQLSTATE.adminShutdown,
     message: 'the transaction was lost with its server',
     detail: `${LOSS_REASONS[because]} Nothing of the transaction was committed.`,
     hint: 'Roll back and run the transaction again; this connection can be used on.',
@@ -196,6 +197,12 @@ export const REPLY = {
     severity: FATAL,
     code: SQLSTATE.featureNotSupported,
     message,
+  }),
+  notReplication: (value: string): ErrorFields => ({
+    severity: FATAL,
+    code: SQLSTATE.invalidParameterValue,
+    message: `invalid value for parameter "replication": "${value}"`,
+    hint: 'Valid values are: "false", 0, "true", 1, "database".',
   }),
   noUser: (): ErrorFields => ({
     severity: FATAL,

@@ -62,17 +62,23 @@ export class Rotation {
     const node = take(this.#round);
     if (node === undefined || node.share === 1) return node?.name;
     node.credit += node.share;
-    if (node.credit < 1) return this.instead(node.name) ?? node.name;
-    node.credit -= 1;
-    return node.name;
+    if (node.credit >= 1) {
+      node.credit -= 1;
+      return node.name;
+    }
+    const other = this.instead(node.name);
+    if (other !== undefined) this.handOn(node.name);
+    return other ?? node.name;
   }
 
-  /** Another one, in place of `name`, which has no room; undefined: there is none. */
+  /** Another one, which may serve in place of `name`; undefined: there is none. */
   instead(name: string): string | undefined {
-    const node = this.#nodeOf(name);
-    const other = take(this.#othersOf(node));
-    if (other !== undefined) node.handedOn += 1;
-    return other?.name;
+    return take(this.#othersOf(this.#nodeOf(name)))?.name;
+  }
+
+  /** A turn of `name` is another's. */
+  handOn(name: string): void {
+    this.#nodeOf(name).handedOn += 1;
   }
 
   /** Turns of `name` that others took. */

@@ -139,6 +139,7 @@ export type HoldReason =
 export type LossReason =
   | 'connection-lost'
   | 'server-shut-down'
+  | 'idle-in-transaction'
   | 'leader-changed'
   | 'member-gone'
   | 'held-too-long'

@@ -5,9 +5,11 @@
  * else a client would get "cached plan must not change result type" for a table that was altered before it came. Pure.
  */
 import { LRUCache } from 'lru-cache';
+import type { Shape } from './shape.ts';
 
 /** A name that is forgotten is given anew, under another number; servers then parse once more. */
 const NAMES_BYTES_MAX = 32 * 1024 * 1024;
+const SHAPES_BYTES_MAX = 4 * 1024 * 1024;
 /** What the cache holds of each name besides its key. A bound on their number would be allocated beforehand. */
 const NAME_BYTES = 200;
 
@@ -16,6 +18,11 @@ export class ServerNames {
   readonly #names = new LRUCache<string, string>({
     maxSize: NAMES_BYTES_MAX,
     sizeCalculation: (_name, key) => key.length + NAME_BYTES,
+  });
+  /** What the rows of each look like, as far as it was told. */
+  readonly #shapes = new LRUCache<string, Shape>({
+    maxSize: SHAPES_BYTES_MAX,
+    sizeCalculation: (shape, name) => name.length + shape.length + NAME_BYTES,
   });
   #count = 0;
   #epoch = 0;
@@ -32,6 +39,15 @@ export class ServerNames {
     let end = start + this.#prefix.length;
     while (end < text.length && text.charCodeAt(end) >= 0x30 && text.charCodeAt(end) <= 0x39) end += 1;
     return text.slice(start, end);
+  }
+
+  shapeOf(name: string): Shape | undefined {
+    return this.#shapes.get(name);
+  }
+
+  /** A server has told what the rows of the statement under this name look like. */
+  learn(name: string, shape: Shape): void {
+    this.#shapes.set(name, shape);
   }
 
   /** Grows with each change of a definition that was seen. */

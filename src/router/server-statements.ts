@@ -19,6 +19,8 @@ import {
   withParseName,
 } from '../wire/index.ts';
 import { type Pipeline, REQUEST, type Request } from './pipeline.ts';
+import type { ServerNames } from './server-names.ts';
+import type { Shape } from './shape.ts';
 import type { Statement } from './statement.ts';
 import type { Tally } from './tally.ts';
 
@@ -32,6 +34,8 @@ const STRAY = Symbol('stray');
 const NO_NAME = Buffer.alloc(0);
 /** Of a statement and a portal for a question of our own. */
 const OWN_NAME = 'matriarch own';
+/** There is none of this name. */
+const NOBODYS = Buffer.from('matriarch none');
 
 interface Undo {
   readonly name: string;
@@ -45,6 +49,7 @@ export interface ServerStatementsOptions {
   readonly pipeline: Pipeline;
   readonly write: (bytes: Buffer) => void;
   readonly statementsMax: number;
+  readonly names: Pick<ServerNames, 'shapeOf' | 'learn'>;
   readonly tally: Tally;
 }
 
@@ -59,6 +64,11 @@ export class ServerStatements {
   #hasStrays = false;
   /** What the client's Binds and Describes use that are not answered, oldest first. */
   readonly #uses = new RingQueue<Statement | undefined>();
+  /** Names of statements whose columns the server is asked for, oldest first. */
+  readonly #described = new RingQueue<string>();
+  /** What it has told of the last of them that was looked at. */
+  #looked: { readonly name: string; readonly shape: Shape } | undefined = undefined;
+  #isLooking = false;
   /** What the message used that has failed last, if it was one of these. */
   failed: Statement | undefined = undefined;
 
@@ -112,6 +122,7 @@ export class ServerStatements {
       this.#options.tally.serverParses += 1;
       this.#note(serverName, SHARED, true);
       this.#forward(withParseName(message, serverNameBytes), REQUEST.parse);
+      this.#learn(serverName);
     }
   }
 
@@ -128,6 +139,61 @@ export class ServerStatements {
     if (name === '') this.#forward(message, request);
     else if (request === REQUEST.bind) this.#forward(withBindStatement(message, serverNameBytes), request);
     else this.#forward(Describe('statement', serverName), request);
+  }
+
+  /**
+   * Whether the statement has the columns here that its client knows. `isStale`: definitions have changed since it was
+   * prepared, so a copy that is made now may have others; of one that is there the server itself sees to it.
+   */
+  compare({ firstName, serverName }: Statement, isStale: boolean): 'same' | 'other' | 'unknown' {
+    const { names } = this.#options;
+    const known = names.shapeOf(firstName);
+    if (known === undefined) return 'same';
+    const isHere = this.#byName.get(serverName) === SHARED;
+    if (serverName === firstName) return isHere || !isStale ? 'same' : 'unknown';
+    const shape = names.shapeOf(serverName);
+    if (shape === undefined || (isStale && !isHere)) return 'unknown';
+    return shape === known ? 'same' : 'other';
+  }
+
+  /** Prepares the statement, if it is not here, and asks for its columns: a question of our own. */
+  lookAt(statement: Statement): void {
+    const { serverName, serverNameBytes, message } = statement;
+    this.#looked = undefined;
+    this.#isLooking = true;
+    if (this.#byName.get(serverName) !== SHARED) {
+      this.#makeRoom();
+      this.#note(serverName, SHARED, false);
+      this.#options.tally.serverParses += 1;
+      this.#swallow(withParseName(message, serverNameBytes), REQUEST.parse);
+    }
+    this.#describe(serverName);
+    this.#swallow(Sync(), REQUEST.sync);
+  }
+
+  /** What was looked at has the columns that its client knows; else it is not to be used under this name by anybody. */
+  isAsKnown({ firstName, serverName }: Statement): boolean {
+    const looked = this.#looked;
+    this.#looked = undefined;
+    if (looked?.name !== serverName) return false;
+    if (looked.shape === this.#options.names.shapeOf(firstName)) return true;
+    if (serverName === firstName) this.#closeStale(serverName);
+    return false;
+  }
+
+  /** The server has told the columns of the oldest that it was asked for; not those of a client's Describe. */
+  described(shape: Shape): void {
+    const name = this.#described.shift();
+    if (name === undefined) return;
+    if (this.#isLooking) this.#looked = { name, shape };
+    if (this.#options.names.shapeOf(name) === undefined) this.#options.names.learn(name, shape);
+    this.#isLooking = false;
+  }
+
+  /** Sends the client's Bind so that it fails: the statement is not what the client takes it for. */
+  refuse(message: Buffer, statement: Statement): void {
+    this.#uses.push(statement);
+    this.#forward(withBindStatement(message, NOBODYS), REQUEST.bind);
   }
 
   /** Sends the client's Close of a statement; what sessions share stays, and what is closed instead is nobody's. */
@@ -214,6 +280,8 @@ export class ServerStatements {
     const oldest = this.#unconfirmed.peek();
     this.failed = this.#uses.shift();
     while (this.#uses.size > 0) this.#uses.shift();
+    while (this.#described.size > 0) this.#described.shift();
+    this.#isLooking = false;
     for (let undo = this.#unconfirmed.pop(); undo !== undefined; undo = this.#unconfirmed.pop()) {
       if (undo.all !== undefined) this.#restore(undo.all);
       else if (undo.previous === undefined) this.#byName.delete(undo.name);
@@ -268,6 +336,18 @@ export class ServerStatements {
     this.#note(serverName, SHARED, false);
     this.#options.tally.serverParses += 1;
     this.#swallow(withParseName(message, serverNameBytes), REQUEST.parse);
+    this.#learn(serverName);
+  }
+
+  /** Asks for the columns of what was just prepared, unless they are known. */
+  #learn(serverName: string): void {
+    if (this.#options.names.shapeOf(serverName) === undefined) this.#describe(serverName);
+  }
+
+  #describe(serverName: string): void {
+    this.#described.push(serverName);
+    this.#uses.push(undefined);
+    this.#swallow(Describe('statement', serverName), REQUEST.describe);
   }
 
   /** Closes the statement that was not used for longest, if there are as many as may be. */

@@ -173,7 +173,8 @@ export class Servers {
   giveBack(link: Link, now: number): void {
     link.pauseReading(false);
     if (this.#cancelling.keeps(link)) return;
-    if (link.isSoiled) this.#cleaning.begin(link);
+    if (link.isSpoilt) this.discard(link);
+    else if (link.isSoiled) this.#cleaning.begin(link);
     else link.pool.giveBack(link, now);
   }
 
@@ -304,6 +305,7 @@ export class Servers {
             pool: home.pool,
             parameters,
             statementsMax: config().max_prepared_statements,
+            names: this.names,
             tally: this.tallyOf(home.database),
             brokeAlone: (broken) => this.#brokeAlone(broken),
           });
@@ -364,12 +366,12 @@ export class Servers {
   /** A server that does not answer a question of our own in time is lost: clients wait behind that, for what it says. */
   #loseSilent(now: number, timeoutMs: number): void {
     for (const link of Array.from(this.#upstreams.keys())) {
-      if (!link.pipeline.isAtOwn) this.#askedAt.delete(link);
-      else {
-        const askedAt = this.#askedAt.get(link) ?? now;
-        this.#askedAt.set(link, askedAt);
-        if (now - askedAt > timeoutMs) link.lost('connection-lost', now);
+      if (!link.pipeline.isAtOwn) {
+        this.#askedAt.delete(link);
+        continue;
       }
+      if (now - (this.#askedAt.get(link) ?? now) > timeoutMs) link.lost('connection-lost', now);
+      else if (!this.#askedAt.has(link)) this.#askedAt.set(link, now);
     }
   }
 
@@ -395,6 +397,4 @@ export class Servers {
   }
 }
 
-function parametersKey({ database, user, variant }: StartUp): string {
-  return `${database}\0${user}\0${variant}`;
-}
+const parametersKey = ({ database, user, variant }: StartUp): string => `${database}\0${user}\0${variant}`;

@@ -33,6 +33,7 @@ import type { HoldReason, LossReason, PinReason } from './route.ts';
 import type { ServerParameters } from './server-parameters.ts';
 import type { BorrowFailure, SessionEffects, SessionOptions } from './session-types.ts';
 import { SettingsKeeper } from './settings-keeper.ts';
+import { ShapeCheck } from './shape-check.ts';
 import { Standing } from './standing.ts';
 import { countUnit } from './tally.ts';
 import { Unit } from './unit.ts';
@@ -55,6 +56,7 @@ export class Session {
   readonly #ear: ClientEar;
   readonly #answers: Answers;
   readonly #losses: Losses;
+  readonly #shapes = new ShapeCheck(this);
   #now = 0;
   #isEnded = false;
 
@@ -182,6 +184,11 @@ export class Session {
     return { member: pinnedTo.member, because: [...pinnedBecause] };
   }
 
+  /** Code has run, and the server has not told yet what it has left. */
+  get isBeingAsked(): boolean {
+    return this.#placement.auditing.isUnderWay;
+  }
+
   get planningKey(): string {
     return this.#keeper.planningKey;
   }
@@ -254,7 +261,7 @@ export class Session {
     switch (place.kind) {
       case 'link':
         if (unit.kind === 'start') this.#welcome(place.link.began);
-        else this.#send(place.link);
+        else if (!this.#shapes.isAwaited(place.link)) this.#send(place.link);
         return;
       case 'wait':
         return;
@@ -376,6 +383,7 @@ export class Session {
 
   #welcome(parameters: ServerParameters): void {
     this.#waiting.end('went-on');
+    for (const [name, value] of parameters.values) this.intake.wishing.heard(name, value);
     this.#ear.tellFirst(this.#options.welcome(parameters));
     this.#effects.toClient(BackendKeyData(this.#options.processId, this.#options.secretKey));
     this.#effects.toClient(ReadyForQuery('I'));

@@ -81,6 +81,9 @@ export class Unit {
   /** A server was sent what its text speaks of; why it could not get that. */
   hasLent = false;
   lendingError: ErrorFields | undefined = undefined;
+  /** Its Bind is made to fail, and the client is told why. */
+  misfit: Statement | undefined = undefined;
+  misfitBecause: ErrorFields | undefined = undefined;
   /** The text of it is of several statements which speak of prepared ones. */
   isSeveral = false;
   /** It is the rest of a text, with something in front whose answer is swallowed. */
@@ -230,6 +233,8 @@ export class Unit {
     this.isSeveral = false;
     this.hasLent = false;
     this.lendingError = undefined;
+    this.misfit = undefined;
+    this.misfitBecause = undefined;
     this.doesMore = false;
     this.isBare = false;
     this.isRest = false;

@@ -3,7 +3,7 @@
  * transaction that is to begin with it. Changes the unit's need and wish; a need only ever gets stricter. Pure.
  */
 import { type Freshness, stricterFreshness, type Wishes } from '../routing/index.ts';
-import type { Classification, Classifier } from '../sql/index.ts';
+import { type Classification, type Classifier, unread } from '../sql/index.ts';
 import { isHead, NoticeResponse, QUERY_TEXT_START, readParseText, readQueryEnd } from '../wire/index.ts';
 import { type Intent, intentOf } from './route.ts';
 import type { Session } from './session.ts';
@@ -11,11 +11,17 @@ import type { SessionConfig, SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
 import { type SessionRouting, Wisher } from './wisher.ts';
 
+/** Encodings of clients in which a byte behind the first of a character can be one of ASCII. */
+const HIDING: ReadonlySet<string> = new Set('SJIS SHIFT_JIS_2004 BIG5 GBK UHC GB18030 JOHAB'.split(' '));
+
 const AS_ALWAYS: Freshness = { level: undefined, staleness: undefined };
 
 export class Wishing {
   /** The simple query that is looked at. */
   query: Buffer | undefined = undefined;
+  /** Backslashes escape quotes; bytes of characters can look like quotes and backslashes. */
+  #isEscaping = false;
+  #hidesBytes = false;
   readonly #session: Session;
   readonly #classifier: Classifier;
   readonly #routing: SessionRouting;
@@ -34,10 +40,24 @@ export class Wishing {
     });
   }
 
-  /** What a statement is by the definitions of its database. */
-  resolve(found: Classification): Classification {
-    const { unit, own, pin } = this.#session;
-    const isPathKnown = unit.settings.length === 0 && pin?.because.includes('settings-unknown') !== true;
+  /** The server has reported a setting that decides how it reads SQL. */
+  heard(name: string, value: string): void {
+    if (name === 'standard_conforming_strings') this.#isEscaping = value === 'off';
+    else if (name === 'client_encoding') this.#hidesBytes = HIDING.has(value.toUpperCase());
+  }
+
+  /** What a statement is by the definitions of its database; `statement`: the one that is prepared or run. */
+  resolve(found: Classification, statement?: Statement): Classification {
+    if (this.#isEscaping || this.#hidesBytes) return unread(found);
+    const resolved = this.#resolve(found);
+    if (statement === undefined || statement.types.length === 0) return resolved;
+    return this.#routing.definitions.resolveTypes(resolved, statement.types);
+  }
+
+  #resolve(found: Classification): Classification {
+    const { unit, own, pin, isBeingAsked } = this.#session;
+    const isUnknown = isBeingAsked || pin?.because.includes('settings-unknown') === true;
+    const isPathKnown = unit.settings.length === 0 && !isUnknown;
     return this.#routing.definitions.resolve(found, own.settings, isPathKnown);
   }
 
@@ -78,9 +98,9 @@ export class Wishing {
       }
       if (wished !== undefined || unit.freshness !== undefined) this.#freshen(wished?.wishes);
     } else if (unit.freshness !== undefined) this.#freshen(undefined);
-    const { refused, database } = this.#routing;
+    const { refused, database, definitions } = this.#routing;
     if (found.kind !== 'read' || refused.size === 0) return;
-    if (refused.has(database, found, { now, epoch: prepared.epoch }))
+    if (refused.has(database, found, { now, epoch: prepared.epoch + definitions.generation }))
       unit.raise('primary', 'refused-by-standby');
   }
 

@@ -41,6 +41,8 @@ export interface World {
   readonly reader: (exclude: ReadonlySet<string>, wish?: Route) => string | undefined;
   /** Another one in place of `name`, which has no room for a read that anybody may serve. */
   readonly relief: (name: string) => string | undefined;
+  /** It does. */
+  readonly relieved: (name: string) => void;
   /** Why that was the last one. */
   readonly readerBecause: ReaderReason;
   /** The nearest member to open a session on; not counted as a read. */
@@ -232,11 +234,16 @@ export class ClusterWorld implements World {
         return name;
       },
       relief: () => undefined,
+      relieved: () => undefined,
     };
   }
 
   relief(name: string): string | undefined {
     return this.#rotation.instead(name);
+  }
+
+  relieved(name: string): void {
+    this.#rotation.handOn(name);
   }
 
   nearest(exclude: ReadonlySet<string>): string | undefined {

@@ -174,6 +174,7 @@ export class CatalogFacts {
 
 const OF_SESSION: ReadonlySet<FunctionVerdict> = new Set([
   'holds-session-lock',
+  'ends-with-connection',
   'seeds-random',
   'function-sets-setting',
 ]);

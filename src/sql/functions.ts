@@ -13,6 +13,7 @@ export type FunctionVerdict =
   | 'function-not-known'
   | 'function-sets-setting'
   | 'holds-session-lock'
+  | 'ends-with-connection'
   | 'seeds-random';
 
 /** The verdict on a function's name as written: the parts of `schema.name`, in the lower case the grammar gives. */
@@ -54,6 +55,13 @@ const SPECIAL: ReadonlyMap<string, FunctionVerdict> = new Map([
   ['pg_advisory_lock_shared', 'holds-session-lock'],
   ['pg_try_advisory_lock', 'holds-session-lock'],
   ['pg_try_advisory_lock_shared', 'holds-session-lock'],
+  // State that no DISCARD ends. (A slot only if it is a temporary one.)
+  ['pg_backup_start', 'ends-with-connection'],
+  ['pg_start_backup', 'ends-with-connection'],
+  ['pg_create_physical_replication_slot', 'ends-with-connection'],
+  ['pg_create_logical_replication_slot', 'ends-with-connection'],
+  ['pg_copy_physical_replication_slot', 'ends-with-connection'],
+  ['pg_copy_logical_replication_slot', 'ends-with-connection'],
   ['setseed', 'seeds-random'],
   ['set_config', 'function-sets-setting'],
   ['pg_replication_origin_session_setup', 'function-sets-setting'],
@@ -65,6 +73,6 @@ const SPECIAL: ReadonlyMap<string, FunctionVerdict> = new Map([
  * Also a pattern of PostgreSQL's, where it is asked which definitions call them.
  */
 export const LEAVES_STATE =
-  /^(set_config|pg_(try_)?advisory_lock(_shared)?|(query|cursor|table|schema|database)_to_xml.*|ts_stat|ts_rewrite)$/;
+  /^(set_config|pg_(try_)?advisory_lock(_shared)?|pg_(backup_start|start_backup)|pg_(create|copy)_(physical|logical)_replication_slot|(query|cursor|table|schema|database)_to_xml.*|ts_stat|ts_rewrite)$/;
 
 export const HARMFUL_BUILTINS: readonly string[] = [...SPECIAL.keys()];

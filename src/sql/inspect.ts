@@ -140,6 +140,8 @@ function inspectCall(call: Tree, attention: Attention): Finding | undefined {
     case 'function-sets-setting':
       attention.literal = true;
       return isTransactionLocal(call) ? write('function-volatile', name) : inspectSetting(call, attention);
+    case 'ends-with-connection':
+      return isLastingSlot(call) ? write('function-volatile', name) : session(verdict, name);
     case 'holds-session-lock':
     case 'seeds-random':
       return session(verdict, name);
@@ -176,6 +178,15 @@ const GRAMMAR_SETTINGS: ReadonlySet<string> = new Set(['standard_conforming_stri
 function isTransactionLocal(call: Tree): boolean {
   const local = listAt(call, 'args')[2];
   return local !== undefined && constantText(local) === 'true';
+}
+
+/** A replication slot whose third argument, `temporary`, is left out or a constant false: it outlives its connection. */
+function isLastingSlot(call: Tree): boolean {
+  if (!pathAt(call, 'funcname').join('.').endsWith('_replication_slot')) return false;
+  const args = listAt(call, 'args');
+  const isNamed = args.some((argument) => treeAt(argument, 'NamedArgExpr') !== undefined);
+  const temporary = args[2];
+  return !isNamed && (temporary === undefined || constantText(temporary) === 'false');
 }
 
 /** TABLESAMPLE calls a function by name; only the two built-in methods are known. */

@@ -83,6 +83,7 @@ export const SQL_REASONS = {
   'holds-cursor': 'it opens a cursor that outlives the transaction on one connection',
   'loads-library': 'it loads a library into one connection',
   'holds-session-lock': 'it takes an advisory lock that one connection holds',
+  'ends-with-connection': 'it begins a backup, or makes a temporary slot, that only ends with its connection',
   'seeds-random': 'it seeds the random numbers of one connection, which nobody can ask for',
   'function-sets-setting': 'it calls a function that changes the state of one connection',
   'setting-changes-grammar': 'it changes how the server reads SQL text, so that we no longer can',

@@ -82,6 +82,34 @@ export function unresolved(found: Classification): Classification {
   return found.references === undefined ? found : strict(found, NOT_READ);
 }
 
+/** Oids below are those of PostgreSQL's own types. */
+const FIRST_OWN_OID = 16384;
+
+export const isOwnType = (oid: number): boolean => oid >= FIRST_OWN_OID;
+
+/** A read whose parameters are of these types, by oid: their input may run the checks of a domain. */
+export function withTypes(
+  found: Classification,
+  types: readonly number[],
+  facts: CatalogFacts | undefined,
+): Classification {
+  if (facts === undefined) return strict(found, NOT_READ);
+  const { harm, runsCode } = facts.reach(types.map((oid) => `t${oid}`));
+  if (harm !== undefined) return strict(found, harm);
+  return runsCode ? asRead(found, 'function-trusted') : found;
+}
+
+/** What is said in a grammar that we do not read: it may do anything, and leave anything. */
+export function unread(found: Classification): Classification {
+  if (found.kind === 'begin' || found.kind === 'end') return found;
+  return Object.freeze({
+    ...common(found),
+    kind: 'session',
+    because: 'setting-changes-grammar',
+    runsUnseen: true,
+  });
+}
+
 /** The same, but that it runs code which nobody looks into. */
 function unseen(found: Classification): Classification {
   return Object.freeze({ ...found, runsUnseen: true });

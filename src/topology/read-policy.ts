@@ -5,7 +5,9 @@ import type { ReadPolicy } from './candidates.ts';
 export interface PolicySettings {
   readonly datacenter: string;
   readonly addresses: ReadPolicy['addresses'];
-  readonly router: { readonly weights: ReadPolicy['weights'] };
+  readonly router: {
+    readonly weights: ReadPolicy['weights'] & { readonly members?: Readonly<Record<string, number>> };
+  };
   readonly nodes?: readonly { readonly name: string; readonly weight?: number | undefined }[] | undefined;
 }
 
@@ -13,8 +15,8 @@ export function readPolicyOf({ datacenter, addresses, router, nodes = [] }: Poli
   const own = nodes.flatMap(({ name, weight }) => (weight === undefined ? [] : [[name, weight] as const]));
   return {
     localDatacenter: datacenter,
-    weights: router.weights,
+    weights: { local: router.weights.local, remote: router.weights.remote },
     addresses,
-    memberWeights: Object.fromEntries(own),
+    memberWeights: { ...Object.fromEntries(own), ...router.weights.members },
   };
 }

@@ -2,6 +2,7 @@
 import asyncio
 import io
 import ssl
+import time
 
 import asyncpg
 from guest import DATABASE, HOST, PASSWORD, PORT, TLS_MODE, TYPES, USER, WRONG, play_async
@@ -164,11 +165,12 @@ async def listen():
 
 async def cancel():
     conn = await connection()
+    started = time.monotonic()
     try:
         await conn.fetch("SELECT pg_sleep(30)", timeout=0.5)
     except asyncio.TimeoutError:
         print("cancelled")
-    print(await conn.fetchval("SELECT 'usable'"))
+    print(await conn.fetchval("SELECT 'usable'"), "at once" if time.monotonic() - started < 20 else "late")
     await conn.close()
 
 

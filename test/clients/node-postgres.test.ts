@@ -1,5 +1,6 @@
 /** node-postgres: `pg`, alone; what builds on it has files of its own. */
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import type { Place } from '../support/client-lab.ts';
 import { playGuest } from '../support/client-suite.ts';
@@ -30,6 +31,17 @@ async function connected<T>(
 
 const whoAmI = async (client: pg.Client): Promise<unknown> =>
   (await client.query('SELECT current_user, current_database()')).rows;
+
+interface Canceller {
+  readonly cancel: (client: pg.Client, query: pg.Query) => void;
+}
+
+const isCanceller = (client: object): client is Canceller => 'cancel' in client;
+
+function cancels(canceller: object, client: pg.Client, query: pg.Query): void {
+  if (!isCanceller(canceller)) throw new Error('this version of pg has no cancel');
+  canceller.cancel(client, query);
+}
 
 const tests = playGuest('node-postgres', {
   connect: async (place, say) => {
@@ -160,14 +172,17 @@ const tests = playGuest('node-postgres', {
     });
   },
   cancel: async (place, say) => {
-    await connected(
-      place,
-      async (client) => {
-        say(await refused(client.query('SELECT pg_sleep(30)')));
-        say((await client.query("SELECT 'usable' AS it")).rows);
-      },
-      { statement_timeout: 300 },
-    );
+    await connected(place, async (client) => {
+      const sleep = new pg.Query('SELECT pg_sleep(30)');
+      const ended = new Promise<Error>((resolve) => void sleep.once('error', resolve));
+      client.query(sleep);
+      await setTimeout(300);
+      // Its own request, on a connection of its own; not in the types of the driver.
+      const canceller = new pg.Client(settings(place));
+      cancels(canceller, client, sleep);
+      say(await refused(ended.then(async (cause) => await Promise.reject(cause))));
+      say((await client.query("SELECT 'usable' AS it")).rows);
+    });
   },
   pool: async (place, say) => {
     const pool = new pg.Pool({ ...settings(place), max: 8 });

@@ -60,12 +60,27 @@ function isPastFailure(told: readonly string[], seen = ''): boolean {
   return NOT_THERE.test(seen) && SPOKEN_OF.test(told[text] ?? '') && status === 'ReadyForQuery E';
 }
 
-function isSame(expected: string, seen: string): boolean {
+/** Only what has been said to be READ ONLY may be at a standby with state of its own. */
+const SAYS_READ_ONLY = /^> .*read[ _]only/i;
+
+function isReadOnlySaid(told: readonly string[]): boolean {
+  return told.some((line) => SAYS_READ_ONLY.test(line));
+}
+
+function isInFailedTransaction(told: readonly string[]): boolean {
+  const last = told.findLast((line) => line.startsWith('ReadyForQuery') || line.startsWith('ErrorResponse'));
+  return last === 'ReadyForQuery E' || last?.startsWith('ErrorResponse') === true;
+}
+
+function isSame(left: readonly string[], at: number, seen: string): boolean {
+  const expected = left[at] ?? '';
   if (expected === seen) return true;
   const named = UNEXPECTED.exec(seen)?.[0] ?? '';
   if (PUT_IN_FRONT.has(named) && expected.replace(UNEXPECTED, named) === seen) return true;
-  if (WRONG_COUNT.test(expected) && IN_FAILED_TRANSACTION.test(seen)) return true;
-  return expected.startsWith('ErrorResponse') && STANDBY_REFUSAL.test(seen);
+  if (WRONG_COUNT.test(expected) && IN_FAILED_TRANSACTION.test(seen))
+    return isInFailedTransaction(left.slice(0, at));
+  const isRefused = expected.startsWith('ErrorResponse') && STANDBY_REFUSAL.test(seen);
+  return isRefused && isReadOnlySaid(left.slice(0, at));
 }
 
 /** The router's word for a server that was lost: nothing else may stand for a server's end. */
@@ -93,13 +108,16 @@ export function difference(
 ): string | undefined {
   const left = settled(expected.map(normalized).filter((line) => line !== ''));
   const right = settled(seen.map(normalized).filter((line) => line !== ''));
-  const at = left.findIndex((line, index) => !isSame(line, right[index] ?? ''));
+  const at = left.findIndex((_line, index) => !isSame(left, index, right[index] ?? ''));
   if (at === -1 && left.length === right.length) return undefined;
   const parting = left[at] ?? '';
-  if (NO_STANDBYS.test(right[at] ?? '') || BOUND_TO_STANDBY.test(right[at] ?? '')) return undefined;
+  const told = left.slice(0, Math.max(0, at));
+  const isOfStandby = NO_STANDBYS.test(right[at] ?? '') || BOUND_TO_STANDBY.test(right[at] ?? '');
+  if (isOfStandby && isReadOnlySaid(told)) return undefined;
   if (isPreparedTooLate(left, at, right[at])) return undefined;
-  if (isPastFailure(left.slice(0, at), right[at])) return undefined;
-  if (parting.includes(STALE_PLAN) || (ENDED_ITSELF.test(parting) && isLoss(right[at]))) return undefined;
+  if (isPastFailure(told, right[at])) return undefined;
+  if (parting.includes(STALE_PLAN) && right[at] !== undefined) return undefined;
+  if (ENDED_ITSELF.test(parting) && isLoss(right[at])) return undefined;
   const from = at === -1 ? left.length : at;
   const common = left.slice(Math.max(0, from - CONTEXT_LINES), from);
   return [

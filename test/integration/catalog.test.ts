@@ -5,7 +5,9 @@ import type { Client } from 'pg';
 import { eventually } from '../support/eventually.ts';
 import { aServer } from '../support/one-server.ts';
 import { sql } from '../support/sql.ts';
+import { Bind, Execute, Parse, Sync } from '../../src/wire/index.ts';
 import { aClient, aRouter, type RunningRouter } from '../support/router.ts';
+import { WireClient } from '../support/wire-client.ts';
 
 const AS_APP = { user: 'app', password: 'app', database: 'app' };
 const ROUTED = /^matriarch_router_routed_total\{kind="(\w+)",because="([\w-]+)"\} (\d+)/gm;
@@ -66,6 +68,37 @@ test('the catalogue of a database', { timeout: 120_000 }, async (suite) => {
       withinMs: WITHIN_MS,
     });
     assert.equal(await routed(one, here, 'SELECT f(1)'), 'write function-volatile');
+  });
+
+  await suite.test('knows what aggregates, casts and types of parameters lead to', async (t) => {
+    await direct(
+      'CREATE AGGREGATE locks(bigint) (sfunc = int8larger, stype = bigint, finalfunc = pg_try_advisory_lock)',
+    );
+    await direct('CREATE TYPE pair AS (a int, b int); CREATE TABLE pairs (c pair)');
+    await direct("CREATE FUNCTION first_of(pair) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1.a'");
+    await direct('CREATE CAST (pair AS int) WITH FUNCTION first_of(pair) AS IMPLICIT');
+    await direct("CREATE FUNCTION notes(int) RETURNS int VOLATILE LANGUAGE sql AS 'SELECT $1'");
+    await direct("CREATE FUNCTION checks(int) RETURNS boolean VOLATILE LANGUAGE sql AS 'SELECT true'");
+    await direct('CREATE DOMAIN checked AS int CHECK (checks(VALUE))');
+    const router = await aRouter(t, server, [NEVER]);
+    const client = await aClient(t, router.as());
+    assert.equal(await routed(router, client, 'SELECT locks(77)'), 'session holds-session-lock');
+    assert.equal(await routed(router, client, 'SELECT (c).notes FROM pairs'), 'write function-volatile');
+    const [row] = await sql(server.server, "SELECT 'checked'::regtype::oid::int AS oid", AS_APP);
+    const { host = '', port = 0 } = router.as();
+    const guest = await WireClient.connect({ host, port, ...AS_APP });
+    const before = await counts(router);
+    guest.send([
+      Parse({ name: '', sql: 'SELECT $1', parameterTypes: [Number(row?.['oid'])] }),
+      Bind({ portal: '', statement: '', parameters: [Buffer.from('1')] }),
+      Execute('', 0),
+      Sync(),
+    ]);
+    await guest.answered();
+    await guest.end();
+    assert.ok(guest.lines.includes('DataRow "1"'), guest.lines.join('; '));
+    const after = await counts(router);
+    assert.equal(after.get('read only-reads'), before.get('read only-reads'));
   });
 
   await suite.test('is looked at again and again', async (t) => {

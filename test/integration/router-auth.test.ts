@@ -138,9 +138,15 @@ test('host rules: the first that fits decides, none refuses, in PostgreSQL’s o
     (await psql(at('app', 'other'), 'SELECT 1')).stderr,
     /FATAL: {2}no pg_hba.conf entry for host "127\.[\d.]+", user "other", database "app", no encryption/,
   );
+  for (const word of ['true', 't', 'ye', 'TRU', '1', 'on'])
+    assert.match(
+      (await psql(`${at('app', 'app')} replication=${word}`, 'IDENTIFY_SYSTEM')).stderr,
+      /no pg_hba.conf entry for replication connection from host/,
+      word,
+    );
   assert.match(
-    (await psql(`${at('app', 'app')} replication=true`, 'IDENTIFY_SYSTEM')).stderr,
-    /no pg_hba.conf entry for replication connection from host/,
+    (await psql(`${at('app', 'app')} replication=maybe`, 'SELECT 1')).stderr,
+    /FATAL: {2}invalid value for parameter "replication": "maybe"/,
   );
   await writeFile(rules, 'host all all all reject\n');
   await eventually('the new rules hold', async () => (await psql(at('app', 'app'), 'SELECT 1')).stderr, {

@@ -210,4 +210,66 @@ test('settings of clients on few server connections', { timeout: 120_000 }, asyn
       });
     },
   );
+
+  await suite.test(
+    'what no DISCARD ends is gone with its client: a backup, a temporary slot, a seed',
+    async (t) => {
+      await sql(primary, 'ALTER ROLE app REPLICATION');
+      const grant = 'GRANT EXECUTE ON FUNCTION pg_backup_start TO app';
+      await sql(primary, grant, { user: 'postgres', password: "su'per\\user:1", database: 'app' });
+      for (const mode of ['transaction', 'session']) {
+        const router = await aRouter(t, stage, ['default_pool_size: 1', `pool_mode: ${mode}`]);
+        for (const [make, again] of [
+          ["SELECT pg_backup_start('x', true) IS NULL", "SELECT pg_backup_start('y', true) IS NULL"],
+          [
+            "SELECT pg_create_physical_replication_slot('gone', true, true) IS NULL",
+            "SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = 'gone')",
+          ],
+          ['SELECT setseed(0.5) IS NULL', 'SELECT random() = 0.9851677175347999'],
+        ] as const) {
+          const one = await aClient(t, router.as());
+          await one.query(make);
+          await one.end();
+          const other = await aClient(t, router.as());
+          assert.equal(await value(other, again), false, `${mode}: ${make}`);
+          await other.end();
+        }
+        await router.stop();
+      }
+    },
+  );
+
+  await suite.test('who notifies itself knows itself', async (t) => {
+    const router = await aRouter(t, stage, []);
+    const one = await aClient(t, router.as());
+    const seen: { readonly processId: number; readonly payload: string | undefined }[] = [];
+    one.on('notification', ({ processId, payload }) => void seen.push({ processId, payload }));
+    await one.query('LISTEN own');
+    await one.query("NOTIFY own, 'me'");
+    const other = await aClient(t, router.as());
+    await other.query("NOTIFY own, 'another'");
+    await eventually('both are heard', () => seen.length, { holds: (n) => n === 2, withinMs: 5000 });
+    const own: unknown = Reflect.get(one, 'processID');
+    assert.deepEqual(
+      seen.map(({ processId, payload }) => [processId === own, payload]),
+      [
+        [true, 'me'],
+        [false, 'another'],
+      ],
+    );
+  });
+
+  await suite.test('a text that the server reads otherwise is not judged by ours', async (t) => {
+    const hidden = "SELECT '\\''; INSERT INTO odd VALUES (1); --'";
+    await sql(primary, 'CREATE TABLE odd (a int)', { user: 'app', password: 'app', database: 'app' });
+    await sql(primary, 'ALTER ROLE app SET standard_conforming_strings = off');
+    t.after(async () => await sql(primary, 'ALTER ROLE app RESET standard_conforming_strings'));
+    const router = await aRouter(t, stage, ['weights: { members: { n1: 0 } }']);
+    for (let round = 0; round < 3; round += 1) {
+      const client = await aClient(t, router.as());
+      await client.query(hidden);
+      assert.equal(await value(client, 'SELECT count(*)::int FROM odd'), round + 1);
+      await client.end();
+    }
+  });
 });

@@ -94,6 +94,8 @@ export class TestWorld implements World {
     return this.congested.get(name);
   }
 
+  readonly relieved = (): void => undefined;
+
   nearest(exclude: ReadonlySet<string>): string | undefined {
     return this.members.find((name) => !exclude.has(name));
   }
@@ -129,6 +131,7 @@ export class SessionStage {
   readonly refused = new RefusedReads();
   /** Why reads were run again that a standby had refused. */
   readonly rescued: string[] = [];
+  readonly #serverNames = new ServerNames('m');
   readonly session: Session;
   readonly servers = new Map<Link, TestServer>();
   /** Members to which a connection is being opened. */
@@ -148,7 +151,7 @@ export class SessionStage {
 
   constructor(classifier: Classifier, options: StageOptions = {}) {
     const { preparedLimits, isSessionMode = false, auditsCode = false } = options;
-    const serverNames = new ServerNames('m');
+    const serverNames = this.#serverNames;
     const config = {
       hold_timeout: 30_000,
       retry_reads: 3,
@@ -167,7 +170,7 @@ export class SessionStage {
         firstStatementDecides: options.firstStatementDecides ?? false,
         consistency: options.consistency ?? 'eventual',
         maxStaleness: undefined,
-        definitions: { resolve: (found) => found },
+        definitions: { resolve: (found) => found, resolveTypes: (found) => found, generation: 0 },
         definitionsChanged: () => serverNames.definitionsChanged(),
         refused: this.refused,
         rescued: (because) => {
@@ -298,6 +301,7 @@ export class SessionStage {
         ['server_version', '15.0'],
         ['in_hot_standby', 'on'],
       ]),
+      names: this.#serverNames,
       statementsMax: 200,
       brokeAlone: () => undefined,
     });

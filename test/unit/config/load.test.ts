@@ -147,7 +147,7 @@ test('defaults are those of the reference page', () => {
       router: {
         listen: { host: '127.0.0.1', port: 5432 },
         http_listen: { host: '127.0.0.1', port: 8009 },
-        weights: { local: 10, remote: 1 },
+        weights: { local: 10, remote: 1, members: {} },
         max_client_conn: 1000,
         client_login_timeout: 60_000,
         server_connect_timeout: 5000,
@@ -240,7 +240,11 @@ test('LOCAL_DATACENTER comes before the file, and may stand for it', () => {
 });
 
 test('a section with nothing in it counts as left out', () => {
-  assert.deepEqual(config(`${MINIMAL}router:\nlog:\n  level:\n`).router.weights, { local: 10, remote: 1 });
+  assert.deepEqual(config(`${MINIMAL}router:\nlog:\n  level:\n`).router.weights, {
+    local: 10,
+    remote: 1,
+    members: {},
+  });
 });
 
 test('a null under keys of the operator’s own stays', () => {

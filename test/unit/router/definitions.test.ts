@@ -11,6 +11,7 @@ const classifier = await loadClassifier();
 class TestCatalog implements CatalogNow {
   isOff = false;
   resolvers: Resolvers | undefined = new Resolvers(aCatalog());
+  generation = 0;
   readUpTo = 0;
   changes = 0;
   changed = (): number => (this.changes += 1);

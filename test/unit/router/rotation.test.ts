@@ -109,6 +109,9 @@ describe('a node with a part of its share', () => {
   test('that has no room is replaced by another', () => {
     const rotation = planned(THREE);
     const names = Array.from({ length: 10 }, () => rotation.instead('a'));
+    // That is not yet to say that one of them takes it.
+    assert.equal(rotation.handedOn('a'), 0);
+    names.forEach(() => rotation.handOn('a'));
     assert.deepEqual(names.filter((name) => name === 'b').length, 5);
     assert(!names.includes('a'));
     assert.equal(rotation.handedOn('a'), 10);

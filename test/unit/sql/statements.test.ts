@@ -287,6 +287,13 @@ facts('what leaves state on one connection binds the session', [
   ['UPDATE t SET i = 1 WHERE pg_try_advisory_lock(i)', 'session', 'holds-session-lock'],
   ["SELECT nextval('s'), f(1), pg_advisory_lock(1)", 'session', 'holds-session-lock'],
   ['SELECT setseed(0.5)', 'session', 'seeds-random'],
+  ["SELECT pg_backup_start('x', true)", 'session', 'ends-with-connection'],
+  [
+    "SELECT pg_create_logical_replication_slot('s', 'p', temporary => true)",
+    'session',
+    'ends-with-connection',
+  ],
+  ["SELECT pg_create_logical_replication_slot('s', 'p', false)", 'write', 'function-volatile'],
   ['SET seed = 0.5', 'session', 'seeds-random'],
   ["SELECT set_config($1, 'a', false)", 'session', 'function-sets-setting'],
   ["SELECT set_config('client_encoding', $1, false)", 'session', 'function-sets-setting'],

@@ -1,0 +1,110 @@
+/**
+ * Prepared statements whose columns have changed under their client: PostgreSQL refuses them, so that nobody decodes rows by
+ * an old description, and so must a router that prepares them anew elsewhere. Others are prepared anew without a word.
+ */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { Bind, Describe, Execute, Parse, Query, Sync } from '../../src/wire/index.ts';
+import { aServer } from '../support/one-server.ts';
+import { aClient, aRouter } from '../support/router.ts';
+import { WireClient } from '../support/wire-client.ts';
+
+const RUN = [Bind({ portal: '', statement: 's' }), Execute('', 0), Sync()];
+const REFUSED = '0A000 cached plan must not change result type';
+
+/** Rows and errors, in short. */
+async function said(client: WireClient, messages: readonly Buffer[]): Promise<readonly string[]> {
+  const from = client.lines.length;
+  client.send([...messages]);
+  await client.answered();
+  return client.lines.slice(from).flatMap((line) => {
+    const error = /^ErrorResponse .*"code":"(\w+)","message":"([^"]*)"/.exec(line);
+    if (error !== null) return [`${error[1]} ${error[2]}`];
+    return line.startsWith('DataRow') ? [line.slice('DataRow '.length)] : [];
+  });
+}
+
+test('columns that a client was told of', { timeout: 120_000 }, async (suite) => {
+  const stage = await aServer(suite);
+  const router = await aRouter(suite, stage, ['default_pool_size: 2']);
+
+  const guest = async (t: TestContext): Promise<WireClient> => {
+    const { host = '', port = 0 } = router.as();
+    const client = await WireClient.connect({ host, port, user: 'app', password: 'app', database: 'app' });
+    t.after(() => client.end());
+    return client;
+  };
+
+  /** Holds each of the two connections in turn, so that what is between is run on the other. */
+  const onEach = async (t: TestContext, work: () => Promise<void>): Promise<void> => {
+    const first = await aClient(t, router.as());
+    const second = await aClient(t, router.as());
+    for (const client of [first, second]) await client.query('BEGIN READ WRITE; SELECT 1');
+    await first.query('COMMIT');
+    await work();
+    await first.query('BEGIN READ WRITE; SELECT 1');
+    await second.query('COMMIT');
+    await work();
+    await first.query('COMMIT');
+    for (const client of [first, second]) await client.end();
+  };
+
+  const prepared = async (t: TestContext, text: string): Promise<WireClient> => {
+    const client = await guest(t);
+    await said(client, [
+      Parse({ name: 's', sql: text, parameterTypes: [] }),
+      Describe('statement', 's'),
+      Sync(),
+    ]);
+    return client;
+  };
+
+  await suite.test('are not changed by what another client defines', async (t) => {
+    const other = await aClient(t, router.as());
+    await other.query('CREATE TABLE a (x int); INSERT INTO a VALUES (1)');
+    const client = await prepared(t, 'SELECT * FROM a');
+    await other.query('CREATE TABLE unrelated (x int)');
+    await onEach(t, async () => assert.deepEqual(await said(client, RUN), ['"1"']));
+    await other.query('ALTER TABLE a ADD y int DEFAULT 2');
+    await onEach(t, async () => assert.deepEqual(await said(client, RUN), [REFUSED]));
+    assert.deepEqual(await said(client, [Query('BEGIN'), ...RUN]), [REFUSED]);
+    assert.ok(client.lines.at(-1)?.endsWith('E'), client.lines.at(-1));
+    await said(client, [Query('ROLLBACK')]);
+    // As a driver does then.
+    const again = await prepared(t, 'SELECT * FROM a');
+    await onEach(t, async () => assert.deepEqual(await said(again, RUN), ['"1" | "2"']));
+  });
+
+  await suite.test('are not changed by a search_path of its own', async (t) => {
+    const other = await aClient(t, router.as());
+    await other.query('CREATE TABLE b (x int, y int); INSERT INTO b VALUES (1, 100)');
+    await other.query('CREATE SCHEMA s2; CREATE TABLE s2.b (y int, x int); INSERT INTO s2.b VALUES (100, 1)');
+    const client = await prepared(t, 'SELECT * FROM b');
+    assert.deepEqual(await said(client, RUN), ['"1" | "100"']);
+    await said(client, [Query('SET search_path = s2')]);
+    await onEach(t, async () => assert.deepEqual(await said(client, RUN), [REFUSED]));
+    await said(client, [Query("SET search_path = public, 's2'")]);
+    await onEach(t, async () => assert.deepEqual(await said(client, RUN), ['"1" | "100"']));
+    await said(client, [Query('CREATE TEMP TABLE b (y int, x int)')]);
+    assert.deepEqual(await said(client, RUN), [REFUSED]);
+  });
+
+  await suite.test('are told anew to one that asks for them', async (t) => {
+    const other = await aClient(t, router.as());
+    await other.query('CREATE TABLE c (x int); INSERT INTO c VALUES (1)');
+    const client = await prepared(t, 'SELECT * FROM c');
+    await said(client, RUN);
+    const described = [Bind({ portal: '', statement: 's' }), Describe('portal', ''), Execute('', 0), Sync()];
+    await other.query('ALTER TABLE c ADD y int DEFAULT 2');
+    const seen = await said(client, described);
+    assert.ok(seen.length === 1 && ['"1" | "2"', REFUSED].includes(seen[0] ?? ''), seen.join());
+  });
+
+  await suite.test('of what is dropped: the error is PostgreSQL’s', async (t) => {
+    const other = await aClient(t, router.as());
+    await other.query('CREATE TABLE d (x int)');
+    const client = await prepared(t, 'SELECT * FROM d');
+    await other.query('DROP TABLE d');
+    await onEach(t, async () => assert.match((await said(client, RUN)).join(), /^42P01 relation /));
+  });
+});
