@@ -12,7 +12,6 @@ import { clusterDocument, parseLag, statusDocument } from './documents.ts';
 import { refreshStatus } from './look.ts';
 import { localServer } from './observe.ts';
 
-const FRESH_ENOUGH_MS = 20;
 const REFRESH_MS = 250;
 
 /** Routes by the first match, as Patroni does for GET, HEAD and OPTIONS; an unknown path is a failed health check (503). */
@@ -51,11 +50,13 @@ export async function freshStatus(ctx: AgentContext): Promise<Readonly<Record<st
   return statusDocument(ctx, await isFresh(ctx));
 }
 
+/** A question that the server has been asked already may be answered by how it was before this one came. */
 async function isFresh(ctx: AgentContext): Promise<boolean> {
-  const { state, clock } = ctx;
-  if (localServer(state).process !== 'running' || clock.now() - state.statusAt < FRESH_ENOUGH_MS) return true;
+  const { state, timers } = ctx;
+  if (localServer(state).process !== 'running') return true;
   try {
-    await withDeadline(refreshStatus(ctx), REFRESH_MS, 'PostgreSQL', ctx.timers);
+    await withDeadline(state.asking?.answer ?? Promise.resolve(), REFRESH_MS, 'PostgreSQL', timers);
+    await withDeadline(refreshStatus(ctx), REFRESH_MS, 'PostgreSQL', timers);
     return true;
   } catch (cause) {
     rethrowBug(cause);

@@ -25,6 +25,7 @@ const ASK_MS = 500;
 const ONE_GONE_MS = 2000;
 /** A reload has reached the checkpointer, if that is idle then. */
 const RELOADED_MS = 500;
+const LOOK_AGAIN_MS = 250;
 /** Steps in one run, and what lies between them. */
 const STEPS_MAX = 4;
 const STEP_MS = 30;
@@ -45,7 +46,12 @@ export class SynchronyKeeper {
     if (mode.is === 'asynchronous') return await this.#end(ctx);
     for (let step = 0; step < STEPS_MAX; step += 1) {
       const did = await this.#step(ctx, mode);
-      if (did !== 'publish' && did !== 'require') return;
+      if (did === 'nothing') return;
+      if (did === 'await-standbys') {
+        // Until then nobody else may lead: not a whole period of the loop longer than it takes.
+        ctx.timers.after(LOOK_AGAIN_MS, () => ctx.wake.now());
+        return;
+      }
       await pause(STEP_MS, undefined, ctx.timers);
     }
     ctx.wake.now();

@@ -17,7 +17,7 @@ import { unreachable } from '../base/index.ts';
 import type { Action, Decision } from './action.ts';
 import { remember } from './memory.ts';
 import type { JobKind, Lock, Observation } from './observation.ts';
-import { asCandidate, mayRace, successor } from './rank.ts';
+import { asCandidate, mayRace, successor, whyIneligible } from './rank.ts';
 import type { Reason } from './reasons.ts';
 import { requestAsLeader, requestAsStandby } from './switchover.ts';
 
@@ -290,11 +290,14 @@ function startStandby(o: Observation, upstream: string | undefined, because: Rea
 }
 
 function whenStandby(o: Observation): Choice {
-  const { lock } = o;
+  const { lock, local, cluster } = o;
   switch (lock.is) {
     case 'mine':
       // It could not be promoted (no fence, say): who can should lead.
       if (isBackingOff(o)) return [{ do: 'release' }, 'promotion-failed'];
+      // The key may have been asked for long ago: somebody may have led meanwhile, and be heard of only now.
+      if (whyIneligible(asCandidate(o.self, local), cluster) === 'behind-timeline')
+        return [{ do: 'release' }, 'behind-timeline'];
       return o.now < lock.deadline - PROMOTE_NEEDS_STEP_DOWNS * o.limits.stepDownMs
         ? [{ do: 'promote' }, 'leader-key-won']
         : [{ do: 'wait' }, 'lease-too-short-to-promote'];

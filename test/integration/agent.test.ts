@@ -52,6 +52,15 @@ describe('three agents', () => {
     for (const end of ends.reverse()) await end();
   });
 
+  /** The key `sync` comes to say so. */
+  const promised = async (expected: Readonly<Record<string, unknown>>): Promise<void> => {
+    await eventually(
+      'the key sync is as it should be',
+      async () => (await dcs.get(layout.sync, call))?.value ?? '',
+      { holds: (text) => text === JSON.stringify(expected), withinMs: 10_000 },
+    );
+  };
+
   it(
     'a race of three makes exactly one leader and two streaming standbys',
     LIMIT,
@@ -70,6 +79,11 @@ describe('three agents', () => {
       equal((await dcs.get(layout.leader, call))?.value, shape.leader);
       const credential: unknown = JSON.parse((await dcs.get(layout.routerCredential, call))?.value ?? '{}');
       ok(typeof credential === 'object' && credential !== null && 'password' in credential);
+      await promised({
+        leader: shape.leader,
+        quorum: 1,
+        sync_standby: [...shape.streaming].sort().join(','),
+      });
     }),
   );
 
@@ -106,8 +120,10 @@ describe('three agents', () => {
     'a postmaster killed under a live agent: a standby takes over at once, the member rejoins',
     LIMIT,
     watched(async () => {
-      const { leader, timeline } = await whole();
+      const { leader, streaming, timeline } = await whole();
       const host = hostOf(leader);
+      // Right after a promotion only the leader is known to have everything, and starts again in its place.
+      await promised({ leader, quorum: 1, sync_standby: [...streaming].sort().join(',') });
       const killedAt = performance.now();
       process.kill((await host.postmasterPid()) ?? 0, 'SIGKILL');
       await eventually('another member serves writes', primaries, {
@@ -137,6 +153,8 @@ describe('three agents', () => {
       const tookMs = performance.now() - killedAt;
       process.stdout.write(`# host killed: writable again after ${Math.round(tookMs)} ms\n`);
       ok(tookMs < 8000, `${tookMs} ms`);
+      const left = hosts.map(({ name }) => name).filter((name) => name !== next && name !== host.name);
+      await promised({ leader: next, quorum: 0, sync_standby: left.join(',') });
       host.start();
       await whole();
       ok((await host.log()).includes('rewind-ended'));

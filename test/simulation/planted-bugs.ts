@@ -100,6 +100,36 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     line: 'if (best !== undefined && compareCandidates(best, self) < 0)',
     instead: 'if (best === null)',
   },
+  {
+    name: 'a voter leads although another one has more',
+    file: 'ha/durability.js',
+    line: "return seen.some((peer) => hasMore(peer, self)) ? 'voter-has-more' : undefined;",
+    instead: 'return undefined;',
+  },
+  {
+    name: 'a voter leads without having seen the others',
+    file: 'ha/durability.js',
+    line: 'if (seen.length < promised.quorum)',
+    instead: 'if (seen.length < 0)',
+  },
+  {
+    name: 'what is required is taken to be confirmed as soon as it is set',
+    file: 'agent/synchrony.js',
+    line: 'const isConfirmed = this.#isConfirmed;',
+    instead: 'const isConfirmed = true;',
+  },
+  {
+    name: 'what commits wait for is changed before the store knows',
+    file: 'ha/durability.js',
+    line: 'return isSamePromise(published, both)\n            ?',
+    instead: 'return isSamePromise(published, published)\n            ?',
+  },
+  {
+    name: 'a new leader leaves the promise as it finds it',
+    file: 'agent/promise.js',
+    line: 'if (!isSamePromise(promised, alone) &&',
+    instead: 'if (promised.leader === "" &&',
+  },
 ];
 
 const DIST = fileURLToPath(new URL('../../', import.meta.url));

@@ -49,10 +49,7 @@ export async function someHosts(scope: Scope, settings: AgentSettings): Promise<
         tags: settings.tags?.[name] ?? {},
         linked: settings.linked ?? false,
         lease: settings.ttl === undefined ? {} : { ttl: settings.ttl },
-        parameters:
-          settings.synchronous === true
-            ? { synchronous_standby_names: `ANY 1 (${settings.names.join(', ')})` }
-            : {},
+        dcs: settings.synchronous === true ? { synchronous_mode: 'quorum' } : {},
       }),
   );
   scope.after(async () => {
@@ -70,7 +67,7 @@ interface HostOptions {
   readonly tags: Readonly<Record<string, unknown>>;
   readonly linked: boolean;
   readonly lease: Readonly<Record<string, string>>;
-  readonly parameters: Readonly<Record<string, string>>;
+  readonly dcs: Readonly<Record<string, string>>;
 }
 
 export class Host {
@@ -117,9 +114,12 @@ export class Host {
             replication: credential('replicator'),
             rewind: credential('rewind_user'),
           },
-          parameters: { shared_buffers: '16MB', max_connections: 40, ...this.#options.parameters },
+          parameters: { shared_buffers: '16MB', max_connections: 40 },
         },
-        bootstrap: { users: [{ username: 'app', password: 'app', database: 'app' }] },
+        bootstrap: {
+          users: [{ username: 'app', password: 'app', database: 'app' }],
+          dcs: this.#options.dcs,
+        },
         tags: this.#options.tags,
       }),
     );

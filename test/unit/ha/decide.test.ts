@@ -275,6 +275,27 @@ test('a standby that won the key but could not be promoted gives it back and let
   );
 });
 
+test('a standby that won the key and hears only then of a newer timeline gives it back', () => {
+  const cluster = { ...leaderless, newestTimeline: 4 };
+  equal(decided({ lock: mine, cluster }), 'release: behind-timeline');
+});
+
+test('under a promise only a voter that has seen the others leads, or who promised', () => {
+  const promised = { leader: 'omega', voters: ['alpha', 'beta'], quorum: 1 };
+  const asking = (changes: object, peers = [aPeer()]): string =>
+    decided({ lock: none, cluster: { ...leaderless, promised: { ...promised, ...changes } }, peers });
+  equal(asking({}), 'acquire-leader: best-candidate');
+  equal(asking({}, []), 'wait: voters-unseen');
+  equal(asking({}, [aPeer({ lsn: 1001 })]), 'wait: voter-has-more');
+  equal(asking({ voters: ['beta', 'gamma'] }), 'wait: not-a-voter');
+  equal(asking({ leader: 'alpha', quorum: 2 }, []), 'acquire-leader: best-candidate');
+  const old = aLocal({ role: 'primary' });
+  equal(
+    decided({ lock: none, local: old, cluster: { ...leaderless, promised } }),
+    'demote: timeline-outdated',
+  );
+});
+
 test('a job owns PostgreSQL; only the loss of the lease that it rests on interrupts it', () => {
   const job = 'promote';
   equal(decided({ job, lock: mine }), 'wait: job-running');
