@@ -39,9 +39,11 @@ export class SynchronyKeeper {
   /** What we wrote last, which the view may not have yet. */
   #wrote: SyncKey | undefined;
   #weakened = '';
+  #term = '';
 
   /** One run of the leader of a running primary. Rejects when PostgreSQL or the store does not answer. */
   async keep(ctx: AgentContext): Promise<void> {
+    this.#beginTerm(`${ctx.state.view.leaderCreateRevision} ${ctx.state.status?.postmasterStartTime}`);
     const mode = durabilityModeOf(ctx.state.view.config?.value);
     if (mode.is === 'asynchronous') return await this.#end(ctx);
     for (let step = 0; step < STEPS_MAX; step += 1) {
@@ -55,6 +57,16 @@ export class SynchronyKeeper {
       await pause(STEP_MS, undefined, ctx.timers);
     }
     ctx.wake.now();
+  }
+
+  /** What was seen of another term, or another start of the server, says nothing of this one. */
+  #beginTerm(term: string): void {
+    if (this.#term === term) return;
+    this.#term = term;
+    this.#streamedAt.clear();
+    this.#seen = undefined;
+    this.#isConfirmed = false;
+    this.#wrote = undefined;
   }
 
   async #step(ctx: AgentContext, mode: DurabilityMode): Promise<SyncStep['do']> {
