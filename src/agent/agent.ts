@@ -21,6 +21,7 @@ import { FenceClient } from './fence-client.ts';
 import { Jobs } from './jobs.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { PeerClient } from './peers.ts';
+import { requestReload } from './reload.ts';
 import { restApi } from './rest.ts';
 import { runAgent } from './run.ts';
 import { Wake } from './wake.ts';
@@ -34,6 +35,10 @@ export interface AgentParts {
   readonly signal: AbortSignal;
   /** Shown in metrics. */
   readonly version?: string;
+  /** Reads the file again, for a reload; rejects when it is wrong. Left out, it is as it was. */
+  readonly readAgain?: () => Promise<Config>;
+  /** Calls the listener at each wish for a reload; gives the function that ends that. */
+  readonly onReload?: (listener: () => void) => () => void;
   /** In [0, 1); spreads retries. */
   readonly random: () => number;
 }
@@ -60,9 +65,11 @@ export async function startAgent(parts: AgentParts): Promise<void> {
   const ctx = assemble(await openDoors(parts));
   const rest = await listenHttp(restApi(ctx), { address: ctx.restapi.listen, what: 'REST API' });
   ctx.log.info('agent-listening', { address: formatAddress(ctx.restapi.listen) });
+  const offReload = parts.onReload?.(() => requestReload(ctx));
   try {
     await runAgent(ctx, parts.signal);
   } finally {
+    offReload?.();
     await rest.close();
     await ctx.peers.close();
     await ctx.pg.close();
@@ -125,6 +132,7 @@ export function assemble(doors: AgentDoors): AgentContext {
     peers,
     random,
     version: doors.version ?? '0',
+    readAgain: doors.readAgain ?? (async () => await Promise.resolve(config)),
     state,
   };
 }

@@ -1,8 +1,16 @@
 /** The REST API's documents, in Patroni's form, from what the agent last saw. No waiting, no SQL. */
-import { type ClusterView, FEATURE_LEVEL, hasPrimaryRole, type Member } from '../topology/index.ts';
+import {
+  type ClusterView,
+  FEATURE_LEVEL,
+  type HistoryEntry,
+  hasPrimaryRole,
+  isPaused,
+  type Member,
+} from '../topology/index.ts';
 import type { AgentContext } from './context.ts';
 import { memberRole, memberState } from './member-key.ts';
 import { localServer } from './observe.ts';
+import type { ScheduledRestart } from './scheduled-restart.ts';
 
 /** `GET /patroni`, and the body of every health check. `isAnswering`: what the server last said is of now. */
 export function statusDocument(ctx: AgentContext, isAnswering = true): Readonly<Record<string, unknown>> {
@@ -39,11 +47,32 @@ export function statusDocument(ctx: AgentContext, isAnswering = true): Readonly<
       : { database_system_identifier: state.inspection.control.systemId }),
     tags: ctx.tags,
     ...(isLive && status.pendingRestart.length > 0 ? { pending_restart: true } : {}),
+    ...(state.scheduledRestart === undefined
+      ? {}
+      : { scheduled_restart: scheduleOf(state.scheduledRestart) }),
+    ...(isPaused(view) ? { pause: true } : {}),
     patroni: { version: FEATURE_LEVEL, scope: config.scope, name: config.name },
     ...(state.decision === undefined
       ? {}
       : { matriarch: { action: state.decision.action.do, because: state.decision.because } }),
   };
+}
+
+/** Without what tells which server it is meant for. */
+function scheduleOf({ json }: ScheduledRestart): Readonly<Record<string, unknown>> {
+  const { postmaster_start_time: _, ...shown } = json;
+  return shown;
+}
+
+/** An entry of the key `history`, without what is not known of it. */
+export function historyLine({ timeline, lsn, reason, at, newLeader }: HistoryEntry): readonly unknown[] {
+  return [
+    timeline,
+    lsn,
+    reason,
+    ...(at === undefined ? [] : [at]),
+    ...(newLeader === undefined ? [] : [newLeader]),
+  ];
 }
 
 function xlogDocument(ctx: AgentContext): Readonly<Record<string, unknown>> {
@@ -63,6 +92,7 @@ export function clusterDocument(view: ClusterView, scope: string): Readonly<Reco
   return {
     members: [...view.members.values()].map((member) => memberDocument(member, view, leader)),
     scope,
+    ...(isPaused(view) ? { pause: true } : {}),
     ...(failover?.scheduledAt === undefined
       ? {}
       : {
@@ -90,6 +120,8 @@ function memberDocument(
     host: member.host,
     port: member.port,
     ...(member.timeline === undefined ? {} : { timeline: member.timeline }),
+    ...(member.needsRestart ? { pending_restart: true } : {}),
+    ...(member.scheduledRestart === undefined ? {} : { scheduled_restart: member.scheduledRestart }),
     ...(Object.keys(member.tags).length === 0 ? {} : { tags: member.tags }),
     ...(isLeader && hasPrimaryRole(member)
       ? {}

@@ -13,6 +13,7 @@ import { look } from './look.ts';
 import { localServer, observe } from './observe.ts';
 import { cityOf } from './peers.ts';
 import { durabilityModeOf } from './promise.ts';
+import { runScheduled, untilScheduledMs } from './scheduled-restart.ts';
 import { configure, unguard } from './server-work.ts';
 
 /** Decisions taken in a row without waiting; more would be a loop of our own making. */
@@ -60,6 +61,7 @@ export async function loop(ctx: AgentContext, duties: Duties, signal: AbortSigna
     }
     await settleFence(ctx);
     await applyConfiguration(ctx);
+    runScheduled(ctx);
     await ctx.wake.wait(restMs(ctx), signal);
   }
 }
@@ -89,7 +91,7 @@ async function cycle(ctx: AgentContext): Promise<Decision> {
 
 /** Not beyond the instant at which we would have to step down: the agent should be faster than its fence. */
 function restMs(ctx: AgentContext): number {
-  const { loop_wait: loopWait } = ctx.config.lease;
+  const loopWait = Math.min(ctx.config.lease.loop_wait, untilScheduledMs(ctx));
   if (!ctx.keeper.isHolder) return loopWait;
   return Math.max(
     20,
@@ -115,24 +117,22 @@ async function settleFence(ctx: AgentContext): Promise<void> {
   }
 }
 
-/** PostgreSQL settings of the cluster-wide key, when that key changed: files, then a reload of a running server. */
+/** PostgreSQL's settings, when the cluster-wide key changed or a reload was asked for: files, then a reload of a running server. */
 async function applyConfiguration(ctx: AgentContext): Promise<void> {
   const { state, jobs, pg, log } = ctx;
   const revision = state.view.config?.modRevision;
+  const isDue = state.isReloadDue || (revision !== undefined && revision !== state.appliedConfig);
   if (
-    revision === undefined ||
-    revision === state.appliedConfig ||
+    !isDue ||
     jobs.running !== undefined ||
     state.configured === undefined ||
     isRequirementUnknown(ctx, state.configured.as)
   )
     return;
   try {
-    if (
-      (await configure(ctx, state.configured.as, state.configured.upstream)) &&
-      localServer(state).process === 'running'
-    )
-      await pg.reload();
+    const isChanged = await configure(ctx, state.configured.as, state.configured.upstream);
+    if ((isChanged || state.isReloadDue) && localServer(state).process === 'running') await pg.reload();
+    state.isReloadDue = false;
     state.appliedConfig = revision;
   } catch (cause) {
     rethrowBug(cause);

@@ -23,11 +23,11 @@ export async function writeConfigFiles(
     as: desired.as,
     upstream: desired.upstream,
     slot: desired.slot,
-    parameters: { ...desired.parameters, ...settings.parameters },
+    parameters: { ...desired.parameters, ...(desired.own?.parameters ?? settings.parameters) },
     synchronousStandbyNames: desired.synchronousStandbyNames,
     control,
   });
-  const hba = renderHba(settings, desired.pgHba ?? settings.pg_hba);
+  const hba = renderHba(settings, desired.pgHba ?? desired.own?.pgHba ?? settings.pg_hba);
   // Left by an agent that ended in the middle of a promotion: it would still promote.
   if (desired.as === 'standby') await removeFile(join(place.dataDir, 'promote'));
   await keepBase(place);

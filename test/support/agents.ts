@@ -152,6 +152,11 @@ export class Host {
     return await readFile(join(this.dataDir, name), 'utf8');
   }
 
+  /** Puts a file of this text there. */
+  async replaceText(name: string, text: string): Promise<void> {
+    await writeFile(join(this.dataDir, name), text);
+  }
+
   /** Starts the agent; its log goes to a file that `log` reads. */
   start(): void {
     const out = openSync(join(this.#folder, 'agent.log'), 'a');
@@ -233,6 +238,20 @@ export class Host {
     const answer = await fetch(`http://${this.address}:8008${path}`, { signal: AbortSignal.timeout(2000) });
     const text = await answer.text();
     return { status: answer.status, body: text === '' ? {} : JSON.parse(text) };
+  }
+
+  /** Any request to its REST API; a body is sent as JSON. */
+  async ask(
+    method: string,
+    path: string,
+    body?: object,
+  ): Promise<{ readonly status: number; readonly text: string }> {
+    const answer = await fetch(`http://${this.address}:8008${path}`, {
+      method,
+      signal: AbortSignal.timeout(60_000),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: answer.status, text: await answer.text() };
   }
 
   /** A connection as superuser, straight to this server. */
