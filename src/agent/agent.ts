@@ -23,6 +23,8 @@ import { LeaseKeeper } from './lease-keeper.ts';
 import { PeerClient } from './peers.ts';
 import { requestReload } from './reload.ts';
 import { restApi } from './rest.ts';
+import { restIdentity } from './rest-client.ts';
+import { serverTls } from './rest-tls.ts';
 import { runAgent } from './run.ts';
 import { Wake } from './wake.ts';
 
@@ -63,7 +65,8 @@ export interface AgentDoors extends Omit<AgentParts, 'signal'> {
  */
 export async function startAgent(parts: AgentParts): Promise<void> {
   const ctx = assemble(await openDoors(parts));
-  const rest = await listenHttp(restApi(ctx), { address: ctx.restapi.listen, what: 'REST API' });
+  const tls = await serverTls(ctx.restapi);
+  const rest = await listenHttp(restApi(ctx), { address: ctx.restapi.listen, what: 'REST API' }, tls);
   ctx.log.info('agent-listening', { address: formatAddress(ctx.restapi.listen) });
   const offReload = parts.onReload?.(() => requestReload(ctx));
   try {
@@ -87,7 +90,7 @@ async function openDoors(parts: AgentParts): Promise<AgentDoors> {
     marginMs: config.lease.fence_margin,
     log,
   });
-  return { ...parts, timers: systemTimers, pg, fence, peers: new PeerClient() };
+  return { ...parts, timers: systemTimers, pg, fence, peers: new PeerClient(await restIdentity(config)) };
 }
 
 /** The context of an agent behind these doors. Throws `config-invalid`. */

@@ -19,9 +19,9 @@ import type { Wake } from './wake.ts';
 
 export interface AgentContext {
   readonly config: Config;
-  /** This and the tags are replaced by a reload (reload.ts), as far as they may change. */
+  /** These and the tags are replaced by a reload (reload.ts), as far as they may change. */
   postgresql: PostgresqlConfig;
-  readonly restapi: RestapiConfig;
+  restapi: RestapiConfig;
   /** The configured tags and `datacenter`. */
   tags: Readonly<Record<string, TagValue>>;
   /** Where others reach our PostgreSQL and our REST API. */

@@ -7,8 +7,10 @@
 import { failure, rethrowBug } from '../base/index.ts';
 import { type Decision, decide, type PeerAnswer, stepDownMs } from '../ha/index.ts';
 import { act } from './act.ts';
+import { Callbacks } from './callbacks.ts';
 import type { AgentContext } from './context.ts';
 import type { Duties } from './duties.ts';
+import { surprisingKeys } from './dynamic.ts';
 import { look } from './look.ts';
 import { localServer, observe } from './observe.ts';
 import { cityOf } from './peers.ts';
@@ -48,6 +50,7 @@ export async function adopt(ctx: AgentContext, signal: AbortSignal): Promise<voi
 /** Observe, decide, act until `signal` aborts. Rejects with `system-id-mismatch`. */
 export async function loop(ctx: AgentContext, duties: Duties, signal: AbortSignal): Promise<void> {
   let logged = '';
+  const callbacks = new Callbacks(ctx);
   while (!signal.aborted) {
     for (let round = 0; round < ROUNDS_MAX && !signal.aborted; round += 1) {
       const decision = await cycle(ctx);
@@ -56,11 +59,12 @@ export async function loop(ctx: AgentContext, duties: Duties, signal: AbortSigna
         ctx.log.info('decided', { ...decision.action, because: decision.because, was: logged });
       logged = line;
       const outcome = await act(ctx, decision);
+      callbacks.see();
       duties.due();
       if (outcome === 'rest') break;
     }
     await settleFence(ctx);
-    await applyConfiguration(ctx);
+    if (await applyConfiguration(ctx)) callbacks.reloaded();
     runScheduled(ctx);
     await ctx.wake.wait(restMs(ctx), signal);
   }
@@ -117,8 +121,8 @@ async function settleFence(ctx: AgentContext): Promise<void> {
   }
 }
 
-/** PostgreSQL's settings, when the cluster-wide key changed or a reload was asked for: files, then a reload of a running server. */
-async function applyConfiguration(ctx: AgentContext): Promise<void> {
+/** PostgreSQL's settings, when the cluster-wide key changed or a reload was asked for: files, then a reload of a running server, which it tells. */
+async function applyConfiguration(ctx: AgentContext): Promise<boolean> {
   const { state, jobs, pg, log } = ctx;
   const revision = state.view.config?.modRevision;
   const isDue = state.isReloadDue || (revision !== undefined && revision !== state.appliedConfig);
@@ -128,16 +132,26 @@ async function applyConfiguration(ctx: AgentContext): Promise<void> {
     state.configured === undefined ||
     isRequirementUnknown(ctx, state.configured.as)
   )
-    return;
+    return false;
   try {
     const isChanged = await configure(ctx, state.configured.as, state.configured.upstream);
-    if ((isChanged || state.isReloadDue) && localServer(state).process === 'running') await pg.reload();
+    const isReloading = (isChanged || state.isReloadDue) && localServer(state).process === 'running';
+    if (isReloading) await pg.reload();
+    if (revision !== state.appliedConfig) tellIgnored(ctx);
     state.isReloadDue = false;
     state.appliedConfig = revision;
+    return isReloading;
   } catch (cause) {
     rethrowBug(cause);
     log.warn('configuration-not-applied', { revision, ...failure(cause) });
+    return false;
   }
+}
+
+/** Once for each change of the key: what it says to no effect. */
+function tellIgnored({ state, log }: AgentContext): void {
+  const ignored = surprisingKeys(state.view.config?.value ?? {});
+  if (ignored.length > 0) log.warn('configuration-keys-ignored', { keys: ignored });
 }
 
 /** Of a running primary that was adopted: files that are written without it would release commits from waiting. */

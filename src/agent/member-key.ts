@@ -16,7 +16,7 @@ export function memberJson(ctx: AgentContext): MemberJson {
   const isLive = local.process === 'running' && status !== undefined && ctx.jobs.running !== 'demote';
   return {
     conn_url: `postgres://${formatAddress(ctx.published.postgres)}/postgres`,
-    api_url: `http://${formatAddress(ctx.published.rest)}/patroni`,
+    api_url: `${ctx.restapi.certfile === undefined ? 'http' : 'https'}://${formatAddress(ctx.published.rest)}/patroni`,
     state: memberState(ctx),
     role: memberRole(ctx),
     version: FEATURE_LEVEL,

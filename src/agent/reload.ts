@@ -7,7 +7,15 @@ import type { Config } from '../config/index.ts';
 import type { AgentContext } from './context.ts';
 
 /** Settings that a running agent takes over; all others are of its whole life. */
-const LIVE: readonly string[] = ['tags', 'postgresql.parameters', 'postgresql.pg_hba'];
+const LIVE: readonly string[] = [
+  'tags',
+  'postgresql.parameters',
+  'postgresql.pg_hba',
+  'postgresql.callbacks',
+  'restapi.authentication',
+  'restapi.allowlist',
+  'restapi.allowlist_include_members',
+];
 
 /** Does it soon; how it ends is told in the log. */
 export function requestReload(ctx: AgentContext): void {
@@ -23,6 +31,13 @@ async function reload(ctx: AgentContext): Promise<void> {
       ...ctx.postgresql,
       parameters: again.postgresql.parameters,
       pg_hba: again.postgresql.pg_hba,
+      callbacks: again.postgresql.callbacks,
+    };
+    ctx.restapi = {
+      ...ctx.restapi,
+      authentication: again.restapi.authentication,
+      allowlist: again.restapi.allowlist,
+      allowlist_include_members: again.restapi.allowlist_include_members,
     };
     const changed = changedKeys(ctx.config, again).filter((key) => !LIVE.includes(key));
     if (changed.length > 0) log.warn('reload-needs-new-agent', { keys: changed });

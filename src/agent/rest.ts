@@ -12,6 +12,7 @@ import { clusterDocument, historyLine, parseLag, statusDocument } from './docume
 import { refreshStatus } from './look.ts';
 import { samples } from './metrics.ts';
 import { localServer } from './observe.ts';
+import { checkAccess } from './rest-access.ts';
 import { addWriteRoutes } from './rest-write.ts';
 
 const REFRESH_MS = 250;
@@ -19,6 +20,7 @@ const REFRESH_MS = 250;
 /** Routes by the first match, as Patroni does for GET, HEAD and OPTIONS; an unknown path is a failed health check (503). */
 export function restApi(ctx: AgentContext): Hono {
   const app = new Hono();
+  app.use('*', checkAccess(ctx));
   app.get('/patroni', async (c) => c.json(await freshStatus(ctx)));
   app.get('/cluster', (c) => c.json(clusterDocument(ctx.state.view, ctx.config.scope)));
   app.get('/history', (c) => c.json(ctx.state.view.history.map(historyLine)));

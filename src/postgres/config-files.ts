@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { cleanAutoConf, HEADER, renderHba, renderPassFile, renderPostgresqlConf } from './conf.ts';
 import type { ControlData } from './control-data.ts';
 import { readIfThere, removeFile, syncFolder, writeWhole } from './files.ts';
+import { mergeParameters } from './parameters.ts';
 import type { Place } from './place.ts';
 import { forgetTakenTimelines } from './taken-timelines.ts';
 import type { ConfigWritten, DesiredConfig, Role } from './types.ts';
@@ -23,7 +24,7 @@ export async function writeConfigFiles(
     as: desired.as,
     upstream: desired.upstream,
     slot: desired.slot,
-    parameters: { ...desired.parameters, ...(desired.own?.parameters ?? settings.parameters) },
+    parameters: mergeParameters(desired.parameters ?? {}, desired.own?.parameters ?? settings.parameters),
     synchronousStandbyNames: desired.synchronousStandbyNames,
     control,
   });

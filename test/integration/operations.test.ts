@@ -3,14 +3,18 @@
  * begins and ends with a leader and a streaming standby.
  */
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { silentLog, systemClock } from '../../src/base/index.ts';
 import { connectEtcd, type Dcs } from '../../src/dcs/index.ts';
 import { keyLayout } from '../../src/topology/index.ts';
 import { type Host, sharedLogs, someHosts } from '../support/agents.ts';
+import { matriarch } from '../support/command.ts';
 import { startEtcd } from '../support/etcd.ts';
 import { eventually } from '../support/eventually.ts';
 import { noPatronictl, patronictl, type Ran } from '../support/patronictl.ts';
+import { scratchFolder } from '../support/scratch.ts';
 
 const LIMIT = { timeout: 180_000 };
 const WITH_PATRONICTL = { ...LIMIT, skip: noPatronictl };
@@ -21,6 +25,7 @@ describe('operations', () => {
   const ends: (() => Promise<void>)[] = [];
   const scope = { after: (end: () => Promise<void>) => void ends.push(end) };
   let hosts: readonly Host[] = [];
+  let notes = '';
   let dcs: Dcs;
   let ctl: (args: readonly string[], input?: string) => Promise<Ran>;
   const { watched, showLogs } = sharedLogs(() => hosts);
@@ -32,7 +37,10 @@ describe('operations', () => {
       { clock: systemClock, log: silentLog },
     );
     ctl = await patronictl(scope, etcd.urls);
+    notes = join(await scratchFolder(scope), 'notes');
+    await writeFile(notes, '');
     hosts = await someHosts(scope, {
+      callback: `sh -c 'echo "$@" >> ${notes}' sh`,
       names: ['alpha', 'beta'],
       etcd: etcd.urls,
       ttl: '30s',
@@ -66,12 +74,6 @@ describe('operations', () => {
     return found;
   };
   const other = (host: Host): Host => (host.name === 'alpha' ? beta() : alpha());
-  const statusOf = async (host: Host, path: string): Promise<number | undefined> =>
-    (await host.rest(path).catch(() => undefined))?.status;
-  const fieldOf = async (host: Host, name: string): Promise<unknown> =>
-    (await host.rest('/patroni').catch(() => undefined))?.body[name];
-  const is = (wanted: unknown) => (seen: unknown) => seen === wanted;
-
   /** The leader, once its standby streams from it. */
   const whole = async (): Promise<Host> => {
     const leader = await eventually(
@@ -94,16 +96,15 @@ describe('operations', () => {
     return text;
   };
 
+  const told = async (method: string, path: string, body?: object): Promise<string> => {
+    const { status, text } = await alpha().ask(method, path, body);
+    return `${status} ${text}`;
+  };
+
   it(
     'health checks say who leads, who may serve reads, and heed lag and tags',
     LIMIT,
     watched(async () => {
-      const codes = async (host: Host): Promise<Record<string, number | undefined>> =>
-        Object.fromEntries(
-          await Promise.all(PATHS.map(async (path) => [path, await statusOf(host, path)] as const)),
-        );
-      const yes = (paths: readonly string[]) =>
-        Object.fromEntries(PATHS.map((path) => [path, paths.includes(path) ? 200 : 503]));
       const always = ['/patroni', '/liveness', '/readiness', '/health', '/read-only'];
       deepEqual(
         await codes(alpha()),
@@ -127,10 +128,6 @@ describe('operations', () => {
     'requests that cannot be are refused in Patroni’s words',
     LIMIT,
     watched(async () => {
-      const told = async (method: string, path: string, body?: object): Promise<string> => {
-        const { status, text } = await alpha().ask(method, path, body);
-        return `${status} ${text}`;
-      };
       equal(await told('POST', '/reinitialize'), '503 I am the leader, can not reinitialize');
       equal(
         await told('POST', '/switchover', { leader: 'beta', candidate: 'alpha' }),
@@ -152,7 +149,7 @@ describe('operations', () => {
         await told('POST', '/restart', { restart_pending: true }),
         '503 restart conditions are not satisfied',
       );
-      equal(await told('PATCH', '/config'), '411 ');
+      equal(await told('PATCH', '/config'), '400 ');
     }),
   );
 
@@ -160,8 +157,7 @@ describe('operations', () => {
     'a scheduled restart is shown, taken back, and carried out once',
     LIMIT,
     watched(async () => {
-      const before = await alpha().postmasterPid();
-      const at = (ms: number): string => new Date(systemClock.wallNow() + ms).toISOString();
+      const pid = await alpha().postmasterPid();
       equal((await alpha().ask('POST', '/restart', { schedule: at(60_000) })).text, 'Restart scheduled');
       equal(
         (await alpha().ask('POST', '/restart', { schedule: at(60_000) })).text,
@@ -178,7 +174,7 @@ describe('operations', () => {
       equal((await alpha().ask('DELETE', '/restart')).text, 'scheduled restart deleted');
       await alpha().ask('POST', '/restart', { schedule: at(1500), role: 'primary' });
       await eventually('PostgreSQL runs anew', () => alpha().postmasterPid(), {
-        holds: (pid) => pid !== undefined && pid !== before,
+        holds: (now) => now !== undefined && now !== pid,
         withinMs: 30_000,
       });
       equal((await whole()).name, 'alpha');
@@ -219,7 +215,10 @@ describe('operations', () => {
           withinMs: 15_000,
         });
       }
-      match(await ran(['list']), /Pending restart/);
+      await eventually('the list shows it', () => ran(['list']), {
+        holds: (text) => /Pending restart/.test(text),
+        withinMs: 10_000,
+      });
       match(
         await ran(['restart', 'herd', '--force', '--pending']),
         /Success: restart on member alpha[\s\S]*Success: restart on member beta/,
@@ -288,7 +287,7 @@ describe('operations', () => {
         /Successfully failed over to "alpha"/,
       );
       equal((await whole()).name, 'alpha');
-      const soon = new Date(systemClock.wallNow() + 2000).toISOString();
+      const soon = new Date(systemClock.wallNow() + 6000).toISOString();
       match(
         await ran(['switchover', '--force', '--master', 'alpha', '--candidate', 'beta', '--scheduled', soon]),
         /Switchover scheduled/,
@@ -308,46 +307,82 @@ describe('operations', () => {
     watched(async () => {
       match(await ran(['pause', '--wait']), /Success: cluster management is paused/);
       match(await ran(['list']), /Maintenance mode: on/);
+      const first = await whole();
+      const second = other(first);
       // A standby that died stays down until it is asked for.
-      process.kill((await alpha().postmasterPid()) ?? 0, 'SIGKILL');
-      await eventually('it is seen to be down', () => fieldOf(alpha(), 'state'), {
+      process.kill((await second.postmasterPid()) ?? 0, 'SIGKILL');
+      await eventually('it is seen to be down', () => fieldOf(second, 'state'), {
         holds: (state) => state === 'crashed' || state === 'stopped',
         withinMs: 10_000,
       });
-      equal(await statusOf(alpha(), '/replica'), 503);
-      match(await ran(['restart', 'herd', 'alpha', '--force']), /Success: restart on member alpha/);
+      equal(await statusOf(second, '/replica'), 503);
+      match(await ran(['restart', 'herd', second.name, '--force']), /Success: restart on member/);
       await whole();
       // A change of leader needs a candidate, and then happens.
-      equal(
-        (await alpha().ask('POST', '/switchover', { leader: 'beta' })).text,
-        'Switchover is possible only to a specific candidate in a paused state',
-      );
-      match(
-        (await alpha().ask('POST', '/switchover', { leader: 'beta', candidate: 'alpha' })).text,
-        /^Successfully/,
-      );
-      equal((await whole()).name, 'alpha');
+      const ask = async (body: object): Promise<string> =>
+        (await second.ask('POST', '/switchover', { leader: first.name, ...body })).text;
+      equal(await ask({}), 'Switchover is possible only to a specific candidate in a paused state');
+      match(await ask({ candidate: second.name }), /^Successfully switched over/);
+      equal((await whole()).name, second.name);
       // An agent that is stopped leaves PostgreSQL as it is, and finds it again.
-      const pid = await beta().postmasterPid();
-      equal(await beta().stop(), 0);
-      beta().start();
+      const pid = await first.postmasterPid();
+      equal(await first.stop(), 0);
+      first.start();
       await whole();
-      equal(await beta().postmasterPid(), pid);
+      equal(await first.postmasterPid(), pid);
       // By hand: the primary stopped, the standby promoted.
-      process.kill((await alpha().postmasterPid()) ?? 0, 'SIGINT');
+      process.kill((await second.postmasterPid()) ?? 0, 'SIGINT');
       await eventually('the key is free', async () => (await dcs.get(layout.leader, call))?.value, {
         holds: is(undefined),
+        withinMs: 20_000,
+      });
+      deepEqual(await first.sql('SELECT pg_is_in_recovery() AS standby'), [{ standby: true }]);
+      await first.sql('SELECT pg_promote()');
+      await eventually('it leads', () => statusOf(first, '/primary'), { holds: is(200), withinMs: 20_000 });
+      equal(await second.postmasterPid(), undefined, 'what was stopped by hand stays so');
+      match(await ran(['resume', '--wait']), /Success: cluster management is resumed/);
+      equal((await whole()).name, first.name);
+    }),
+  );
+
+  it(
+    'our own command pauses, configures, restarts, reloads, makes anew, fails over and tells the history',
+    LIMIT,
+    watched(async () => {
+      const leader = await whole();
+      const standby = other(leader);
+      const run = async (...args: readonly string[]): Promise<string> => {
+        const surroundings = { cwd: '/', timeoutMs: 90_000 };
+        const { status, out, err } = await matriarch([...args, '--config', leader.configFile], surroundings);
+        equal(status, 0, `${args.join(' ')}: ${out}${err}`);
+        return out;
+      };
+      equal(await run('pause'), 'The cluster is paused.\n');
+      match(await run('list'), /Maintenance mode: on/);
+      equal(await run('resume'), 'The cluster is not paused any more.\n');
+      match(
+        await run('edit-config', '-p', 'work_mem=6MB', '-s', 'maximum_lag_on_failover=3000000'),
+        /^\+maximum_lag_on_failover: 3000000$/m,
+      );
+      match(await run('show-config'), /work_mem: 6MB/);
+      await eventually('both follow', () => Promise.all(hosts.map((host) => host.sql('SHOW work_mem'))), {
+        holds: (seen) => seen.flat().every((row) => row['work_mem'] === '6MB'),
         withinMs: 10_000,
       });
-      deepEqual(await beta().sql('SELECT pg_is_in_recovery() AS standby'), [{ standby: true }]);
-      await beta().sql('SELECT pg_promote()');
-      await eventually('beta leads', () => statusOf(beta(), '/primary'), {
-        holds: is(200),
-        withinMs: 15_000,
+      equal(await run('restart', standby.name), `${standby.name}: restarted successfully\n`);
+      equal(await run('reload', leader.name), `${leader.name}: reload scheduled\n`);
+      equal(await run('reinit', standby.name), `${standby.name}: reinitialize started\n`);
+      await whole();
+      match(await run('failover', '--candidate', standby.name), /^Successfully failed over/);
+      equal((await whole()).name, standby.name);
+      match(await run('history'), /no recovery target specified/);
+      await eventually('callbacks were told', async () => await readFile(notes, 'utf8'), {
+        holds: (text) =>
+          ['on_start', 'on_stop', 'on_restart', 'on_reload'].every((action) => text.includes(`${action} `)) &&
+          text.includes('on_role_change primary herd') &&
+          text.includes('on_role_change replica herd'),
+        withinMs: 5000,
       });
-      equal(await alpha().postmasterPid(), undefined, 'what was stopped by hand stays so');
-      match(await ran(['resume', '--wait']), /Success: cluster management is resumed/);
-      equal((await whole()).name, 'beta');
     }),
   );
 
@@ -391,3 +426,19 @@ const PATHS = [
   '/patroni',
   '/nonsense',
 ];
+
+const codes = async (host: Host): Promise<Record<string, number | undefined>> =>
+  Object.fromEntries(
+    await Promise.all(PATHS.map(async (path) => [path, (await host.rest(path)).status] as const)),
+  );
+
+const yes = (paths: readonly string[]) =>
+  Object.fromEntries(PATHS.map((path) => [path, paths.includes(path) ? 200 : 503]));
+
+const at = (ms: number): string => new Date(systemClock.wallNow() + ms).toISOString();
+
+const statusOf = async (host: Host, path: string): Promise<number | undefined> =>
+  (await host.rest(path).catch(() => undefined))?.status;
+const fieldOf = async (host: Host, name: string): Promise<unknown> =>
+  (await host.rest('/patroni').catch(() => undefined))?.body[name];
+const is = (wanted: unknown) => (seen: unknown) => seen === wanted;

@@ -130,7 +130,9 @@ test('a partial configuration is merged: objects into objects, null removes, lis
 test('a patch that is made twice is as one, and one of null takes away what it gave', () => {
   const key = fc.constantFrom('a', 'b', 'c');
   const tree = fc.letrec<{ node: Record<string, unknown> }>((tie) => ({
-    node: fc.dictionary(key, fc.oneof({ maxDepth: 2 }, fc.integer(), fc.constant('x'), tie('node'))),
+    node: fc.dictionary(key, fc.oneof({ maxDepth: 2 }, fc.integer(), fc.constant('x'), tie('node')), {
+      noNullPrototype: true,
+    }),
   })).node;
   fc.assert(
     fc.property(tree, tree, (config, patch) => {
