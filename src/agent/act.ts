@@ -1,9 +1,11 @@
 /** Carries out one decision. Short things are done here and now; long ones become the job. */
 import { failure, MatriarchError, rethrowBug, unreachable } from '../base/index.ts';
-import type { Action, Decision, JobKind, Order } from '../ha/index.ts';
+import { type Action, type Decision, type JobKind, mayWrite, type Order } from '../ha/index.ts';
 import type { AgentContext } from './context.ts';
 import { handOver } from './hand-over.ts';
 import type { JobContext } from './jobs.ts';
+import { look } from './look.ts';
+import { localServer } from './observe.ts';
 import { carryOut } from './orders.ts';
 import { clearRequest } from './requests.ts';
 import { reinit, restart } from './restart.ts';
@@ -33,6 +35,9 @@ export async function act(ctx: AgentContext, decision: Decision): Promise<Outcom
     case 'acquire-leader':
       return (await ctx.keeper.acquire(action.syncRevision)) ? 'again' : 'rest';
     case 'release':
+      // Positions may have been asked for since the server was looked at.
+      await look(ctx);
+      if (mayWrite({ local: localServer(ctx.state) })) return 'again';
       await work.unguard(ctx);
       return (await ctx.keeper.release()) ? 'again' : 'rest';
     case 'follow':

@@ -72,8 +72,12 @@ export async function loop(ctx: AgentContext, duties: Duties, signal: AbortSigna
 
 /** One look and one decision; the peers are asked in between if the decision is to ask them. */
 async function cycle(ctx: AgentContext): Promise<Decision> {
-  const { state, clock } = ctx;
-  await look(ctx);
+  const { state, clock, jobs } = ctx;
+  // A job that ended meanwhile has changed what was looked at: a server seen stopped may be a running primary by now.
+  for (let turns = -1; turns !== jobs.turns; ) {
+    turns = jobs.turns;
+    await look(ctx);
+  }
   let peers: readonly PeerAnswer[] | undefined;
   let decision = decide(await observe(ctx, peers));
   if (decision.action.do === 'ask-peers') {
@@ -125,6 +129,10 @@ async function settleFence(ctx: AgentContext): Promise<void> {
 async function applyConfiguration(ctx: AgentContext): Promise<boolean> {
   const { state, jobs, pg, log } = ctx;
   const revision = state.view.config?.modRevision;
+  if (isPromotedByHand(ctx)) {
+    state.configured = { as: 'primary', upstream: undefined };
+    state.appliedConfig = undefined;
+  }
   const isDue = state.isReloadDue || (revision !== undefined && revision !== state.appliedConfig);
   if (
     !isDue ||
@@ -146,6 +154,13 @@ async function applyConfiguration(ctx: AgentContext): Promise<boolean> {
     log.warn('configuration-not-applied', { revision, ...failure(cause) });
     return false;
   }
+}
+
+/** It leads, and its files still say standby, or were never written by this agent. */
+function isPromotedByHand({ state, jobs, keeper }: AgentContext): boolean {
+  const { process, role } = localServer(state);
+  const isLeading = process === 'running' && role === 'primary' && keeper.isSafe(0);
+  return isLeading && jobs.running === undefined && state.configured?.as !== 'primary';
 }
 
 /** Once for each change of the key: what it says to no effect. */

@@ -65,7 +65,7 @@ const isForeign = (mine: string | undefined, theirs: string | undefined): boolea
   mine !== undefined && theirs !== undefined && theirs !== '' && mine !== theirs;
 
 /** A server that runs and is not known to be a standby may be acknowledging writes. */
-function mayWrite(o: Observation): boolean {
+export function mayWrite(o: Pick<Observation, 'local'>): boolean {
   const { process, role } = o.local;
   return process !== 'stopped' && role !== 'standby' && !(process === 'starting' && role === 'unknown');
 }
