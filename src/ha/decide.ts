@@ -329,7 +329,7 @@ function whenLeaderless(o: Observation): Choice {
   if (o.peers === undefined) return [{ do: 'ask-peers' }, 'positions-unknown'];
   const verdict = mayRace(asCandidate(o.self, o.local), o.peers, o.cluster);
   if (verdict.may) return acquire(o, 'best-candidate');
-  return verdict.isCourtesy && forMs >= o.limits.courtesyMs
+  return verdict.isCourtesy && forMs >= o.limits.courtesyMs * verdict.ahead
     ? acquire(o, 'courtesy-over')
     : [{ do: 'wait' }, verdict.because];
 }

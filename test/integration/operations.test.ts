@@ -10,6 +10,17 @@ import { silentLog, systemClock } from '../../src/base/index.ts';
 import { connectEtcd, type Dcs } from '../../src/dcs/index.ts';
 import { keyLayout } from '../../src/topology/index.ts';
 import { type Host, sharedLogs, someHosts } from '../support/agents.ts';
+import {
+  answered,
+  at,
+  codes,
+  fieldOf,
+  is,
+  named,
+  statusOf,
+  wholePair,
+  yes,
+} from '../support/asking-agents.ts';
 import { matriarch } from '../support/command.ts';
 import { startEtcd } from '../support/etcd.ts';
 import { eventually } from '../support/eventually.ts';
@@ -66,29 +77,10 @@ describe('operations', () => {
     for (const end of ends.reverse()) await end();
   });
 
-  const alpha = (): Host => hostOf('alpha');
-  const beta = (): Host => hostOf('beta');
-  const hostOf = (name: string | undefined): Host => {
-    const found = hosts.find((host) => host.name === name);
-    ok(found !== undefined, `no host ${name}`);
-    return found;
-  };
+  const alpha = (): Host => named(hosts, 'alpha');
+  const beta = (): Host => named(hosts, 'beta');
   const other = (host: Host): Host => (host.name === 'alpha' ? beta() : alpha());
-  /** The leader, once its standby streams from it. */
-  const whole = async (): Promise<Host> => {
-    const leader = await eventually(
-      'a leader and a streaming standby',
-      async () => {
-        for (const host of hosts) {
-          if ((await statusOf(host, '/primary')) !== 200) continue;
-          if ((await fieldOf(other(host), 'replication_state')) === 'streaming') return host.name;
-        }
-        return undefined;
-      },
-      { holds: (name) => name !== undefined, withinMs: 150_000 },
-    );
-    return hostOf(leader);
-  };
+  const whole = async (): Promise<Host> => await wholePair(hosts);
 
   const ran = async (args: readonly string[], input?: string): Promise<string> => {
     const { status, text } = await ctl(args, input);
@@ -375,6 +367,14 @@ describe('operations', () => {
           withinMs: 10_000,
         },
       );
+      const refused = async (...args: readonly string[]): Promise<string> =>
+        (await matriarch([...args, '--config', leader.configFile], { cwd: '/', timeoutMs: 90_000 })).err;
+      match(await refused('restart', 'nobody'), /there is no member nobody.*\(member-unknown\)/s);
+      match(await refused('edit-config'), /nothing to change.*\(edit-impossible\)/s);
+      match(
+        await refused('failover', '--candidate', leader.name),
+        /no good candidates.*\(failover-failed\)/s,
+      );
       equal(await run('restart', standby.name), `${standby.name}: restarted successfully\n`);
       equal(await run('reload', leader.name), `${leader.name}: reload scheduled\n`);
       equal(await run('reinit', standby.name), `${standby.name}: reinitialize started\n`);
@@ -408,53 +408,3 @@ describe('operations', () => {
     }),
   );
 });
-
-const PATHS = [
-  '/',
-  '/primary',
-  '/master',
-  '/read-write',
-  '/leader',
-  '/standby-leader',
-  '/standby_leader',
-  '/replica',
-  '/replica?lag=1GB',
-  '/replica?lag=none',
-  '/replica?tag_colour=Grey',
-  '/replica?tag_colour=Pink',
-  '/read-only',
-  '/read-only-sync',
-  '/sync',
-  '/async',
-  '/health',
-  '/liveness',
-  '/readiness',
-  '/patroni',
-  '/nonsense',
-];
-
-const codes = async (host: Host): Promise<Record<string, number | undefined>> =>
-  Object.fromEntries(
-    await Promise.all(PATHS.map(async (path) => [path, (await host.rest(path)).status] as const)),
-  );
-
-const yes = (paths: readonly string[]) =>
-  Object.fromEntries(PATHS.map((path) => [path, paths.includes(path) ? 200 : 503]));
-
-const at = (ms: number): string => new Date(systemClock.wallNow() + ms).toISOString();
-
-const statusOf = async (host: Host, path: string): Promise<number | undefined> =>
-  (await host.rest(path).catch(() => undefined))?.status;
-const fieldOf = async (host: Host, name: string): Promise<unknown> =>
-  (await host.rest('/patroni').catch(() => undefined))?.body[name];
-const is = (wanted: unknown) => (seen: unknown) => seen === wanted;
-
-/** Asked again while a busy machine lets the connection time out. */
-async function answered<T>(ask: () => Promise<T>): Promise<T> {
-  const answer = await eventually('an answer', () => ask().catch(() => undefined), {
-    holds: (seen) => seen !== undefined,
-    withinMs: 20_000,
-  });
-  ok(answer !== undefined);
-  return answer;
-}

@@ -71,7 +71,7 @@ test('PostgreSQL is not started as a primary when the store says that the key is
 
 test('the key is not given away when PostgreSQL turns out to be a running primary', async (t) => {
   const { ctx, server, done } = await anAgent(t);
-  ok(await ctx.keeper.acquire());
+  ok(await ctx.keeper.acquire(0));
   await look(ctx);
   const decision = {
     action: { do: 'release' },
