@@ -10,6 +10,7 @@ import {
 import type { AgentContext } from './context.ts';
 import { memberRole, memberState } from './member-key.ts';
 import { localServer } from './observe.ts';
+import { durabilityModeOf, promisedIn } from './promise.ts';
 import type { ScheduledRestart } from './scheduled-restart.ts';
 
 /** `GET /patroni`, and the body of every health check. `isAnswering`: what the server last said is of now. */
@@ -40,6 +41,7 @@ export function statusDocument(ctx: AgentContext, isAnswering = true): Readonly<
           })),
         }
       : {}),
+    ...(isLive && status.inRecovery && syncStandbys(ctx).has(config.name) ? { sync_standby: true } : {}),
     ...(view.leader === undefined ? { cluster_unlocked: true } : {}),
     ...(state.contactWallAt === undefined ? {} : { dcs_last_seen: Math.floor(state.contactWallAt / 1000) }),
     ...(state.inspection?.control === undefined
@@ -85,12 +87,25 @@ function xlogDocument(ctx: AgentContext): Readonly<Record<string, unknown>> {
   };
 }
 
-/** `GET /cluster`. */
-export function clusterDocument(view: ClusterView, scope: string): Readonly<Record<string, unknown>> {
+/** Standbys that commits wait for, by the key `sync`; none where the cluster is asynchronous. */
+export function syncStandbys(ctx: AgentContext): ReadonlySet<string> {
+  const mode = durabilityModeOf(ctx.state.view.config?.value);
+  return new Set(mode.is === 'asynchronous' ? [] : promisedIn(ctx).promised.voters);
+}
+
+/** `GET /cluster`; `syncs` are those that commits wait for. */
+export function clusterDocument(
+  view: ClusterView,
+  scope: string,
+  syncs: ReadonlySet<string> = new Set(),
+): Readonly<Record<string, unknown>> {
   const leader = view.leader === undefined ? undefined : view.members.get(view.leader);
   const { failover } = view;
   return {
-    members: [...view.members.values()].map((member) => memberDocument(member, view, leader)),
+    members: [...view.members.values()].map((member) => ({
+      ...memberDocument(member, view, leader),
+      ...(syncs.has(member.name) && member.name !== view.leader ? { role: 'sync_standby' } : {}),
+    })),
     scope,
     ...(isPaused(view) ? { pause: true } : {}),
     ...(failover?.scheduledAt === undefined

@@ -2,6 +2,7 @@
 import { processSamples, type Sample } from '../metrics/index.ts';
 import { FEATURE_LEVEL, isPaused } from '../topology/index.ts';
 import type { AgentContext } from './context.ts';
+import { syncStandbys } from './documents.ts';
 import { memberRole } from './member-key.ts';
 import { localServer } from './observe.ts';
 
@@ -52,6 +53,7 @@ function patroniSamples(ctx: AgentContext): Sample[] {
     ['patroni_primary', role === 'primary'],
     ['patroni_standby_leader', false],
     ['patroni_replica', role === 'replica'],
+    ['patroni_sync_standby', status?.inRecovery === true && syncStandbys(ctx).has(config.name)],
     ['patroni_xlog_location', status?.flushLsn],
     ['patroni_xlog_received_location', status?.receiveLsn],
     ['patroni_xlog_replayed_location', status?.replayLsn],

@@ -8,7 +8,7 @@ import { describe, failure, rethrowBug, withDeadline } from '../base/index.ts';
 import { METRICS_CONTENT_TYPE, renderMetrics } from '../metrics/index.ts';
 import { isPaused, isTagSet, type TagValue } from '../topology/index.ts';
 import type { AgentContext } from './context.ts';
-import { clusterDocument, historyLine, parseLag, statusDocument } from './documents.ts';
+import { clusterDocument, historyLine, parseLag, statusDocument, syncStandbys } from './documents.ts';
 import { refreshStatus } from './look.ts';
 import { samples } from './metrics.ts';
 import { localServer } from './observe.ts';
@@ -22,7 +22,7 @@ export function restApi(ctx: AgentContext): Hono {
   const app = new Hono();
   app.use('*', checkAccess(ctx));
   app.get('/patroni', async (c) => c.json(await freshStatus(ctx)));
-  app.get('/cluster', (c) => c.json(clusterDocument(ctx.state.view, ctx.config.scope)));
+  app.get('/cluster', (c) => c.json(clusterDocument(ctx.state.view, ctx.config.scope, syncStandbys(ctx))));
   app.get('/history', (c) => c.json(ctx.state.view.history.map(historyLine)));
   app.get('/config', (c) =>
     ctx.state.view.config === undefined ? c.body(null, 502) : c.json(ctx.state.view.config.value),
@@ -81,9 +81,22 @@ function health(ctx: AgentContext, path: string, query: URLSearchParams): boolea
   if (path.includes('replica')) return isGoodReplica(ctx, query);
   if (path.includes('read-only') && !/sync|quorum/.test(path)) return isPrimary || isGoodReplica(ctx, query);
   if (path.includes('health')) return local.process === 'running';
-  if (/^\/read-only-(sync|synchronous|quorum)$/.test(path)) return isPrimary;
-  if (path === '/asynchronous' || path === '/async') return isGoodReplica(ctx, query);
-  return false;
+  const isSync = syncStandbys(ctx).has(ctx.config.name);
+  switch (path) {
+    case '/sync':
+    case '/synchronous':
+    case '/quorum':
+      return isSync && isGoodReplica(ctx, query);
+    case '/read-only-sync':
+    case '/read-only-synchronous':
+    case '/read-only-quorum':
+      return isPrimary || (isSync && isGoodReplica(ctx, query));
+    case '/async':
+    case '/asynchronous':
+      return !isSync && isGoodReplica(ctx, query);
+    default:
+      return false;
+  }
 }
 
 function isGoodReplica(ctx: AgentContext, query: URLSearchParams): boolean {
