@@ -97,7 +97,7 @@ describe('a member is read', () => {
         replicationState: 'streaming',
         hasCheckpointed: true,
         isPaused: false,
-        needsRestart: false,
+        needsRestart: true,
         scheduledRestart: undefined,
         tags: { datacenter: 'dc2', nofailover: true, failover_priority: 3 },
       },
