@@ -24,3 +24,8 @@ export function installClients() {
     Object.entries(PACKAGES).map(([name, path]) => ({ name, isPresent: () => existsSync(path) })),
   );
 }
+
+/** The original, whose `patronictl` operates our agents in a test. Its service is not started. */
+export function installPatroni() {
+  installIfAllowed([{ name: 'patroni', isPresent: () => existsSync('/usr/bin/patronictl') }]);
+}

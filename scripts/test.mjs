@@ -7,7 +7,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
-import { installClients } from './client-packages.mjs';
+import { installClients, installPatroni } from './client-packages.mjs';
 import { ROOT, say, setup } from './setup.mjs';
 import { beginRun, endLeftovers } from './test-run.mjs';
 
@@ -51,6 +51,7 @@ if (unknown.length > 0) {
 }
 setup();
 if (wanted.length === 0 || wanted.includes('clients')) installClients();
+if (wanted.length === 0 || wanted.includes('integration')) installPatroni();
 const runFolder = beginRun();
 const summaries = [];
 const whole = AbortSignal.timeout(WHOLE_LIMIT_MS);

@@ -1,16 +1,20 @@
 /** Carries out one decision. Short things are done here and now; long ones become the job. */
 import { failure, MatriarchError, rethrowBug, unreachable } from '../base/index.ts';
-import type { Action, Decision, JobKind } from '../ha/index.ts';
+import { type Action, type Decision, type JobKind, mayWrite, type Order } from '../ha/index.ts';
 import type { AgentContext } from './context.ts';
 import { handOver } from './hand-over.ts';
 import type { JobContext } from './jobs.ts';
+import { look } from './look.ts';
+import { localServer } from './observe.ts';
+import { carryOut } from './orders.ts';
 import { clearRequest } from './requests.ts';
+import { reinit, restart } from './restart.ts';
 import * as work from './server-work.ts';
 
 /** `again`: something changed, so decide again now. `rest`: wait for the next event or the timer. */
 export type Outcome = 'again' | 'rest';
 
-type JobAction = Extract<Action, { readonly do: JobKind }>;
+type JobAction = Exclude<Extract<Action, { readonly do: JobKind }>, { readonly do: Order }>;
 
 /** Rejects with `system-id-mismatch` for `refuse`; any other failure is logged and tried again in a later cycle. */
 export async function act(ctx: AgentContext, decision: Decision): Promise<Outcome> {
@@ -31,6 +35,9 @@ export async function act(ctx: AgentContext, decision: Decision): Promise<Outcom
     case 'acquire-leader':
       return (await ctx.keeper.acquire(action.syncRevision)) ? 'again' : 'rest';
     case 'release':
+      // Positions may have been asked for since the server was looked at.
+      await look(ctx);
+      if (mayWrite({ local: localServer(ctx.state) })) return 'again';
       await work.unguard(ctx);
       return (await ctx.keeper.release()) ? 'again' : 'rest';
     case 'follow':
@@ -50,6 +57,19 @@ export async function act(ctx: AgentContext, decision: Decision): Promise<Outcom
     case 'hand-over':
       ctx.jobs.start(action.do, (job) => workOf(ctx, job, action));
       return 'rest';
+    case 'restart':
+    case 'reinit': {
+      const { order } = ctx.state;
+      ctx.state.order = undefined;
+      ctx.jobs.start(action.do, (job) =>
+        carryOut(order, () =>
+          action.do === 'reinit'
+            ? reinit(ctx, job, action.from)
+            : restart(ctx, job, { ...action, startMs: order?.startMs }),
+        ),
+      );
+      return 'rest';
+    }
     default:
       return unreachable(action);
   }
@@ -67,9 +87,9 @@ async function workOf(ctx: AgentContext, job: JobContext, action: JobAction): Pr
     case 'rejoin':
       return await work.rejoin(ctx, job, action.from);
     case 'start-standby':
-      return await work.startAsStandby(ctx, job, action.upstream);
+      return void (await work.startAsStandby(ctx, job, action.upstream));
     case 'start-primary':
-      return await work.startAsPrimary(ctx, job);
+      return void (await work.startAsPrimary(ctx, job));
     case 'promote':
       return await work.promote(ctx, job);
     case 'demote':

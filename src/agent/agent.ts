@@ -21,7 +21,10 @@ import { FenceClient } from './fence-client.ts';
 import { Jobs } from './jobs.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { PeerClient } from './peers.ts';
+import { requestReload } from './reload.ts';
 import { restApi } from './rest.ts';
+import { restIdentity } from './rest-client.ts';
+import { serverTls } from './rest-tls.ts';
 import { runAgent } from './run.ts';
 import { Wake } from './wake.ts';
 
@@ -34,6 +37,10 @@ export interface AgentParts {
   readonly signal: AbortSignal;
   /** Shown in metrics. */
   readonly version?: string;
+  /** Reads the file again, for a reload; rejects when it is wrong. Left out, it is as it was. */
+  readonly readAgain?: () => Promise<Config>;
+  /** Calls the listener at each wish for a reload; gives the function that ends that. */
+  readonly onReload?: (listener: () => void) => () => void;
   /** In [0, 1); spreads retries. */
   readonly random: () => number;
 }
@@ -58,11 +65,14 @@ export interface AgentDoors extends Omit<AgentParts, 'signal'> {
  */
 export async function startAgent(parts: AgentParts): Promise<void> {
   const ctx = assemble(await openDoors(parts));
-  const rest = await listenHttp(restApi(ctx), { address: ctx.restapi.listen, what: 'REST API' });
+  const tls = await serverTls(ctx.restapi);
+  const rest = await listenHttp(restApi(ctx), { address: ctx.restapi.listen, what: 'REST API' }, tls);
   ctx.log.info('agent-listening', { address: formatAddress(ctx.restapi.listen) });
+  const offReload = parts.onReload?.(() => requestReload(ctx));
   try {
     await runAgent(ctx, parts.signal);
   } finally {
+    offReload?.();
     await rest.close();
     await ctx.peers.close();
     await ctx.pg.close();
@@ -80,7 +90,7 @@ async function openDoors(parts: AgentParts): Promise<AgentDoors> {
     marginMs: config.lease.fence_margin,
     log,
   });
-  return { ...parts, timers: systemTimers, pg, fence, peers: new PeerClient() };
+  return { ...parts, timers: systemTimers, pg, fence, peers: new PeerClient(await restIdentity(config)) };
 }
 
 /** The context of an agent behind these doors. Throws `config-invalid`. */
@@ -125,6 +135,7 @@ export function assemble(doors: AgentDoors): AgentContext {
     peers,
     random,
     version: doors.version ?? '0',
+    readAgain: doors.readAgain ?? (async () => await Promise.resolve(config)),
     state,
   };
 }

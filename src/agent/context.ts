@@ -12,15 +12,18 @@ import { type ClusterView, emptyView, type KeyLayout, type TagValue } from '../t
 import type { FenceClient } from './fence-client.ts';
 import type { Jobs } from './jobs.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
+import type { PendingOrder } from './orders.ts';
 import type { PeerClient } from './peers.ts';
+import type { ScheduledRestart } from './scheduled-restart.ts';
 import type { Wake } from './wake.ts';
 
 export interface AgentContext {
   readonly config: Config;
-  readonly postgresql: PostgresqlConfig;
-  readonly restapi: RestapiConfig;
+  /** These and the tags are replaced by a reload (reload.ts), as far as they may change. */
+  postgresql: PostgresqlConfig;
+  restapi: RestapiConfig;
   /** The configured tags and `datacenter`. */
-  readonly tags: Readonly<Record<string, TagValue>>;
+  tags: Readonly<Record<string, TagValue>>;
   /** Where others reach our PostgreSQL and our REST API. */
   readonly published: { readonly postgres: Address; readonly rest: Address };
   readonly pg: PostgresControl;
@@ -36,6 +39,8 @@ export interface AgentContext {
   readonly peers: Pick<PeerClient, 'ask' | 'askOne' | 'close'>;
   readonly random: () => number;
   readonly version: string;
+  /** Reads the agent's file again. Rejects as its first reading does. */
+  readonly readAgain: () => Promise<Config>;
   readonly state: AgentState;
 }
 
@@ -65,6 +70,8 @@ export interface AgentState {
   requirement: string | undefined;
   /** Revision of the cluster-wide configuration that the files of PostgreSQL reflect. */
   appliedConfig: number | undefined;
+  /** The files of PostgreSQL are to be written and read anew, changed or not. */
+  isReloadDue: boolean;
   isBootstrapping: boolean;
   /** Keep-alives move the fence's deadline: PostgreSQL is, or is about to become, a primary. */
   isGuarding: boolean;
@@ -78,6 +85,9 @@ export interface AgentState {
     string,
     { readonly action: string; readonly because: string; readonly count: number }
   >;
+  /** What an operator asked of this member, until the loop begins it. */
+  order: PendingOrder | undefined;
+  scheduledRestart: ScheduledRestart | undefined;
   /** Set while the agent itself ends. */
   isStopping: boolean;
 }
@@ -99,6 +109,7 @@ export function freshState(now: number): AgentState {
     configured: undefined,
     requirement: undefined,
     appliedConfig: undefined,
+    isReloadDue: false,
     isBootstrapping: false,
     isGuarding: false,
     rewindsInVain: 0,
@@ -106,6 +117,8 @@ export function freshState(now: number): AgentState {
     decision: undefined,
     decidedAt: now,
     decisions: new Map(),
+    order: undefined,
+    scheduledRestart: undefined,
     isStopping: false,
   };
 }
@@ -120,6 +133,13 @@ export function upstreamOf(ctx: AgentContext, name: string): Upstream | undefine
 
 /** How far behind the last known position a member may be and still lead, where the cluster-wide key does not say. */
 export const MAXIMUM_LAG_BYTES = 1024 * 1024;
+
+/** How long a primary may take to start before that counts as a failure: Patroni's `primary_start_timeout`, seconds. */
+export function primaryStartMs({ state }: AgentContext): number {
+  const before4 = clusterNumber(state.view, 'master_start_timeout', 300);
+  // 0 means "fail over rather than start", which is what is done anyway where somebody can take over.
+  return 1000 * (clusterNumber(state.view, 'primary_start_timeout', before4) || 300);
+}
 
 /** A value of the cluster-wide configuration key that must be a whole number >= 0. */
 export function clusterNumber(view: ClusterView, key: string, fallback: number): number {

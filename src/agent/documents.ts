@@ -1,8 +1,17 @@
 /** The REST API's documents, in Patroni's form, from what the agent last saw. No waiting, no SQL. */
-import { type ClusterView, FEATURE_LEVEL, hasPrimaryRole, type Member } from '../topology/index.ts';
+import {
+  type ClusterView,
+  FEATURE_LEVEL,
+  type HistoryEntry,
+  hasPrimaryRole,
+  isPaused,
+  type Member,
+} from '../topology/index.ts';
 import type { AgentContext } from './context.ts';
 import { memberRole, memberState } from './member-key.ts';
 import { localServer } from './observe.ts';
+import { durabilityModeOf, promisedIn } from './promise.ts';
+import type { ScheduledRestart } from './scheduled-restart.ts';
 
 /** `GET /patroni`, and the body of every health check. `isAnswering`: what the server last said is of now. */
 export function statusDocument(ctx: AgentContext, isAnswering = true): Readonly<Record<string, unknown>> {
@@ -32,6 +41,7 @@ export function statusDocument(ctx: AgentContext, isAnswering = true): Readonly<
           })),
         }
       : {}),
+    ...(isLive && status.inRecovery && syncStandbys(ctx).has(config.name) ? { sync_standby: true } : {}),
     ...(view.leader === undefined ? { cluster_unlocked: true } : {}),
     ...(state.contactWallAt === undefined ? {} : { dcs_last_seen: Math.floor(state.contactWallAt / 1000) }),
     ...(state.inspection?.control === undefined
@@ -39,11 +49,32 @@ export function statusDocument(ctx: AgentContext, isAnswering = true): Readonly<
       : { database_system_identifier: state.inspection.control.systemId }),
     tags: ctx.tags,
     ...(isLive && status.pendingRestart.length > 0 ? { pending_restart: true } : {}),
+    ...(state.scheduledRestart === undefined
+      ? {}
+      : { scheduled_restart: scheduleOf(state.scheduledRestart) }),
+    ...(isPaused(view) ? { pause: true } : {}),
     patroni: { version: FEATURE_LEVEL, scope: config.scope, name: config.name },
     ...(state.decision === undefined
       ? {}
       : { matriarch: { action: state.decision.action.do, because: state.decision.because } }),
   };
+}
+
+/** Without what tells which server it is meant for. */
+function scheduleOf({ json }: ScheduledRestart): Readonly<Record<string, unknown>> {
+  const { postmaster_start_time: _, ...shown } = json;
+  return shown;
+}
+
+/** An entry of the key `history`, without what is not known of it. */
+export function historyLine({ timeline, lsn, reason, at, newLeader }: HistoryEntry): readonly unknown[] {
+  return [
+    timeline,
+    lsn,
+    reason,
+    ...(at === undefined ? [] : [at]),
+    ...(newLeader === undefined ? [] : [newLeader]),
+  ];
 }
 
 function xlogDocument(ctx: AgentContext): Readonly<Record<string, unknown>> {
@@ -56,13 +87,27 @@ function xlogDocument(ctx: AgentContext): Readonly<Record<string, unknown>> {
   };
 }
 
-/** `GET /cluster`. */
-export function clusterDocument(view: ClusterView, scope: string): Readonly<Record<string, unknown>> {
+/** Standbys that commits wait for, by the key `sync`; none where the cluster is asynchronous. */
+export function syncStandbys(ctx: AgentContext): ReadonlySet<string> {
+  const mode = durabilityModeOf(ctx.state.view.config?.value);
+  return new Set(mode.is === 'asynchronous' ? [] : promisedIn(ctx).promised.voters);
+}
+
+/** `GET /cluster`; `syncs` are those that commits wait for. */
+export function clusterDocument(
+  view: ClusterView,
+  scope: string,
+  syncs: ReadonlySet<string> = new Set(),
+): Readonly<Record<string, unknown>> {
   const leader = view.leader === undefined ? undefined : view.members.get(view.leader);
   const { failover } = view;
   return {
-    members: [...view.members.values()].map((member) => memberDocument(member, view, leader)),
+    members: [...view.members.values()].map((member) => ({
+      ...memberDocument(member, view, leader),
+      ...(syncs.has(member.name) && member.name !== view.leader ? { role: 'sync_standby' } : {}),
+    })),
     scope,
+    ...(isPaused(view) ? { pause: true } : {}),
     ...(failover?.scheduledAt === undefined
       ? {}
       : {
@@ -90,6 +135,8 @@ function memberDocument(
     host: member.host,
     port: member.port,
     ...(member.timeline === undefined ? {} : { timeline: member.timeline }),
+    ...(member.needsRestart ? { pending_restart: true } : {}),
+    ...(member.scheduledRestart === undefined ? {} : { scheduled_restart: member.scheduledRestart }),
     ...(Object.keys(member.tags).length === 0 ? {} : { tags: member.tags }),
     ...(isLeader && hasPrimaryRole(member)
       ? {}

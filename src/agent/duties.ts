@@ -10,6 +10,7 @@ import type { Config } from '../config/index.ts';
 import { ROUTER_ROLE } from '../postgres/index.ts';
 import { type HistoryEntry, slotNameOf } from '../topology/index.ts';
 import { type AgentContext, MAXIMUM_LAG_BYTES } from './context.ts';
+import { historyLine } from './documents.ts';
 import { moveEtcdLeader } from './etcd-leader.ts';
 import { putAsLeader, writeIdentity } from './leader-write.ts';
 import { refreshStatus } from './look.ts';
@@ -190,15 +191,7 @@ export class Duties {
       const fresh = { at: isLast ? at : undefined, newLeader: isLast ? config.name : undefined };
       return { ...ended, ...(before === undefined ? fresh : { at: before.at, newLeader: before.newLeader }) };
     });
-    const value = JSON.stringify(
-      lines.map((line) => [
-        line.timeline,
-        line.lsn,
-        line.reason,
-        ...(line.at === undefined ? [] : [line.at]),
-        ...(line.newLeader === undefined ? [] : [line.newLeader]),
-      ]),
-    );
+    const value = JSON.stringify(lines.map(historyLine));
     if (await putAsLeader(this.#ctx, [{ op: 'put', key: layout.history, value }]))
       log.info('history-written', { timeline });
   }

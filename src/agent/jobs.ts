@@ -28,6 +28,7 @@ export class Jobs {
     readonly random: () => number;
   };
   #epoch = 0;
+  #turns = 0;
   #running: { readonly kind: JobKind; readonly epoch: number; readonly abort: AbortController } | undefined;
   /** Works that have not ended, abandoned ones included. */
   readonly #unended = new Set<Promise<void>>();
@@ -46,6 +47,11 @@ export class Jobs {
     return this.#running?.kind;
   }
 
+  /** Changes whenever a job begins, ends or is given up: what was seen of the server before that says nothing of after. */
+  get turns(): number {
+    return this.#turns;
+  }
+
   /** Not before then should what failed be tried again; undefined after a success. */
   get retryAt(): number | undefined {
     return this.#failures?.retryAt;
@@ -60,6 +66,7 @@ export class Jobs {
   start(kind: JobKind, work: (context: JobContext) => Promise<void>): void {
     this.abandon(`replaced by ${kind}`);
     this.#epoch += 1;
+    this.#turns += 1;
     const epoch = this.#epoch;
     const abort = new AbortController();
     const context: JobContext = { signal: abort.signal, isCurrent: () => this.#epoch === epoch };
@@ -79,6 +86,7 @@ export class Jobs {
     const running = this.#running;
     if (running === undefined) return;
     this.#epoch += 1;
+    this.#turns += 1;
     this.#running = undefined;
     this.#deps.log.warn('job-abandoned', { job: running.kind, epoch: running.epoch, because });
     running.abort.abort();
@@ -108,6 +116,7 @@ export class Jobs {
       });
     }
     this.#running = undefined;
+    this.#turns += 1;
     this.#deps.onEnd();
   }
 }

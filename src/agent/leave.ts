@@ -1,5 +1,6 @@
 /** The orderly end: nothing new begins, PostgreSQL stops, leadership goes to who has everything, the member key says so. */
 import { failure, rethrowBug, withDeadline } from '../base/index.ts';
+import { isPaused } from '../topology/index.ts';
 import type { AgentContext } from './context.ts';
 import type { Duties } from './duties.ts';
 import { leaveInOrder } from './hand-over.ts';
@@ -24,7 +25,9 @@ export async function leave(
     await Promise.all([duties.idle(), jobs.idle()]);
   });
   await tried(ctx, 'the orderly end', LEAVE_MS, async () => {
-    await leaveInOrder(ctx);
+    // In a pause PostgreSQL stays. A primary's key and fence live as long as the lease, within which an agent must be back.
+    if (isPaused(state.view)) log.warn('postgres-left-running', { because: 'the cluster is paused' });
+    else await leaveInOrder(ctx);
     await member.publish(ctx);
   });
 }

@@ -7,12 +7,15 @@
 import { failure, rethrowBug } from '../base/index.ts';
 import { type Decision, decide, type PeerAnswer, stepDownMs } from '../ha/index.ts';
 import { act } from './act.ts';
+import { Callbacks } from './callbacks.ts';
 import type { AgentContext } from './context.ts';
 import type { Duties } from './duties.ts';
+import { surprisingKeys } from './dynamic.ts';
 import { look } from './look.ts';
 import { localServer, observe } from './observe.ts';
 import { cityOf } from './peers.ts';
 import { durabilityModeOf } from './promise.ts';
+import { runScheduled, untilScheduledMs } from './scheduled-restart.ts';
 import { configure, unguard } from './server-work.ts';
 
 /** Decisions taken in a row without waiting; more would be a loop of our own making. */
@@ -47,6 +50,7 @@ export async function adopt(ctx: AgentContext, signal: AbortSignal): Promise<voi
 /** Observe, decide, act until `signal` aborts. Rejects with `system-id-mismatch`. */
 export async function loop(ctx: AgentContext, duties: Duties, signal: AbortSignal): Promise<void> {
   let logged = '';
+  const callbacks = new Callbacks(ctx);
   while (!signal.aborted) {
     for (let round = 0; round < ROUNDS_MAX && !signal.aborted; round += 1) {
       const decision = await cycle(ctx);
@@ -55,19 +59,25 @@ export async function loop(ctx: AgentContext, duties: Duties, signal: AbortSigna
         ctx.log.info('decided', { ...decision.action, because: decision.because, was: logged });
       logged = line;
       const outcome = await act(ctx, decision);
+      callbacks.see();
       duties.due();
       if (outcome === 'rest') break;
     }
     await settleFence(ctx);
-    await applyConfiguration(ctx);
+    if (await applyConfiguration(ctx)) callbacks.reloaded();
+    runScheduled(ctx);
     await ctx.wake.wait(restMs(ctx), signal);
   }
 }
 
 /** One look and one decision; the peers are asked in between if the decision is to ask them. */
 async function cycle(ctx: AgentContext): Promise<Decision> {
-  const { state, clock } = ctx;
-  await look(ctx);
+  const { state, clock, jobs } = ctx;
+  // A job that ended meanwhile has changed what was looked at: a server seen stopped may be a running primary by now.
+  for (let turns = -1; turns !== jobs.turns; ) {
+    turns = jobs.turns;
+    await look(ctx);
+  }
   let peers: readonly PeerAnswer[] | undefined;
   let decision = decide(await observe(ctx, peers));
   if (decision.action.do === 'ask-peers') {
@@ -89,7 +99,7 @@ async function cycle(ctx: AgentContext): Promise<Decision> {
 
 /** Not beyond the instant at which we would have to step down: the agent should be faster than its fence. */
 function restMs(ctx: AgentContext): number {
-  const { loop_wait: loopWait } = ctx.config.lease;
+  const loopWait = Math.min(ctx.config.lease.loop_wait, untilScheduledMs(ctx));
   if (!ctx.keeper.isHolder) return loopWait;
   return Math.max(
     20,
@@ -115,29 +125,48 @@ async function settleFence(ctx: AgentContext): Promise<void> {
   }
 }
 
-/** PostgreSQL settings of the cluster-wide key, when that key changed: files, then a reload of a running server. */
-async function applyConfiguration(ctx: AgentContext): Promise<void> {
+/** PostgreSQL's settings, when the cluster-wide key changed or a reload was asked for: files, then a reload of a running server, which it tells. */
+async function applyConfiguration(ctx: AgentContext): Promise<boolean> {
   const { state, jobs, pg, log } = ctx;
   const revision = state.view.config?.modRevision;
+  if (isPromotedByHand(ctx)) {
+    state.configured = { as: 'primary', upstream: undefined };
+    state.appliedConfig = undefined;
+  }
+  const isDue = state.isReloadDue || (revision !== undefined && revision !== state.appliedConfig);
   if (
-    revision === undefined ||
-    revision === state.appliedConfig ||
+    !isDue ||
     jobs.running !== undefined ||
     state.configured === undefined ||
     isRequirementUnknown(ctx, state.configured.as)
   )
-    return;
+    return false;
   try {
-    if (
-      (await configure(ctx, state.configured.as, state.configured.upstream)) &&
-      localServer(state).process === 'running'
-    )
-      await pg.reload();
+    const isChanged = await configure(ctx, state.configured.as, state.configured.upstream);
+    const isReloading = (isChanged || state.isReloadDue) && localServer(state).process === 'running';
+    if (isReloading) await pg.reload();
+    if (revision !== state.appliedConfig) tellIgnored(ctx);
+    state.isReloadDue = false;
     state.appliedConfig = revision;
+    return isReloading;
   } catch (cause) {
     rethrowBug(cause);
     log.warn('configuration-not-applied', { revision, ...failure(cause) });
+    return false;
   }
+}
+
+/** It leads, and its files still say standby, or were never written by this agent. */
+function isPromotedByHand({ state, jobs, keeper }: AgentContext): boolean {
+  const { process, role } = localServer(state);
+  const isLeading = process === 'running' && role === 'primary' && keeper.isSafe(0);
+  return isLeading && jobs.running === undefined && state.configured?.as !== 'primary';
+}
+
+/** Once for each change of the key: what it says to no effect. */
+function tellIgnored({ state, log }: AgentContext): void {
+  const ignored = surprisingKeys(state.view.config?.value ?? {});
+  if (ignored.length > 0) log.warn('configuration-keys-ignored', { keys: ignored });
 }
 
 /** Of a running primary that was adopted: files that are written without it would release commits from waiting. */

@@ -4,7 +4,7 @@
  */
 import { formatAddress, unreachable } from '../base/index.ts';
 import type { MemberJson, MemberRole, MemberState } from '../topology/index.ts';
-import { FEATURE_LEVEL, renderMember } from '../topology/index.ts';
+import { FEATURE_LEVEL, isPaused, renderMember } from '../topology/index.ts';
 import type { AgentContext } from './context.ts';
 import { localServer } from './observe.ts';
 
@@ -16,7 +16,7 @@ export function memberJson(ctx: AgentContext): MemberJson {
   const isLive = local.process === 'running' && status !== undefined && ctx.jobs.running !== 'demote';
   return {
     conn_url: `postgres://${formatAddress(ctx.published.postgres)}/postgres`,
-    api_url: `http://${formatAddress(ctx.published.rest)}/patroni`,
+    api_url: `${ctx.restapi.certfile === undefined ? 'http' : 'https'}://${formatAddress(ctx.published.rest)}/patroni`,
     state: memberState(ctx),
     role: memberRole(ctx),
     version: FEATURE_LEVEL,
@@ -34,6 +34,8 @@ export function memberJson(ctx: AgentContext): MemberJson {
       ? { checkpoint_after_promote: false }
       : {}),
     ...(isLive && status.pendingRestart.length > 0 ? { pending_restart: true } : {}),
+    ...(isPaused(state.view) ? { pause: true } : {}),
+    ...(state.scheduledRestart === undefined ? {} : { scheduled_restart: state.scheduledRestart.json }),
   };
 }
 
@@ -45,7 +47,10 @@ export function memberState(ctx: AgentContext): MemberState {
       return 'initializing new cluster';
     case 'clone':
     case 'rejoin':
+    case 'reinit':
       return 'creating replica';
+    case 'restart':
+      return 'restarting';
     case 'demote':
     case 'hand-over':
       return 'stopping';

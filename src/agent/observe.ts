@@ -13,7 +13,7 @@ import {
   stepDownMs,
 } from '../ha/index.ts';
 import { type Inspection, type LocalPosition, needsRewind, positionOf } from '../postgres/index.ts';
-import { primaryOf } from '../topology/index.ts';
+import { isPaused, primaryOf } from '../topology/index.ts';
 import {
   type AgentContext,
   type AgentState,
@@ -45,6 +45,7 @@ export async function observe(
     peers,
     job: jobs.running,
     isBootstrapping: state.isBootstrapping,
+    order: state.order?.kind,
     retryAt: jobs.retryAt,
     memory: state.memory,
     limits: {
@@ -158,6 +159,7 @@ async function clusterFacts(ctx: AgentContext, local: LocalServer, lock: Lock): 
     maximumLagBytes: clusterNumber(view, 'maximum_lag_on_failover', MAXIMUM_LAG_BYTES),
     promised: durabilityModeOf(view.config?.value).is === 'asynchronous' ? undefined : sync.promised,
     syncRevision: sync.revision,
+    isPaused: isPaused(view),
   };
 }
 

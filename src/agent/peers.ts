@@ -6,13 +6,19 @@ import { Agent, request } from 'undici';
 import { isRecord, MatriarchError, parseJson, rethrowBug } from '../base/index.ts';
 import type { PeerAnswer, ServerRole } from '../ha/index.ts';
 import { type ClusterView, isTagSet, type Member } from '../topology/index.ts';
+import type { RestIdentity } from './rest-client.ts';
 
 /** Long enough for a distant datacenter, short against the lease: the whole election waits for it when a host is dead. */
 const ASK_MS = 400;
 const ANSWER_BYTES_MAX = 256 * 1024;
 
 export class PeerClient {
-  readonly #agent = new Agent({ connections: 2, keepAliveTimeout: 5000, connect: { timeout: ASK_MS } });
+  readonly #agent: Agent;
+
+  constructor(identity: RestIdentity) {
+    const connect = { timeout: ASK_MS, ...identity.tls };
+    this.#agent = new Agent({ connections: 2, keepAliveTimeout: 5000, connect });
+  }
 
   /** All members but `self`, as they answer now. */
   async ask(view: ClusterView, self: string, formerCity: string | undefined): Promise<readonly PeerAnswer[]> {

@@ -4,32 +4,26 @@
  * short deadline, because an election must not compare positions of different ages.
  */
 import { Hono } from 'hono';
-import { rethrowBug, withDeadline } from '../base/index.ts';
-import { METRICS_CONTENT_TYPE, processSamples, renderMetrics, type Sample } from '../metrics/index.ts';
-import { isTagSet } from '../topology/index.ts';
+import { describe, failure, rethrowBug, withDeadline } from '../base/index.ts';
+import { METRICS_CONTENT_TYPE, renderMetrics } from '../metrics/index.ts';
+import { isPaused, isTagSet, type TagValue } from '../topology/index.ts';
 import type { AgentContext } from './context.ts';
-import { clusterDocument, parseLag, statusDocument } from './documents.ts';
+import { clusterDocument, historyLine, parseLag, statusDocument, syncStandbys } from './documents.ts';
 import { refreshStatus } from './look.ts';
+import { samples } from './metrics.ts';
 import { localServer } from './observe.ts';
+import { checkAccess } from './rest-access.ts';
+import { addWriteRoutes } from './rest-write.ts';
 
 const REFRESH_MS = 250;
 
 /** Routes by the first match, as Patroni does for GET, HEAD and OPTIONS; an unknown path is a failed health check (503). */
 export function restApi(ctx: AgentContext): Hono {
   const app = new Hono();
+  app.use('*', checkAccess(ctx));
   app.get('/patroni', async (c) => c.json(await freshStatus(ctx)));
-  app.get('/cluster', (c) => c.json(clusterDocument(ctx.state.view, ctx.config.scope)));
-  app.get('/history', (c) =>
-    c.json(
-      ctx.state.view.history.map((entry) => [
-        entry.timeline,
-        entry.lsn,
-        entry.reason,
-        entry.at,
-        entry.newLeader,
-      ]),
-    ),
-  );
+  app.get('/cluster', (c) => c.json(clusterDocument(ctx.state.view, ctx.config.scope, syncStandbys(ctx))));
+  app.get('/history', (c) => c.json(ctx.state.view.history.map(historyLine)));
   app.get('/config', (c) =>
     ctx.state.view.config === undefined ? c.body(null, 502) : c.json(ctx.state.view.config.value),
   );
@@ -38,9 +32,20 @@ export function restApi(ctx: AgentContext): Hono {
   );
   app.get('/liveness', (c) => c.body(null, isAlive(ctx) ? 200 : 503));
   app.get('/readiness', (c) => c.body(null, isReady(ctx) ? 200 : 503));
-  app.on(['GET', 'OPTIONS'], '*', (c) => {
+  addWriteRoutes(app, ctx);
+  // A balancer's OPTIONS reads the status alone; HEAD is GET without its body already.
+  app.options('*', async (c) => {
+    const asked = await app.request(c.req.raw.url, { method: 'GET' });
+    return c.body(null, asked.ok ? 200 : 503);
+  });
+  app.get('*', (c) => {
     const isPassed = health(ctx, c.req.path, new URL(c.req.url).searchParams);
     return c.json(statusDocument(ctx), isPassed ? 200 : 503);
+  });
+  app.onError((cause, c) => {
+    rethrowBug(cause);
+    ctx.log.warn('request-failed', { method: c.req.method, path: c.req.path, ...failure(cause) });
+    return c.text(describe(cause), 503);
   });
   return app;
 }
@@ -76,8 +81,22 @@ function health(ctx: AgentContext, path: string, query: URLSearchParams): boolea
   if (path.includes('replica')) return isGoodReplica(ctx, query);
   if (path.includes('read-only') && !/sync|quorum/.test(path)) return isPrimary || isGoodReplica(ctx, query);
   if (path.includes('health')) return local.process === 'running';
-  if (path === '/asynchronous' || path === '/async') return isGoodReplica(ctx, query);
-  return false;
+  const isSync = syncStandbys(ctx).has(ctx.config.name);
+  switch (path) {
+    case '/sync':
+    case '/synchronous':
+    case '/quorum':
+      return isSync && isGoodReplica(ctx, query);
+    case '/read-only-sync':
+    case '/read-only-synchronous':
+    case '/read-only-quorum':
+      return isPrimary || (isSync && isGoodReplica(ctx, query));
+    case '/async':
+    case '/asynchronous':
+      return !isSync && isGoodReplica(ctx, query);
+    default:
+      return false;
+  }
 }
 
 function isGoodReplica(ctx: AgentContext, query: URLSearchParams): boolean {
@@ -85,8 +104,7 @@ function isGoodReplica(ctx: AgentContext, query: URLSearchParams): boolean {
   if (local.process !== 'running' || local.role !== 'standby' || isTagSet(ctx.tags, 'noloadbalance'))
     return false;
   for (const [key, value] of query) {
-    if (key.startsWith('tag_') && String(ctx.tags[key.slice(4)] ?? '').toLowerCase() !== value.toLowerCase())
-      return false;
+    if (key.startsWith('tag_') && !isTag(ctx.tags[key.slice(4)], value)) return false;
   }
   const wanted = query.get('lag');
   if (wanted === null) return true;
@@ -95,8 +113,14 @@ function isGoodReplica(ctx: AgentContext, query: URLSearchParams): boolean {
   return limit !== undefined && replayed !== undefined && (ctx.state.view.optime ?? 0) <= replayed + limit;
 }
 
-/** The loop turns. No look at PostgreSQL: its death must not make a service manager kill the agent. */
+/** A text is compared as it is, all else in small letters, as Patroni does; a tag that is not there is none. */
+function isTag(tag: TagValue | undefined, wanted: string): boolean {
+  return typeof tag === 'string' ? tag === wanted : tag !== undefined && String(tag).toLowerCase() === wanted;
+}
+
+/** The loop turns. No look at PostgreSQL: its death must not make a service manager kill the agent; nor in a pause at all. */
 function isAlive(ctx: AgentContext): boolean {
+  if (isPaused(ctx.state.view)) return true;
   const { ttl } = ctx.config.lease;
   const limit = localServer(ctx.state).role === 'primary' ? ttl : 2 * ttl;
   return ctx.clock.now() - ctx.state.decidedAt < Math.max(limit, 2 * ctx.config.lease.loop_wait);
@@ -105,31 +129,4 @@ function isAlive(ctx: AgentContext): boolean {
 function isReady(ctx: AgentContext): boolean {
   if (ctx.keeper.isSafe(0)) return true;
   return localServer(ctx.state).process === 'running' && ctx.state.view.revision > 0;
-}
-
-/** What a scrape reads. */
-export function samples(ctx: AgentContext): Sample[] {
-  const { state, keeper, clock } = ctx;
-  const local = localServer(state);
-  const isRunning = local.process === 'running';
-  const list: Sample[] = [
-    ...processSamples('agent', ctx.version),
-    { name: 'matriarch_agent_leader', value: Number(keeper.isHolder) },
-    {
-      name: 'matriarch_agent_lease_remaining_seconds',
-      value: keeper.isHolder ? Math.max(0, (keeper.deadline - clock.now()) / 1000) : 0,
-    },
-    { name: 'matriarch_postgres_running', value: Number(isRunning) },
-    { name: 'matriarch_postgres_primary', value: Number(isRunning && local.role === 'primary') },
-  ];
-  for (const [outcome, value] of Object.entries(keeper.counts))
-    list.push({ name: 'matriarch_agent_keep_alives_total', labels: { outcome }, value });
-  for (const { action, because, count } of state.decisions.values()) {
-    list.push({ name: 'matriarch_agent_decisions_total', labels: { action, because }, value: count });
-  }
-  if (local.timeline !== undefined) list.push({ name: 'matriarch_postgres_timeline', value: local.timeline });
-  if (local.lsn !== undefined) list.push({ name: 'matriarch_postgres_wal_position_bytes', value: local.lsn });
-  if (state.status?.replayLsn !== undefined)
-    list.push({ name: 'matriarch_postgres_replay_position_bytes', value: state.status.replayLsn });
-  return list;
 }

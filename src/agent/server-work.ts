@@ -4,9 +4,9 @@
  */
 import { assert, isRecord, MatriarchError } from '../base/index.ts';
 import { stepDownMs } from '../ha/index.ts';
-import type { DesiredConfig, StopResult, Upstream } from '../postgres/index.ts';
+import type { DesiredConfig, StartResult, StopResult, Upstream } from '../postgres/index.ts';
 import { slotNameOf } from '../topology/index.ts';
-import { type AgentContext, upstreamOf } from './context.ts';
+import { type AgentContext, primaryStartMs, upstreamOf } from './context.ts';
 import type { JobContext } from './jobs.ts';
 import { writeIdentity } from './leader-write.ts';
 import { look } from './look.ts';
@@ -15,7 +15,6 @@ import { takeTimeline } from './timeline.ts';
 
 /** A standby that is not consistent by then goes on starting by itself; the loop looks after it. */
 const STANDBY_START_MS = 10_000;
-const PRIMARY_START_MS = 300_000;
 const PROMOTE_MS = 60_000;
 
 /**
@@ -102,19 +101,25 @@ export async function startAsStandby(
   ctx: AgentContext,
   job: JobContext,
   from: string | undefined,
-): Promise<void> {
-  if (!job.isCurrent()) return;
+  startMs = STANDBY_START_MS,
+): Promise<StartResult['outcome'] | undefined> {
+  if (!job.isCurrent()) return undefined;
   await configure(ctx, 'standby', from);
-  if (!job.isCurrent()) return;
-  const result = await ctx.pg.start({ as: 'standby', deadlineMs: STANDBY_START_MS });
+  if (!job.isCurrent()) return undefined;
+  const result = await ctx.pg.start({ as: 'standby', deadlineMs: startMs });
   ctx.log.info('postgres-started', { as: 'standby', upstream: from, outcome: result.outcome });
+  return result.outcome;
 }
 
 /**
  * Starts as a primary, as `promote` promotes: the store itself says that the key is ours, and the fence that it is armed.
  * A new cluster has its identity in the store before it takes its first write: nobody makes another one from then on.
  */
-export async function startAsPrimary(ctx: AgentContext, job: JobContext): Promise<void> {
+export async function startAsPrimary(
+  ctx: AgentContext,
+  job: JobContext,
+  startMs = primaryStartMs(ctx),
+): Promise<StartResult['outcome']> {
   await guard(ctx, 'starting PostgreSQL as a primary');
   if (ctx.state.isBootstrapping) {
     if (!(await writeIdentity(ctx))) throw notSafe('starting a new cluster');
@@ -123,9 +128,10 @@ export async function startAsPrimary(ctx: AgentContext, job: JobContext): Promis
   await promiseAlone(ctx);
   await configure(ctx, 'primary', undefined);
   if (!job.isCurrent() || !mayBecomePrimary(ctx)) throw notSafe('starting PostgreSQL as a primary');
-  const result = await ctx.pg.start({ as: 'primary', deadlineMs: PRIMARY_START_MS });
+  const result = await ctx.pg.start({ as: 'primary', deadlineMs: startMs });
   ctx.log.info('postgres-started', { as: 'primary', outcome: result.outcome });
   await stopUnlessSafe(ctx);
+  return result.outcome;
 }
 
 /**
@@ -218,6 +224,7 @@ export async function configure(
     upstream,
     slot: upstream === undefined ? undefined : slotNameOf(ctx.config.name),
     synchronousStandbyNames: ctx.state.requirement,
+    own: { parameters: ctx.postgresql.parameters, pgHba: ctx.postgresql.pg_hba },
     ...clusterSettings(ctx),
   });
   ctx.state.configured = { as, upstream: from };
@@ -239,7 +246,7 @@ export function clusterSettings(ctx: AgentContext): Pick<DesiredConfig, 'paramet
   };
 }
 
-async function copyFrom(ctx: AgentContext, job: JobContext, upstream: Upstream): Promise<void> {
+export async function copyFrom(ctx: AgentContext, job: JobContext, upstream: Upstream): Promise<void> {
   await ctx.pg.basebackup(upstream, {
     slot: slotNameOf(ctx.config.name),
     signal: job.signal,
@@ -256,7 +263,7 @@ async function stopUnlessSafe(ctx: AgentContext): Promise<void> {
   await unguard(ctx);
 }
 
-function mustReach(ctx: AgentContext, name: string): Upstream {
+export function mustReach(ctx: AgentContext, name: string): Upstream {
   assert(name !== ctx.config.name, 'a member is never its own upstream');
   const upstream = upstreamOf(ctx, name);
   if (upstream === undefined)

@@ -73,6 +73,15 @@ export const ERROR_TABLE = {
     EXIT.failed,
     'See `matriarch status`, and the logs of the two agents for the reason that they give.',
   ),
+  'member-unknown': row(EXIT.usage, 'See the names of the members with `matriarch status`.'),
+  'edit-impossible': row(
+    EXIT.failed,
+    'Nothing was changed. See what there is with `matriarch show-config`, and try again.',
+  ),
+  'failover-failed': row(
+    EXIT.failed,
+    'See `matriarch status`, and the logs of the agents for the reason that they give.',
+  ),
 
   // dcs
   'dcs-unavailable': row(

@@ -18,7 +18,8 @@ export function agentCommand(shell: Shell): Command {
       const { startAgent } = await import('../agent/index.ts');
       const { dcs } = service.parts;
       assert(dcs !== undefined, 'a file that was read for an agent has the section etcd');
-      await service.run(() => startAgent({ ...service.parts, dcs }));
+      const readAgain = async () => await readConfig(shell, options, 'agent');
+      await service.run(() => startAgent({ ...service.parts, dcs, readAgain, onReload: shell.onHangUp }));
     });
   return withConfigOption(command);
 }

@@ -2,9 +2,13 @@
 import { Command } from 'commander';
 import { agentCommand } from './agent.ts';
 import { authCommand } from './auth.ts';
+import { editConfigCommand, pauseCommand, resumeCommand, showConfigCommand } from './cluster-config.ts';
 import { configCommand } from './config-command.ts';
 import { explainCommand } from './explain.ts';
+import { failoverCommand } from './failover.ts';
+import { historyCommand } from './history.ts';
 import { labCommand } from './lab.ts';
+import { reinitCommand, reloadCommand, restartCommand } from './operate.ts';
 import { routerCommand } from './router.ts';
 import type { Shell } from './shell.ts';
 import { statusCommand } from './status.ts';
@@ -25,6 +29,8 @@ On a real cluster:
   matriarch status --watch                     who leads, who lags
   matriarch explain 'SELECT 1'                 where a statement goes, and why
   matriarch switchover --candidate db-sib-03   hand over in order
+  matriarch restart --all --pending            restart PostgreSQL where a setting waits for it
+  matriarch pause, matriarch resume            work by hand for a while
 
 Environment:
   MATRIARCH_CONFIG   the file to use when --config is not given
@@ -48,6 +54,15 @@ export function buildProgram(shell: Shell): Command {
   for (const command of [
     statusCommand,
     switchoverCommand,
+    failoverCommand,
+    restartCommand,
+    reloadCommand,
+    reinitCommand,
+    pauseCommand,
+    resumeCommand,
+    showConfigCommand,
+    editConfigCommand,
+    historyCommand,
     explainCommand,
     lab,
     agentCommand,

@@ -7,6 +7,7 @@ import { type Column, renderTable } from '../base/index.ts';
 import {
   type ClusterView,
   hasPrimaryRole,
+  isPaused,
   lagOf,
   type Member,
   NO_PRIMARY_REASONS,
@@ -53,7 +54,7 @@ export function statusOf(scope: string, view: ClusterView): Status {
     primary: primary.kind === 'primary' ? primary.member.name : null,
     no_primary_because: primary.kind === 'none' ? primary.because : null,
     timeline: view.newestTimeline,
-    paused: view.config?.value['pause'] === true,
+    paused: isPaused(view),
     members: [...readable, ...unreadable].sort((a, b) => a.name.localeCompare(b.name)),
     failover:
       view.failover === undefined

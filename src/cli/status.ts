@@ -16,6 +16,7 @@ const CLEAR_SCREEN = '\u001b[2J\u001b[H';
 
 export function statusCommand(shell: Shell): Command {
   const command = new Command('status')
+    .alias('list')
     .description('show the members of the cluster: role, state, timeline, lag, datacenter')
     .option('--json', 'print JSON; with --watch one document a line')
     .option('-w, --watch [period]', 'repeat until interrupted, every 2s or the period given', parsePeriod)

@@ -6,7 +6,14 @@
  *         |                                   |
  *         +-> request reset, same leader      +-> taken by the old leader, or by another than asked for   (failed)
  */
-import { type ClusterView, isTagSet, type Member, NO_PRIMARY_REASONS, primaryOf } from '../topology/index.ts';
+import {
+  type ClusterView,
+  isPaused,
+  isTagSet,
+  type Member,
+  NO_PRIMARY_REASONS,
+  primaryOf,
+} from '../topology/index.ts';
 
 export interface SwitchoverWish {
   /** The leader that the caller believes in; undefined accepts whoever leads. */
@@ -32,8 +39,7 @@ export function planSwitchover(view: ClusterView, wish: SwitchoverWish): Switcho
     const because = whyNotCandidate(view, candidate);
     return because === undefined ? { outcome: 'possible', leader, candidate } : refused(because);
   }
-  if (view.config?.value['pause'] === true)
-    return refused('the cluster is in maintenance mode: name a --candidate');
+  if (isPaused(view)) return refused('the cluster is in maintenance mode: name a --candidate');
   const others = [...view.members.keys()].filter((name) => name !== leader);
   const reasons = others
     .map((name) => whyNotCandidate(view, name))

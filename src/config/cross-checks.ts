@@ -140,6 +140,12 @@ function agent(config: Config): Finding[] {
       );
     }
   }
+  if (restapi !== undefined && restapi.verify_client !== 'none') {
+    for (const file of ['certfile', 'cafile'] as const) {
+      if (restapi[file] === undefined)
+        add(['restapi', 'verify_client'], `${restapi.verify_client} needs restapi.${file}`);
+    }
+  }
   if (postgresql === undefined) return findings;
   if (restapi !== undefined && sameAddress(restapi.listen, postgresql.listen)) {
     add(['restapi', 'listen'], `is postgresql.listen too: ${formatAddress(restapi.listen)}`);

@@ -9,7 +9,9 @@
  */
 import { z } from 'zod';
 import { accessKeys } from './access-keys.ts';
+import { callbacksSchema } from './callback-keys.ts';
 import { keepAliveKeys, memberWeights, nodeCheckKeys, nodeSchema } from './nodes-schema.ts';
+import { ctlSchema, restapiSchema } from './rest-keys.ts';
 import { routingKeys } from './routing-keys.ts';
 import { address, credential, directory, duration, scalar, text } from './schema-types.ts';
 
@@ -239,14 +241,6 @@ export const routerSchema = z.strictObject({
     ),
 });
 
-export const restapiSchema = z.strictObject({
-  listen: address('Where the agent serves its REST API and /metrics.', '10.1.0.2:8008'),
-  connect_address: address(
-    'Where others reach it, published with the member; as listen when left out.',
-    '10.1.0.2:8008',
-  ).optional(),
-});
-
 export const postgresqlSchema = z.strictObject({
   data_dir: directory(
     'Data directory; the agent makes it when it does not exist.',
@@ -293,6 +287,11 @@ export const postgresqlSchema = z.strictObject({
       description: 'Lines of pg_hba.conf, after those that the agent needs for itself.',
       examples: [['host all all 10.0.0.0/8 scram-sha-256']],
     }),
+  callbacks: callbacksSchema
+    .prefault({})
+    .describe(
+      'Commands that are run, with the arguments action, role and scope, after what their names say.',
+    ),
 });
 
 export const bootstrapSchema = z.strictObject({
@@ -365,6 +364,11 @@ export const configSchema = z.strictObject({
     ),
   router: routerSchema.prefault({}).describe('Used by `matriarch router`.'),
   restapi: restapiSchema.optional().describe('Used by `matriarch agent`, which needs it.'),
+  ctl: ctlSchema
+    .optional()
+    .describe(
+      'How agents and commands ask the REST APIs of members, where `restapi` does not say it already.',
+    ),
   postgresql: postgresqlSchema.optional().describe('Used by `matriarch agent`, which needs it.'),
   bootstrap: bootstrapSchema.prefault({}).describe('Used once, by the agent that makes the cluster.'),
   tags: z

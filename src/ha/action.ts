@@ -24,6 +24,9 @@ export type Action =
   | { readonly do: 'demote'; readonly mode: DemoteMode }
   | { readonly do: 'hand-over'; readonly candidate: string }
   | { readonly do: 'release' }
+  | { readonly do: 'restart'; readonly as: 'primary' | 'standby'; readonly upstream: string | undefined }
+  /** A fresh copy of `from` in place of a whole data directory. */
+  | { readonly do: 'reinit'; readonly from: string }
   | { readonly do: 'clear-request' }
   | { readonly do: 'cancel-job' }
   /** The data is another cluster's: end the agent with a clear error. */
@@ -34,3 +37,6 @@ export interface Decision {
   readonly because: Reason;
   readonly memory: Memory;
 }
+
+/** What is done, and why. */
+export type Choice = readonly [Action, Reason];

@@ -14,14 +14,14 @@
  *  5. Nothing is decided on a silent store but to stop, or to go on as a standby.
  */
 import { unreachable } from '../base/index.ts';
-import type { Action, Decision } from './action.ts';
-import { remember } from './memory.ts';
+import type { Choice, Decision } from './action.ts';
+import { remember, rememberAction } from './memory.ts';
 import type { JobKind, Lock, Observation } from './observation.ts';
+import { whenOrdered } from './orders.ts';
+import { whenPaused } from './pause.ts';
 import { asCandidate, mayRace, successor, whyIneligible } from './rank.ts';
 import type { Reason } from './reasons.ts';
 import { requestAsLeader, requestAsStandby } from './switchover.ts';
-
-type Choice = readonly [Action, Reason];
 
 /** A promotion is not begun with less lease than this, in times to step down: it would be demoted half-way. */
 const PROMOTE_NEEDS_STEP_DOWNS = 1.5;
@@ -30,12 +30,7 @@ const PROMOTE_NEEDS_STEP_DOWNS = 1.5;
 export function decide(o: Observation): Decision {
   const memory = remember(o);
   const [action, because] = choose({ ...o, memory });
-  const isGivingAway = action.do === 'release' || action.do === 'hand-over';
-  return {
-    action,
-    because,
-    memory: isGivingAway ? { ...memory, standBackUntil: o.now + 2 * o.limits.ttlMs } : memory,
-  };
+  return { action, because, memory: rememberAction(memory, action, o) };
 }
 
 function choose(o: Observation): Choice {
@@ -47,6 +42,8 @@ function choose(o: Observation): Choice {
   }
   if (isForeign(local.systemId, cluster.systemId) && !o.isBootstrapping)
     return [{ do: 'refuse' }, 'system-id-mismatch'];
+  const asked = whenOrdered(o) ?? whenPaused(o);
+  if (asked !== undefined) return asked;
   switch (local.data) {
     case 'unreadable':
       return holds(o.lock) && local.process === 'stopped'
@@ -68,7 +65,7 @@ const isForeign = (mine: string | undefined, theirs: string | undefined): boolea
   mine !== undefined && theirs !== undefined && theirs !== '' && mine !== theirs;
 
 /** A server that runs and is not known to be a standby may be acknowledging writes. */
-function mayWrite(o: Observation): boolean {
+export function mayWrite(o: Pick<Observation, 'local'>): boolean {
   const { process, role } = o.local;
   return process !== 'stopped' && role !== 'standby' && !(process === 'starting' && role === 'unknown');
 }
@@ -120,7 +117,8 @@ function isStillFirst({ self, local, cluster }: Observation): boolean {
 /** A long job owns PostgreSQL; only the loss of what it rests on interrupts it. */
 function whileJobRuns(o: Observation, kind: JobKind): Choice {
   const wait: Choice = [{ do: 'wait' }, 'job-running'];
-  if (kind !== 'promote' && kind !== 'start-primary' && kind !== 'hand-over') return wait;
+  const isPrimarys = kind === 'restart' && o.local.role !== 'standby';
+  if (kind !== 'promote' && kind !== 'start-primary' && kind !== 'hand-over' && !isPrimarys) return wait;
   const isProtected =
     (o.lock.is === 'mine' || o.lock.is === 'unknown') && o.now < (o.lock.deadline ?? 0) - o.limits.stepDownMs;
   if (isProtected) return wait;
@@ -331,7 +329,7 @@ function whenLeaderless(o: Observation): Choice {
   if (o.peers === undefined) return [{ do: 'ask-peers' }, 'positions-unknown'];
   const verdict = mayRace(asCandidate(o.self, o.local), o.peers, o.cluster);
   if (verdict.may) return acquire(o, 'best-candidate');
-  return verdict.isCourtesy && forMs >= o.limits.courtesyMs
+  return verdict.isCourtesy && forMs >= o.limits.courtesyMs * verdict.ahead
     ? acquire(o, 'courtesy-over')
     : [{ do: 'wait' }, verdict.because];
 }

@@ -1,6 +1,6 @@
 /** The door of `ha`: observation in, decision out. Pure. */
 export type { Action, Decision, DemoteMode } from './action.ts';
-export { decide } from './decide.ts';
+export { decide, mayWrite } from './decide.ts';
 export * from './durability.ts';
 export {
   type Blow,

@@ -1,4 +1,5 @@
 /** What `decide` remembers from cycle to cycle: since when something has been so that may not stay so for long. */
+import type { Action } from './action.ts';
 import type { Memory, Observation } from './observation.ts';
 
 export function remember(o: Observation): Memory {
@@ -18,5 +19,18 @@ export function remember(o: Observation): Memory {
     standBackUntil: isStandingBack ? memory.standBackUntil : undefined,
     stoppingSince:
       local.process === 'stopping' && o.job === undefined ? (memory.stoppingSince ?? o.now) : undefined,
+    isStoppedByUs: memory.isStoppedByUs && (local.process !== 'running' || o.job !== undefined),
+  };
+}
+
+const STOPPING = ['hand-over', 'demote', 'restart', 'reinit', 'rejoin', 'discard-data'];
+
+/** What an action adds: who gives leadership away lets others go first, and who stops the server may start it in a pause. */
+export function rememberAction(memory: Memory, action: Action, o: Observation): Memory {
+  const isGivingAway = action.do === 'release' || action.do === 'hand-over';
+  return {
+    ...memory,
+    standBackUntil: isGivingAway ? o.now + 2 * o.limits.ttlMs : memory.standBackUntil,
+    isStoppedByUs: memory.isStoppedByUs || STOPPING.includes(action.do),
   };
 }

@@ -85,7 +85,12 @@ export interface ClusterFacts {
   readonly promised: Promised | undefined;
   /** Revision of that key in this view, 0 where there is none: an election is void when it has changed. */
   readonly syncRevision: number;
+  /** The cluster-wide configuration says so, as it was last seen. */
+  readonly isPaused: boolean;
 }
+
+/** What an operator asked of this member (orders.ts). */
+export type Order = 'restart' | 'reinit';
 
 /** What decides between standbys beside their position; from the member's tags. */
 export interface Standing {
@@ -117,7 +122,9 @@ export type JobKind =
   | 'start-primary'
   | 'promote'
   | 'demote'
-  | 'hand-over';
+  | 'hand-over'
+  | 'restart'
+  | 'reinit';
 
 /** What `decide` remembers from cycle to cycle; it goes in and comes out, and is kept nowhere else. */
 export interface Memory {
@@ -129,6 +136,8 @@ export interface Memory {
   readonly standBackUntil: number | undefined;
   /** Since when our server has been stopping without a job of ours that sees to it. */
   readonly stoppingSince: number | undefined;
+  /** The server has been stopped by a job of ours, and has not run since: it is not stopped by hand. */
+  readonly isStoppedByUs: boolean;
 }
 
 export const freshMemory: Memory = {
@@ -136,6 +145,7 @@ export const freshMemory: Memory = {
   notStreamingSince: undefined,
   standBackUntil: undefined,
   stoppingSince: undefined,
+  isStoppedByUs: false,
 };
 
 export interface Limits {
@@ -162,6 +172,7 @@ export interface Observation {
   readonly job: JobKind | undefined;
   /** We won the race for `initialize` and have not finished making the cluster. */
   readonly isBootstrapping: boolean;
+  readonly order: Order | undefined;
   /** After a failed job: not before then again. */
   readonly retryAt: number | undefined;
   readonly memory: Memory;

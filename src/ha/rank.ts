@@ -37,8 +37,12 @@ export function compareCandidates(left: Candidate, right: Candidate): number {
 
 export type RaceVerdict =
   | { readonly may: true }
-  /** `isCourtesy`: only waiting for a better one to act; after a while the lesser one goes ahead. */
-  | { readonly may: false; readonly because: Reason; readonly isCourtesy: boolean };
+  /**
+   * `isCourtesy`: only waiting for the `ahead` better ones to act; after a while for each the lesser one goes ahead. The best
+   * may be waiting itself (a former leader stands back): then it is the next best's turn, not that of whoever waited first.
+   */
+  | { readonly may: false; readonly because: Reason; readonly isCourtesy: false }
+  | { readonly may: false; readonly because: Reason; readonly isCourtesy: true; readonly ahead: number };
 
 /** May this running standby try for the leader key, given what its peers answered? */
 export function mayRace(self: Candidate, peers: readonly PeerAnswer[], cluster: ClusterFacts): RaceVerdict {
@@ -50,17 +54,19 @@ export function mayRace(self: Candidate, peers: readonly PeerAnswer[], cluster: 
   }
   const forbidden = cluster.promised && whyPromiseForbids(self, peers, cluster.promised);
   if (forbidden !== undefined) return { may: false, because: forbidden, isCourtesy: false };
-  const best = bestCandidate(peers, cluster);
-  if (best !== undefined && compareCandidates(best, self) < 0)
-    return { may: false, because: 'better-candidate', isCourtesy: true };
-  return { may: true };
+  const ahead = candidates(peers, cluster).filter((peer) => compareCandidates(peer, self) < 0).length;
+  return ahead === 0 ? { may: true } : { may: false, because: 'better-candidate', isCourtesy: true, ahead };
 }
 
 /** The best of those peers that are running standbys and may lead; undefined when there is none. */
 export function bestCandidate(peers: readonly PeerAnswer[], cluster: ClusterFacts): PeerAnswer | undefined {
-  return peers
-    .filter((peer) => peer.isRunning && peer.role === 'standby' && whyIneligible(peer, cluster) === undefined)
-    .sort(compareCandidates)[0];
+  return candidates(peers, cluster).sort(compareCandidates)[0];
+}
+
+function candidates(peers: readonly PeerAnswer[], cluster: ClusterFacts): PeerAnswer[] {
+  return peers.filter(
+    (peer) => peer.isRunning && peer.role === 'standby' && whyIneligible(peer, cluster) === undefined,
+  );
 }
 
 /** The best of those that the promise of the cluster lets lead by itself, as far as these answers show. */

@@ -67,6 +67,12 @@ export const REASONS = {
   'no-candidate': 'no standby can take over now',
   'requested-candidate': 'this standby was asked to take over',
   'candidate-goes-first': 'another standby was asked to take over',
+  'restart-requested': 'a restart of PostgreSQL was asked for',
+  'reinit-requested': 'a fresh copy of the data was asked for',
+  paused: 'the cluster is paused: nothing is done that was not asked for',
+  'stopped-by-hand': 'the cluster is paused and PostgreSQL was stopped by hand, so others may lead',
+  'stopped-by-us': 'the cluster is paused, and PostgreSQL was stopped here by the agent itself',
+  'candidate-needed-in-pause': 'the cluster is paused: a change of leader needs a named candidate',
 } as const;
 
 export type Reason = keyof typeof REASONS;

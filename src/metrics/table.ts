@@ -17,6 +17,7 @@ const counter = (help: string, ...labels: string[]): MetricRow => ({ type: 'coun
 const gauge = (help: string, ...labels: string[]): MetricRow => ({ type: 'gauge', help, labels });
 /** Its samples are those of a `Histogram`. */
 const histogram = (help: string, ...labels: string[]): MetricRow => ({ type: 'histogram', help, labels });
+const patroni = (help: string): MetricRow => gauge(help, 'scope', 'name');
 
 /** All metrics by name, in the order in which they are rendered. */
 export const METRICS = {
@@ -52,6 +53,28 @@ export const METRICS = {
     'Flushed WAL position of a primary, received position of a standby.',
   ),
   matriarch_postgres_replay_position_bytes: gauge('Replayed WAL position of a standby.'),
+
+  // agent, by the names that Patroni gives the same things
+  patroni_version: patroni('Patroni’s version whose behaviour the agent has, without periods.'),
+  patroni_postgres_running: patroni('1 while PostgreSQL accepts connections, else 0.'),
+  patroni_postmaster_start_time: patroni('When PostgreSQL was started, in seconds since 1970.'),
+  patroni_master: patroni('1 while PostgreSQL is a running primary, else 0.'),
+  patroni_primary: patroni('1 while PostgreSQL is a running primary, else 0.'),
+  patroni_standby_leader: patroni('Always 0: there are no standby clusters.'),
+  patroni_replica: patroni('1 while this member is a standby, else 0.'),
+  patroni_sync_standby: patroni('1 while commits wait for this standby, else 0.'),
+  patroni_xlog_location: patroni('Flushed WAL position of a primary in bytes, else 0.'),
+  patroni_xlog_received_location: patroni('Received WAL position of a standby in bytes, else 0.'),
+  patroni_xlog_replayed_location: patroni('Replayed WAL position of a standby in bytes, else 0.'),
+  patroni_xlog_paused: patroni('1 while replay is paused, else 0.'),
+  patroni_postgres_streaming: patroni('1 while this standby streams, else 0.'),
+  patroni_postgres_in_archive_recovery: patroni('1 while this standby does not stream, else 0.'),
+  patroni_postgres_server_version: patroni('PostgreSQL’s version as a number while it runs, else 0.'),
+  patroni_cluster_unlocked: patroni('1 while nobody holds the leader key, else 0.'),
+  patroni_postgres_timeline: patroni('Timeline of PostgreSQL while it runs, else 0.'),
+  patroni_dcs_last_seen: patroni('When the store was last heard, in seconds since 1970.'),
+  patroni_pending_restart: patroni('1 while a setting waits for a restart, else 0.'),
+  patroni_is_paused: patroni('1 while the cluster is paused, else 0.'),
 
   // router
   matriarch_router_clients: gauge('Client connections now, by state (login, idle, active, held).', 'state'),

@@ -114,6 +114,12 @@ const SERVER_SETTINGS = [
 
 const OWNED_NAMES: ReadonlySet<string> = new Set([...SERVER_SETTINGS, ...RECOVERY_SETTINGS]);
 
+/** Whatever a configuration says of it, the agent writes its own value. */
+export function isAgentsSetting(name: string): boolean {
+  const key = name.toLowerCase();
+  return OWNED_NAMES.has(key) && !RECOVERY_FROM_PARAMETERS.has(key) && key !== 'wal_level';
+}
+
 /** Recovery settings that may be given as `parameters`; the other owned ones are overruled. */
 const RECOVERY_FROM_PARAMETERS = new Set([
   'restore_command',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { cleanAutoConf, HEADER, renderHba, renderPassFile, renderPostgresqlConf } from './conf.ts';
 import type { ControlData } from './control-data.ts';
 import { readIfThere, removeFile, syncFolder, writeWhole } from './files.ts';
+import { mergeParameters } from './parameters.ts';
 import type { Place } from './place.ts';
 import { forgetTakenTimelines } from './taken-timelines.ts';
 import type { ConfigWritten, DesiredConfig, Role } from './types.ts';
@@ -23,11 +24,11 @@ export async function writeConfigFiles(
     as: desired.as,
     upstream: desired.upstream,
     slot: desired.slot,
-    parameters: { ...desired.parameters, ...settings.parameters },
+    parameters: mergeParameters(desired.parameters ?? {}, desired.own?.parameters ?? settings.parameters),
     synchronousStandbyNames: desired.synchronousStandbyNames,
     control,
   });
-  const hba = renderHba(settings, desired.pgHba ?? settings.pg_hba);
+  const hba = renderHba(settings, desired.pgHba ?? desired.own?.pgHba ?? settings.pg_hba);
   // Left by an agent that ended in the middle of a promotion: it would still promote.
   if (desired.as === 'standby') await removeFile(join(place.dataDir, 'promote'));
   await keepBase(place);

@@ -1,6 +1,6 @@
 /** The door of `postgres`: control over one data directory, and the pure comparisons that go with it. */
 
-export { ROUTER_ROLE } from './conf.ts';
+export { isAgentsSetting, ROUTER_ROLE } from './conf.ts';
 export { openPostgres } from './control.ts';
 export type { ClusterState, ControlData } from './control-data.ts';
 export { installLookup } from './install-lookup.ts';

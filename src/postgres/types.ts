@@ -87,6 +87,11 @@ export interface DesiredConfig {
   readonly synchronousStandbyNames?: string | undefined;
   /** Lines of pg_hba.conf instead of the file's `pg_hba`. */
   readonly pgHba?: readonly string[];
+  /** The file's own `parameters` and `pg_hba`, where it was read again since this control was made. */
+  readonly own?: {
+    readonly parameters: Readonly<Record<string, string | number | boolean>>;
+    readonly pgHba: readonly string[];
+  };
 }
 
 export type Role = 'primary' | 'standby';

@@ -34,7 +34,7 @@ export const FIXED_KEYS: ReadonlySet<string> = new Set([
   'router.auth_dbname',
 ]);
 /** Sections of other services. */
-const OF_OTHERS: ReadonlySet<string> = new Set(['restapi', 'postgresql', 'bootstrap', 'tags']);
+const OF_OTHERS: ReadonlySet<string> = new Set(['restapi', 'ctl', 'postgresql', 'bootstrap', 'tags']);
 
 export function planReload(present: Config, next: Config): ReloadPlan {
   const changed = [

@@ -14,6 +14,7 @@ export {
   type ParsedMember,
   parseMember,
   renderMember,
+  type ScheduledRestartJson,
   type TagValue,
   type UnreadableReason,
 } from './member.ts';
@@ -35,6 +36,7 @@ export {
   emptyView,
   type FailoverRequest,
   type HistoryEntry,
+  isPaused,
   leaderChange,
 } from './view.ts';
 export { type WatchClusterOptions, watchCluster } from './watch.ts';

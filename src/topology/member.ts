@@ -54,6 +54,19 @@ export interface MemberJson {
   readonly tags?: Readonly<Record<string, TagValue>>;
   readonly pending_restart?: true;
   readonly pause?: true;
+  readonly scheduled_restart?: ScheduledRestartJson;
+}
+
+/** A restart that is to come, with the conditions that it hangs on, as the member shows it. */
+export interface ScheduledRestartJson {
+  /** ISO 8601 with an offset. */
+  readonly schedule: string;
+  readonly role?: string;
+  readonly postgres_version?: string;
+  readonly timeout?: number;
+  readonly restart_pending?: boolean;
+  /** Of the server that it is meant for; one that has been started since is left alone. */
+  readonly postmaster_start_time?: string;
 }
 
 /** A member as the rest of the system sees it. */
@@ -73,6 +86,12 @@ export interface Member {
   readonly replicationState: string | undefined;
   /** It has written a checkpoint on its present timeline (or never said that it has not), so pg_rewind can follow it. */
   readonly hasCheckpointed: boolean;
+  /** It has seen that the cluster is paused. */
+  readonly isPaused: boolean;
+  /** A setting waits for a restart of its PostgreSQL. */
+  readonly needsRestart: boolean;
+  /** A restart that is to come, as the member published it. */
+  readonly scheduledRestart: Readonly<Record<string, unknown>> | undefined;
   readonly tags: Readonly<Record<string, TagValue>>;
 }
 
@@ -107,6 +126,9 @@ export function parseMember(name: string, entry: KeyValue): ParsedMember {
       replayLsn: wholeNumber(json['replay_lsn']),
       replicationState: text(json['replication_state']),
       hasCheckpointed: json['checkpoint_after_promote'] !== false,
+      isPaused: json['pause'] === true,
+      needsRestart: json['pending_restart'] === true,
+      scheduledRestart: isRecord(json['scheduled_restart']) ? json['scheduled_restart'] : undefined,
       tags,
     },
   };
@@ -134,6 +156,7 @@ export function renderMember(member: MemberJson): string {
       ? {}
       : { checkpoint_after_promote: member.checkpoint_after_promote }),
     ...(member.pause === undefined ? {} : { pause: member.pause }),
+    ...(member.scheduled_restart === undefined ? {} : { scheduled_restart: member.scheduled_restart }),
   };
   return JSON.stringify(ordered);
 }

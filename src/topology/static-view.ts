@@ -197,6 +197,9 @@ function memberOf(one: Judged, leader: Judged | undefined, because: StaticReason
     replayLsn: told?.replayLsn,
     replicationState: standbyState(told),
     hasCheckpointed: true,
+    isPaused: false,
+    needsRestart: false,
+    scheduledRestart: undefined,
     tags: node.tags,
   };
 }

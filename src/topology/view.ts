@@ -5,7 +5,7 @@
 import { isRecord, parseJson, wholeNumber } from '../base/index.ts';
 import type { KeyValue, Snapshot, WatchEvent } from '../dcs/index.ts';
 import { type KeyLayout, memberNameOf } from './layout.ts';
-import { type Member, parseMember } from './member.ts';
+import { isTagSet, type Member, parseMember } from './member.ts';
 import type { NoPrimaryReason } from './primary.ts';
 import { newestTimelineOf } from './timeline.ts';
 
@@ -73,6 +73,11 @@ export const emptyView: ClusterView = {
   newestTimeline: 0,
   entries: new Map(),
 };
+
+/** The cluster-wide configuration asks for maintenance: agents do nothing of their own accord. */
+export function isPaused(view: ClusterView): boolean {
+  return view.config !== undefined && isTagSet(view.config.value, 'pause');
+}
 
 /** The view of a whole snapshot. A snapshot older than `view` changes nothing: the same object comes back. */
 export function applySnapshot(view: ClusterView, snapshot: Snapshot, layout: KeyLayout): ClusterView {

@@ -4,6 +4,9 @@
  *
  * Not together on one host: an agent that is away and a fence that is, for each is what the other is there for.
  */
+import { giveOrder } from '../../src/agent/orders.ts';
+import { patchConfig } from '../../src/agent/rest-requests.ts';
+import { isRecord, parseJson } from '../../src/base/index.ts';
 import type { KeyLayout } from '../../src/topology/index.ts';
 import type { Chance } from './chance.ts';
 import type { Events } from './events.ts';
@@ -182,6 +185,16 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     host.server.stalledUntil = events.now + chance.between(500, 8000);
     return nothing;
   },
+  'cluster is paused': ({ store, layout }) => {
+    if (store.leader === undefined || !configure(store, layout, { pause: true })) return undefined;
+    return () => void configure(store, layout, { pause: null });
+  },
+  'restart or fresh copy is asked for': ({ chance }, host) => {
+    const ctx = host.agent?.ctx;
+    if (ctx === undefined) return undefined;
+    giveOrder(ctx, chance.isTrue(0.6) ? 'restart' : 'reinit').then(nothing, nothing);
+    return nothing;
+  },
   'switchover is asked for': ({ store, layout, chance, hosts }) => {
     const leader = store.data.get(layout.leader)?.value;
     const candidate = chance.oneOf(hosts)?.site.name;
@@ -194,6 +207,15 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     return nothing;
   },
 };
+
+/** An operator's change of the cluster-wide configuration; false before there is any. */
+function configure(store: Store, layout: KeyLayout, patch: Readonly<Record<string, unknown>>): boolean {
+  const before = parseJson(store.data.get(layout.config)?.value ?? '');
+  if (!isRecord(before)) return false;
+  const value = JSON.stringify(patchConfig(before, patch));
+  store.data.transact({ when: [], then: [{ op: 'put', key: layout.config, value }] });
+  return true;
+}
 
 /** Begins the trouble; `untilMs` is its end, at which all is mended. */
 export function plan(world: FaultWorld, fromMs: number, untilMs: number): void {

@@ -32,6 +32,8 @@ export interface AgentSettings {
   readonly linked?: boolean;
   /** A commit is acknowledged once a standby has it, so that what was acknowledged outlives any one host. */
   readonly synchronous?: boolean;
+  /** A command for each callback. */
+  readonly callback?: string;
   /** How long a leader key outlives its holder, as `lease.ttl`; the product's default if it is not given. */
   readonly ttl?: string;
 }
@@ -47,6 +49,7 @@ export async function someHosts(scope: Scope, settings: AgentSettings): Promise<
         folder,
         etcd: settings.etcd,
         tags: settings.tags?.[name] ?? {},
+        callbacks: callbacksOf(settings.callback),
         linked: settings.linked ?? false,
         lease: settings.ttl === undefined ? {} : { ttl: settings.ttl },
         dcs: settings.synchronous === true ? { synchronous_mode: 'quorum' } : {},
@@ -60,11 +63,17 @@ export async function someHosts(scope: Scope, settings: AgentSettings): Promise<
   return hosts;
 }
 
+function callbacksOf(command: string | undefined): Readonly<Record<string, string>> {
+  const actions = ['on_start', 'on_stop', 'on_restart', 'on_reload', 'on_role_change'];
+  return command === undefined ? {} : Object.fromEntries(actions.map((action) => [action, command]));
+}
+
 interface HostOptions {
   readonly name: string;
   readonly folder: string;
   readonly etcd: readonly string[];
   readonly tags: Readonly<Record<string, unknown>>;
+  readonly callbacks: Readonly<Record<string, string>>;
   readonly linked: boolean;
   readonly lease: Readonly<Record<string, string>>;
   readonly dcs: Readonly<Record<string, string>>;
@@ -115,6 +124,7 @@ export class Host {
             rewind: credential('rewind_user'),
           },
           parameters: { shared_buffers: '16MB', max_connections: 40 },
+          callbacks: this.#options.callbacks,
         },
         bootstrap: {
           users: [{ username: 'app', password: 'app', database: 'app' }],
@@ -123,6 +133,11 @@ export class Host {
         tags: this.#options.tags,
       }),
     );
+  }
+
+  /** Its matriarch.yaml. */
+  get configFile(): string {
+    return this.#config;
   }
 
   get agentPid(): number | undefined {
@@ -150,6 +165,11 @@ export class Host {
   /** A file in the data directory. */
   async fileText(name: string): Promise<string> {
     return await readFile(join(this.dataDir, name), 'utf8');
+  }
+
+  /** Puts a file of this text there. */
+  async replaceText(name: string, text: string): Promise<void> {
+    await writeFile(join(this.dataDir, name), text);
   }
 
   /** Starts the agent; its log goes to a file that `log` reads. */
@@ -233,6 +253,20 @@ export class Host {
     const answer = await fetch(`http://${this.address}:8008${path}`, { signal: AbortSignal.timeout(2000) });
     const text = await answer.text();
     return { status: answer.status, body: text === '' ? {} : JSON.parse(text) };
+  }
+
+  /** Any request to its REST API; a body is sent as JSON. */
+  async ask(
+    method: string,
+    path: string,
+    body?: object,
+  ): Promise<{ readonly status: number; readonly text: string }> {
+    const answer = await fetch(`http://${this.address}:8008${path}`, {
+      method,
+      signal: AbortSignal.timeout(60_000),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: answer.status, text: await answer.text() };
   }
 
   /** A connection as superuser, straight to this server. */

@@ -115,6 +115,7 @@ export async function anAgent(t: TestContext, calls: Partial<PostgresControl> = 
     },
     random: always,
     version: 'test',
+    readAgain: async () => await Promise.resolve(config),
     state,
   };
   const ending = new AbortController();

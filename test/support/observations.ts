@@ -40,6 +40,7 @@ export function aCluster(changes: Partial<ClusterFacts> = {}): ClusterFacts {
     maximumLagBytes: 500,
     promised: undefined,
     syncRevision: 0,
+    isPaused: false,
     ...changes,
   };
 }
@@ -68,6 +69,7 @@ export function anObservation(changes: Partial<Observation> = {}): Observation {
     peers: undefined,
     job: undefined,
     isBootstrapping: false,
+    order: undefined,
     retryAt: undefined,
     memory: freshMemory,
     limits: {

@@ -69,6 +69,24 @@ test('PostgreSQL is not started as a primary when the store says that the key is
   deepEqual(done, []);
 });
 
+test('the key is not given away when PostgreSQL turns out to be a running primary', async (t) => {
+  const { ctx, server, done } = await anAgent(t);
+  ok(await ctx.keeper.acquire(0));
+  await look(ctx);
+  const decision = {
+    action: { do: 'release' },
+    because: 'postgres-died-candidate-ready',
+    memory: freshMemory,
+  } as const;
+  server.postmaster = running;
+  equal(await act(ctx, decision), 'again');
+  ok(ctx.keeper.isHolder);
+  deepEqual(done, []);
+  server.postmaster = { kind: 'stopped', stalePidFile: false };
+  await act(ctx, decision);
+  equal(ctx.keeper.isHolder, false);
+});
+
 test('a promotion begins a timeline whose number nobody has taken before', async (t) => {
   const begun: (number | undefined)[] = [];
   const { ctx, other } = await anAgent(t, {

@@ -62,6 +62,19 @@ test('the result of an abandoned job is discarded, and its signal aborts', async
   deepEqual([jobs.running, ends(), jobs.failuresOf('promote')], [undefined, 1, 0]);
 });
 
+test('each begin and end of a job is a turn, so that what was seen before it is known to be old', async () => {
+  const { jobs } = someJobs();
+  const turns = [jobs.turns];
+  jobs.start('restart', () => Promise.resolve());
+  turns.push(jobs.turns);
+  await settled();
+  turns.push(jobs.turns);
+  jobs.start('clone', () => new Promise(() => undefined));
+  jobs.abandon('the test ends');
+  turns.push(jobs.turns);
+  deepEqual(turns, [0, 1, 2, 4]);
+});
+
 test('many events before a wait make one wake-up, and none is lost', async () => {
   const wake = new Wake(systemTimers);
   const { signal } = new AbortController();

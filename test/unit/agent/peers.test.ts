@@ -35,7 +35,7 @@ async function aPeerThat(t: TestContext, write: (answer: ServerResponse) => void
 }
 
 async function asked(t: TestContext, member: Member) {
-  const client = new PeerClient();
+  const client = new PeerClient({ tls: { rejectUnauthorized: true }, authorization: undefined });
   t.after(async () => await client.close());
   return await client.askOne(member);
 }

@@ -208,7 +208,12 @@ test('defaults are those of the reference page', () => {
 
 test('every setting of an agent arrives', () => {
   const { postgresql, restapi } = config(AGENT);
-  assert.deepEqual(restapi, { listen: { host: '10.1.0.2', port: 8008 } });
+  assert.deepEqual(restapi, {
+    listen: { host: '10.1.0.2', port: 8008 },
+    verify_client: 'none',
+    allowlist: [],
+    allowlist_include_members: false,
+  });
   assert.deepEqual(postgresql, {
     data_dir: '/data/main',
     bin_dir: '/usr/lib/postgresql/15/bin',
@@ -222,6 +227,7 @@ test('every setting of an agent arrives', () => {
     },
     parameters: {},
     pg_hba: [],
+    callbacks: { primary_role: 'primary' },
   });
 });
 

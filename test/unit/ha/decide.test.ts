@@ -228,6 +228,11 @@ test('an election: positions are asked first, the best goes, the second best wai
   equal(decided({ ...race, peers: [aPeer({ lsn: 1001 })] }), 'wait: better-candidate');
   const memory = { ...freshMemory, leaderlessSince: NOW - 2000 };
   equal(decided({ ...race, memory, peers: [aPeer({ lsn: 1001 })] }), 'acquire-leader: courtesy-over');
+  // The better of two that are ahead may be waiting for the best, which stands back: its turn comes before ours.
+  const two = [aPeer({ lsn: 1001 }), aPeer({ name: 'gamma', lsn: 1002 })];
+  equal(decided({ ...race, memory, peers: two }), 'wait: better-candidate');
+  const longer = { ...memory, leaderlessSince: NOW - 4000 };
+  equal(decided({ ...race, memory: longer, peers: two }), 'acquire-leader: courtesy-over');
 });
 
 test('a living primary holds everybody back, for however long', () => {

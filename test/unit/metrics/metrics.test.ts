@@ -78,9 +78,9 @@ test('nothing sampled is an empty page', async () => {
   assert.equal((await renderMetrics([])).trim(), '');
 });
 
-test('names follow the rules of Prometheus: our prefix, units last, _total for counters only', () => {
+test('names follow the rules of Prometheus: our prefix or Patroni’s, units last, _total for counters only', () => {
   for (const [name, { type }] of Object.entries(METRICS)) {
-    assert.match(name, /^matriarch_[a-z][a-z0-9_]*[a-z0-9]$/);
+    assert.match(name, /^(matriarch|patroni)_[a-z][a-z0-9_]*[a-z0-9]$/);
     assert.equal(name.endsWith('_total'), type === 'counter', name);
   }
 });

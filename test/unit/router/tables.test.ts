@@ -214,6 +214,9 @@ const member = (name: string, datacenter: string, changes: Partial<Member> = {})
   replayLsn: 0,
   replicationState: name === 'a' ? undefined : 'streaming',
   hasCheckpointed: true,
+  isPaused: false,
+  needsRestart: false,
+  scheduledRestart: undefined,
   tags: { datacenter },
   ...changes,
 });

@@ -67,6 +67,9 @@ describe('a member is read', () => {
         replayLsn: undefined,
         replicationState: undefined,
         hasCheckpointed: true,
+        isPaused: false,
+        needsRestart: false,
+        scheduledRestart: undefined,
         tags: { datacenter: 'dc1' },
       },
     });
@@ -93,6 +96,9 @@ describe('a member is read', () => {
         replayLsn: 90,
         replicationState: 'streaming',
         hasCheckpointed: true,
+        isPaused: false,
+        needsRestart: true,
+        scheduledRestart: undefined,
         tags: { datacenter: 'dc2', nofailover: true, failover_priority: 3 },
       },
     });
