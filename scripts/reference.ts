@@ -8,6 +8,9 @@ import { clientsPage } from '../test/clients/table.ts';
 import { routingCasesPage } from '../test/support/routing-cases-page.ts';
 import {
   DATABASE_KEYS,
+  PATRONI_KEYS,
+  PATRONI_VARIABLES,
+  type PatroniRow,
   PEER_KEYS,
   PGBOUNCER_KEYS,
   PGPOOL_KEYS,
@@ -63,12 +66,35 @@ function importPage(): string {
 ${Object.entries(table).map(importRow).join('\n')}
 `,
   );
-  return `# Keys of other poolers
+  return `# Keys of other programs
 
 Rendered from the tables of \`matriarch config import\`; do not edit. Keys of [databases] and [users] are under
 \`router.databases.NAME\` and \`router.users.NAME\`. Keys that have a number in pgpool.conf are here without it.
 
-${sections.join('\n')}`;
+${sections.join('\n')}
+${patroniSection()}`;
+}
+
+/** Variables are named as the keys are, so only those of a key are counted here, and all are in the table of the program. */
+function patroniSection(): string {
+  return `## Patroni: patroni.yml
+
+A key stands for all that is under it. \`*\` is any name. Refused is what nobody may do without: an agent does not start from
+such a file. The variables \`PATRONI_*\` (${PATRONI_VARIABLES.length} names, and \`PATRONI_NAME_PASSWORD\` and \`PATRONI_NAME_OPTIONS\` of roles) come
+before the file, as for Patroni.
+
+| Key | Becomes | |
+| --- | --- | --- |
+${Object.entries(PATRONI_KEYS).map(patroniRow).join('\n')}
+`;
+}
+
+function patroniRow([key, row]: [string, PatroniRow]): string {
+  if ('none' in row) return `| \`${key}\` | | ${escaped(row.none)} |`;
+  if ('together' in row) return `| \`${key}\` | ${escaped(row.together)} | |`;
+  if ('to' in row) return `| \`${key}\` | \`${row.to}\` | ${escaped(row.says ?? '')} |`;
+  const values = (row.unless ?? []).map((value) => `\`${JSON.stringify(value)}\``).join(', ');
+  return `| \`${key}\` | | **refused**${values === '' ? '' : `, but for ${values}`}: ${escaped(row.refused)} |`;
 }
 
 function importRow([key, row]: [string, Row]): string {

@@ -1,10 +1,11 @@
-/** `matriarch config import`: the configuration of PgBouncer or pgpool-II as matriarch.yaml, and what is different. */
-import { readFileSync, writeFileSync } from 'node:fs';
+/** `matriarch config import`: the configuration of PgBouncer, pgpool-II or Patroni as matriarch.yaml, and what is different. */
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { describe, EXIT, MatriarchError } from '../base/index.ts';
-import type { Config } from '../config/index.ts';
+import type { Config, Purpose } from '../config/index.ts';
 import type { Imported, ImportStep, Origin, SourceFile } from '../import/index.ts';
+import { translatePatroni } from './patroni-config.ts';
 import type { Shell } from './shell.ts';
 
 interface ImportOptions {
@@ -21,19 +22,20 @@ const PRIVATE = 0o600;
 
 const HELP = `
 Writes the equal matriarch.yaml, and on standard error, line by line, what has no counterpart or another meaning.
-Files that it names (user list, host rules, %include) are read, from the current directory or beside it.
+Files that it names (user list, host rules, %include) are read, from the current directory or beside it. Of Patroni it may
+be a directory; variables PATRONI_* come first, as for Patroni itself.
 
 Exit status: 0 the result can be used as it is, 1 something that it needs is not in the source, or refused in it.`;
 
 export function importCommand(shell: Shell): Command {
   const command = new Command('import');
   return command
-    .argument('<file>', 'pgbouncer.ini or pgpool.conf')
-    .description('write the matriarch.yaml that is equal to a pgbouncer.ini or pgpool.conf')
+    .argument('<file>', 'pgbouncer.ini, pgpool.conf or patroni.yml')
+    .description('write the matriarch.yaml that is equal to a pgbouncer.ini, pgpool.conf or patroni.yml')
     .addOption(
       command
-        .createOption('--from <pooler>', 'what the file is of; else seen from its content')
-        .choices(['pgbouncer', 'pgpool']),
+        .createOption('--from <program>', 'what the file is of; else seen from its content')
+        .choices(['pgbouncer', 'pgpool', 'patroni']),
     )
     .option('-o, --output <file>', 'where to write it; else to standard output')
     .option('--user-list <file>', 'where to write the passwords of a pool_passwd, for router.auth_file')
@@ -49,23 +51,26 @@ async function run(shell: Shell, file: string, options: ImportOptions): Promise<
     import('../import/index.ts'),
     import('../config/index.ts'),
   ]);
-  const { yaml, notes, userList } = await translate(file, options);
+  const origin = options.from ?? (await originOf(file));
+  const { yaml, notes, userList, refusals } = await translate(shell, file, { ...options, from: origin });
   if (options.output === undefined) shell.out(yaml);
   else write(options.output, yaml);
   if (options.userList !== undefined && userList !== undefined) write(options.userList, userList);
   for (const note of notes) shell.err(`${formatNote(note)}\n`);
-  const checked = checkConfig(yaml, {}, 'router');
+  const purpose: Purpose = origin === 'patroni' ? 'agent' : 'router';
+  const checked = checkConfig(yaml, {}, purpose);
   const problems =
     checked.outcome === 'ok'
-      ? await accessProblems(checked.config)
+      ? await accessProblems(checked.config, purpose)
       : formatProblems(options.output ?? 'matriarch.yaml', checked.problems);
-  if (problems === undefined) return;
-  shell.err(`${problems}\n`);
-  shell.setExit(EXIT.failed);
+  for (const refusal of refusals) shell.err(`refused: ${formatNote(refusal)}\n`);
+  if (problems !== undefined) shell.err(`${problems}\n`);
+  if (problems !== undefined || refusals.length > 0) shell.setExit(EXIT.failed);
 }
 
 /** Why a router would not start with the certificates, users and host rules that stay where they are. */
-async function accessProblems({ router }: Config): Promise<string | undefined> {
+async function accessProblems({ router }: Config, purpose: Purpose): Promise<string | undefined> {
+  if (purpose !== 'router') return undefined;
   const { readAccess } = await import('../router/index.ts');
   try {
     readAccess(router);
@@ -76,13 +81,26 @@ async function accessProblems({ router }: Config): Promise<string | undefined> {
   return undefined;
 }
 
-async function translate(file: string, options: ImportOptions): Promise<Imported> {
-  const { importPgbouncer, importPgpool, recognize } = await import('../import/index.ts');
+/** A directory is Patroni's: the others' are files. */
+async function originOf(file: string): Promise<Origin> {
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) return 'patroni';
+  const { recognize } = await import('../import/index.ts');
+  const origin = recognize(readSource(file).text);
+  if (origin !== undefined) return origin;
+  throw new MatriarchError(
+    'import-unrecognized',
+    `${file} is neither a pgbouncer.ini nor a pgpool.conf nor a patroni.yml`,
+  );
+}
+
+async function translate(
+  shell: Shell,
+  file: string,
+  { from: origin, ...options }: ImportOptions & { readonly from: Origin },
+): Promise<Imported> {
+  if (origin === 'patroni') return await translatePatroni(file, shell.env, options.datacenter);
+  const { importPgbouncer, importPgpool } = await import('../import/index.ts');
   const source = readSource(file);
-  const origin = options.from ?? recognize(source.text);
-  if (origin === undefined) {
-    throw new MatriarchError('import-unrecognized', `${file} is neither a pgbouncer.ini nor a pgpool.conf`);
-  }
   const { scope, name, datacenter, userList } = options;
   const wishes = {
     scope,

@@ -151,8 +151,12 @@ function agent(config: Config): Finding[] {
     add(['restapi', 'listen'], `is postgresql.listen too: ${formatAddress(restapi.listen)}`);
   }
   const { superuser, replication, rewind } = postgresql.authentication;
-  if (new Set([superuser.username, replication.username, rewind.username]).size < 3) {
-    add(['postgresql', 'authentication'], 'superuser, replication and rewind must be three different roles');
+  const isRewindOwn = rewind.username !== superuser.username || rewind.password === superuser.password;
+  if ([superuser.username, rewind.username].includes(replication.username) || !isRewindOwn) {
+    add(
+      ['postgresql', 'authentication'],
+      'superuser, replication and rewind must be three different roles, or rewind the superuser with its password',
+    );
   }
   if (Buffer.byteLength(postgresql.socket_dir) > SOCKET_DIR_BYTES_MAX) {
     add(['postgresql', 'socket_dir'], TOO_LONG_FOR_A_SOCKET);

@@ -17,4 +17,4 @@ export type {
   RouterConfig,
 } from './schema.ts';
 export { USUAL_NAMESPACE, USUAL_WEIGHTS } from './schema.ts';
-export type { Problem } from './source.ts';
+export { type Path, type Problem, parseSource, type Source } from './source.ts';

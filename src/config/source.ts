@@ -26,9 +26,10 @@ export interface Source {
   readonly positionOf: (path: Path, at: 'key' | 'value') => Position;
 }
 
-export function parseSource(text: string): Source {
+/** `version`: of YAML; in 1.1, as other programs read it, `on` is true and `0640` is octal. */
+export function parseSource(text: string, version: '1.1' | '1.2' = '1.2'): Source {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version });
   const positionAt = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };

@@ -8,7 +8,20 @@ import type { Table } from './row.ts';
 type Tree = Record<string, unknown>;
 
 /** As a person would order the file. */
-const TOP = ['scope', 'name', 'datacenter', 'nodes', 'log', 'router'] as const;
+const TOP = [
+  'scope',
+  'namespace',
+  'name',
+  'datacenter',
+  'nodes',
+  'log',
+  'etcd',
+  'router',
+  'restapi',
+  'postgresql',
+  'bootstrap',
+  'tags',
+] as const;
 
 /** More than any file has. */
 const LINES_MAX = 1e9;
@@ -17,6 +30,8 @@ export class Draft {
   readonly #file: string;
   readonly #tree: Tree = {};
   readonly #notes: Note[] = [];
+  readonly #refusals: Note[] = [];
+  readonly #origins = new Map<string, Entry>();
 
   constructor(file: string) {
     this.#file = file;
@@ -32,6 +47,7 @@ export class Draft {
       else this.note(entry, says);
       return;
     }
+    if (entry !== undefined) this.#origins.set(keys.join('.'), entry);
     let at = this.#tree;
     for (const key of keys.slice(0, -1)) {
       const below = at[key];
@@ -45,6 +61,15 @@ export class Draft {
 
   note(entry: Entry, says: string): void {
     this.#notes.push(noteOn(entry, says));
+  }
+
+  /** What nobody may do without: a result with any of these is not to be used. */
+  refuse(entry: Entry, says: string): void {
+    this.#refusals.push(noteOn(entry, says));
+  }
+
+  refuseAs(note: Note): void {
+    this.#refusals.push(note);
   }
 
   addNotes(notes: readonly Note[]): void {
@@ -107,6 +132,12 @@ export class Draft {
     const files = [...new Set(this.#notes.map(({ file }) => file))];
     const place = ({ file, line }: Note): number => files.indexOf(file) * LINES_MAX + line;
     const notes = this.#notes.toSorted((a, b) => place(a) - place(b));
-    return { yaml: head + stringify(this.#tree, { lineWidth: 0 }), notes, userList };
+    return {
+      yaml: head + stringify(this.#tree, { lineWidth: 0 }),
+      notes,
+      userList,
+      refusals: this.#refusals,
+      origins: this.#origins,
+    };
   }
 }

@@ -45,6 +45,10 @@ export interface Imported {
   readonly notes: readonly Note[];
   /** Passwords in the form of `router.auth_file`, where the source keeps them in another one. */
   readonly userList: string | undefined;
+  /** What the source asks for and nobody may do without: with any of these the result is not to be used. */
+  readonly refusals: readonly Note[];
+  /** Where settings of the result come from, by their path with dots. */
+  readonly origins: ReadonlyMap<string, Entry>;
 }
 
 /** An import wants files that it has not seen, or is done. */
@@ -59,5 +63,11 @@ export function formatNote({ file, line, key, value, says }: Note): string {
 /** The note on `entry`; a value that may hold a password is not repeated. */
 export function noteOn(entry: Entry, says: string): Note {
   const { file, line, key, value } = entry;
-  return { file, line, key, value: /passw(or)?d|authkey/i.test(`${key} ${value}`) ? '…' : value, says };
+  return {
+    file,
+    line,
+    key,
+    value: /passw(or)?d|authkey|token|user:.*@/i.test(`${key} ${value}`) ? '…' : value,
+    says,
+  };
 }

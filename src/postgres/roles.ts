@@ -26,16 +26,17 @@ export async function makeRoles(
   settings: PostgresSettings,
   users: readonly BootstrapUser[],
 ): Promise<void> {
-  const { replication, rewind } = settings.authentication;
+  const { superuser, replication, rewind } = settings.authentication;
+  const hasRewind = rewind.username !== superuser.username;
   for (const statement of QUIET_SESSION) await ask(statement);
   await makeRole(ask, replication, 'LOGIN REPLICATION');
-  await makeRole(ask, rewind, 'LOGIN');
-  await grantRewind(ask, rewind.username);
+  if (hasRewind) await makeRole(ask, rewind, 'LOGIN');
+  if (hasRewind) await grantRewind(ask, rewind.username);
   for (const user of users) {
     await makeRole(ask, user, 'LOGIN');
     if (user.database !== undefined) await makeDatabase(ask, user.database, user.username);
   }
-  const hidden = [replication.username, rewind.username, ROUTER_ROLE];
+  const hidden = [replication.username, ...(hasRewind ? [rewind.username] : []), ROUTER_ROLE];
   for (const statement of lookupFunctionSql(hidden)) await ask(statement);
 }
 

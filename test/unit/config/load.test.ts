@@ -301,7 +301,7 @@ test('settings that do not fit together are told at their place', () => {
     [
       'm.yaml:7:11: restapi.listen: others cannot connect to 0.0.0.0: set restapi.connect_address as well',
       "m.yaml:12:15: postgresql.socket_dir: is longer than 92 bytes, which no Unix socket's path may be",
-      'm.yaml:14:5: postgresql.authentication: superuser, replication and rewind must be three different roles',
+      'm.yaml:14:5: postgresql.authentication: superuser, replication and rewind must be three different roles, or rewind the superuser with its password',
       'm.yaml:17:20: router.weights: local and remote are both 0, so no member could be read from',
       'm.yaml:17:58: router.http_listen: is router.listen too: 127.0.0.1:5432',
     ],

@@ -1,0 +1,181 @@
+/** Every key of Patroni's configuration file, of versions 2 to 4, but those of `postgresql`, and what becomes of it. */
+import { PATRONI_POSTGRESQL_KEYS } from './patroni-postgresql-keys.ts';
+import { asAddress, asIs, asLevel, asListener, asScalars, asText, type PatroniTable } from './patroni-row.ts';
+
+const LOGGED =
+  'logs go to standard output, as JSON or text (log.format); what keeps them is the service manager';
+const OTHER_STORE = 'the truth about the cluster is in etcd, by its protocol of version 3, and nowhere else';
+const CTL = 'patronictl reads it by itself, from this file';
+const ONE_LISTENER = 'the REST API takes as many requests as come';
+const DYNAMIC = 'is read from the cluster-wide configuration only, as by Patroni';
+const OWN_LEASE =
+  'is for members that Patroni runs; this agent’s are lease.ttl (5s), lease.keep_alive (1s) and lease.loop_wait (1s)';
+const NOT_OBEYED = 'is kept for members that Patroni runs; this agent goes by';
+
+/** Under `bootstrap.dcs`, where all is carried over as it is: what this agent does otherwise. */
+const DYNAMIC_KEYS: PatroniTable = {
+  'bootstrap.dcs.ttl': { none: OWN_LEASE },
+  'bootstrap.dcs.loop_wait': { none: OWN_LEASE },
+  'bootstrap.dcs.retry_timeout': { none: OWN_LEASE },
+  'bootstrap.dcs.maximum_lag_on_failover': { together: 'bootstrap.dcs, and obeyed' },
+  'bootstrap.dcs.maximum_lag_on_syncnode': { none: `${NOT_OBEYED} no synchronous_mode`, silentIf: [-1] },
+  'bootstrap.dcs.max_timelines_history': { none: `${NOT_OBEYED} PostgreSQL’s whole history`, silentIf: [0] },
+  'bootstrap.dcs.check_timeline': { together: 'bootstrap.dcs; timelines are always checked' },
+  'bootstrap.dcs.primary_start_timeout': {
+    none: `${NOT_OBEYED} what it sees: a primary that has died is started again, or its key released where a healthy member is`,
+  },
+  'bootstrap.dcs.master_start_timeout': {
+    none: `${NOT_OBEYED} what it sees: a primary that has died is started again, or its key released where a healthy member is`,
+  },
+  'bootstrap.dcs.primary_stop_timeout': { none: `${NOT_OBEYED} the end of its lease`, silentIf: [0] },
+  'bootstrap.dcs.master_stop_timeout': { none: `${NOT_OBEYED} the end of its lease`, silentIf: [0] },
+  'bootstrap.dcs.synchronous_mode': {
+    refused:
+      'this agent keeps no list of synchronous standbys, so a standby without the last writes could lead',
+    unless: [false],
+  },
+  'bootstrap.dcs.synchronous_mode_strict': { together: 'bootstrap.dcs; works with synchronous_mode only' },
+  'bootstrap.dcs.synchronous_node_count': { together: 'bootstrap.dcs; works with synchronous_mode only' },
+  'bootstrap.dcs.failsafe_mode': {
+    refused: 'a primary that goes on without etcd, and a member that does not know of it, could be two',
+    unless: [false],
+  },
+  'bootstrap.dcs.standby_cluster': {
+    refused: 'there are no standby clusters: this member would become a primary',
+    unless: [null],
+  },
+  'bootstrap.dcs.pause': { together: 'bootstrap.dcs' },
+  'bootstrap.dcs.slots': { none: `${NOT_OBEYED} slots of members only`, silentIf: [null] },
+  'bootstrap.dcs.permanent_slots': { none: `${NOT_OBEYED} slots of members only`, silentIf: [null] },
+  'bootstrap.dcs.permanent_replication_slots': {
+    none: `${NOT_OBEYED} slots of members only`,
+    silentIf: [null],
+  },
+  'bootstrap.dcs.ignore_slots': { together: 'bootstrap.dcs; slots that are no member’s are left alone' },
+  'bootstrap.dcs.member_slots_ttl': { none: `${NOT_OBEYED} 30 minutes`, silentIf: ['30min'] },
+  'bootstrap.dcs.primary_race_backoff': { none: `${NOT_OBEYED} its own pauses` },
+  'bootstrap.dcs.postgresql.parameters': { together: 'bootstrap.dcs, and obeyed' },
+  'bootstrap.dcs.postgresql.pg_hba': { together: 'bootstrap.dcs, and obeyed' },
+  'bootstrap.dcs.postgresql.pg_ident': { none: `${NOT_OBEYED} no map`, silentIf: [null] },
+  'bootstrap.dcs.postgresql.recovery_conf': { none: `${NOT_OBEYED} postgresql.parameters` },
+  'bootstrap.dcs.postgresql.use_pg_rewind': {
+    none: `${NOT_OBEYED} need: what has diverged is rewound`,
+    silentIf: [true],
+  },
+  'bootstrap.dcs.postgresql.use_slots': { none: `${NOT_OBEYED} slots, always`, silentIf: [true] },
+  'bootstrap.dcs.postgresql.remove_data_directory_on_rewind_failure': {
+    none: `${NOT_OBEYED} need: what cannot be rewound is cloned anew`,
+    silentIf: [true],
+  },
+  'bootstrap.dcs.postgresql.remove_data_directory_on_diverged_timelines': {
+    none: `${NOT_OBEYED} need: what cannot be rewound is cloned anew`,
+    silentIf: [true],
+  },
+  'bootstrap.dcs.postgresql.*': { none: 'is kept for members that Patroni runs' },
+};
+
+export const PATRONI_KEYS: PatroniTable = {
+  name: { to: 'name', read: asText },
+  scope: { to: 'scope', read: asText },
+  namespace: { to: 'namespace', read: asText },
+
+  'log.type': { together: 'log.format' },
+  'log.level': { to: 'log.level', read: asLevel },
+  'log.traceback_level': { none: LOGGED },
+  'log.format': { none: LOGGED },
+  'log.dateformat': { none: LOGGED },
+  'log.static_fields': { none: LOGGED },
+  'log.max_queue_size': { none: LOGGED },
+  'log.dir': { none: LOGGED },
+  'log.mode': { none: LOGGED },
+  'log.file_num': { none: LOGGED },
+  'log.file_size': { none: LOGGED },
+  'log.loggers': { none: LOGGED },
+  'log.deduplicate_heartbeat_logs': { none: 'what goes on as before is not logged again' },
+
+  'etcd3.host': { together: 'etcd.endpoints' },
+  'etcd3.hosts': { together: 'etcd.endpoints' },
+  'etcd3.port': { together: 'etcd.endpoints' },
+  'etcd3.url': { together: 'etcd.endpoints' },
+  'etcd3.proxy': { together: 'etcd.endpoints' },
+  'etcd3.protocol': { together: 'etcd.endpoints' },
+  'etcd3.use_proxies': { none: 'only the etcd members that are named are asked' },
+  'etcd3.srv': { refused: 'etcd members are not looked up in DNS; list them in etcd3.hosts' },
+  'etcd3.srv_suffix': { refused: 'etcd members are not looked up in DNS; list them in etcd3.hosts' },
+  'etcd3.username': { refused: 'this version does not log in to etcd', unless: [''] },
+  'etcd3.password': { refused: 'this version does not log in to etcd', unless: [''] },
+  'etcd3.cacert': { refused: 'this version has no TLS of its own to etcd', unless: [''] },
+  'etcd3.cert': { refused: 'this version has no TLS of its own to etcd', unless: [''] },
+  'etcd3.key': { refused: 'this version has no TLS of its own to etcd', unless: [''] },
+  etcd: {
+    refused:
+      'is etcd’s protocol of version 2, whose keys are not seen by version 3: let Patroni use etcd3 first, on all members',
+  },
+  consul: { refused: OTHER_STORE },
+  zookeeper: { refused: OTHER_STORE },
+  exhibitor: { refused: OTHER_STORE },
+  kubernetes: { refused: OTHER_STORE },
+  raft: { refused: OTHER_STORE },
+  citus: { refused: 'there is no support for Citus' },
+
+  'restapi.listen': { to: 'restapi.listen', read: asListener(8008) },
+  'restapi.connect_address': { to: 'restapi.connect_address', read: asAddress(8008) },
+  'restapi.authentication.username': { none: 'nothing can be changed through the REST API' },
+  'restapi.authentication.password': { none: 'nothing can be changed through the REST API' },
+  'restapi.auth': { none: 'nothing can be changed through the REST API' },
+  'restapi.certfile': { refused: 'the REST API has no TLS in this version', unless: [''] },
+  'restapi.keyfile': { none: 'the REST API has no TLS in this version', silentIf: [''] },
+  'restapi.keyfile_password': { none: 'the REST API has no TLS in this version', silentIf: [''] },
+  'restapi.cafile': { none: 'the REST API has no TLS in this version', silentIf: [''] },
+  'restapi.ciphers': { none: 'the ciphers are those of the Node.js in use' },
+  'restapi.verify_client': { none: 'the REST API has no TLS in this version', silentIf: ['none'] },
+  'restapi.allowlist': { none: 'nothing can be changed through the REST API' },
+  'restapi.allowlist_include_members': { none: 'nothing can be changed through the REST API' },
+  'restapi.http_extra_headers': { none: 'answers have no further headers' },
+  'restapi.https_extra_headers': { none: 'answers have no further headers' },
+  'restapi.request_queue_size': { none: ONE_LISTENER },
+  'restapi.server_tokens': { none: 'answers do not say what serves them' },
+
+  'ctl.authentication': { none: CTL },
+  'ctl.insecure': { none: CTL },
+  'ctl.cacert': { none: CTL },
+  'ctl.certfile': { none: CTL },
+  'ctl.keyfile': { none: CTL },
+  'ctl.keyfile_password': { none: CTL },
+
+  'bootstrap.dcs': { to: 'bootstrap.dcs', read: asIs },
+  ...DYNAMIC_KEYS,
+  'bootstrap.method': {
+    refused: 'a cluster is made by initdb only; a member of one that is there is cloned',
+    unless: ['initdb'],
+  },
+  'bootstrap.initdb': {
+    none: 'a cluster is made with checksums, in UTF8, with passwords kept as SCRAM-SHA-256',
+  },
+  'bootstrap.post_bootstrap': { none: 'no script is run in a new cluster' },
+  'bootstrap.post_init': { none: 'no script is run in a new cluster' },
+  'bootstrap.pg_hba': { together: 'postgresql.pg_hba, where that is left out' },
+  'bootstrap.users.*.password': { together: 'bootstrap.users' },
+  'bootstrap.users.*.options': { none: 'a role of bootstrap.users may log in, and owns its database' },
+
+  ...PATRONI_POSTGRESQL_KEYS,
+
+  'watchdog.mode': {
+    refused:
+      'no watchdog device is used: the fence, a process of its own, stops PostgreSQL before the lease ends',
+    unless: ['off', false, 'automatic'],
+  },
+  'watchdog.device': { none: 'no watchdog device is used' },
+  'watchdog.safety_margin': { none: 'the margin is lease.fence_margin', silentIf: [5] },
+
+  tags: { to: 'tags', read: asScalars },
+
+  ttl: { none: DYNAMIC },
+  loop_wait: { none: DYNAMIC },
+  retry_timeout: { none: DYNAMIC },
+  maximum_lag_on_failover: { none: DYNAMIC },
+  synchronous_mode: { none: DYNAMIC },
+  synchronous_mode_strict: { none: DYNAMIC },
+  failsafe_mode: { none: DYNAMIC },
+  standby_cluster: { none: DYNAMIC },
+};
