@@ -1,5 +1,5 @@
-// Debian's packages of the clients in test/clients that npm does not carry. They are installed where that may be done
-// without asking; the tests of a client that is not there are skipped, and say so.
+// Debian's packages of the clients in test/clients that npm does not carry, and of Patroni, with which agents share a
+// cluster. They are installed where that may be done without asking; tests of what is not there are skipped, and say so.
 import { existsSync } from 'node:fs';
 import { installIfAllowed } from './setup.mjs';
 
@@ -14,6 +14,7 @@ const PACKAGES = {
   'php-cli': '/usr/bin/php',
   'php-pgsql': '/usr/share/doc/php-pgsql',
   'ruby-pg': '/usr/share/doc/ruby-pg',
+  patroni: '/usr/bin/patroni',
   'libpostgresql-jdbc-java': '/usr/share/java/postgresql.jar',
   // Compiles as it starts; a runtime alone does not.
   'default-jdk-headless': '/usr/bin/javac',
