@@ -5,6 +5,7 @@
  */
 import { Pool } from 'undici';
 import type { Clock, Log } from '../base/index.ts';
+import type { EtcdTls } from './etcd-tls.ts';
 
 const SUSPECT_FIRST_MS = 1000;
 const SUSPECT_MAX_MS = 30_000;
@@ -16,6 +17,12 @@ export interface Endpoint {
   readonly pool: Pool;
   /** Called when the endpoint becomes suspect, so that a watch on it can move at once. */
   readonly onSuspect: Set<(because: string) => void>;
+}
+
+export interface EndpointDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly tls?: EtcdTls;
 }
 
 interface Health {
@@ -30,7 +37,7 @@ export class Endpoints {
   readonly #log: Log;
   #current = 0;
 
-  constructor(urls: readonly string[], deps: { readonly clock: Clock; readonly log: Log }) {
+  constructor(urls: readonly string[], deps: EndpointDeps) {
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.all = urls.map((url) => ({
@@ -39,7 +46,7 @@ export class Endpoints {
       pool: new Pool(new URL(url).origin, {
         connections: CONNECTIONS_MAX,
         pipelining: 1,
-        connect: { timeout: 10_000 },
+        connect: { timeout: 10_000, ...deps.tls },
       }),
       onSuspect: new Set<(because: string) => void>(),
     }));

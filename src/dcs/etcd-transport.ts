@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import { background, type Clock, type Log, pause } from '../base/index.ts';
 import { DcsError } from './dcs-error.ts';
 import { encode, type Json } from './etcd-codec.ts';
-import { type Endpoint, Endpoints } from './etcd-endpoints.ts';
+import { type Endpoint, type EndpointDeps, Endpoints } from './etcd-endpoints.ts';
 import { type Failure, failureIn } from './etcd-failure.ts';
 import { post } from './etcd-http.ts';
 
@@ -35,7 +35,7 @@ export class EtcdTransport {
   readonly #closing = new AbortController();
   #isGoingHome = false;
 
-  constructor(urls: readonly string[], deps: { readonly clock: Clock; readonly log: Log }) {
+  constructor(urls: readonly string[], deps: EndpointDeps) {
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.endpoints = new Endpoints(urls, deps);

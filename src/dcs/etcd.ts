@@ -27,6 +27,7 @@ import {
   transactionAnswer,
   transactionRequest,
 } from './etcd-codec.ts';
+import { readTls } from './etcd-tls.ts';
 import { EtcdTransport } from './etcd-transport.ts';
 import { watchEtcd } from './etcd-watch.ts';
 
@@ -36,6 +37,10 @@ export interface EtcdOptions {
   readonly endpoints: readonly string[];
   /** Longest wait for one request that the client makes of its own (for a watch), over all endpoints. Milliseconds. */
   readonly request_timeout: number;
+  /** Files, where endpoints are https: authorities, and what proves this host. */
+  readonly cacert?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
 }
 
 export interface EtcdDeps {
@@ -43,9 +48,9 @@ export interface EtcdDeps {
   readonly log: Log;
 }
 
-/** Opens no connection yet: the first call does. `close` ends what is open. */
+/** Opens no connection yet: the first call does. `close` ends what is open. Throws `config-unreadable` for files of TLS. */
 export function connectEtcd(etcd: EtcdOptions, deps: EtcdDeps): Dcs {
-  const transport = new EtcdTransport(etcd.endpoints, deps);
+  const transport = new EtcdTransport(etcd.endpoints, { ...deps, tls: readTls(etcd) });
   return {
     range: async (prefix, call) => await range(transport, prefix, call),
     get: async (key, call) => await get(transport, key, call),
