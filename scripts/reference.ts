@@ -91,7 +91,7 @@ ${Object.entries(PATRONI_KEYS).map(patroniRow).join('\n')}
 
 function patroniRow([key, row]: [string, PatroniRow]): string {
   if ('none' in row) return `| \`${key}\` | | ${escaped(row.none)} |`;
-  if ('together' in row) return `| \`${key}\` | ${escaped(row.together)} | |`;
+  if ('together' in row) return `| \`${key}\` | ${escaped(row.together)} | ${escaped(row.says ?? '')} |`;
   if ('to' in row) return `| \`${key}\` | \`${row.to}\` | ${escaped(row.says ?? '')} |`;
   const values = (row.unless ?? []).map((value) => `\`${JSON.stringify(value)}\``).join(', ');
   return `| \`${key}\` | | **refused**${values === '' ? '' : `, but for ${values}`}: ${escaped(row.refused)} |`;

@@ -42,7 +42,7 @@ export async function bootstrap(ctx: AgentContext, job: JobContext): Promise<voi
   log.info('bootstrap-race-won', { revision: claim.revision });
   state.isBootstrapping = true;
   try {
-    await pg.initdb({ signal: job.signal });
+    await pg.initdb({ signal: job.signal, content: ctx.config.bootstrap.initdb });
   } catch (cause) {
     state.isBootstrapping = false;
     await dcs.transact(

@@ -10,6 +10,7 @@
 import { z } from 'zod';
 import { accessKeys } from './access-keys.ts';
 import { callbacksSchema } from './callback-keys.ts';
+import { etcdTlsKeys, initdbKey, userSchema as bootstrapUserSchema } from './host-keys.ts';
 import { keepAliveKeys, memberWeights, nodeCheckKeys, nodeSchema } from './nodes-schema.ts';
 import { ctlSchema, restapiSchema } from './rest-keys.ts';
 import { routingKeys } from './routing-keys.ts';
@@ -42,6 +43,7 @@ export const etcdSchema = z.strictObject({
   request_timeout: duration(
     'Longest wait of the watch and of commands for one request, over all endpoints. An agent’s keep-alive has the period of the keep-alive.',
   ).prefault('2s'),
+  ...etcdTlsKeys,
 });
 
 export const leaseSchema = z.strictObject({
@@ -302,18 +304,9 @@ export const bootstrapSchema = z.strictObject({
       description: 'First value of the cluster-wide configuration key, in Patroni’s form.',
       examples: [{ maximum_lag_on_failover: 1_048_576 }],
     }),
+  initdb: initdbKey,
   users: z
-    .array(
-      z.strictObject({
-        username: text('Role name.', 'app'),
-        password: text('Its password.', 'change-me'),
-        database: z
-          .string()
-          .min(1)
-          .optional()
-          .meta({ description: 'Database to create, owned by the role.', examples: ['app'] }),
-      }),
-    )
+    .array(bootstrapUserSchema)
     .default([])
     .meta({
       description: 'Roles created once, when the cluster is made.',

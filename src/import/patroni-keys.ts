@@ -1,6 +1,15 @@
 /** Every key of Patroni's configuration file, of versions 2 to 4, but those of `postgresql`, and what becomes of it. */
 import { PATRONI_POSTGRESQL_KEYS } from './patroni-postgresql-keys.ts';
-import { asAddress, asIs, asLevel, asListener, asScalars, asText, type PatroniTable } from './patroni-row.ts';
+import {
+  asAddress,
+  asIs,
+  asLevel,
+  asListener,
+  asOptions,
+  asScalars,
+  asText,
+  type PatroniTable,
+} from './patroni-row.ts';
 
 const LOGGED =
   'logs go to standard output, as JSON or text (log.format); what keeps them is the service manager';
@@ -18,7 +27,10 @@ const DYNAMIC_KEYS: PatroniTable = {
   'bootstrap.dcs.loop_wait': { none: OWN_LEASE },
   'bootstrap.dcs.retry_timeout': { none: OWN_LEASE },
   'bootstrap.dcs.maximum_lag_on_failover': { together: 'bootstrap.dcs, and obeyed' },
-  'bootstrap.dcs.maximum_lag_on_syncnode': { none: `${NOT_OBEYED} no synchronous_mode`, silentIf: [-1] },
+  'bootstrap.dcs.maximum_lag_on_syncnode': {
+    none: `${NOT_OBEYED} who streams`,
+    silentIf: [-1],
+  },
   'bootstrap.dcs.max_timelines_history': { none: `${NOT_OBEYED} PostgreSQL’s whole history`, silentIf: [0] },
   'bootstrap.dcs.check_timeline': { together: 'bootstrap.dcs; timelines are always checked' },
   'bootstrap.dcs.primary_start_timeout': {
@@ -30,12 +42,12 @@ const DYNAMIC_KEYS: PatroniTable = {
   'bootstrap.dcs.primary_stop_timeout': { none: `${NOT_OBEYED} the end of its lease`, silentIf: [0] },
   'bootstrap.dcs.master_stop_timeout': { none: `${NOT_OBEYED} the end of its lease`, silentIf: [0] },
   'bootstrap.dcs.synchronous_mode': {
-    refused:
-      'this agent keeps no list of synchronous standbys, so a standby without the last writes could lead',
-    unless: [false],
+    together: 'bootstrap.dcs, and obeyed, as a quorum',
+    says: 'every form of it is a quorum here; members that Patroni before 4.0 runs do not know that, and one without the last writes could lead: change all hosts, or switch it off meanwhile',
+    silentIf: [false, 'quorum'],
   },
-  'bootstrap.dcs.synchronous_mode_strict': { together: 'bootstrap.dcs; works with synchronous_mode only' },
-  'bootstrap.dcs.synchronous_node_count': { together: 'bootstrap.dcs; works with synchronous_mode only' },
+  'bootstrap.dcs.synchronous_mode_strict': { together: 'bootstrap.dcs, and obeyed' },
+  'bootstrap.dcs.synchronous_node_count': { together: 'bootstrap.dcs, and obeyed' },
   'bootstrap.dcs.failsafe_mode': {
     refused: 'a primary that goes on without etcd, and a member that does not know of it, could be two',
     unless: [false],
@@ -104,9 +116,9 @@ export const PATRONI_KEYS: PatroniTable = {
   'etcd3.srv_suffix': { refused: 'etcd members are not looked up in DNS; list them in etcd3.hosts' },
   'etcd3.username': { refused: 'this version does not log in to etcd', unless: [''] },
   'etcd3.password': { refused: 'this version does not log in to etcd', unless: [''] },
-  'etcd3.cacert': { refused: 'this version has no TLS of its own to etcd', unless: [''] },
-  'etcd3.cert': { refused: 'this version has no TLS of its own to etcd', unless: [''] },
-  'etcd3.key': { refused: 'this version has no TLS of its own to etcd', unless: [''] },
+  'etcd3.cacert': { to: 'etcd.cacert', read: asText },
+  'etcd3.cert': { to: 'etcd.cert', read: asText },
+  'etcd3.key': { to: 'etcd.key', read: asText },
   etcd: {
     refused:
       'is etcd’s protocol of version 2, whose keys are not seen by version 3: let Patroni use etcd3 first, on all members',
@@ -150,13 +162,26 @@ export const PATRONI_KEYS: PatroniTable = {
     unless: ['initdb'],
   },
   'bootstrap.initdb': {
-    none: 'a cluster is made with checksums, in UTF8, with passwords kept as SCRAM-SHA-256',
+    to: 'bootstrap.initdb',
+    read: asOptions('initdb', [
+      'pgdata',
+      'nosync',
+      'no-sync',
+      'pwfile',
+      'pwprompt',
+      'username',
+      'auth',
+      'auth-host',
+      'auth-local',
+      'sync-only',
+      'version',
+    ]),
   },
   'bootstrap.post_bootstrap': { none: 'no script is run in a new cluster' },
   'bootstrap.post_init': { none: 'no script is run in a new cluster' },
   'bootstrap.pg_hba': { together: 'postgresql.pg_hba, where that is left out' },
   'bootstrap.users.*.password': { together: 'bootstrap.users' },
-  'bootstrap.users.*.options': { none: 'a role of bootstrap.users may log in, and owns its database' },
+  'bootstrap.users.*.options': { together: 'bootstrap.users' },
 
   ...PATRONI_POSTGRESQL_KEYS,
 

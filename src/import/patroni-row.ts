@@ -12,7 +12,8 @@ export type PatroniRow =
   | { readonly to: string; readonly read: ValueReader; readonly says?: string }
   /** With these values nothing is missed, so nothing is said. */
   | { readonly none: string; readonly silentIf?: readonly unknown[] }
-  | { readonly together: string }
+  /** `says` is told where the value is none of `silentIf`. */
+  | { readonly together: string; readonly says?: string; readonly silentIf?: readonly unknown[] }
   | { readonly refused: string; readonly unless?: readonly unknown[] };
 
 /** By path with dots; `*` is any name. A key covers all that is under it, unless keys under it are listed too. */
@@ -84,3 +85,25 @@ export const asLevel: ValueReader = (value) => {
   const level = LEVELS[textOf(value)?.toLowerCase() ?? ''];
   return level === undefined ? { bad: `is none of ${Object.keys(LEVELS).join(', ')}` } : { value: level };
 };
+
+/**
+ * Options of a program, as a list of `name` and `name: value`, or as a mapping: `name=value`, without dashes. Those that the
+ * agent gives by itself are left out.
+ */
+export const asOptions =
+  (program: string, ownOptions: readonly string[]): ValueReader =>
+  (value) => {
+    const items: readonly unknown[] = Array.isArray(value) ? value : [value];
+    const options = items.flatMap((item): readonly (readonly [string, unknown])[] => {
+      if (typeof item === 'string') return [[item, undefined]];
+      return isRecord(item) ? Object.entries(item) : [['', undefined]];
+    });
+    if (options.some(([name]) => !/^[a-z][a-z-]*$/.test(name))) return { bad: 'is no list of options' };
+    const kept = options.filter(([name]) => !ownOptions.includes(name));
+    const rendered = kept.map(([name, each]) =>
+      each === undefined ? name : `${name}=${textOf(each) ?? ''}`,
+    );
+    const left = options.map(([name]) => name).filter((name) => ownOptions.includes(name));
+    if (left.length === 0) return { value: rendered };
+    return { value: rendered, says: `${left.join(', ')} of ${program}: left out, for the agent sees to it` };
+  };

@@ -203,8 +203,10 @@ export function addUsers(draft: Draft, source: PatroniSource): void {
   const users = at(source.value, ['bootstrap', 'users']);
   if (!isRecord(users)) return;
   const list = Object.entries(users).flatMap(([username, user]) => {
-    const password = isRecord(user) ? user['password'] : undefined;
-    if (typeof password === 'string' && password !== '') return [{ username, password }];
+    const { password, options } = isRecord(user) ? user : {};
+    const attributes = listOf(options);
+    if (typeof password === 'string' && password !== '')
+      return [{ username, password, ...(attributes.length === 0 ? {} : { options: attributes }) }];
     draft.note(entryOf(source, ['bootstrap', 'users', username]), 'a role without a password is not made');
     return [];
   });

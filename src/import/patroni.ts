@@ -81,9 +81,9 @@ class Walk {
   }
 
   #carryOut(row: PatroniRow, entry: Entry, value: unknown): void {
-    if ('together' in row) return;
-    if ('none' in row) {
-      if (!(row.silentIf ?? []).includes(value)) this.#draft.note(entry, row.none);
+    if ('together' in row || 'none' in row) {
+      const says = 'none' in row ? row.none : row.says;
+      if (says !== undefined && !(row.silentIf ?? []).includes(value)) this.#draft.note(entry, says);
       return;
     }
     if ('refused' in row) {

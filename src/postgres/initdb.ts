@@ -8,11 +8,11 @@ import { removeFile, writeWhole } from './files.ts';
 import { isNodeError } from './node-error.ts';
 import type { Place } from './place.ts';
 import { ENVIRONMENT, run } from './run.ts';
-import type { LongWorkOptions } from './types.ts';
+import type { InitdbOptions } from './types.ts';
 
 const DEADLINE_MS = 5 * 60_000;
 
-export async function runInitdb(place: Place, options: LongWorkOptions): Promise<void> {
+export async function runInitdb(place: Place, options: InitdbOptions): Promise<void> {
   const before = await dataDirState(place);
   await makeEmpty(place);
   try {
@@ -28,14 +28,14 @@ export async function runInitdb(place: Place, options: LongWorkOptions): Promise
   }
 }
 
-async function fill(place: Place, options: LongWorkOptions): Promise<void> {
+async function fill(place: Place, options: InitdbOptions): Promise<void> {
   const { superuser } = place.settings.authentication;
   const passwordFile = `${place.dataDir}.pwfile`;
   try {
     await writeWhole(passwordFile, `${superuser.password}\n`, { owner: place.owner });
     const account = ['--username', superuser.username, '--pwfile', passwordFile];
     const access = ['--auth-local=scram-sha-256', '--auth-host=scram-sha-256'];
-    const content = ['--data-checksums', '--encoding=UTF8', `--locale=${await findLocale()}`];
+    const content = options.content?.map((option) => `--${option}`) ?? (await usualContent());
     const args = ['-D', place.dataDir, '--no-instructions', ...account, ...access, ...content];
     const result = await run(place, 'initdb', args, {
       deadlineMs: options.deadlineMs ?? DEADLINE_MS,
@@ -47,6 +47,10 @@ async function fill(place: Place, options: LongWorkOptions): Promise<void> {
     await removeFile(passwordFile);
     await removeFile(`${passwordFile}.new`);
   }
+}
+
+async function usualContent(): Promise<readonly string[]> {
+  return ['--data-checksums', '--encoding=UTF8', `--locale=${await findLocale()}`];
 }
 
 /** Byte order with Unicode's character classes where the system has it: the same on every host, whatever its libc. */

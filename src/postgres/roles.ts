@@ -33,7 +33,7 @@ export async function makeRoles(
   if (hasRewind) await makeRole(ask, rewind, 'LOGIN');
   if (hasRewind) await grantRewind(ask, rewind.username);
   for (const user of users) {
-    await makeRole(ask, user, 'LOGIN');
+    await makeRole(ask, user, ['LOGIN', ...(user.options ?? [])].join(' '));
     if (user.database !== undefined) await makeDatabase(ask, user.database, user.username);
   }
   const hidden = [replication.username, ...(hasRewind ? [rewind.username] : []), ROUTER_ROLE];

@@ -110,6 +110,11 @@ export interface LongWorkOptions extends WaitOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface InitdbOptions extends LongWorkOptions {
+  /** `name` or `name=value`, in place of those about checksums, encoding and locale. */
+  readonly content?: readonly string[] | undefined;
+}
+
 /** `still-starting`: the deadline passed, the postmaster lives and is watched: recovering, or a standby not yet consistent. */
 export type StartResult =
   | { readonly outcome: 'accepting'; readonly pid: number }
@@ -239,6 +244,8 @@ export interface BootstrapUser {
   readonly password: string;
   /** Created and owned by the role. */
   readonly database?: string | undefined;
+  /** Attributes of CREATE ROLE beside LOGIN, each a word. */
+  readonly options?: readonly string[] | undefined;
 }
 
 /**
@@ -259,7 +266,7 @@ export interface PostgresControl {
   hasStandbySignal(): Promise<boolean>;
 
   /** Makes the cluster (checksums, SCRAM, UTF8). Throws `postgres-initdb-failed` with initdb's last lines; leaves nothing half-made. */
-  initdb(options?: LongWorkOptions): Promise<void>;
+  initdb(options?: InitdbOptions): Promise<void>;
 
   /** What initdb made here is a cluster from now on, to be kept. */
   claimDataDir(): Promise<void>;

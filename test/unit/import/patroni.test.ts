@@ -95,6 +95,8 @@ function check(pattern: string, row: PatroniRow): void {
   }
   if ('together' in row) {
     assert.ok(!said(at('some/text'), 'notes').some((says) => says.startsWith('unknown')), key);
+    if (row.says !== undefined) assert.deepEqual(said(at('some/text'), 'notes'), [row.says], key);
+    for (const value of row.silentIf ?? []) assert.deepEqual(said(at(value), 'notes'), [], key);
     const named = row.together.match(/\b(name|log|etcd|postgresql|bootstrap)\.[\w.]+/g) ?? [];
     const missing = named.filter((target) => schemaAt(target.split('.')) === undefined);
     assert.deepEqual(missing, [], `${key} becomes ${row.together}`);
@@ -146,7 +148,9 @@ test('variables come first, in Patroni’s forms, and roles may be given by name
   assert.ok(isRecord(tree));
   assert.deepEqual([tree['name'], tree['scope'], tree['log']], ['b', 's', { level: 'debug' }]);
   assert.deepEqual(tree['etcd'], { endpoints: ['http://10.0.0.2:2379', 'http://10.0.0.3:2379'] });
-  assert.deepEqual(tree['bootstrap'], { users: [{ username: 'admin', password: 'secret' }] });
+  assert.deepEqual(tree['bootstrap'], {
+    users: [{ username: 'admin', password: 'secret', options: ['createrole', 'createdb'] }],
+  });
   const told = notes.map(formatNote);
   assert.ok(told.includes('environment: PATRONI_SUPPERUSER_USERNAME: unknown variable'), told.join('\n'));
   assert.ok(told.includes('environment: PATRONI_LOG_FILE_NUM: is no whole number; left out'));
