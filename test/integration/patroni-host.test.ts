@@ -30,6 +30,8 @@ describe('a host changes from Patroni', { skip: hasPatroni ? false : 'there is n
   /** Whose manager changes, and who stays with Patroni. */
   let mine: PatroniHost;
   let theirs: PatroniHost;
+  /** Joins with nothing. */
+  let newcomer: PatroniHost;
 
   before(async () => {
     const etcd = await startEtcd(scope);
@@ -37,7 +39,7 @@ describe('a host changes from Patroni', { skip: hasPatroni ? false : 'there is n
       { endpoints: etcd.urls, request_timeout: 2000 },
       { clock: systemClock, log: silentLog },
     );
-    hosts = await patroniHosts(scope, { names: ['alpha', 'beta'], etcd: etcd.urls[0] ?? '' });
+    hosts = await patroniHosts(scope, { names: ['alpha', 'beta', 'gamma'], etcd: etcd.urls[0] ?? '' });
   });
 
   after(async () => {
@@ -50,13 +52,15 @@ describe('a host changes from Patroni', { skip: hasPatroni ? false : 'there is n
     'Patroni makes a cluster of two',
     LIMIT,
     step(async () => {
-      for (const host of hosts) host.startPatroni();
+      const [first, second, third] = hosts;
+      ok(first !== undefined && second !== undefined && third !== undefined);
+      first.startPatroni();
+      second.startPatroni();
+      newcomer = third;
       const leader = await eventually('a leader', leaderKey, {
         holds: (name) => name !== undefined,
         withinMs: PATIENCE_MS,
       });
-      const [first, second] = hosts;
-      ok(first !== undefined && second !== undefined);
       [theirs, mine] = leader === first.name ? [first, second] : [second, first];
       await follows(mine, theirs);
       await theirs.sql('CREATE TABLE t (n int)');
@@ -94,17 +98,36 @@ describe('a host changes from Patroni', { skip: hasPatroni ? false : 'there is n
   );
 
   it(
-    'an agent that was killed finds its primary again',
+    'a member of Patroni that has nothing joins the cluster that the agent leads',
+    LIMIT,
+    step(async () => {
+      newcomer.startPatroni();
+      await follows(newcomer, mine);
+      await newcomer.wipe();
+    }),
+  );
+
+  it(
+    'an agent that was killed finds its primary again, unless its fence was faster',
     LIMIT,
     step(async () => {
       const postmaster = await mine.postmasterPid();
       await mine.killManager();
       mine.startMatriarch();
-      await eventually('the agent leads', () => mine.rest('/primary'), {
-        holds: ({ status }) => status === 200,
-        withinMs: PATIENCE_MS,
-      });
-      equal(await mine.postmasterPid(), postmaster);
+      const { leader } = await eventually(
+        'the agent or Patroni leads',
+        async () => ({
+          leader: await leaderKey(),
+          isPrimary: (await mine.rest('/primary'))['status'] === 200,
+        }),
+        { holds: (seen) => seen.isPrimary || seen.leader === theirs.name, withinMs: PATIENCE_MS },
+      );
+      if (leader === mine.name) equal(await mine.postmasterPid(), postmaster);
+      else {
+        await follows(mine, theirs);
+        await switchOver(theirs, mine);
+      }
+      await follows(theirs, mine);
       await writes(mine, 4);
     }),
   );
@@ -121,14 +144,47 @@ describe('a host changes from Patroni', { skip: hasPatroni ? false : 'there is n
   );
 
   it(
+    'an agent that has nothing joins the cluster that Patroni leads',
+    LIMIT,
+    step(async () => {
+      newcomer.startMatriarch();
+      await follows(newcomer, theirs);
+      deepEqual(await newcomer.sql('SELECT count(*)::int AS n FROM t'), [{ n: 5 }]);
+    }),
+  );
+
+  it(
+    'the host of Patroni’s leader dies: one of the agents leads, and the other follows it',
+    LIMIT,
+    step(async () => {
+      await theirs.kill();
+      const leader = await eventually('another leader', leaderKey, {
+        holds: (name) => name === mine.name || name === newcomer.name,
+        withinMs: PATIENCE_MS,
+      });
+      const isMine = leader === mine.name;
+      await follows(isMine ? newcomer : mine, isMine ? mine : newcomer);
+      theirs.startPatroni();
+      await follows(theirs, isMine ? mine : newcomer);
+    }),
+  );
+
+  it(
     'SIGTERM stops the agent and PostgreSQL, and Patroni takes the directory back',
     LIMIT,
     step(async () => {
+      const leader = (await leaderKey()) === mine.name ? newcomer : mine;
       equal(await mine.stop(), 0);
       equal(await mine.postmasterPid(), undefined);
       mine.startPatroni();
-      await follows(mine, theirs);
-      await writes(theirs, 6);
+      await eventually(`${leader.name} or Patroni leads`, leaderKey, {
+        holds: (name) => name !== undefined && name !== mine.name,
+        withinMs: PATIENCE_MS,
+      });
+      const name = await leaderKey();
+      const primary = hosts.find((host) => host.name === name);
+      ok(primary !== undefined);
+      await follows(mine, primary);
     }),
   );
 
@@ -166,15 +222,18 @@ describe('a host changes from Patroni', { skip: hasPatroni ? false : 'there is n
       `${standby.name} streams from ${primary.name}`,
       async () => ({
         leader: await leaderKey(),
-        streaming: await primary
+        from: await standby
+          .sql("SELECT sender_host AS host FROM pg_stat_wal_receiver WHERE status = 'streaming'")
+          .catch((cause: unknown) => [{ host: String(cause) }]),
+        to: await primary
           .sql("SELECT application_name AS name FROM pg_stat_replication WHERE state = 'streaming'")
-          .catch((cause: unknown) => String(cause)),
+          .catch(() => []),
       }),
       {
-        holds: ({ leader, streaming }) =>
+        holds: ({ leader, from, to }) =>
           leader === primary.name &&
-          typeof streaming !== 'string' &&
-          streaming.some(({ name }) => name === standby.name),
+          from[0]?.['host'] === primary.address &&
+          to.some(({ name }) => name === standby.name),
         withinMs: PATIENCE_MS,
       },
     );
@@ -187,11 +246,11 @@ describe('a host changes from Patroni', { skip: hasPatroni ? false : 'there is n
       holds: (error) => error === '',
       withinMs: PATIENCE_MS,
     });
-    const other = hosts.find((host) => host !== primary);
+    const other = primary === mine ? theirs : mine;
     await eventually(
       'the standby has the row',
-      async () => await other?.sql(`SELECT n FROM t WHERE n = ${n}`).catch(() => []),
-      { holds: (rows) => rows !== undefined && rows.length > 0, withinMs: PATIENCE_MS },
+      async () => await other.sql(`SELECT n FROM t WHERE n = ${n}`).catch(() => []),
+      { holds: (rows) => rows.length > 0, withinMs: PATIENCE_MS },
     );
   }
 });

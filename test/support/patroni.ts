@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 import { Client } from 'pg';
 import { stringify } from 'yaml';
 import { allPids, findProcess, pause, processFolder, processText } from '../../src/base/index.ts';
-import { postgresUser } from './as-postgres.ts';
+import { asPostgres, postgresUser } from './as-postgres.ts';
 import { freshLoopback } from './loopback.ts';
 import { BIN_DIR } from './postgres.ts';
 import type { Scope } from './scratch.ts';
@@ -44,6 +44,8 @@ function role(username: string): unknown {
   return { username, password: `${username}-secret` };
 }
 
+type User = ReturnType<typeof postgresUser>;
+
 export class PatroniHost {
   readonly name: string;
   readonly address = freshLoopback();
@@ -51,6 +53,7 @@ export class PatroniHost {
   readonly #folder: string;
   readonly #etcd: string;
   #running: ChildProcess | undefined;
+  #agentUser: User = {};
 
   constructor(name: string, folder: string, etcd: string) {
     this.name = name;
@@ -63,6 +66,9 @@ export class PatroniHost {
     await mkdir(this.#folder);
     await mkdir(join(this.#folder, 'run'));
     await writeFile(this.config, stringify(this.#settings()));
+    // As in a unit file, where that user can read this checkout.
+    const { code } = await asPostgres('/usr/bin/test', ['-r', resolve('bin/matriarch')]);
+    this.#agentUser = code === undefined ? postgresUser() : {};
     const { uid, gid } = postgresUser();
     if (uid === undefined || gid === undefined) return;
     for (const path of [this.#folder, join(this.#folder, 'run'), this.config]) await chown(path, uid, gid);
@@ -120,14 +126,18 @@ export class PatroniHost {
 
   /** Our agent from the same file. */
   startMatriarch(): void {
-    this.#start(process.execPath, [resolve('bin/matriarch'), 'agent', '--patroni-config', this.config], {});
+    const args = [resolve('bin/matriarch'), 'agent', '--patroni-config', this.config];
+    this.#start(process.execPath, args, this.#agentUser);
   }
 
-  #start(
-    program: string,
-    args: readonly string[],
-    user: { readonly uid?: number; readonly gid?: number },
-  ): void {
+  /** Nothing is left of PostgreSQL here. */
+  async wipe(): Promise<void> {
+    await this.kill();
+    for (const name of ['data', 'data.log', 'data.pgpass'])
+      await rm(join(this.#folder, name), { recursive: true, force: true });
+  }
+
+  #start(program: string, args: readonly string[], user: User): void {
     const out = openSync(join(this.#folder, 'log'), 'a');
     this.#running = spawn(program, args, {
       stdio: ['ignore', out, out],
