@@ -25,6 +25,11 @@ export async function bootstrap(ctx: AgentContext, job: JobContext): Promise<voi
   const { dcs, layout, keeper, pg, state, log } = ctx;
   const { lease } = keeper;
   if (lease === undefined) return;
+  if (ctx.config.bootstrap.made_by === 'others')
+    throw new MatriarchError(
+      'agent-job-failed',
+      'there is no cluster, and by bootstrap.made_by others make it',
+    );
   const key = layout.initialize;
   const seen = state.view.entries.get(key);
   const isOurs = seen?.value === '' && seen.lease === lease;

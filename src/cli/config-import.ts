@@ -98,7 +98,13 @@ async function translate(
   file: string,
   { from: origin, ...options }: ImportOptions & { readonly from: Origin },
 ): Promise<Imported> {
-  if (origin === 'patroni') return await translatePatroni(file, shell.env, options.datacenter);
+  if (origin === 'patroni') {
+    const wished = {
+      ...(options.scope === undefined ? {} : { PATRONI_SCOPE: options.scope }),
+      ...(options.name === undefined ? {} : { PATRONI_NAME: options.name }),
+    };
+    return await translatePatroni(file, { ...shell.env, ...wished }, options.datacenter);
+  }
   const { importPgbouncer, importPgpool } = await import('../import/index.ts');
   const source = readSource(file);
   const { scope, name, datacenter, userList } = options;

@@ -31,6 +31,15 @@ export const initdbKey = options(
   ['data-checksums', 'encoding=UTF8', 'locale=de_DE.UTF-8'],
 );
 
+export const madeByKey = z
+  .enum(['initdb', 'others'])
+  .optional()
+  .meta({
+    description:
+      'How a new cluster comes about: initdb (if left out), or others make it and this host joins.',
+    examples: ['others'],
+  });
+
 const ROLE_OPTION = /^(NO)?(SUPERUSER|CREATEDB|CREATEROLE|INHERIT|LOGIN|REPLICATION|BYPASSRLS)$/i;
 
 export const userSchema = z.strictObject({

@@ -10,7 +10,7 @@
 import { z } from 'zod';
 import { accessKeys } from './access-keys.ts';
 import { callbacksSchema } from './callback-keys.ts';
-import { etcdTlsKeys, initdbKey, userSchema as bootstrapUserSchema } from './host-keys.ts';
+import { etcdTlsKeys, initdbKey, madeByKey, userSchema as bootstrapUserSchema } from './host-keys.ts';
 import { keepAliveKeys, memberWeights, nodeCheckKeys, nodeSchema } from './nodes-schema.ts';
 import { ctlSchema, restapiSchema } from './rest-keys.ts';
 import { routingKeys } from './routing-keys.ts';
@@ -304,6 +304,7 @@ export const bootstrapSchema = z.strictObject({
       description: 'First value of the cluster-wide configuration key, in Patroni’s form.',
       examples: [{ maximum_lag_on_failover: 1_048_576 }],
     }),
+  made_by: madeByKey,
   initdb: initdbKey,
   users: z
     .array(bootstrapUserSchema)

@@ -21,6 +21,9 @@ const OWN_LEASE =
   'is for members that Patroni runs; this agent’s are lease.ttl (5s), lease.keep_alive (1s) and lease.loop_wait (1s)';
 const NOT_OBEYED = 'is kept for members that Patroni runs; this agent goes by';
 
+const NO_METHOD =
+  'is not run here: this agent makes no cluster by itself, and joins one that is there (a copy by pg_basebackup)';
+
 /** Under `bootstrap.dcs`, where all is carried over as it is: what this agent does otherwise. */
 const DYNAMIC_KEYS: PatroniTable = {
   'bootstrap.dcs.ttl': { none: OWN_LEASE },
@@ -158,8 +161,8 @@ export const PATRONI_KEYS: PatroniTable = {
   'bootstrap.dcs': { to: 'bootstrap.dcs', read: asIs },
   ...DYNAMIC_KEYS,
   'bootstrap.method': {
-    refused: 'a cluster is made by initdb only; a member of one that is there is cloned',
-    unless: ['initdb'],
+    to: 'bootstrap.made_by',
+    read: (method) => (method === 'initdb' ? { value: 'initdb' } : { value: 'others', says: NO_METHOD }),
   },
   'bootstrap.initdb': {
     to: 'bootstrap.initdb',

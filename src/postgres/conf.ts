@@ -88,6 +88,12 @@ function ownedSettings(input: ConfInput): Settings {
     hot_standby: true,
     wal_log_hints: true,
     recovery_target_timeline: 'latest',
+    // Said although it is the default: to take what Patroni has written out of a running server's file would need a restart.
+    recovery_target: '',
+    recovery_target_lsn: '',
+    recovery_target_name: '',
+    recovery_target_time: '',
+    recovery_target_xid: '',
     primary_conninfo:
       input.as === 'standby' && input.upstream !== undefined ? connInfo(input, input.upstream) : '',
     primary_slot_name: input.as === 'standby' && input.upstream !== undefined ? (input.slot ?? '') : '',

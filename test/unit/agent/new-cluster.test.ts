@@ -70,6 +70,18 @@ test('a claim to make the cluster is ours when it hangs on our lease, though its
   equal(await isOurs(), false, 'it is made');
 });
 
+test('where others make the cluster, nothing is claimed', async (t) => {
+  const { ctx, done, other } = await anAgent(t);
+  const { bootstrap: settings } = ctx.config;
+  const waiting = {
+    ...ctx,
+    config: { ...ctx.config, bootstrap: { ...settings, made_by: 'others' } },
+  } as const;
+  await rejects(bootstrap(waiting, job), { code: 'agent-job-failed' });
+  deepEqual(done, []);
+  equal(await other.get(ctx.layout.initialize, call), undefined);
+});
+
 test('an initdb that fails gives its own claim back, and not the one that followed it', async (t) => {
   let meanwhile = nothing;
   const agent = await anAgent(t, {

@@ -63,6 +63,8 @@ test('the agent decides its own settings, whatever parameters say', () => {
     unix_socket_directories: "'/run/m'",
     work_mem: "'4MB'",
     recovery_target_timeline: "'latest'",
+    recovery_target: "''",
+    recovery_target_xid: "''",
     primary_slot_name: "'s_1'",
   };
   for (const [name, value] of Object.entries(expected)) assert.equal(conf.get(name), value, name);
