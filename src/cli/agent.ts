@@ -31,7 +31,7 @@ export function agentCommand(shell: Shell): Command {
       const { startAgent } = await import('../agent/index.ts');
       const { dcs } = service.parts;
       assert(dcs !== undefined, 'a file that was read for an agent has the section etcd');
-      const readAgain = async () => await readConfig(shell, options, 'agent');
+      const readAgain = async () => await configOf(shell, options);
       await service.run(() => startAgent({ ...service.parts, dcs, readAgain, onReload: shell.onHangUp }));
     });
   return withConfigOption(command);

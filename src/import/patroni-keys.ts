@@ -2,19 +2,21 @@
 import { PATRONI_POSTGRESQL_KEYS } from './patroni-postgresql-keys.ts';
 import {
   asAddress,
+  asFilled,
   asIs,
   asLevel,
   asListener,
   asOptions,
   asScalars,
+  asSwitch,
   asText,
+  asTexts,
   type PatroniTable,
 } from './patroni-row.ts';
 
 const LOGGED =
   'logs go to standard output, as JSON or text (log.format); what keeps them is the service manager';
 const OTHER_STORE = 'the truth about the cluster is in etcd, by its protocol of version 3, and nowhere else';
-const CTL = 'patronictl reads it by itself, from this file';
 const ONE_LISTENER = 'the REST API takes as many requests as come';
 const DYNAMIC = 'is read from the cluster-wide configuration only, as by Patroni';
 const OWN_LEASE =
@@ -36,12 +38,8 @@ const DYNAMIC_KEYS: PatroniTable = {
   },
   'bootstrap.dcs.max_timelines_history': { none: `${NOT_OBEYED} PostgreSQL’s whole history`, silentIf: [0] },
   'bootstrap.dcs.check_timeline': { together: 'bootstrap.dcs; timelines are always checked' },
-  'bootstrap.dcs.primary_start_timeout': {
-    none: `${NOT_OBEYED} what it sees: a primary that has died is started again, or its key released where a healthy member is`,
-  },
-  'bootstrap.dcs.master_start_timeout': {
-    none: `${NOT_OBEYED} what it sees: a primary that has died is started again, or its key released where a healthy member is`,
-  },
+  'bootstrap.dcs.primary_start_timeout': { together: 'bootstrap.dcs, and obeyed' },
+  'bootstrap.dcs.master_start_timeout': { together: 'bootstrap.dcs, and obeyed' },
   'bootstrap.dcs.primary_stop_timeout': { none: `${NOT_OBEYED} the end of its lease`, silentIf: [0] },
   'bootstrap.dcs.master_stop_timeout': { none: `${NOT_OBEYED} the end of its lease`, silentIf: [0] },
   'bootstrap.dcs.synchronous_mode': {
@@ -59,7 +57,7 @@ const DYNAMIC_KEYS: PatroniTable = {
     refused: 'there are no standby clusters: this member would become a primary',
     unless: [null],
   },
-  'bootstrap.dcs.pause': { together: 'bootstrap.dcs' },
+  'bootstrap.dcs.pause': { together: 'bootstrap.dcs, and obeyed' },
   'bootstrap.dcs.slots': { none: `${NOT_OBEYED} slots of members only`, silentIf: [null] },
   'bootstrap.dcs.permanent_slots': { none: `${NOT_OBEYED} slots of members only`, silentIf: [null] },
   'bootstrap.dcs.permanent_replication_slots': {
@@ -119,9 +117,9 @@ export const PATRONI_KEYS: PatroniTable = {
   'etcd3.srv_suffix': { refused: 'etcd members are not looked up in DNS; list them in etcd3.hosts' },
   'etcd3.username': { refused: 'this version does not log in to etcd', unless: [''] },
   'etcd3.password': { refused: 'this version does not log in to etcd', unless: [''] },
-  'etcd3.cacert': { to: 'etcd.cacert', read: asText },
-  'etcd3.cert': { to: 'etcd.cert', read: asText },
-  'etcd3.key': { to: 'etcd.key', read: asText },
+  'etcd3.cacert': { to: 'etcd.cacert', read: asFilled },
+  'etcd3.cert': { to: 'etcd.cert', read: asFilled },
+  'etcd3.key': { to: 'etcd.key', read: asFilled },
   etcd: {
     refused:
       'is etcd’s protocol of version 2, whose keys are not seen by version 3: let Patroni use etcd3 first, on all members',
@@ -135,28 +133,29 @@ export const PATRONI_KEYS: PatroniTable = {
 
   'restapi.listen': { to: 'restapi.listen', read: asListener(8008) },
   'restapi.connect_address': { to: 'restapi.connect_address', read: asAddress(8008) },
-  'restapi.authentication.username': { none: 'nothing can be changed through the REST API' },
-  'restapi.authentication.password': { none: 'nothing can be changed through the REST API' },
-  'restapi.auth': { none: 'nothing can be changed through the REST API' },
-  'restapi.certfile': { refused: 'the REST API has no TLS in this version', unless: [''] },
-  'restapi.keyfile': { none: 'the REST API has no TLS in this version', silentIf: [''] },
-  'restapi.keyfile_password': { none: 'the REST API has no TLS in this version', silentIf: [''] },
-  'restapi.cafile': { none: 'the REST API has no TLS in this version', silentIf: [''] },
+  'restapi.authentication.username': { to: 'restapi.authentication.username', read: asText },
+  'restapi.authentication.password': { to: 'restapi.authentication.password', read: asText },
+  'restapi.auth': { refused: 'is of an old form; say it as restapi.authentication', unless: [''] },
+  'restapi.certfile': { to: 'restapi.certfile', read: asFilled },
+  'restapi.keyfile': { to: 'restapi.keyfile', read: asFilled },
+  'restapi.keyfile_password': { to: 'restapi.keyfile_password', read: asFilled },
+  'restapi.cafile': { to: 'restapi.cafile', read: asFilled },
   'restapi.ciphers': { none: 'the ciphers are those of the Node.js in use' },
-  'restapi.verify_client': { none: 'the REST API has no TLS in this version', silentIf: ['none'] },
-  'restapi.allowlist': { none: 'nothing can be changed through the REST API' },
-  'restapi.allowlist_include_members': { none: 'nothing can be changed through the REST API' },
+  'restapi.verify_client': { to: 'restapi.verify_client', read: asFilled },
+  'restapi.allowlist': { to: 'restapi.allowlist', read: asTexts },
+  'restapi.allowlist_include_members': { to: 'restapi.allowlist_include_members', read: asSwitch },
   'restapi.http_extra_headers': { none: 'answers have no further headers' },
   'restapi.https_extra_headers': { none: 'answers have no further headers' },
   'restapi.request_queue_size': { none: ONE_LISTENER },
   'restapi.server_tokens': { none: 'answers do not say what serves them' },
 
-  'ctl.authentication': { none: CTL },
-  'ctl.insecure': { none: CTL },
-  'ctl.cacert': { none: CTL },
-  'ctl.certfile': { none: CTL },
-  'ctl.keyfile': { none: CTL },
-  'ctl.keyfile_password': { none: CTL },
+  'ctl.authentication.username': { to: 'ctl.authentication.username', read: asText },
+  'ctl.authentication.password': { to: 'ctl.authentication.password', read: asText },
+  'ctl.insecure': { to: 'ctl.insecure', read: asSwitch },
+  'ctl.cacert': { to: 'ctl.cacert', read: asFilled },
+  'ctl.certfile': { to: 'ctl.certfile', read: asFilled },
+  'ctl.keyfile': { to: 'ctl.keyfile', read: asFilled },
+  'ctl.keyfile_password': { to: 'ctl.keyfile_password', read: asFilled },
 
   'bootstrap.dcs': { to: 'bootstrap.dcs', read: asIs },
   ...DYNAMIC_KEYS,

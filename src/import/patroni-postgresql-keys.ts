@@ -1,10 +1,9 @@
 /** The keys of the section `postgresql` of Patroni's configuration file, and what becomes of each. */
-import { asAddress, asLines, asText, type PatroniRow, type PatroniTable } from './patroni-row.ts';
+import { asAddress, asFilled, asLines, asText, type PatroniRow, type PatroniTable } from './patroni-row.ts';
 
 const OLD_FORM = 'postgresql.authentication, as of Patroni before 1.3';
 const CLONED = 'a standby is made by pg_basebackup from the leader';
 const CLONE_ANEW = 'what cannot be rewound is always cloned anew';
-const NO_CALLBACKS = 'no program is told of what happens';
 
 const role = (name: string): PatroniTable => ({
   [`postgresql.authentication.${name}.username`]: {
@@ -78,11 +77,13 @@ export const PATRONI_POSTGRESQL_KEYS: PatroniTable = {
   'postgresql.create_replica_methods': { together: `nothing: ${CLONED}` },
   'postgresql.create_replica_method': { together: `nothing: ${CLONED}` },
   'postgresql.basebackup': { none: CLONED },
-  'postgresql.callbacks.on_start': { none: NO_CALLBACKS },
-  'postgresql.callbacks.on_stop': { none: NO_CALLBACKS },
-  'postgresql.callbacks.on_restart': { none: NO_CALLBACKS },
-  'postgresql.callbacks.on_reload': { none: NO_CALLBACKS },
-  'postgresql.callbacks.on_role_change': { none: NO_CALLBACKS },
+  ...Object.fromEntries(
+    ['on_start', 'on_stop', 'on_restart', 'on_reload', 'on_role_change'].map((key): [string, PatroniRow] => [
+      `postgresql.callbacks.${key}`,
+      { to: `postgresql.callbacks.${key}`, read: asFilled },
+    ]),
+  ),
+  'postgresql.callbacks.primary_role': { to: 'postgresql.callbacks.primary_role', read: asText },
   'postgresql.pre_promote': { refused: 'no program is asked before a promotion', unless: [''] },
   'postgresql.before_stop': { none: 'no program is run before PostgreSQL is stopped', silentIf: [''] },
   'postgresql.krbsrvname': { none: 'there is no Kerberos', silentIf: [''] },

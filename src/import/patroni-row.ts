@@ -24,6 +24,21 @@ export const asText: ValueReader = (value) => {
   return text === undefined ? { bad: 'is no text' } : { value: text };
 };
 
+/** The same, where an empty text is as if the key were not there. */
+export const asFilled: ValueReader = (value) => (value === '' ? { value: undefined } : asText(value));
+
+export const asTexts: ValueReader = (value) => {
+  const texts: unknown[] = Array.isArray(value) ? value.map(textOf) : [undefined];
+  return texts.includes(undefined) ? { bad: 'is no list of texts' } : { value: texts };
+};
+
+/** Patroni's own list of what is true and false. */
+export const asSwitch: ValueReader = (value) => {
+  const text = textOf(value) ?? '';
+  if (/^(true|on|yes|1)$/i.test(text)) return { value: true };
+  return /^(false|off|no|0)$/i.test(text) ? { value: false } : { bad: 'is neither on nor off' };
+};
+
 /** A text, number or switch as text; undefined for anything else. */
 export function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;

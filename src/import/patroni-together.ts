@@ -84,6 +84,7 @@ export function addPostgresql(draft: Draft, source: PatroniSource, binDir: strin
   parameters(draft, source, section);
   hostRules(draft, source, section);
   cloning(draft, source, section);
+  callbacks(draft, source, section);
   roles(draft, source, section);
 }
 
@@ -211,6 +212,17 @@ export function addUsers(draft: Draft, source: PatroniSource): void {
     return [];
   });
   if (list.length > 0) draft.set('bootstrap.users', list, entryOf(source, ['bootstrap', 'users']));
+}
+
+/** Which word a script waits for is not in the file. */
+function callbacks(draft: Draft, source: PatroniSource, section: Tree): void {
+  const given = section['callbacks'];
+  if (!isRecord(given) || given['primary_role'] !== undefined) return;
+  if (Object.values(given).every((command) => (command ?? '') === '')) return;
+  draft.note(
+    entryOf(source, ['postgresql', 'callbacks']),
+    'a primary is told as `primary`, as by Patroni 4; scripts that wait for `master` need primary_role: master here, which Patroni ignores',
+  );
 }
 
 /** What matriarch.yaml needs, and the source has elsewhere or not at all. */

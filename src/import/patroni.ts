@@ -93,7 +93,7 @@ class Walk {
     if (value === null) return;
     const read = row.read(value);
     if ('bad' in read) return this.#draft.note(entry, `${read.bad}; left out`);
-    this.#draft.set(row.to, read.value, entry);
+    if (read.value !== undefined) this.#draft.set(row.to, read.value, entry);
     for (const says of [row.says, read.says]) if (says !== undefined) this.#draft.note(entry, says);
   }
 }

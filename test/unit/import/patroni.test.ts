@@ -70,6 +70,7 @@ const SAMPLES: readonly unknown[] = [
   'INFO',
   '10.0.0.1:5432',
   ['host all all all scram-sha-256'],
+  true,
   { key: 'value' },
   '/some/text',
 ];
