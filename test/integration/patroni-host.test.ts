@@ -86,6 +86,19 @@ describe('a host changes from Patroni', { skip: hasPatroni ? false : 'there is n
   );
 
   it(
+    'SIGHUP reads the file again',
+    LIMIT,
+    step(async () => {
+      await mine.retag({ clonefrom: true, rack: 7 });
+      await eventually('the member has the new tag', () => member(mine), {
+        holds: ({ tags }) =>
+          JSON.stringify(tags) === '{"clonefrom":true,"rack":7,"datacenter":"' + `${mine.name}"}`,
+        withinMs: PATIENCE_MS,
+      });
+    }),
+  );
+
+  it(
     'it leads after a switchover, and the member of Patroni follows it',
     LIMIT,
     step(async () => {

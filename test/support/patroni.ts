@@ -74,7 +74,7 @@ export class PatroniHost {
     for (const path of [this.#folder, join(this.#folder, 'run'), this.config]) await chown(path, uid, gid);
   }
 
-  #settings(): unknown {
+  #settings(): Readonly<Record<string, unknown>> {
     return {
       scope: SCOPE,
       namespace: NAMESPACE,
@@ -128,6 +128,13 @@ export class PatroniHost {
   startMatriarch(): void {
     const args = [resolve('bin/matriarch'), 'agent', '--patroni-config', this.config];
     this.#start(process.execPath, args, this.#agentUser);
+  }
+
+  /** Another tag in the file, and SIGHUP to whoever runs from it. */
+  async retag(tags: Readonly<Record<string, unknown>>): Promise<void> {
+    const settings = { ...this.#settings(), tags };
+    await writeFile(this.config, stringify(settings));
+    this.#running?.kill('SIGHUP');
   }
 
   /** Nothing is left of PostgreSQL here. */
