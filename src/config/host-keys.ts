@@ -9,8 +9,18 @@ const file = (described: string, example: string) =>
     .optional()
     .meta({ description: described, examples: [example] });
 
-/** TLS to etcd, where its endpoints are https. Patroni's names. */
-export const etcdTlsKeys = {
+/** The login to etcd, and TLS where its endpoints are https. Patroni's names. */
+export const etcdAccessKeys = {
+  username: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: 'User of etcd, where it wants a login.', examples: ['matriarch'] }),
+  password: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ description: 'Its password.', examples: ['change-me'] }),
   cacert: file(
     'Certificates of the authorities that etcd’s own is proved by; left out, those of Node.js.',
     '/etc/matriarch/etcd-ca.crt',

@@ -10,7 +10,7 @@
 import { z } from 'zod';
 import { accessKeys } from './access-keys.ts';
 import { callbacksSchema } from './callback-keys.ts';
-import { etcdTlsKeys, initdbKey, madeByKey, userSchema as bootstrapUserSchema } from './host-keys.ts';
+import { etcdAccessKeys, initdbKey, madeByKey, userSchema as bootstrapUserSchema } from './host-keys.ts';
 import { keepAliveKeys, memberWeights, nodeCheckKeys, nodeSchema } from './nodes-schema.ts';
 import { ctlSchema, restapiSchema } from './rest-keys.ts';
 import { routingKeys } from './routing-keys.ts';
@@ -43,7 +43,7 @@ export const etcdSchema = z.strictObject({
   request_timeout: duration(
     'Longest wait of the watch and of commands for one request, over all endpoints. An agent’s keep-alive has the period of the keep-alive.',
   ).prefault('2s'),
-  ...etcdTlsKeys,
+  ...etcdAccessKeys,
 });
 
 export const leaseSchema = z.strictObject({

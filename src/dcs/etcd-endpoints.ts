@@ -3,7 +3,7 @@
  * a while that doubles with each failure; suspects are tried last, so that a hung member costs one wait, not one
  * per call. No quorum logic here: a member that cannot reach the others fails linearizable calls, and so is suspect.
  */
-import { Pool } from 'undici';
+import { type Dispatcher, Pool } from 'undici';
 import type { Clock, Log } from '../base/index.ts';
 import type { EtcdTls } from './etcd-tls.ts';
 
@@ -12,9 +12,11 @@ const SUSPECT_MAX_MS = 30_000;
 /** Enough for every watch and call of one process at once. */
 const CONNECTIONS_MAX = 32;
 
+const JSON_BODY = { 'content-type': 'application/json' };
+
 export interface Endpoint {
   readonly url: string;
-  readonly pool: Pool;
+  readonly pool: Dispatcher;
   /** Called when the endpoint becomes suspect, so that a watch on it can move at once. */
   readonly onSuspect: Set<(because: string) => void>;
 }
@@ -23,6 +25,8 @@ export interface EndpointDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly tls?: EtcdTls;
+  /** Of each request. */
+  readonly headers?: () => Readonly<Record<string, string>>;
 }
 
 interface Health {
@@ -47,7 +51,10 @@ export class Endpoints {
         connections: CONNECTIONS_MAX,
         pipelining: 1,
         connect: { timeout: 10_000, ...deps.tls },
-      }),
+      }).compose(
+        (dispatch) => (request, handler) =>
+          dispatch({ ...request, headers: { ...JSON_BODY, ...deps.headers?.() } }, handler),
+      ),
       onSuspect: new Set<(because: string) => void>(),
     }));
     for (const endpoint of this.all) this.#health.set(endpoint, { failures: 0, suspectUntil: 0 });

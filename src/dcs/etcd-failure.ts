@@ -10,6 +10,8 @@ export interface Failure {
   readonly isDefinite: boolean;
   readonly reason: DcsErrorReason;
   readonly detail: string;
+  /** gRPC's, where etcd itself refused. */
+  readonly code?: number;
 }
 
 /** gRPC codes with which etcd refuses a request before or instead of applying it. */
@@ -34,7 +36,7 @@ export function failureIn(status: number, json: unknown): Failure | undefined {
   if (error.success) {
     const { code, message } = error.data;
     const reason = DEFINITE[code];
-    if (reason !== undefined) return { isDefinite: true, reason, detail: message };
+    if (reason !== undefined) return { isDefinite: true, reason, detail: message, code };
     return {
       isDefinite: false,
       reason: WITHOUT_QUORUM.has(code) ? 'no-quorum' : 'bad-answer',

@@ -111,7 +111,6 @@ export function openStream(
       method: 'POST',
       path,
       body,
-      headers: { 'content-type': 'application/json' },
       headersTimeout: 0,
       bodyTimeout: 0,
     },

@@ -10,6 +10,7 @@ import { encode, type Json } from './etcd-codec.ts';
 import { type Endpoint, type EndpointDeps, Endpoints } from './etcd-endpoints.ts';
 import { type Failure, failureIn } from './etcd-failure.ts';
 import { post } from './etcd-http.ts';
+import { type EtcdLogin, LOGIN_PATH, tokenAnswer } from './etcd-login.ts';
 
 /** `change` is not sent twice; `repeatable` may be, because twice is as good as once. */
 export type CallKind = 'repeatable' | 'change';
@@ -26,19 +27,26 @@ type Attempt<T> =
   | { readonly kind: 'done'; readonly value: T }
   | { readonly kind: 'failed'; readonly failure: Failure; readonly mayHaveHappened: boolean };
 
+interface Waits {
+  readonly leftMs: number;
+  readonly shareMs: number;
+}
+
 const ROUND_PAUSE_MS = 100;
 
 export class EtcdTransport {
   readonly endpoints: Endpoints;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #login: EtcdLogin;
   readonly #closing = new AbortController();
   #isGoingHome = false;
 
-  constructor(urls: readonly string[], deps: EndpointDeps) {
+  constructor(urls: readonly string[], deps: EndpointDeps & { readonly login: EtcdLogin }) {
+    this.#login = deps.login;
     this.#clock = deps.clock;
     this.#log = deps.log;
-    this.endpoints = new Endpoints(urls, deps);
+    this.endpoints = new Endpoints(urls, { ...deps, headers: () => deps.login.headers });
   }
 
   /** Tries endpoints until one answers or the time is up. Rejects with `DcsError`. */
@@ -106,11 +114,34 @@ export class EtcdTransport {
     await this.endpoints.close();
   }
 
-  async #attempt<T>(
+  /** With a login before it where there is none yet, and with another one behind it where etcd has forgotten that. */
+  async #attempt<T>(endpoint: Endpoint, options: CallOptions<T>, waits: Waits): Promise<Attempt<T>> {
+    const refused = await this.#logIn(endpoint, waits);
+    if (refused !== undefined) return refused;
+    const attempt = await this.#send(endpoint, options, waits);
+    if (attempt.kind === 'done' || !this.#login.isOverBy(attempt.failure)) return attempt;
+    return (await this.#logIn(endpoint, waits)) ?? (await this.#send(endpoint, options, waits));
+  }
+
+  async #logIn(
     endpoint: Endpoint,
-    options: CallOptions<T>,
-    waits: { readonly leftMs: number; readonly shareMs: number },
-  ): Promise<Attempt<T>> {
+    waits: Waits,
+  ): Promise<Extract<Attempt<never>, { kind: 'failed' }> | undefined> {
+    const { question } = this.#login;
+    if (question === undefined) return undefined;
+    const call = {
+      path: LOGIN_PATH,
+      kind: 'repeatable',
+      answer: tokenAnswer,
+      timeoutMs: waits.leftMs,
+    } as const;
+    const attempt = await this.#send(endpoint, { ...call, body: question }, waits);
+    if (attempt.kind === 'failed') return { ...attempt, mayHaveHappened: false };
+    this.#login.keep(attempt.value.token);
+    return undefined;
+  }
+
+  async #send<T>(endpoint: Endpoint, options: CallOptions<T>, waits: Waits): Promise<Attempt<T>> {
     this.refuseIfClosed();
     const result = await post(endpoint.pool, options.path, JSON.stringify(options.body), {
       sendMs: waits.shareMs,

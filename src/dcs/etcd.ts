@@ -27,6 +27,7 @@ import {
   transactionAnswer,
   transactionRequest,
 } from './etcd-codec.ts';
+import { type EtcdCredentials, EtcdLogin } from './etcd-login.ts';
 import { readTls } from './etcd-tls.ts';
 import { EtcdTransport } from './etcd-transport.ts';
 import { watchEtcd } from './etcd-watch.ts';
@@ -41,6 +42,9 @@ export interface EtcdOptions {
   readonly cacert?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
+  /** Both, where etcd wants a login. */
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
 }
 
 export interface EtcdDeps {
@@ -50,7 +54,11 @@ export interface EtcdDeps {
 
 /** Opens no connection yet: the first call does. `close` ends what is open. Throws `config-unreadable` for files of TLS. */
 export function connectEtcd(etcd: EtcdOptions, deps: EtcdDeps): Dcs {
-  const transport = new EtcdTransport(etcd.endpoints, { ...deps, tls: readTls(etcd) });
+  const transport = new EtcdTransport(etcd.endpoints, {
+    ...deps,
+    tls: readTls(etcd),
+    login: new EtcdLogin(credentialsOf(etcd)),
+  });
   return {
     range: async (prefix, call) => await range(transport, prefix, call),
     get: async (key, call) => await get(transport, key, call),
@@ -64,6 +72,10 @@ export function connectEtcd(etcd: EtcdOptions, deps: EtcdDeps): Dcs {
     moveLeader: async (toId, call) => await moveLeader(transport, toId, call),
     close: async () => await transport.close(),
   };
+}
+
+function credentialsOf({ username, password }: EtcdOptions): EtcdCredentials | undefined {
+  return username === undefined || password === undefined ? undefined : { username, password };
 }
 
 const READ = { kind: 'repeatable', path: '/v3/kv/range', answer: rangeAnswer } as const;

@@ -63,7 +63,10 @@ export function addEndpoints(draft: Draft, source: PatroniSource): void {
   if (key !== 'proxy' && key !== 'url') return draft.set('etcd.endpoints', listOf(text).map(url), entry);
   if (typeof text !== 'string' || !URL.canParse(text)) return draft.note(entry, 'is no URL; left out');
   const parsed = new URL(text);
-  if (parsed.username !== '') draft.refuse(entry, 'this version does not log in to etcd');
+  if (parsed.username !== '') {
+    draft.set('etcd.username', decodeURIComponent(parsed.username), entry);
+    draft.set('etcd.password', decodeURIComponent(parsed.password), entry);
+  }
   draft.set('etcd.endpoints', [`${parsed.protocol}//${withPort(parsed.host, ETCD_PORT)}`], entry);
 }
 
