@@ -92,7 +92,7 @@ describe('a host changes from Patroni', { skip: hasPatroni ? false : 'there is n
       await mine.retag({ clonefrom: true, rack: 7 });
       await eventually('the member has the new tag', () => member(mine), {
         holds: ({ tags }) =>
-          JSON.stringify(tags) === '{"clonefrom":true,"rack":7,"datacenter":"' + `${mine.name}"}`,
+          JSON.stringify(tags) === `{"clonefrom":true,"rack":7,"datacenter":"${mine.name}"}`,
         withinMs: PATIENCE_MS,
       });
     }),
