@@ -184,7 +184,7 @@ function isTransactionLocal(call: Tree): boolean {
 function isLastingSlot(call: Tree): boolean {
   if (!pathAt(call, 'funcname').join('.').endsWith('_replication_slot')) return false;
   const args = listAt(call, 'args');
-  const isNamed = args.some((argument) => treeAt(argument, 'NamedArgExpr') !== undefined);
+  const isNamed = args.some((argument) => isTree(argument['NamedArgExpr']));
   const temporary = args[2];
   return !isNamed && (temporary === undefined || constantText(temporary) === 'false');
 }
