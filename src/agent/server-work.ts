@@ -24,7 +24,9 @@ const PROMOTE_MS = 60_000;
 export async function bootstrap(ctx: AgentContext, job: JobContext): Promise<void> {
   const { dcs, layout, keeper, pg, state, log } = ctx;
   const { lease } = keeper;
-  if (lease === undefined) return;
+  // Not without a word: the loop would begin again at once, over and over.
+  if (lease === undefined)
+    throw new MatriarchError('agent-job-failed', 'no cluster is made: the store has granted no lease yet');
   if (ctx.config.bootstrap.made_by === 'others')
     throw new MatriarchError(
       'agent-job-failed',
