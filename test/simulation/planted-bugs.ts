@@ -37,7 +37,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'the leader key is taken over from whoever holds it',
     file: 'agent/lease-keeper.js',
-    line: "otherwise: { when: [{ key: layout.leader, is: 'absent' }], then: put },",
+    line: "otherwise: { when: [{ key: layout.leader, is: 'absent' }, unchanged], then: put },",
     instead: 'otherwise: { when: [], then: put },',
   },
   {
@@ -97,8 +97,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a standby leads although another one has what a synchronous primary has acknowledged',
     file: 'ha/rank.js',
-    line: 'if (best !== undefined && compareCandidates(best, self) < 0)',
-    instead: 'if (best === null)',
+    line: 'return ahead === 0 ?',
+    instead: 'return ahead >= 0 ?',
   },
   {
     name: 'a voter leads without having seen the others',
