@@ -18,6 +18,8 @@ import { durabilityModeOf } from './promise.ts';
 import { runScheduled, untilScheduledMs } from './scheduled-restart.ts';
 import { configure, unguard } from './server-work.ts';
 
+/** While nobody leads, a peer that did not answer in time is asked again soon. */
+const ELECTION_WAIT_MS = 300;
 /** Decisions taken in a row without waiting; more would be a loop of our own making. */
 const ROUNDS_MAX = 6;
 
@@ -97,9 +99,14 @@ async function cycle(ctx: AgentContext): Promise<Decision> {
   return decision;
 }
 
+function isLeaderless({ state: { view } }: AgentContext): boolean {
+  return view.leader === undefined && (view.systemId ?? '') !== '';
+}
+
 /** Not beyond the instant at which we would have to step down: the agent should be faster than its fence. */
 function restMs(ctx: AgentContext): number {
-  const loopWait = Math.min(ctx.config.lease.loop_wait, untilScheduledMs(ctx));
+  const usual = Math.min(ctx.config.lease.loop_wait, untilScheduledMs(ctx));
+  const loopWait = isLeaderless(ctx) ? Math.min(usual, ELECTION_WAIT_MS) : usual;
   if (!ctx.keeper.isHolder) return loopWait;
   return Math.max(
     20,

@@ -81,7 +81,7 @@ test('the admin console of a router at work', { timeout: 120_000 }, async (suite
       ),
       [
         ['2', 'yes'],
-        ['{ local: 10, remote: 1 }', 'yes'],
+        ['{ local: 10, remote: 1, members: {} }', 'yes'],
         ['[ app ]', 'yes'],
         [`${router.host}:5432`, 'no'],
         ['true', 'no'],

@@ -147,18 +147,20 @@ test('clients keep their connection whatever happens to servers', { timeout: 150
     assert.deepEqual(await rowsOf(client, 'SELECT 1 AS v'), [{ v: 1 }]);
   });
 
-  await suite.test('without a leader reads go on and writes wait for the next', async (t) => {
-    const client = await aClient(t, router.as());
-    const writer = await aClient(t, router.as());
+  /** Nobody leads, and the router has heard of it. */
+  const withoutLeader = async (): Promise<void> => {
     await stage.setLeader(undefined);
     await eventually(
       'the router knows of no primary',
       async () => await (await fetch(`${router.http}/nodes`)).text(),
-      {
-        holds: (text) => text.includes('no-leader'),
-        withinMs: 5000,
-      },
+      { holds: (text) => text.includes('no-leader'), withinMs: 5000 },
     );
+  };
+
+  await suite.test('without a leader reads go on and writes wait for the next', async (t) => {
+    const client = await aClient(t, router.as());
+    const writer = await aClient(t, router.as());
+    await withoutLeader();
     const writing = outcome(writer.query('INSERT INTO t VALUES (20)'));
     for (let n = 0; n < 24; n += 1) assert.equal(await outcome(client.query('SELECT 1')), 'ok');
     await stage.setLeader('n1');
@@ -167,7 +169,7 @@ test('clients keep their connection whatever happens to servers', { timeout: 150
 
   await suite.test('who waits too long for a primary gets 57P03, and the connection stays', async (t) => {
     const client = await aClient(t, router.as());
-    await stage.setLeader(undefined);
+    await withoutLeader();
     assert.equal(await outcome(client.query('INSERT INTO t VALUES (21)')), '57P03');
     await stage.setLeader('n1');
     await eventually('writes work', () => outcome(client.query('INSERT INTO t VALUES (21)')), {
