@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { isRecord, unreachable } from '../base/index.ts';
 import type { Path } from '../config/index.ts';
 import type { Note } from './note.ts';
+import { ROLE_CONNECTION_KEYS } from './patroni-postgresql-keys.ts';
 import type { Layer } from './patroni-source.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -124,20 +125,7 @@ const PROGRAMS = [
   'pg_rewind',
 ];
 const ROLES = ['superuser', 'replication', 'rewind'];
-const OF_ROLES = [
-  'username',
-  'password',
-  'sslmode',
-  'sslcert',
-  'sslkey',
-  'sslpassword',
-  'sslrootcert',
-  'sslcrl',
-  'sslcrldir',
-  'gssencmode',
-  'channel_binding',
-  'sslnegotiation',
-];
+const OF_ROLES = ['username', 'password', ...ROLE_CONNECTION_KEYS];
 /** Names that Patroni had before. */
 const OLD_NAMES: Readonly<Record<string, string>> = {
   LOGLEVEL: 'log.level',

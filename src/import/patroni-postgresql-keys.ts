@@ -1,6 +1,20 @@
 /** The keys of the section `postgresql` of Patroni's configuration file, and what becomes of each. */
 import { asAddress, asFilled, asLines, asText, type PatroniRow, type PatroniTable } from './patroni-row.ts';
 
+/** How a role connects, beside its name and password: libpq's words. */
+export const ROLE_CONNECTION_KEYS: readonly string[] = [
+  'sslmode',
+  'sslcert',
+  'sslkey',
+  'sslpassword',
+  'sslrootcert',
+  'sslcrl',
+  'sslcrldir',
+  'gssencmode',
+  'channel_binding',
+  'sslnegotiation',
+];
+
 const OLD_FORM = 'postgresql.authentication, as of Patroni before 1.3';
 const CLONED = 'a standby is made by pg_basebackup from the leader';
 const CLONE_ANEW = 'what cannot be rewound is always cloned anew';
@@ -15,18 +29,7 @@ const role = (name: string): PatroniTable => ({
     read: asText,
   },
   ...Object.fromEntries(
-    [
-      'sslmode',
-      'sslcert',
-      'sslkey',
-      'sslpassword',
-      'sslrootcert',
-      'sslcrl',
-      'sslcrldir',
-      'gssencmode',
-      'channel_binding',
-      'sslnegotiation',
-    ].map((key): [string, PatroniRow] => [
+    ROLE_CONNECTION_KEYS.map((key): [string, PatroniRow] => [
       `postgresql.authentication.${name}.${key}`,
       key === 'sslmode'
         ? {
