@@ -26,6 +26,8 @@ const RINGS = [
   { name: 'simulation', folders: ['simulation'], concurrency: 2, limitMs: 900_000, budgetMs: 90_000 },
   { name: 'conformance', folders: ['conformance'], concurrency: 2, limitMs: 180_000 },
   { name: 'integration', folders: ['integration'], concurrency: 2, limitMs: 600_000 },
+  // One at a time: an election is a matter of seconds, and a member that another file starves is rightly passed over.
+  { name: 'agents', folders: ['agents'], concurrency: 1, limitMs: 300_000 },
   { name: 'differential', folders: ['differential'], concurrency: 2, limitMs: 900_000 },
   // In one process, because they share one lab.
   {
@@ -51,7 +53,7 @@ if (unknown.length > 0) {
 }
 setup();
 if (wanted.length === 0 || wanted.includes('clients')) installClients();
-if (wanted.length === 0 || wanted.includes('integration')) installPatroni();
+if (wanted.length === 0 || wanted.includes('agents') || wanted.includes('lab')) installPatroni();
 const runFolder = beginRun();
 const summaries = [];
 const whole = AbortSignal.timeout(WHOLE_LIMIT_MS);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { assert, type Clock, failure, type Log, MatriarchError, rethrowBug } from '../base/index.ts';
 import { cloneFrom } from './clone.ts';
 import { writeConfigFiles, writeSignals } from './config-files.ts';
-import { readControl } from './control-file.ts';
+import { controlReader, type ReadControl } from './control-file.ts';
 import { claim, dataDirState, moveAside, removeContent } from './data-dir.ts';
 import { isThere } from './files.ts';
 import { runInitdb } from './initdb.ts';
@@ -29,6 +29,7 @@ const ORPHANS_MS = 5000;
 interface Parts {
   readonly place: Place;
   readonly postmaster: Postmaster;
+  readonly readControl: ReadControl;
   /** The server itself, as superuser. */
   readonly target: Target;
   readonly clock: Clock;
@@ -51,7 +52,15 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresCo
   };
   const session = new Session(target, log);
   postmaster.onExit(() => session.drop('the server has ended'));
-  const parts: Parts = { place, postmaster, target, clock, log, configIsOurs: false };
+  const parts: Parts = {
+    place,
+    postmaster,
+    readControl: controlReader(place),
+    target,
+    clock,
+    log,
+    configIsOurs: false,
+  };
   return {
     dataDir: place.dataDir,
     ...overDirectory(parts),
@@ -79,11 +88,11 @@ type OverDirectory = Pick<
 
 /** What is done to the files, mostly while the server is stopped. */
 function overDirectory(parts: Parts): OverDirectory {
-  const { place, postmaster, clock } = parts;
+  const { place, postmaster, readControl, clock } = parts;
   return {
     async inspect() {
       const data = await dataDirState(place);
-      const control = data.kind === 'initialized' ? await readControl(place) : undefined;
+      const control = data.kind === 'initialized' ? await readControl() : undefined;
       return { data, postmaster: postmaster.observe(), control };
     },
     hasStandbySignal: async () => isThere(join(place.dataDir, 'standby.signal')),
@@ -94,7 +103,7 @@ function overDirectory(parts: Parts): OverDirectory {
     claimDataDir: async () => claim(place),
     async writeConfig(desired) {
       const { kind } = await dataDirState(place);
-      const control = kind === 'initialized' ? await readControl(place) : undefined;
+      const control = kind === 'initialized' ? await readControl() : undefined;
       const written = await writeConfigFiles(place, desired, control);
       parts.configIsOurs = true;
       return written;

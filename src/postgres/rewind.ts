@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type Clock, describe, type Log } from '../base/index.ts';
 import { renderConnInfo } from './conf.ts';
 import { writePassFile, writeSignals } from './config-files.ts';
-import { readControl } from './control-file.ts';
+import type { ReadControl } from './control-file.ts';
 import { mark, unmark } from './data-dir.ts';
 import { isThere, removeFile } from './files.ts';
 import type { Place } from './place.ts';
@@ -23,6 +23,7 @@ const SOURCE_MS = 60_000;
 export interface RewindParts {
   readonly place: Place;
   readonly postmaster: Postmaster;
+  readonly readControl: ReadControl;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -32,13 +33,13 @@ export async function rewindTo(
   from: Upstream,
   options: LongWorkOptions,
 ): Promise<RewindResult> {
-  const { place, clock, log } = parts;
+  const { place, readControl, clock, log } = parts;
   const startedAt = clock.now();
   let damaged = false;
   try {
     await shutDownCleanly(parts, options);
     const source = await awaitRewindSource(place.settings, from, { clock, deadlineMs: SOURCE_MS });
-    const { systemId } = await readControl(place);
+    const { systemId } = await readControl();
     if (source.systemId !== systemId) return failed(`it is another cluster: ${source.systemId}`, damaged);
     await writePassFile(place);
     if (options.signal?.aborted === true) return failed('was told to end', damaged);
@@ -68,16 +69,16 @@ export async function rewindTo(
 
 /** pg_rewind refuses a directory that was not shut down; PostgreSQL's own crash recovery is what makes it so. */
 async function shutDownCleanly(parts: RewindParts, options: LongWorkOptions): Promise<void> {
-  const { place, postmaster } = parts;
+  const { place, postmaster, readControl } = parts;
   if (postmaster.observe().kind !== 'stopped')
     throw new Error('server processes still run in the data directory');
-  const { state } = await readControl(place);
+  const { state } = await readControl();
   if (state === 'shut down' || state === 'shut down in recovery') return;
   if (await isThere(join(place.dataDir, 'backup_label')))
     throw new Error('a copy that has never reached consistency');
   if (state === 'in archive recovery') await recoverStandby(parts, options);
   else await recoverPrimary(place, options);
-  const after = (await readControl(place)).state;
+  const after = (await readControl()).state;
   if (after !== 'shut down' && after !== 'shut down in recovery')
     throw new Error(`after crash recovery it is ${after}`);
 }
