@@ -108,6 +108,8 @@ export class Link implements FrameSink, Poolable {
   readonly began: ServerParameters;
   readonly #reader = new FrameReader(SINK_LIMITS);
   #isGone = false;
+  /** What is taken answers a Describe; a simple query of our own is answered with columns too. */
+  #isOfDescribe = false;
   #swallowing = false;
   /** Bytes of announced 'pass' messages that have not been handed over, and the size of the last of them. */
   #owedBytes = 0;
@@ -239,6 +241,7 @@ export class Link implements FrameSink, Poolable {
       case BACKEND.NotificationResponse:
         return 'whole';
       default:
+        this.#isOfDescribe = this.pipeline.next === REQUEST.describe;
         this.#swallowing = this.#take(tag);
     }
     if (this.#swallowing) return 'whole';
@@ -280,7 +283,7 @@ export class Link implements FrameSink, Poolable {
         this.probedRow ??= Buffer.from(message);
         return;
       case BACKEND.RowDescription:
-        this.statements.described(shapeOf(message));
+        if (this.#isOfDescribe) this.statements.described(shapeOf(message));
         return;
       case BACKEND.NoData:
         this.statements.described(NO_ROWS);

@@ -232,13 +232,6 @@ describe('three agents', () => {
     return found;
   };
 
-  const lastEvent = async (host: Host, event: string): Promise<Readonly<Record<string, unknown>>> => {
-    const line = (await host.log()).split('\n').findLast((text) => text.includes(`"${event}"`));
-    const entry: unknown = JSON.parse(line ?? 'null');
-    ok(isRecord(entry), `${host.name} has not logged ${event}`);
-    return entry;
-  };
-
   const primaries = async (): Promise<readonly string[]> => {
     const answers = await Promise.all(
       hosts.map(async (host) =>
@@ -270,6 +263,14 @@ describe('three agents', () => {
       withinMs,
     });
 });
+
+/** What a host's agent logged last under this name. */
+async function lastEvent(host: Host, event: string): Promise<Readonly<Record<string, unknown>>> {
+  const line = (await host.log()).split('\n').findLast((text) => text.includes(`"${event}"`));
+  const entry: unknown = JSON.parse(line ?? 'null');
+  ok(isRecord(entry), `${host.name} has not logged ${event}`);
+  return entry;
+}
 
 /** Writes rows to whichever server takes them and remembers each that was acknowledged. */
 class Writer {

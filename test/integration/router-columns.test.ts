@@ -89,6 +89,29 @@ test('columns that a client was told of', { timeout: 120_000 }, async (suite) =>
     assert.deepEqual(await said(client, RUN), [REFUSED]);
   });
 
+  await suite.test('are not those of what the router has run ahead', async (t) => {
+    const narrow = await aRouter(t, stage, ['default_pool_size: 1']);
+    const { host = '', port = 0 } = narrow.as();
+    const [client, other] = await Promise.all(
+      ['a', 'b'].map(async () => {
+        const guest = await WireClient.connect({ host, port, user: 'app', password: 'app', database: 'app' });
+        t.after(() => guest.end());
+        return guest;
+      }),
+    );
+    assert.ok(client !== undefined && other !== undefined);
+    await said(client, [Query("SELECT set_config('work_mem', '7MB', false)")]);
+    // The connection has the default again; the setting is put back in front of the next batch.
+    assert.deepEqual(await said(other, [Query('SHOW work_mem')]), ['"4MB"']);
+    const parse = Parse({ name: 's', sql: 'SELECT 42 AS a', parameterTypes: [] });
+    await said(client, [parse, Sync()]);
+    await said(client, [Query("SET TimeZone = 'Asia/Tokyo'")]);
+    assert.deepEqual(await said(client, RUN), ['"42"']);
+    await said(other, [parse, Sync()]);
+    await said(other, [Query("SET TimeZone = 'Europe/Paris'")]);
+    assert.deepEqual(await said(other, RUN), ['"42"']);
+  });
+
   await suite.test('are told anew to one that asks for them', async (t) => {
     const other = await aClient(t, router.as());
     await other.query('CREATE TABLE c (x int); INSERT INTO c VALUES (1)');
