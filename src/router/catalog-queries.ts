@@ -93,11 +93,14 @@ UNION SELECT '', 'pg_catalog', oprname, '' FROM pg_catalog.pg_operator WHERE oid
 /**
  * With the types that a statement must have to do with for the cast to happen. That it has to do with a type is known of
  * types that are not built in, and of those that it names, as an explicit cast does. What is left may happen anywhere.
+ * What makes JSON (to_json, json_agg, JSON_ARRAY ...) casts to it, in whatever context, any value that it is given, in views
+ * too: so every read of a type with such a cast counts.
  */
 const CASTS = `
 SELECT 'f' || castfunc, pg_catalog.concat_ws(' ',
   CASE WHEN castsource >= ${FIRST_OID} AND (casttarget < ${FIRST_OID} OR castcontext <> 'i') THEN 't' || castsource END,
-  CASE WHEN casttarget >= ${FIRST_OID} OR castcontext <> 'i' THEN 't' || casttarget END)
+  CASE WHEN (casttarget >= ${FIRST_OID} OR castcontext <> 'i') AND casttarget <> 'pg_catalog.json'::pg_catalog.regtype
+    THEN 't' || casttarget END)
 FROM pg_catalog.pg_cast WHERE oid >= ${FIRST_OID} AND castfunc <> 0`;
 
 /** Catalogues of what is evaluated when a relation is written to: their oid, and the relation's. */

@@ -80,8 +80,19 @@ test('the catalogue of a database', { timeout: 120_000 }, async (suite) => {
     await direct("CREATE FUNCTION notes(int) RETURNS int VOLATILE LANGUAGE sql AS 'SELECT $1'");
     await direct("CREATE FUNCTION checks(int) RETURNS boolean VOLATILE LANGUAGE sql AS 'SELECT true'");
     await direct('CREATE DOMAIN checked AS int CHECK (checks(VALUE))');
+    await direct("CREATE TYPE mood AS ENUM ('glad'); CREATE TABLE moods (m mood)");
+    await direct(
+      "CREATE FUNCTION as_json(mood) RETURNS json VOLATILE LANGUAGE sql AS $$ SELECT '1'::json $$",
+    );
+    await direct('CREATE CAST (mood AS json) WITH FUNCTION as_json(mood)');
     const router = await aRouter(t, server, [NEVER]);
     const client = await aClient(t, router.as());
+    for (const json of ['to_json(m)', 'json_agg(m)', 'jsonb_build_array(m)', 'row_to_json(moods)'])
+      assert.equal(await routed(router, client, `SELECT ${json} FROM moods`), 'write function-volatile');
+    assert.equal(
+      await routed(router, client, "SELECT table_to_xml('moods', true, false, '')"),
+      'write function-not-known',
+    );
     assert.equal(await routed(router, client, 'SELECT locks(77)'), 'session holds-session-lock');
     assert.equal(await routed(router, client, 'SELECT (c).notes FROM pairs'), 'write function-volatile');
     const [row] = await sql(server.server, "SELECT 'checked'::regtype::oid::int AS oid", AS_APP);
