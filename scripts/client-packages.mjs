@@ -1,7 +1,10 @@
-// Debian's packages of the clients in test/clients that npm does not carry, and of Patroni, with which agents share a
-// cluster. They are installed where that may be done without asking; tests of what is not there are skipped, and say so.
-import { existsSync } from 'node:fs';
-import { installIfAllowed } from './setup.mjs';
+// What tests need beside npm's packages: Debian's packages of the clients in test/clients that npm does not carry, and of
+// Patroni, with which agents share a cluster; installed where that may be done without asking, and what is not there is
+// skipped, and says so. And what Prisma generates.
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { installIfAllowed, ROOT, say } from './setup.mjs';
 
 /** Name, and a file that it puts in its place. */
 const PACKAGES = {
@@ -20,10 +23,29 @@ const PACKAGES = {
   'default-jdk-headless': '/usr/bin/javac',
 };
 
+/** Prisma's own client, for its guest. Not the engines that it would download: the driver adapter takes their place. */
+const PRISMA = { schema: 'test/clients/schema.prisma', made: 'dist/prisma/schema.prisma' };
+const NO_ENGINES = {
+  PRISMA_QUERY_ENGINE_LIBRARY: process.execPath,
+  PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
+};
+
 export function installClients() {
+  generatePrisma();
   installIfAllowed(
     Object.entries(PACKAGES).map(([name, path]) => ({ name, isPresent: () => existsSync(path) })),
   );
+}
+
+/** A failure is left to Prisma's tests, which then have no client. */
+function generatePrisma() {
+  const { schema, made } = PRISMA;
+  const [wanted, present] = [join(ROOT, schema), join(ROOT, made)];
+  if (existsSync(present) && statSync(present).mtimeMs > statSync(wanted).mtimeMs) return;
+  say(`test: generating Prisma's client (prisma generate --schema ${schema})`);
+  const env = { ...process.env, ...NO_ENGINES, CHECKPOINT_DISABLE: '1', PRISMA_HIDE_UPDATE_MESSAGE: '1' };
+  const stdio = ['ignore', 'ignore', 2];
+  spawnSync(join(ROOT, 'node_modules', '.bin', 'prisma'), ['generate', '--schema', wanted], { env, stdio });
 }
 
 /** The original, whose `patronictl` operates our agents in a test. Its service is not started. */

@@ -139,7 +139,7 @@ function testFiles(folder) {
   }
   return names
     .filter((name) => name.endsWith('.test.ts'))
-    .sort()
+    .sort((one, other) => (one < other ? -1 : 1))
     .map((name) => join(ROOT, 'dist', 'test', folder, name.replace(/\.ts$/, '.js')));
 }
 

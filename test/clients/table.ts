@@ -94,6 +94,10 @@ export const CLIENTS = {
     from: 'npm: sequelize',
     scenarios: ['types', 'parameters', 'transactions', 'savepoints', 'errors', 'pool'],
   },
+  Prisma: {
+    from: 'npm: prisma, @prisma/adapter-pg',
+    scenarios: ['types', 'parameters', 'transactions', 'errors', 'pool'],
+  },
   'psycopg 2': {
     from: 'Debian: python3-psycopg2',
     scenarios: [...EVERY_DRIVER, 'tls', 'copy', 'listen', 'cancel', 'cursors', 'pool'],
@@ -153,7 +157,5 @@ the program prints. An empty cell is what the client does not have, or leaves to
 ${rows.join('\n')}
 
 ${meanings.join('\n')}
-
-Not among them: Prisma, whose \`prisma generate\` downloads a program from a site that is neither npm nor Debian.
 `;
 }

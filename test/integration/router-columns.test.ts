@@ -94,9 +94,9 @@ test('columns that a client was told of', { timeout: 120_000 }, async (suite) =>
     const { host = '', port = 0 } = narrow.as();
     const [client, other] = await Promise.all(
       ['a', 'b'].map(async () => {
-        const guest = await WireClient.connect({ host, port, user: 'app', password: 'app', database: 'app' });
-        t.after(() => guest.end());
-        return guest;
+        const each = await WireClient.connect({ host, port, user: 'app', password: 'app', database: 'app' });
+        t.after(() => each.end());
+        return each;
       }),
     );
     assert.ok(client !== undefined && other !== undefined);

@@ -1,0 +1,11 @@
+/** Prisma, by its driver adapter. */
+import { test } from 'node:test';
+import { playProgram } from '../support/client-suite.ts';
+
+const tests = playProgram('Prisma', {
+  program: process.execPath,
+  args: ['prisma-guest.mjs'],
+  probe: 'true',
+});
+
+for (const [title, compare] of tests) test(title, compare);
