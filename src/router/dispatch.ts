@@ -24,7 +24,7 @@ export function dispatch(
   const tag = message[0];
   if (statement !== undefined) session.prepared.nameFor(statement, session.planningKey);
   if (mention !== undefined)
-    lendNamed(session, link, { lends: mention.lends, isBatch: tag !== FRONTEND.Query });
+    lendNamed(session, link, { lends: mention.lends, isBatch: session.unit.kind === 'batch' });
   noteCopy(session.unit, tag);
   if (mention?.forgets === undefined) send(link, message, statement, session.unit);
   else link.statements.executeForgetting(message, mention.forgets.name);

@@ -220,7 +220,7 @@ export class ServerStatements {
 
   /**
    * Makes a statement known under the client's own name too, for one unit of work: SQL's EXECUTE and DEALLOCATE name it
-   * so. `isBatch`: more of the extended protocol follows; else a Sync ends what is sent here.
+   * so. `isBatch`: it is among the extended protocol, where a Sync of ours would end what the server skips after an error.
    */
   lend(statement: Statement, isBatch: boolean): void {
     const { name, message } = statement;

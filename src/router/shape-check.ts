@@ -17,6 +17,8 @@ const CHANGED: ErrorFields = {
   severity: 'ERROR',
   code: SQLSTATE.featureNotSupported,
   message: 'cached plan must not change result type',
+  // JDBC prepares anew by this.
+  routine: 'RevalidateCachedQuery',
 };
 
 export class ShapeCheck {

@@ -50,13 +50,13 @@ const SPECIAL: ReadonlyMap<string, FunctionVerdict> = new Map([
   ['pg_walfile_name_offset', 'function-primary-only'],
   // Declared stable, but each server has its own.
   ['pg_get_replication_slots', 'function-primary-only'],
-  // Declared stable, but they read whatever relation they are told of, views that write among them.
-  ['table_to_xml', 'function-not-known'],
-  ['table_to_xml_and_xmlschema', 'function-not-known'],
-  ['schema_to_xml', 'function-not-known'],
-  ['schema_to_xml_and_xmlschema', 'function-not-known'],
-  ['database_to_xml', 'function-not-known'],
-  ['database_to_xml_and_xmlschema', 'function-not-known'],
+  // Declared stable, but they read whatever relation they are told of, views that write among them, as the volatile query_to_xml does.
+  ['table_to_xml', 'function-volatile'],
+  ['table_to_xml_and_xmlschema', 'function-volatile'],
+  ['schema_to_xml', 'function-volatile'],
+  ['schema_to_xml_and_xmlschema', 'function-volatile'],
+  ['database_to_xml', 'function-volatile'],
+  ['database_to_xml_and_xmlschema', 'function-volatile'],
   // State of one connection. Their `_xact_` namesakes end with the transaction and are merely volatile.
   ['pg_advisory_lock', 'holds-session-lock'],
   ['pg_advisory_lock_shared', 'holds-session-lock'],

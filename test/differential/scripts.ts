@@ -3,6 +3,7 @@ import { COPIES } from './scripts-copy.ts';
 import { EXTENDED } from './scripts-extended.ts';
 import { FOUND } from './scripts-found.ts';
 import { FORGETTING } from './scripts-forgetting.ts';
+import { MIXED } from './scripts-mixed.ts';
 import { asks, type Conversation, runs, type Step, sync, waits } from './steps.ts';
 
 const SLOW = `DO $$ BEGIN RAISE NOTICE 'runs'; PERFORM pg_sleep(60); END $$`;
@@ -265,7 +266,7 @@ const STARTUPS: Readonly<Record<string, Conversation>> = {
 
 /** By name. */
 export const SCRIPTS: readonly (readonly [name: string, conversation: Conversation])[] = [
-  ...Object.entries({ ...STEPS, ...EXTENDED, ...FORGETTING, ...FOUND, ...COPIES }).map(
+  ...Object.entries({ ...STEPS, ...EXTENDED, ...FORGETTING, ...FOUND, ...MIXED, ...COPIES }).map(
     ([name, steps]) => [name, { startup: {}, steps }] as const,
   ),
   ...Object.entries(STARTUPS),

@@ -67,6 +67,11 @@ test('columns that a client was told of', { timeout: 120_000 }, async (suite) =>
     await onEach(t, async () => assert.deepEqual(await said(client, RUN), ['"1"']));
     await other.query('ALTER TABLE a ADD y int DEFAULT 2');
     await onEach(t, async () => assert.deepEqual(await said(client, RUN), [REFUSED]));
+    const errors = client.lines.filter((line) => line.startsWith('ErrorResponse'));
+    assert.ok(
+      errors.length > 1 && errors.every((line) => line.includes('"RevalidateCachedQuery"')),
+      errors.join('; '),
+    );
     assert.deepEqual(await said(client, [Query('BEGIN'), ...RUN]), [REFUSED]);
     assert.ok(client.lines.at(-1)?.endsWith('E'), client.lines.at(-1));
     await said(client, [Query('ROLLBACK')]);

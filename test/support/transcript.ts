@@ -1,6 +1,6 @@
 /**
  * A server's messages as lines of text, so that two conversations can be compared and read. Left out is what no two
- * servers need to agree on: process ids, cancel keys, the place in PostgreSQL's source that an error came from, the
+ * servers need to agree on: process ids, cancel keys, the line in PostgreSQL's source that an error came from, the
  * numbers of tables and of types that users made. Long values are shown by their length and hash.
  */
 import { createHash } from 'node:crypto';
@@ -11,6 +11,7 @@ import {
   readErrorFields,
   readParameterStatus,
   readReadyForQuery,
+  SQLSTATE,
 } from '../../src/wire/index.ts';
 
 const HEADER_BYTES = 5;
@@ -92,8 +93,9 @@ function values(message: Buffer, isCounted: boolean): string[] {
 }
 
 function fields(message: Buffer): string {
-  const { file: _file, line: _line, routine: _routine, ...rest } = readErrorFields(message);
-  return JSON.stringify(rest);
+  const { file: _file, line: _line, routine, ...rest } = readErrorFields(message);
+  // In a failed transaction each message is refused, by a routine of its own: a Bind, or the Parse that was put before it.
+  return JSON.stringify(rest.code === SQLSTATE.inFailedSqlTransaction ? rest : { ...rest, routine });
 }
 
 function oid(value: number): string {
