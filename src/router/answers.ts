@@ -106,7 +106,10 @@ export class Answers implements LinkOwner {
     const { unit, prepared, standing } = this.#session;
     if (link !== unit.link) return undefined;
     const made = this.#madeToFail(fields);
-    if (made !== undefined) return made;
+    if (made !== undefined) {
+      this.#goOnAfterError(unit, link);
+      return made;
+    }
     const refusal = refusalOf(fields);
     if (refusal === 'serializable') this.#session.own.isSerializableByDefault = true;
     if (refusal !== undefined && this.#isRescued(link, refusal)) {
@@ -123,7 +126,10 @@ export class Answers implements LinkOwner {
     link.hasResult = true;
     prepared.takeBack(link.failedAt === REQUEST.parse);
     const { lendingError } = unit;
-    if (lendingError !== undefined) return ErrorResponse(lendingError);
+    if (lendingError !== undefined) {
+      this.#goOnAfterError(unit, link);
+      return ErrorResponse(lendingError);
+    }
     const told = prepared.inClientsWords(fields.message, [link.statements.failed, ...unit.statements]);
     const isOfDeciding = fields.code === SQLSTATE.readOnlySqlTransaction && standing.isDecided;
     const answer =
@@ -131,8 +137,13 @@ export class Answers implements LinkOwner {
         ? message
         : ErrorResponse({ ...fields, message: told, ...(isOfDeciding ? { hint: DECIDED } : {}) });
     if (unit.isCopyIn) this.#copyFailed(unit, link);
-    if (reopenAfterError(unit, link)) this.#session.intake.resume();
+    this.#goOnAfterError(unit, link);
     return answer;
+  }
+
+  /** A batch that a query was to end is ended by the Sync now, if it has not come. */
+  #goOnAfterError(unit: Unit, link: Link): void {
+    if (reopenAfterError(unit, link)) this.#session.intake.resume();
   }
 
   /** What `link` still answers is nobody's. */

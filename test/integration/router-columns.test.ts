@@ -75,6 +75,12 @@ test('columns that a client was told of', { timeout: 120_000 }, async (suite) =>
     assert.deepEqual(await said(client, [Query('BEGIN'), ...RUN]), [REFUSED]);
     assert.ok(client.lines.at(-1)?.endsWith('E'), client.lines.at(-1));
     await said(client, [Query('ROLLBACK')]);
+    // A query ends what a Sync has not: the server reads over it.
+    await onEach(t, async () => {
+      const among = [...RUN.slice(0, 2), Query('SELECT 1'), Sync()];
+      assert.deepEqual(await said(client, among), [REFUSED]);
+      assert.deepEqual(await said(client, [Query('SELECT 5')]), ['"5"']);
+    });
     // As a driver does then.
     const again = await prepared(t, 'SELECT * FROM a');
     await onEach(t, async () => assert.deepEqual(await said(again, RUN), ['"1" | "2"']));
