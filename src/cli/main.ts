@@ -8,6 +8,7 @@ import { renderError } from './print-error.ts';
 import { buildProgram } from './program.ts';
 import type { Shell } from './shell.ts';
 import { predecessorOf, startSuccessor } from './take-over.ts';
+import { confdArguments } from './template-settings.ts';
 
 /** How often the timer fires that keeps the process alive while a command only waits for a signal. */
 const ALIVE_MS = 60_000;
@@ -50,7 +51,7 @@ async function run(argv: readonly string[]): Promise<number> {
   // A reader that goes away (`matriarch status | head`) is no error.
   process.stdout.on('error', () => process.exit(exit));
   try {
-    await buildProgram(shell).parseAsync([...argv], { from: 'user' });
+    await buildProgram(shell).parseAsync([...confdArguments(argv)], { from: 'user' });
     return exit;
   } catch (cause) {
     if (cause instanceof CommanderError) return cause.exitCode === 0 ? EXIT.ok : EXIT.usage;

@@ -8,6 +8,7 @@ import { parseListen, parsePeriod } from './options.ts';
 import { jitter } from './service.ts';
 import type { Shell } from './shell.ts';
 import { pgpoolFollowCommand } from './template-pgpool.ts';
+import { takeConfdFile } from './template-settings.ts';
 import { templateStatusCommand } from './template-status.ts';
 
 export function templateCommand(shell: Shell): Command {
@@ -24,6 +25,10 @@ export function templateCommand(shell: Shell): Command {
     .option('--noop', 'change nothing: show what each file would be that is not so')
     .option('--diff', 'change nothing: show what would change in each file')
     .option('--sync-only', 'run no check_cmd and no reload_cmd')
+    .option(
+      '--config-file <file>',
+      "confd's settings (TOML), which options come before; /etc/confd/confd.toml, if it is there",
+    )
     .option('--prefix <prefix>', 'stands before all keys, in place of the prefix of each resource', '')
     .option('--confdir <folder>', 'has conf.d and templates', '/etc/confd')
     .option('--keep-stage-file', 'leave what was staged and refused beside the file')
@@ -33,17 +38,23 @@ export function templateCommand(shell: Shell): Command {
       '/var/lib/matriarch/template',
     )
     .addOption(
-      new Option('--backend <name>', 'where keys come from').choices(['etcd', 'env', 'file']).default('etcd'),
+      new Option('--backend <name>', "where keys come from; etcdv3 is confd's name of etcd")
+        .choices(BACKENDS)
+        .default('etcd'),
     )
     .option('--node <url...>', 'client URLs of etcd, in place of those of matriarch.yaml')
+    .option('--client-ca-keys <file>', 'with --node: authorities that its certificate is proved by')
+    .option('--client-cert <file>', 'with --node: certificate by which the watcher proves itself')
+    .option('--client-key <file>', 'with --node: its key')
+    .option('--username <name>', 'with --node: user of etcd')
+    .option('--password <password>', 'with --node: its password')
+    .addOption(new Option('--basic-auth', 'log in, which is done wherever a user is named').hideHelp())
     .option('--file <path...>', 'files of YAML or JSON, for the backend file')
     .option('--scope <name>', 'the cluster that templates ask for, in place of that of matriarch.yaml')
     .option('--namespace <prefix>', 'with --scope: prefix of its keys, if not /service/')
     .option('--status-listen <host:port>', 'tell there by HTTP how the files stand', parseListen)
     .addOption(
-      new Option('--log-level <level>', 'the least that is logged')
-        .choices(['debug', 'info', 'warn', 'error'])
-        .default('info'),
+      new Option('--log-level <level>', 'the least that is logged').choices(LOG_LEVELS).default('info'),
     )
     .addHelpText(
       'after',
@@ -52,14 +63,21 @@ Reads \`conf.d/*.toml\` in the folder, and the templates that they name in \`tem
 Runs in the foreground until SIGTERM or SIGINT, then ends what is under way. A file is replaced only by what was rendered from one
 whole state of the store and accepted by check_cmd; a reload_cmd that fails is run again until it succeeds, also after a new start.`,
     )
-    .action(async (options: Options) => {
+    .action(async ({ configFile }: Options) => {
+      const idle = await takeConfdFile(command, configFile);
+      const options = command.opts<Options>();
+      if (!BACKENDS.includes(options.backend))
+        command.error(`error: there is no backend ${options.backend}; there are ${BACKENDS.join(', ')}`);
       if (options.backend === 'file' && options.file === undefined)
         command.error('error: the backend file needs --file <path>');
-      await runTemplate(shell, options);
+      await runTemplate(shell, options, idle);
     });
   command.addCommand(templateStatusCommand(shell)).addCommand(pgpoolFollowCommand(shell));
   return withConfigOption(command);
 }
+
+const BACKENDS: readonly string[] = ['etcd', 'etcdv3', 'env', 'file'];
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 interface Options extends ConfigFileOptions {
   readonly watch?: boolean;
@@ -72,25 +90,34 @@ interface Options extends ConfigFileOptions {
   readonly confdir: string;
   readonly keepStageFile?: boolean;
   readonly stateDir: string;
-  readonly backend: 'etcd' | 'env' | 'file';
+  readonly backend: string;
+  readonly configFile?: string;
   readonly node?: string[];
+  readonly clientCaKeys?: string;
+  readonly clientCert?: string;
+  readonly clientKey?: string;
+  readonly username?: string;
+  readonly password?: string;
   readonly file?: string[];
   readonly scope?: string;
   readonly namespace?: string;
   readonly statusListen?: Address;
-  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly logLevel: string;
   readonly debug?: boolean;
 }
 
 /** Between two requests to etcd that only `--node` names. */
 const REQUEST_TIMEOUT_MS = 2_000;
 
-async function runTemplate(shell: Shell, options: Options): Promise<void> {
+async function runTemplate(shell: Shell, options: Options, idle: readonly string[]): Promise<void> {
   const [{ createLog }, template] = await Promise.all([import('./log.ts'), import('../template/index.ts')]);
-  const level = options.debug === true ? 'debug' : options.logLevel;
+  // confd has more of them.
+  const known = LOG_LEVELS.find((name) => name === options.logLevel) ?? 'info';
+  const level = options.debug === true ? 'debug' : known;
   const log = await createLog({ level, format: 'auto', isTerminal: shell.isTerminal, fd: 2 });
+  if (idle.length > 0) log.warn('confd-keys-idle', { keys: idle });
   // What is named by options needs no file.
-  const hasFile = options.backend === 'etcd' && options.node === undefined;
+  const hasFile = isEtcd(options.backend) && options.node === undefined;
   const config = hasFile ? await readConfig(shell, options, 'cluster') : undefined;
   const { backend, close } = await backendOf(shell, options, { config, log });
   let statuses: (() => readonly KeeperStatus[]) | undefined;
@@ -159,6 +186,7 @@ async function clusterScope(
   };
 }
 
+const isEtcd = (backend: string): boolean => backend === 'etcd' || backend === 'etcdv3';
 const nothing = async (): Promise<void> => await Promise.resolve();
 
 async function backendOf(
@@ -174,7 +202,15 @@ async function backendOf(
   const { connectEtcd } = await import('../dcs/index.ts');
   const etcd =
     config === undefined
-      ? { endpoints: options.node ?? [], request_timeout: REQUEST_TIMEOUT_MS }
+      ? {
+          endpoints: options.node ?? [],
+          request_timeout: REQUEST_TIMEOUT_MS,
+          cacert: options.clientCaKeys,
+          cert: options.clientCert,
+          key: options.clientKey,
+          username: options.username,
+          password: options.password,
+        }
       : etcdOf(config);
   const dcs = connectEtcd(etcd, { clock: shell.clock, log });
   return { backend: etcdBackend(dcs), close: async () => await dcs.close() };

@@ -187,6 +187,34 @@ public class Jdbc {
             }
             System.out.println();
         }
+        columnsChange();
+    }
+
+    static void insertAll(Connection conn) throws Exception {
+        try (PreparedStatement all = conn.prepareStatement("INSERT INTO jdbc_shape VALUES (2) RETURNING *")) {
+            System.out.print(all.executeQuery().getMetaData().getColumnCount() + " ");
+        }
+    }
+
+    /** Another client adds a column: the driver prepares anew, by the routine that the refusal names. */
+    static void columnsChange() throws Exception {
+        try (Connection conn = open("prepareThreshold", "1"); Connection other = open("prepareThreshold", "1")) {
+            try (Statement ddl = other.createStatement()) {
+                ddl.execute("DROP TABLE IF EXISTS jdbc_shape");
+                ddl.execute("CREATE TABLE jdbc_shape AS SELECT 1 AS a");
+                for (int n = 0; n < 3; n++) {
+                    for (int run = 0; run < 3; run++) insertAll(conn);
+                    ddl.execute("ALTER TABLE jdbc_shape ADD COLUMN b" + n + " int");
+                    // Keeps the server connection that has the statement.
+                    other.setAutoCommit(false);
+                    ddl.execute("SELECT txid_current()");
+                    insertAll(conn);
+                    other.setAutoCommit(true);
+                }
+                ddl.execute("DROP TABLE jdbc_shape");
+            }
+            System.out.println();
+        }
     }
 
     static void errors() throws Exception {

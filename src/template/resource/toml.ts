@@ -24,15 +24,15 @@ export function parseToml(text: string): Toml {
   }
 }
 
-/** Where a key of a table stands; of the table when the key is not there, else of the file. */
+/** Where a key of a table ('': of none) stands; of the table when the key is not there, else of the file. */
 export function placeOfKey(text: string, table: string, key: string): { line: number; column: number } {
   const lines = text.split('\n');
-  const start = lines.findIndex((line) => headerOf(line) === table);
-  if (start < 0) return { line: 1, column: 1 };
+  const start = table === '' ? -1 : lines.findIndex((line) => headerOf(line) === table);
+  if (start < 0 && table !== '') return { line: 1, column: 1 };
   const length = lines.slice(start + 1).findIndex((line) => headerOf(line) !== undefined);
   const end = length < 0 ? lines.length : start + 1 + length;
   const at = lines.findIndex((line, index) => index > start && index < end && keyOf(line) === key);
-  const found = at < 0 ? start : at;
+  const found = at < 0 ? Math.max(start, 0) : at;
   return { line: found + 1, column: (lines[found] ?? '').search(/\S/) + 1 };
 }
 
