@@ -8,9 +8,10 @@ import { act } from '../../../src/agent/act.ts';
 import { handOver } from '../../../src/agent/hand-over.ts';
 import { leave } from '../../../src/agent/leave.ts';
 import { look, refreshStatus } from '../../../src/agent/look.ts';
+import { MemberKey } from '../../../src/agent/member-key.ts';
 import { localServer } from '../../../src/agent/observe.ts';
 import { promote, startAsPrimary, startAsStandby } from '../../../src/agent/server-work.ts';
-import { AssertionError, deferred } from '../../../src/base/index.ts';
+import { AssertionError, deferred, isRecord, parseJson } from '../../../src/base/index.ts';
 import type { Dcs } from '../../../src/dcs/index.ts';
 import { freshMemory } from '../../../src/ha/index.ts';
 import { anAgent, aStatus } from '../../support/an-agent.ts';
@@ -59,6 +60,24 @@ test('an orderly end stops PostgreSQL although housekeeping hangs', async (t) =>
   await leave(ctx, { idle: () => new Promise(() => undefined) }, { publish: nothing }, 20);
   deepEqual(done, ['stop fast', 'disarm']);
   equal(ctx.keeper.isHolder, false);
+});
+
+test('an agent that ends says in its member key that PostgreSQL is stopped, before the key ends with its lease', async (t) => {
+  const { ctx, server, other, see } = await anAgent(t);
+  const told = async (): Promise<unknown> => {
+    const entry = await other.get(ctx.layout.member('alpha'), call);
+    const json = parseJson(entry?.value ?? '');
+    return { state: isRecord(json) ? json['state'] : undefined, isLeased: entry?.lease === ctx.keeper.lease };
+  };
+  const member = new MemberKey();
+  server.postmaster = running;
+  ok(await ctx.keeper.acquire(0));
+  await look(ctx);
+  await member.publish(ctx);
+  await see();
+  deepEqual(await told(), { state: 'running', isLeased: true });
+  await leave(ctx, { idle: nothing }, member);
+  deepEqual(await told(), { state: 'stopped', isLeased: true });
 });
 
 test('PostgreSQL is not started as a primary when the store says that the key is another’s by now', async (t) => {
@@ -122,6 +141,39 @@ test('a promotion begins a timeline later than all that is published, and than i
   await rejects(promote(ctx, wanted), { code: 'agent-job-failed' });
   deepEqual(begun, [4, ctx.state.view.newestTimeline + 1]);
   ok(ctx.state.view.newestTimeline >= 8);
+});
+
+test('no promotion before the store says that nobody else may lead, and none when the key sync changes meanwhile', async (t) => {
+  const seen: unknown[] = [];
+  const { ctx, server, other, see } = await anAgent(t, {
+    promote: async () => {
+      seen.push((await other.get(ctx.layout.sync, call))?.value);
+      return { outcome: 'cancelled' };
+    },
+  });
+  const { layout } = ctx;
+  const put = (key: string, value: string) =>
+    other.transact({ when: [], then: [{ op: 'put', key, value }] }, call);
+  await put(layout.config, '{"synchronous_mode":true}');
+  await putBeta(other, layout.member('beta'));
+  await see();
+  server.postmaster = running;
+  server.status = aStatus({ inRecovery: true });
+  await look(ctx);
+  ok(await ctx.keeper.acquire(0));
+  await rejects(promote(ctx, wanted), { code: 'agent-job-failed' });
+  deepEqual(seen, ['{"leader":"alpha","quorum":1,"sync_standby":"beta"}']);
+  const theirs = '{"leader":"beta","quorum":0,"sync_standby":"alpha"}';
+  await put(layout.sync, theirs);
+  const get: Dcs['get'] = async (key, how) => {
+    const entry = await ctx.dcs.get(key, how);
+    if (key === layout.sync) await put(key, theirs);
+    return entry;
+  };
+  await rejects(promote({ ...ctx, dcs: { ...ctx.dcs, get } }, wanted), {
+    message: /the key sync has changed/,
+  });
+  equal(seen.length, 1);
 });
 
 test('a new cluster has its identity in the store before it takes its first write', async (t) => {

@@ -79,6 +79,16 @@ test('a key that another holds is never overwritten', async (t) => {
   deepEqual(keeper.lock(await view(), 1000), { is: 'other', leader: 'beta' });
 });
 
+test('an election that was judged by an older key sync takes nothing', async (t) => {
+  const { keeper, other } = await aBench(t);
+  const then = [{ op: 'put', key: layout.sync, value: '{"leader":"beta"}' }] as const;
+  const { revision } = await other.transact({ when: [], then }, call);
+  equal(await keeper.acquire(0), false);
+  equal(await keeper.acquire(revision - 1), false);
+  equal(await other.get(layout.leader, call), undefined);
+  ok(await keeper.acquire(revision));
+});
+
 test('a key that names us on an older lease is re-attached to ours', async (t) => {
   const { keeper, other, view } = await aBench(t);
   const old = await other.grantLease(5000, call);
