@@ -1,4 +1,4 @@
-// `npm run differential|consistency|oracle|fuzz|simulate|lab:pgpool [-- options]`: makes the checkout ready and runs one of the campaigns
+// `npm run differential|consistency|oracle|fuzz|simulate|lab:pgpool|lab:faults [-- options]`: makes the checkout ready and runs one of the campaigns
 // that are too long for `npm test`. As in a run of the tests, what the campaign leaves running is ended with it,
 // however it ends.
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ const CAMPAIGNS = {
   fuzz: 'differential/fuzz.js',
   simulate: 'simulation/night.js',
   pgpool: 'lab/pgpool-night.js',
+  faults: 'lab/faults-night.js',
 };
 
 const [name = '', ...options] = process.argv.slice(2);

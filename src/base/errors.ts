@@ -184,6 +184,10 @@ export const ERROR_TABLE = {
     EXIT.unavailable,
     'Without its fence process this member will not lead; see the .fence.log file beside the data directory.',
   ),
+  'name-taken': row(
+    EXIT.usage,
+    'Two hosts of a cluster must not have the same name: give this one another, or stop the other for good.',
+  ),
   'system-id-mismatch': row(
     EXIT.failed,
     'The data directory belongs to another cluster. Move it aside to have it cloned anew, or correct scope and namespace.',

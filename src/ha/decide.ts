@@ -19,7 +19,7 @@ import { remember, rememberAction } from './memory.ts';
 import type { JobKind, Lock, Observation } from './observation.ts';
 import { whenOrdered } from './orders.ts';
 import { whenPaused } from './pause.ts';
-import { asCandidate, mayRace, successor, whyIneligible } from './rank.ts';
+import { asCandidate, isStillFirst, mayRace, successor, whyIneligible } from './rank.ts';
 import type { Reason } from './reasons.ts';
 import { requestAsLeader, requestAsStandby } from './switchover.ts';
 
@@ -34,14 +34,13 @@ export function decide(o: Observation): Decision {
 }
 
 function choose(o: Observation): Choice {
-  const { local, cluster } = o;
+  const { local } = o;
   if (o.job !== undefined) return whileJobRuns(o, o.job);
   if (mayWrite(o)) {
     const stop = whenUnsafeToWrite(o);
     if (stop !== undefined) return stop;
   }
-  if (isForeign(local.systemId, cluster.systemId) && !o.isBootstrapping)
-    return [{ do: 'refuse' }, 'system-id-mismatch'];
+  if (isMisplaced(o)) return [{ do: 'refuse' }, 'system-id-mismatch'];
   const asked = whenOrdered(o) ?? whenPaused(o);
   if (asked !== undefined) return asked;
   switch (local.data) {
@@ -60,6 +59,10 @@ function choose(o: Observation): Choice {
 }
 
 const holds = (lock: Lock): boolean => lock.is === 'mine' || lock.is === 'named';
+
+/** The data is another cluster's. */
+const isMisplaced = ({ local, cluster, isBootstrapping }: Observation): boolean =>
+  !isBootstrapping && isForeign(local.systemId, cluster.systemId);
 
 const isForeign = (mine: string | undefined, theirs: string | undefined): boolean =>
   mine !== undefined && theirs !== undefined && theirs !== '' && mine !== theirs;
@@ -92,6 +95,8 @@ function whenUnsafeToWrite(o: Observation): Choice | undefined {
     case 'none':
       if (o.local.process === 'stopping')
         return [{ do: 'demote', mode: 'immediate' }, 'server-changing-state'];
+      // A primary of another cluster would lead this one: its keys would speak of what is not here.
+      if (isMisplaced(o)) return [{ do: 'refuse' }, 'system-id-mismatch'];
       // An old primary must not lead again where a newer timeline has, or may have, acknowledged writes.
       return isStillFirst(o)
         ? acquire(o, 'primary-without-leader-key')
@@ -104,15 +109,6 @@ const acquire = (o: Observation, because: Reason): Choice => [
   { do: 'acquire-leader', syncRevision: o.cluster.syncRevision },
   because,
 ];
-
-function isStillFirst({ self, local, cluster }: Observation): boolean {
-  const by = cluster.promised?.leader;
-  return (
-    local.timeline !== undefined &&
-    local.timeline >= cluster.newestTimeline &&
-    (by === undefined || by === self.name)
-  );
-}
 
 /** A long job owns PostgreSQL; only the loss of what it rests on interrupts it. */
 function whileJobRuns(o: Observation, kind: JobKind): Choice {

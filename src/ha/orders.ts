@@ -5,6 +5,7 @@
 import { unreachable } from '../base/index.ts';
 import type { Choice } from './action.ts';
 import type { Observation } from './observation.ts';
+import { isStillFirst } from './rank.ts';
 
 /** What follows from the order; undefined = it cannot be carried out now, and all goes on as without it. */
 export function whenOrdered(o: Observation): Choice | undefined {
@@ -20,7 +21,8 @@ export function whenOrdered(o: Observation): Choice | undefined {
 }
 
 /** A primary is started again only under the same lease that it was stopped under. */
-function whenRestart({ local, lock, cluster }: Observation): Choice | undefined {
+function whenRestart(o: Observation): Choice | undefined {
+  const { local, lock, cluster } = o;
   if (local.data !== 'whole' || local.process === 'stopping') return undefined;
   if (local.role === 'standby') {
     const upstream = lock.is === 'other' ? lock.leader : local.upstream;
@@ -29,8 +31,7 @@ function whenRestart({ local, lock, cluster }: Observation): Choice | undefined 
   if (lock.is === 'mine') return [{ do: 'restart', as: 'primary', upstream: undefined }, 'restart-requested'];
   // Stopped by hand in a pause: it becomes a primary again like any other, by the key.
   const isFree = lock.is === 'none' || lock.is === 'named';
-  const isNewest = local.timeline !== undefined && local.timeline >= cluster.newestTimeline;
-  return isFree && isNewest && local.process === 'stopped'
+  return isFree && isStillFirst(o) && local.process === 'stopped'
     ? [{ do: 'acquire-leader', syncRevision: cluster.syncRevision }, 'restart-requested']
     : undefined;
 }

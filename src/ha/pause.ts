@@ -11,6 +11,7 @@
 import { unreachable } from '../base/index.ts';
 import type { Choice } from './action.ts';
 import type { Lock, Observation } from './observation.ts';
+import { isStillFirst } from './rank.ts';
 import { requestAsStandby } from './switchover.ts';
 
 /** What is done, or left undone, because of the pause; undefined = the same as without it. */
@@ -45,8 +46,8 @@ function whenStoppedByUs(o: Observation): Choice | undefined {
   const { lock, local, cluster } = o;
   if (lock.is === 'other') return undefined;
   if (lock.is === 'unknown' || o.memory.standBackUntil !== undefined) return WAIT;
-  const isNewest = local.timeline !== undefined && local.timeline >= cluster.newestTimeline;
-  if (local.role !== 'primary' || !isNewest) return isHeld(lock) ? [{ do: 'release' }, 'paused'] : WAIT;
+  if (local.role !== 'primary' || !isStillFirst(o))
+    return isHeld(lock) ? [{ do: 'release' }, 'paused'] : WAIT;
   if (o.retryAt !== undefined && o.now < o.retryAt) return [{ do: 'wait' }, 'backing-off'];
   return lock.is === 'mine'
     ? [{ do: 'start-primary' }, 'stopped-by-us']

@@ -7,7 +7,14 @@
  * the last word; the rank only keeps the second-best from being faster than the best.
  */
 import { whyPromiseForbids } from './durability.ts';
-import type { Candidate, ClusterFacts, LocalServer, PeerAnswer, Standing } from './observation.ts';
+import type {
+  Candidate,
+  ClusterFacts,
+  LocalServer,
+  Observation,
+  PeerAnswer,
+  Standing,
+} from './observation.ts';
 import type { Reason } from './reasons.ts';
 
 /** Why `candidate` may not lead; undefined = it may. `optime` that is unknown bounds nothing: there is nothing to compare with. */
@@ -75,6 +82,16 @@ export function successor(peers: readonly PeerAnswer[], cluster: ClusterFacts): 
   const isFree = (peer: PeerAnswer): boolean =>
     promised === undefined || whyPromiseForbids(peer, peers, promised) === undefined;
   return bestCandidate(peers.filter(isFree), cluster);
+}
+
+/** Of a former primary: nobody has led since, by timelines and by whose promise it is. Without that it must not lead again. */
+export function isStillFirst({ self, local, cluster }: Observation): boolean {
+  const by = cluster.promised?.leader;
+  return (
+    local.timeline !== undefined &&
+    local.timeline >= cluster.newestTimeline &&
+    (by === undefined || by === self.name)
+  );
 }
 
 export function asCandidate(self: Standing, local: LocalServer): Candidate {

@@ -118,8 +118,16 @@ class Maker {
       this.#functions.push({ name: filled, args: [1, 2] });
       return;
     }
-    this.#statements.push(`CREATE FUNCTION ${name}(${list.join(', ')}) RETURNS int ${this.#declared('1')}`);
     this.#functions.push({ name, args: [args] });
+    // Only for another type: whoever calls it means a namesake further on in the search_path.
+    if (form === 3 && args > 0) {
+      const others = ['text', ...list.slice(1)].join(', ');
+      this.#statements.push(
+        `CREATE FUNCTION ${name}(${others}) RETURNS int STABLE LANGUAGE sql AS 'SELECT 1'`,
+      );
+      return;
+    }
+    this.#statements.push(`CREATE FUNCTION ${name}(${list.join(', ')}) RETURNS int ${this.#declared('1')}`);
     // An overload for another type, of another volatility.
     if (form === 2 && args > 0) {
       const types = ['text', ...list.slice(1)].join(', ');
@@ -206,7 +214,12 @@ class Maker {
       `CREATE FUNCTION public.of_row(public.log) RETURNS int ${this.#declared('1')}`,
       `CREATE FUNCTION public.same_pair(public.pair, public.pair) RETURNS boolean ${this.#declared('true')}`,
       'CREATE OPERATOR public.= (LEFTARG = public.pair, RIGHTARG = public.pair, FUNCTION = public.same_pair)',
+      "CREATE TYPE public.mood AS ENUM ('glad')",
+      `CREATE FUNCTION public.mood_json(public.mood) RETURNS json ${this.#declared("'1'::json")}`,
+      `CREATE CAST (public.mood AS json) WITH FUNCTION public.mood_json(public.mood) ${context()}`,
+      "CREATE TABLE public.moods AS SELECT 1 AS id, 1 AS n, 'glad'::public.mood AS m",
     );
+    this.#relations.push('public.moods');
     this.#relations.push('public.log_rows');
     this.#statements.push('CREATE VIEW public.log_rows AS SELECT 1 AS id, n FROM public.log');
   }

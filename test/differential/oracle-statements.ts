@@ -52,6 +52,10 @@ class Speaker {
         return `SELECT log.of_row FROM public.log`;
       case 8:
         return `SELECT ${this.#aggregate()} FROM ${this.#relation()} AS r`;
+      case 10:
+        return `SELECT ${chance.one(['to_json(m)', 'jsonb_agg(m)', 'row_to_json(r)', 'jsonb_build_array(m)'])} FROM public.moods AS r`;
+      case 11:
+        return `SELECT table_to_xml('${this.#relation()}', true, false, '') IS NULL`;
       case 9:
         return `SELECT last_value FROM ${chance.one(['public.counter', 'counter'])}`;
       default:

@@ -31,7 +31,7 @@ test('where no connection is left at the servers, clients are told so in time', 
     return client.lines;
   });
   const refused =
-    'ErrorResponse {"severity":"FATAL","code":"53300","message":"too many connections for role \\"app\\""}';
+    'ErrorResponse {"severity":"FATAL","code":"53300","message":"too many connections for role \\"app\\"","routine":"InitializeSessionUserId"}';
   for (const lines of await Promise.all(starts)) assert.deepEqual(lines, [refused, '(closed)']);
   const tookMs = systemClock.now() - startedAt;
   assert.ok(tookMs >= HOLD_MS && tookMs < HOLD_MS + SLACK_MS, `${tookMs} ms`);

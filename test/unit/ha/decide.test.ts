@@ -48,6 +48,13 @@ test('a writable server of another cluster is stopped before it is refused', () 
   equal(decided({ local: { ...running, systemId: '9' } }), 'demote: leader-is-another');
 });
 
+test('a writable server of another cluster takes no free key', () => {
+  equal(
+    decided({ local: { ...running, systemId: '9' }, lock: none, cluster: leaderless }),
+    'refuse: system-id-mismatch',
+  );
+});
+
 test('an empty member makes the cluster only while there is none', () => {
   const local = aLocal({ data: 'empty', process: 'stopped', role: 'unknown', systemId: undefined });
   equal(

@@ -52,6 +52,10 @@ test('what the agent itself stopped in a pause comes back, as what it was or as 
   equal(decided({ ...stopped, cluster: paused }), 'start-standby: leader-known');
   const newer = { ...leaderless, newestTimeline: 9 };
   equal(decided({ ...stopped, cluster: newer, lock: none }), 'wait: paused');
+  // Somebody else was promoted to, and may have acknowledged what is not here.
+  const theirs = { ...leaderless, promised: { leader: 'beta', voters: [], quorum: 0 } };
+  equal(decided({ ...stopped, cluster: theirs, lock: none }), 'wait: paused');
+  equal(decided({ ...stopped, cluster: theirs, lock: mine }), 'release: paused');
   equal(
     decided({ ...stopped, cluster: leaderless, lock: none, memory: { ...byUs, standBackUntil: NOW + 1 } }),
     'wait: paused',

@@ -1,0 +1,81 @@
+/**
+ * `npm run lab:faults [-- --runs 10] [--only 'host killed,switchover'] [--random 200 --seed N] [--stop-seconds 60]`: faults of
+ * each kind in a lab, and how long nobody could write, straight at the servers; then whether all is whole again without a
+ * hand, nothing acknowledged is lost, and no two servers took writes at once. Fails by these, and tells what is beyond an aim.
+ */
+import { randomInt } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { type Fault, faults, whole } from '../support/lab-faults.ts';
+import { placeForLab } from '../support/lab.ts';
+import { Probers } from '../support/lab-probers.ts';
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '10' },
+    only: { type: 'string', default: '' },
+    random: { type: 'string', default: '0' },
+    seed: { type: 'string', default: String(randomInt(2 ** 31)) },
+    'stop-seconds': { type: 'string', default: '60' },
+  },
+});
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const all = faults(Number(values['stop-seconds']) * 1000);
+const wanted = values.only.split(',').filter((name) => name !== '');
+const unknown = wanted.filter((name) => !all.some((fault) => fault.name === name));
+if (unknown.length > 0)
+  throw new Error(`no fault ${unknown.join(', ')}; there are ${all.map(({ name }) => name).join(', ')}`);
+const chosen = all.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+
+/** One a line, the faults of a random run by a generator of its own, so that a seed plays the same again. */
+function* inTurn(): Generator<Fault> {
+  const random = Number(values.random);
+  let state = Number(values.seed);
+  for (let count = 0; count < random; count += 1) {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    const fault = chosen[(state >>> 8) % chosen.length];
+    if (fault !== undefined) yield fault;
+  }
+  if (random === 0) for (let run = 0; run < Number(values.runs); run += 1) yield* chosen;
+}
+
+const figures = new Map<string, number[]>();
+const wrong: string[] = [];
+const lab = await placeForLab();
+try {
+  await lab.verb('up', '--base-octet', String(lab.baseOctet));
+  let leader = await whole(lab);
+  const probers = await Probers.start(lab.layout, leader);
+  let count = 0;
+  for (const fault of inTurn()) {
+    count += 1;
+    const from = performance.now();
+    await fault.strike(lab, leader);
+    await fault.heal(lab, leader);
+    leader = await whole(lab);
+    const { gapMs, changes, ids } = probers.take(from);
+    const missing = await probers.missing(leader, ids);
+    figures.set(fault.name, [...(figures.get(fault.name) ?? []), gapMs]);
+    const problems = [
+      ...(changes > 1 ? [`acknowledgements went to and fro ${changes} times`] : []),
+      ...(missing.length > 0 ? [`${missing.length} acknowledged rows are gone`] : []),
+    ];
+    wrong.push(...problems.map((problem) => `${count}, ${fault.name}: ${problem}`));
+    const late = gapMs > fault.aimMs ? `, over ${fault.aimMs} ms` : '';
+    say(
+      `${count} ${fault.name}: no writes for ${Math.round(gapMs)} ms${late}; ${ids.length} acknowledged, ${missing.length} lost; ${leader.name} leads${problems.length > 0 ? '; WRONG' : ''}`,
+    );
+  }
+  await probers.stop();
+} finally {
+  await lab.end();
+}
+for (const [name, seen] of figures) {
+  const sorted = seen.toSorted((one, other) => one - other).map(Math.round);
+  const aim = chosen.find((fault) => fault.name === name)?.aimMs;
+  say(
+    `${name}: ${seen.length} runs, median ${sorted[sorted.length >> 1]} ms, longest ${sorted.at(-1)} ms, aim ${aim} ms`,
+  );
+}
+for (const line of wrong) say(line);
+say(`seed ${values.seed}: ${wrong.length} wrong`);
+process.exitCode = wrong.length === 0 ? 0 : 1;
