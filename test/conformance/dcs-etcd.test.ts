@@ -52,11 +52,11 @@ test('an etcd without its gateway is told apart from one that is down', { skip }
 
 test('where nothing listens, nothing was sent, and the call takes no longer than it may', async (t) => {
   const url = `http://${freshLoopback()}:2379`;
-  const dcs = connectEtcd({ endpoints: [url], request_timeout: 1000 }, deps);
+  const dcs = connectEtcd({ endpoints: [url], request_timeout: 10_000 }, deps);
   t.after(dcs.close);
   const startedAt = systemClock.now();
   await assertDcsError(dcs.transact(put, { timeoutMs: 600 }), 'not-sent', 'connection');
-  assert.ok(systemClock.now() - startedAt < 1000);
+  assert.ok(systemClock.now() - startedAt < 3000);
   await assert.rejects(dcs.get('/k', { timeoutMs: 200 }), { code: 'dcs-unavailable' });
 });
 
