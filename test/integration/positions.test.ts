@@ -142,7 +142,7 @@ test('members say where they are', { timeout: 120_000 }, async (suite) => {
     assert.equal(positions.latest('n2'), undefined);
     assert.equal(await positions.watch('n2', 0, { deadline: now() + 5000 }), undefined);
     assert(silences.includes('n2'));
-    assert(positions.latest('n1') !== undefined);
+    await until('the other one is known', async () => positions.latest('n1') !== undefined);
     await startAs(n2, 'standby', n1);
     await until('it is known again', async () => positions.latest('n2') !== undefined, 5000);
   });
