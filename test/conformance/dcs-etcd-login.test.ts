@@ -5,6 +5,7 @@ import { silentLog, systemClock } from '../../src/base/index.ts';
 import { connectEtcd } from '../../src/dcs/index.ts';
 import { assertDcsError } from '../support/dcs-subject.ts';
 import { hasEtcd, startEtcd } from '../support/etcd.ts';
+import { wantLogin } from '../support/etcd-access.ts';
 
 const deps = { clock: systemClock, log: silentLog };
 const call = { timeoutMs: 10_000 };
@@ -14,16 +15,7 @@ test('a login is made, and made again when etcd has forgotten it', { skip }, asy
   const { members, urls } = await startEtcd(t);
   const [member] = members;
   assert.ok(member !== undefined);
-  const ask = async (path: string, body: unknown): Promise<void> => {
-    const answer = await fetch(`${member.url}/v3/auth/${path}`, {
-      method: 'POST',
-      body: JSON.stringify(body),
-    });
-    assert.equal(answer.status, 200, await answer.text());
-  };
-  await ask('user/add', { name: 'root', password: 'secret' });
-  await ask('user/grant', { user: 'root', role: 'root' });
-  await ask('enable', {});
+  await wantLogin(member.url, 'secret');
   const connect = (login: { username?: string; password?: string }) => {
     const dcs = connectEtcd({ endpoints: urls, request_timeout: 10_000, ...login }, deps);
     t.after(async () => await dcs.close());

@@ -3,35 +3,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLog, systemClock } from '../../src/base/index.ts';
 import { connectEtcd } from '../../src/dcs/index.ts';
-import { aCa, aLeaf } from '../support/certificates.ts';
+import { aCa } from '../support/certificates.ts';
 import { assertDcsError } from '../support/dcs-subject.ts';
-import { hasEtcd, startEtcd } from '../support/etcd.ts';
+import { hasEtcd } from '../support/etcd.ts';
+import { startEtcdByTls } from '../support/etcd-access.ts';
 import { eventually } from '../support/eventually.ts';
-import { freshLoopback } from '../support/loopback.ts';
-import { scratchFolder } from '../support/scratch.ts';
 
 const deps = { clock: systemClock, log: silentLog };
 const call = { timeoutMs: 2000 };
 const skip = hasEtcd ? false : 'no etcd on this machine';
 
 test('both sides prove themselves; who does not is not talked to', { skip }, async (t) => {
-  const folder = await scratchFolder(t);
-  const host = freshLoopback();
-  const [ca, stranger] = [await aCa(folder, 'ca'), await aCa(folder, 'stranger')];
-  const server = await aLeaf(folder, ca, { name: 'etcd', san: `IP:${host}` });
-  const client = await aLeaf(folder, ca, { name: 'agent' });
-  const url = `https://${host}:2379`;
-  await startEtcd(t, {
-    waitForQuorum: false,
-    flags: [
-      `--listen-client-urls=${url}`,
-      `--advertise-client-urls=${url}`,
-      `--cert-file=${server.cert}`,
-      `--key-file=${server.key}`,
-      `--trusted-ca-file=${ca.cert}`,
-      '--client-cert-auth',
-    ],
-  });
+  const { folder, url, ca, client } = await startEtcdByTls(t, 'agent');
+  const stranger = await aCa(folder, 'stranger');
   const connect = (files: { cacert?: string; cert?: string; key?: string }) => {
     const dcs = connectEtcd({ endpoints: [url], request_timeout: 2000, ...files }, deps);
     t.after(async () => await dcs.close());

@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLog, systemClock } from '../../src/base/index.ts';
 import { connectEtcd, type EtcdOptions } from '../../src/dcs/index.ts';
-import { aCa, aLeaf } from '../support/certificates.ts';
 import { matriarch } from '../support/command.ts';
 import { hasEtcd, startEtcd } from '../support/etcd.ts';
+import { startEtcdByTls, wantLogin } from '../support/etcd-access.ts';
 import { eventually } from '../support/eventually.ts';
-import { freshLoopback } from '../support/loopback.ts';
 import { type Scope, scratchFolder } from '../support/scratch.ts';
 
 const call = { timeoutMs: 2000 };
@@ -47,23 +46,7 @@ const once = async (folder: string, ...args: string[]): ReturnType<typeof matria
   await matriarch(['template', '-onetime', '--state-dir', join(folder, 'state'), ...args], { cwd: folder });
 
 test('etcd by TLS, with what the settings file says', { skip }, async (t) => {
-  const certificates = await scratchFolder(t);
-  const host = freshLoopback();
-  const ca = await aCa(certificates, 'ca');
-  const server = await aLeaf(certificates, ca, { name: 'etcd', san: `IP:${host}` });
-  const client = await aLeaf(certificates, ca, { name: 'watcher' });
-  const url = `https://${host}:2379`;
-  await startEtcd(t, {
-    waitForQuorum: false,
-    flags: [
-      `--listen-client-urls=${url}`,
-      `--advertise-client-urls=${url}`,
-      `--cert-file=${server.cert}`,
-      `--key-file=${server.key}`,
-      `--trusted-ca-file=${ca.cert}`,
-      '--client-cert-auth',
-    ],
-  });
+  const { host, url, ca, client } = await startEtcdByTls(t, 'watcher');
   await put(t, { endpoints: [url], cacert: ca.cert, ...client }, 'by-tls');
   const { folder, dest, file } = await confdFolder(
     t,
@@ -89,16 +72,7 @@ srv_domain = "example.com"
 test('etcd with a login, by options', { skip }, async (t) => {
   const { members, urls } = await startEtcd(t);
   await put(t, { endpoints: urls }, 'by-login');
-  const ask = async (path: string, body: unknown): Promise<void> => {
-    const answer = await fetch(`${members[0]?.url ?? ''}/v3/auth/${path}`, {
-      method: 'POST',
-      body: JSON.stringify(body),
-    });
-    assert.equal(answer.status, 200, await answer.text());
-  };
-  await ask('user/add', { name: 'root', password: 'secret' });
-  await ask('user/grant', { user: 'root', role: 'root' });
-  await ask('enable', {});
+  await wantLogin(members[0]?.url ?? '', 'secret');
   const { folder, dest, file } = await confdFolder(t, 'prefix = "/prod"\n');
   const args = ['-config-file', file, '-node', ...urls];
   assert.equal((await once(folder, ...args)).status, 1);
