@@ -65,9 +65,10 @@ whole state of the store and accepted by check_cmd; a reload_cmd that fails is r
     )
     .action(async ({ configFile }: Options) => {
       const idle = await takeConfdFile(command, configFile);
-      const options = command.opts<Options>();
-      if (!BACKENDS.includes(options.backend))
-        command.error(`error: there is no backend ${options.backend}; there are ${BACKENDS.join(', ')}`);
+      const given = command.opts<Options>();
+      if (!BACKENDS.includes(given.backend))
+        command.error(`error: there is no backend ${given.backend}; there are ${BACKENDS.join(', ')}`);
+      const options = given.backend === 'etcdv3' ? { ...given, backend: 'etcd' } : given;
       if (options.backend === 'file' && options.file === undefined)
         command.error('error: the backend file needs --file <path>');
       await runTemplate(shell, options, idle);
@@ -117,7 +118,7 @@ async function runTemplate(shell: Shell, options: Options, idle: readonly string
   const log = await createLog({ level, format: 'auto', isTerminal: shell.isTerminal, fd: 2 });
   if (idle.length > 0) log.warn('confd-keys-idle', { keys: idle });
   // What is named by options needs no file.
-  const hasFile = isEtcd(options.backend) && options.node === undefined;
+  const hasFile = options.backend === 'etcd' && options.node === undefined;
   const config = hasFile ? await readConfig(shell, options, 'cluster') : undefined;
   const { backend, close } = await backendOf(shell, options, { config, log });
   let statuses: (() => readonly KeeperStatus[]) | undefined;
@@ -186,7 +187,6 @@ async function clusterScope(
   };
 }
 
-const isEtcd = (backend: string): boolean => backend === 'etcd' || backend === 'etcdv3';
 const nothing = async (): Promise<void> => await Promise.resolve();
 
 async function backendOf(

@@ -26,7 +26,7 @@ if (unknown.length > 0)
   throw new Error(`no fault ${unknown.join(', ')}; there are ${all.map(({ name }) => name).join(', ')}`);
 const chosen = all.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 
-/** One a line, the faults of a random run by a generator of its own, so that a seed plays the same again. */
+/** Each kind in turn, run after run; or at random, by a generator of its own, so that a seed plays the same again. */
 function* inTurn(): Generator<Fault> {
   const random = Number(values.random);
   let state = Number(values.seed);
