@@ -4,6 +4,7 @@
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { presentSegments, removeLeftSegments } from './shared-memory.mjs';
 
 /** Memory is quicker than a disk; with less than this free in it, the run's folder is on the disk. */
 const MEMORY_BYTES = 6 * 1024 ** 3;
@@ -16,7 +17,11 @@ export function beginRun() {
   chmodSync(folder, 0o755);
   process.env.TMPDIR = folder;
   process.env.MATRIARCH_TEST_RUN = folder;
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const segments = presentSegments();
+  process.once('exit', () => {
+    rmSync(folder, { recursive: true, force: true });
+    removeLeftSegments(segments);
+  });
   for (const [signal, number] of [
     ['SIGINT', 2],
     ['SIGTERM', 15],

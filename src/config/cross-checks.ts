@@ -83,6 +83,11 @@ function source({ etcd, nodes, ...config }: Config): Finding[] {
       findings.push({ path: ['nodes', index, 'address'], message: `${at} is listed already` });
     seen.add(node.name).add(at);
   }
+  const names = nodes.map(({ name }) => name);
+  for (const name of Object.keys(config.router.weights.members).filter((one) => !names.includes(one))) {
+    const path = ['router', 'weights', 'members', name];
+    findings.push({ path, message: `is no node; there are ${names.join(', ')}` });
+  }
   return findings;
 }
 

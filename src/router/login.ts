@@ -230,7 +230,8 @@ export class ClientLogin implements FrameSink {
   }
 
   #unsupported(major: number, minor: number): LoginStep {
-    return this.refuse(REPLY.unsupported(`unsupported frontend protocol ${major}.${minor}`));
+    const asked = `unsupported frontend protocol ${major}.${minor}`;
+    return this.refuse(REPLY.unsupported(`${asked}: server supports 3.0 to 3.${MINOR_SPOKEN}`));
   }
 
   /** What came behind the request was not encrypted: anybody on the way may have put it there (CVE-2021-23222). */

@@ -44,3 +44,8 @@ test('several nodes need a role to ask them as, names and addresses of their own
     'router.node_check_timeout: node_check_period (3000ms) + node_check_timeout (2000ms) must be less than lease.ttl (5000ms), or a healthy node would count as gone',
   ]);
 });
+
+test('a weight for a node that is not listed is refused: it would change nothing', () => {
+  const text = `nodes: [${ONE}]\nrouter: { weights: { members: { a: 3, b: 5 } } }\n`;
+  assert.deepEqual(problems(text), ['router.weights.members.b: is no node; there are a']);
+});

@@ -62,6 +62,15 @@ describe('a client that logs in', () => {
     assert.deepEqual({ step, heard: heard().toString() }, { step: IDENTIFIED, heard: 'NN' });
   });
 
+  test('that asks for encryption again is refused, as by PostgreSQL, with the versions that are spoken', () => {
+    const { login, heard } = aLogin();
+    login.receive(Buffer.concat([GSSENCRequest(), GSSENCRequest()]));
+    assert.match(
+      heard().toString(),
+      /0A000.*unsupported frontend protocol 1234\.5680: server supports 3\.0 to 3\.2/,
+    );
+  });
+
   test('may send its first packet byte by byte', () => {
     const { login } = aLogin();
     const steps = [...StartupMessage(APP)].map((byte) => login.receive(Buffer.from([byte])).kind);
