@@ -106,7 +106,7 @@ function lease({ lease: settings }: Config): Finding[] {
   return findings;
 }
 
-function router({ router: settings }: Config): Finding[] {
+function router({ router: settings, nodes = [] }: Config): Finding[] {
   const { weights, listen, http_listen, unix_socket_dir } = settings;
   const findings: Finding[] = accessFindings(settings).map(({ path, message }) => ({
     path: ['router', ...path],
@@ -115,7 +115,8 @@ function router({ router: settings }: Config): Finding[] {
   if (Buffer.byteLength(unix_socket_dir ?? '') > SOCKET_DIR_BYTES_MAX) {
     findings.push({ path: ['router', 'unix_socket_dir'], message: TOO_LONG_FOR_A_SOCKET });
   }
-  if (weights.local === 0 && weights.remote === 0) {
+  const own = [...Object.values(weights.members), ...nodes.map(({ weight }) => weight ?? 0)];
+  if (weights.local === 0 && weights.remote === 0 && own.every((weight) => weight === 0)) {
     findings.push({
       path: ['router', 'weights'],
       message: 'local and remote are both 0, so no member could be read from',

@@ -61,6 +61,10 @@ export class Answers implements LinkOwner {
     this.tellPreamble();
     this.#tellReady(link, bytes);
     unit.isAnswered = true;
+    if (unit.isSyncInDoubt && unit.isFailed) {
+      this.#session.lose(link, 'given-up');
+      return;
+    }
     if (!unit.isClosed || !link.isQuiet) return;
     this.#session.intake.copy.end(link);
     this.#session.intake.long.end(link);
@@ -136,7 +140,7 @@ export class Answers implements LinkOwner {
       told === fields.message && !isOfDeciding
         ? message
         : ErrorResponse({ ...fields, message: told, ...(isOfDeciding ? { hint: DECIDED } : {}) });
-    if (unit.isCopyIn) this.#copyFailed(unit, link);
+    if (unit.isCopyIn) this.#copyFailed(unit, link, fields.code);
     this.#goOnAfterError(unit, link);
     return answer;
   }
@@ -183,16 +187,23 @@ export class Answers implements LinkOwner {
     // A Sync among the data was eaten too, since nothing failed before it.
     if (unit.kind !== 'batch') return;
     link.pipeline.forgetSyncs(unit.syncsInCopy);
-    unit.syncsInCopy = 0;
+    unit.forgetSyncs();
   }
 
-  /** Syncs among its data were read over if it had its end; else what was wrong came before them, and one is the batch's. */
-  #copyFailed(unit: Unit, link: Link): void {
+  /**
+   * The server has read over the Syncs among the data before what was wrong, and answers those behind it. With data and a
+   * Sync, and then no more, the data was wrong; with the client's own CopyFail nothing was before. Else it is not known
+   * how many it answers, and nobody may get the connection: what came late would be taken for an answer to others.
+   */
+  #copyFailed(unit: Unit, link: Link, code: string): void {
     unit.isCopyIn = false;
     if (unit.kind !== 'batch' || unit.syncsInCopy === 0) return;
-    if (unit.owesCopyEnd) unit.isClosed = true;
+    const isByClient = !unit.owesCopyEnd && !unit.isCopyDone && code === SQLSTATE.queryCanceled;
+    const { isSyncInDoubt } = unit;
+    if (unit.isSyncAmongData && !isSyncInDoubt) unit.isClosed = true;
     else link.pipeline.forgetSyncs(unit.syncsInCopy, 'failed');
-    unit.syncsInCopy = 0;
+    unit.forgetSyncs();
+    unit.isSyncInDoubt = isSyncInDoubt && !isByClient;
   }
 
   /** One more statement of a simple query is complete: what it has forgotten is not taken back if a later one fails. */

@@ -44,11 +44,15 @@ function lendNamed(
 
 /** How far a COPY from the client has come. */
 function noteCopy(unit: Unit, tag: number | undefined): void {
-  if (tag === FRONTEND.Sync && (unit.isCopyFed || unit.isCopyOpen)) unit.syncsInCopy += 1;
+  if (tag === FRONTEND.Sync && (unit.isCopyFed || unit.isCopyOpen)) {
+    unit.syncsInCopy += 1;
+    if (unit.isCopyFed) unit.isSyncAmongData = true;
+  }
   if (tag !== FRONTEND.CopyDone && tag !== FRONTEND.CopyFail) return;
   unit.copiesEnded += 1;
   unit.isCopyDone = tag === FRONTEND.CopyDone;
   unit.isCopyFed = false;
+  unit.isSyncInDoubt = unit.isSyncAmongData;
 }
 
 function send(link: Link, message: Buffer, statement: Statement | undefined, unit: Unit): void {

@@ -150,17 +150,14 @@ export class Intake implements FrameSink {
 
   pass(bytes: Buffer): void {
     if (this.#session.isEnded) return;
-    const { unit } = this.#session;
-    // Data behind an Execute that nobody has seen yet: the batch goes, and the data follows it.
-    if (unit.kind === 'batch' && unit.phase === 'collecting') this.#placeOpen();
     const owed = this.copy.arrive(bytes);
-    if (this.#inbox.isEmpty && !this.#isCopyPending) this.#copyData(bytes, owed);
+    if (this.#inbox.isEmpty && this.#mayPassCopy()) this.#copyData(bytes, owed);
     else this.#inbox.add({ kind: 'copy', bytes, missing: owed });
   }
 
   #isTurnOf(waiting: Waiting): boolean {
     if (waiting.kind === 'message') return this.#mayTake;
-    return waiting.kind === 'copy' ? !this.#isCopyPending : !this.#isHeadKept;
+    return waiting.kind === 'copy' ? this.#mayPassCopy() : !this.#isHeadKept;
   }
 
   /** The unit ends with the head of a long message, which no server has got yet. */
@@ -178,12 +175,16 @@ export class Intake implements FrameSink {
     this.long.pass(bytes, missing);
   }
 
-  /** COPY data may be wanted, but the server has not said so yet, or has not even got the statement. */
-  get #isCopyPending(): boolean {
+  /**
+   * COPY data has its turn, unless it may be wanted and the server has not said so yet, or has not even got the statement.
+   * With data behind it, a batch that nobody has seen yet goes at once, and the data follows it.
+   */
+  #mayPassCopy(): boolean {
     const { unit } = this.#session;
-    if (this.copy.link !== undefined || unit.kind === 'none') return false;
-    if (unit.isSending) return true;
-    return unit.phase === 'placing' || (unit.isClosed && !unit.isCopyOpen);
+    if (this.copy.link !== undefined || unit.kind === 'none') return true;
+    if (unit.kind === 'batch' && unit.phase === 'collecting') this.#placeOpen();
+    if (unit.isSending) return false;
+    return unit.phase !== 'placing' && (!unit.isClosed || unit.isCopyOpen);
   }
 
   /** Whether a message can be taken up now, or must wait until the running unit is answered. */
@@ -208,6 +209,7 @@ export class Intake implements FrameSink {
     const { unit } = this.#session;
     const isWanted = unit.isCopyOpen || (unit.kind === 'batch' && !unit.isClosed);
     unit.isCopyFed = true;
+    unit.isSyncInDoubt = unit.isSyncAmongData;
     this.copy.pass(bytes, owed, isWanted ? unit.link : undefined);
   }
 

@@ -139,6 +139,9 @@ export class Unit {
   /** Data was sent whose end was not; so many Syncs were sent among data, or where data is waited for. */
   isCopyFed = false;
   syncsInCopy = 0;
+  /** One of them came behind data; and more behind that, so that if the COPY fails nobody knows whether the Sync is answered. */
+  isSyncAmongData = false;
+  isSyncInDoubt = false;
 
   get bytes(): number {
     return this.messages.bytes;
@@ -152,6 +155,13 @@ export class Unit {
   /** Of the COPY that the server has begun last it was not sent the end. */
   get owesCopyEnd(): boolean {
     return this.copiesBegun > this.copiesEnded;
+  }
+
+  /** The Syncs among the data of a COPY are accounted for. */
+  forgetSyncs(): void {
+    this.syncsInCopy = 0;
+    this.isSyncAmongData = false;
+    this.isSyncInDoubt = false;
   }
 
   /** The server waits for data, or for its end. */
@@ -256,7 +266,7 @@ export class Unit {
     this.copiesBegun = 0;
     this.copiesEnded = 0;
     this.isCopyFed = false;
-    this.syncsInCopy = 0;
+    this.forgetSyncs();
     this.#empty();
   }
 

@@ -49,3 +49,12 @@ test('a weight for a node that is not listed is refused: it would change nothing
   const text = `nodes: [${ONE}]\nrouter: { weights: { members: { a: 3, b: 5 } } }\n`;
   assert.deepEqual(problems(text), ['router.weights.members.b: is no node; there are a']);
 });
+
+test('no weight but for members named is right; none at all is not', () => {
+  const text = (members: string): string =>
+    `nodes: [${ONE}]\nrouter: { weights: { local: 0, remote: 0, members: ${members} } }\n`;
+  assert.deepEqual(problems(text('{ a: 3 }')), []);
+  assert.deepEqual(problems(text('{ a: 0 }')), [
+    'router.weights: local and remote are both 0, so no member could be read from',
+  ]);
+});
