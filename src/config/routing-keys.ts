@@ -25,7 +25,7 @@ const ruleSchema = z
       .min(1)
       .optional()
       .describe(
-        'The statement’s digest: its text with one blank for each run of blanks and ? for each literal.',
+        'The statement’s digest: its text with one blank for each run of blanks and ? for each literal. Comments and a semicolon at the end are part of it.',
       ),
     digest_prefix: z.string().min(1).optional().describe('The beginning of the statement’s digest.'),
     route: z
