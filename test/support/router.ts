@@ -129,6 +129,9 @@ export type RouterLines =
   | readonly string[]
   | { readonly router: readonly string[]; readonly top?: readonly string[] };
 
+/** A primary that is gone is known to be gone soon. */
+const SHORT_LEASE = 'lease: { ttl: 2s, keep_alive: 500ms, fence_margin: 500ms, loop_wait: 500ms }';
+
 /** A configuration as from a file, with the test's addresses. */
 export function routerConfig(stage: Pick<Stage, 'etcdUrls'>, host: string, lines: RouterLines = []): Config {
   const { router, top = ['datacenter: dc1'] } = 'router' in lines ? lines : { router: lines };
@@ -138,7 +141,7 @@ export function routerConfig(stage: Pick<Stage, 'etcdUrls'>, host: string, lines
     ...top,
     'etcd:',
     `  endpoints: [${stage.etcdUrls.map((url) => `"${url}"`).join(', ')}]`,
-    'lease: { ttl: 2s, keep_alive: 500ms, fence_margin: 500ms, loop_wait: 500ms }',
+    ...(top.some((line) => line.startsWith('lease:')) ? [] : [SHORT_LEASE]),
     'router:',
     `  listen: "${host}:5432"`,
     `  http_listen: "${host}:8009"`,
