@@ -10,6 +10,7 @@ const OBEYED: readonly string[] = [
   'maximum_lag_on_failover',
   'primary_start_timeout',
   'master_start_timeout',
+  'primary_answer_timeout',
   'synchronous_mode',
   'synchronous_mode_strict',
   'synchronous_node_count',

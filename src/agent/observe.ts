@@ -19,6 +19,7 @@ import {
   type AgentState,
   clusterNumber,
   MAXIMUM_LAG_BYTES,
+  primaryStartMs,
   upstreamOf,
 } from './context.ts';
 import { cityOf, standingOf } from './peers.ts';
@@ -54,6 +55,7 @@ export async function observe(
       courtesyMs: 2 * config.lease.loop_wait,
       streamPatienceMs: 20_000,
       stopPatienceMs: 5000,
+      startPatienceMs: primaryStartMs(ctx),
     },
   };
 }
@@ -83,6 +85,7 @@ export function localServer(state: AgentState): LocalServer {
     lsn: isLive ? liveLsn : stoppedAt?.lsn,
     streaming: isLive && status.replicationState === 'streaming',
     upstream: state.configured?.upstream,
+    unanswered: state.pulse?.unanswered ?? 0,
   };
 }
 

@@ -22,6 +22,7 @@ import { whenPaused } from './pause.ts';
 import { asCandidate, isStillFirst, mayRace, successor, whyIneligible } from './rank.ts';
 import type { Reason } from './reasons.ts';
 import { requestAsLeader, requestAsStandby } from './switchover.ts';
+import { whenUseless } from './useless.ts';
 
 /** A promotion is not begun with less lease than this, in times to step down: it would be demoted half-way. */
 const PROMOTE_NEEDS_STEP_DOWNS = 1.5;
@@ -41,8 +42,8 @@ function choose(o: Observation): Choice {
     if (stop !== undefined) return stop;
   }
   if (isMisplaced(o)) return [{ do: 'refuse' }, 'system-id-mismatch'];
-  const asked = whenOrdered(o) ?? whenPaused(o);
-  if (asked !== undefined) return asked;
+  const first = whenOrdered(o) ?? whenPaused(o) ?? whenUseless(o);
+  if (first !== undefined) return first;
   switch (local.data) {
     case 'unreadable':
       return holds(o.lock) && local.process === 'stopped'

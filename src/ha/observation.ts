@@ -29,6 +29,8 @@ export interface LocalServer {
   readonly streaming: boolean;
   /** Running standby: the member that `primary_conninfo` names. */
   readonly upstream: string | undefined;
+  /** Long questions in a row that the running server has left without any answer; 0 when it answers, or was not asked. */
+  readonly unanswered: number;
 }
 
 /**
@@ -136,6 +138,8 @@ export interface Memory {
   readonly standBackUntil: number | undefined;
   /** Since when our server has been stopping without a job of ours that sees to it. */
   readonly stoppingSince: number | undefined;
+  /** Since when our server has been starting, by whomever. */
+  readonly startingSince: number | undefined;
   /** The server has been stopped by a job of ours, and has not run since: it is not stopped by hand. */
   readonly isStoppedByUs: boolean;
 }
@@ -145,6 +149,7 @@ export const freshMemory: Memory = {
   notStreamingSince: undefined,
   standBackUntil: undefined,
   stoppingSince: undefined,
+  startingSince: undefined,
   isStoppedByUs: false,
 };
 
@@ -158,6 +163,8 @@ export interface Limits {
   readonly streamPatienceMs: number;
   /** How long a shutdown that nobody here sees to may take, before it is made to end. */
   readonly stopPatienceMs: number;
+  /** How long a primary may take to start while somebody else could lead. */
+  readonly startPatienceMs: number;
 }
 
 export interface Observation {

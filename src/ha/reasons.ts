@@ -58,6 +58,10 @@ export const REASONS = {
   'lease-too-short-to-promote': 'the lease has too little life left to begin a promotion',
   'postgres-died-candidate-ready': 'PostgreSQL died here and a healthy standby can take over',
   'postgres-died-no-candidate': 'PostgreSQL died here and no standby can take over',
+  'postgres-hangs': 'PostgreSQL runs here and answers no question, and a healthy standby can take over',
+  'start-takes-too-long':
+    'PostgreSQL does not come to the end of its start here, and a healthy standby can take over',
+  'postgres-useless-no-candidate': 'PostgreSQL lives here without being of use, and no standby can take over',
   'switchover-requested': 'a change of leader was asked for',
   'switchover-scheduled': 'a change of leader is scheduled for later',
   'switchover-overdue': 'the scheduled change of leader is long past',

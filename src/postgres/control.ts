@@ -12,7 +12,7 @@ import { Postmaster } from './postmaster.ts';
 import { promoteServer } from './promote.ts';
 import { rewindTo } from './rewind.ts';
 import { makeRoles, makeRouterRole } from './roles.ts';
-import { type Ask, Session, type Target, withConnection } from './session.ts';
+import { type Ask, isAnswering, Session, type Target, withConnection } from './session.ts';
 import { changeSlots } from './slots.ts';
 import { checkListen, startServer } from './startup.ts';
 import { parseStatus, STATUS_SQL, withReplayed } from './status.ts';
@@ -159,6 +159,7 @@ function overServer(parts: Parts): OverServer {
 type OverSql = Pick<
   PostgresControl,
   | 'status'
+  | 'isAnswering'
   | 'synchrony'
   | 'checkpoint'
   | 'ensureSlots'
@@ -185,6 +186,7 @@ function overSql({ place, target, log }: Parts, session: Session): OverSql {
         return status;
       }
     },
+    isAnswering: async ({ deadlineMs = STATUS_MS } = {}) => isAnswering(target, deadlineMs),
     async synchrony({ deadlineMs = STATUS_MS } = {}) {
       const rows = await session.ask(SYNCHRONY_SQL, [], deadlineMs);
       return parseSynchrony(rows[0]?.['synchrony']);

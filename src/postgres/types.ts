@@ -297,6 +297,12 @@ export interface PostgresControl {
   /** Throws `postgres-unreachable` when there is no answer inside the deadline; the next call reconnects. */
   status(options?: WaitOptions): Promise<ServerStatus>;
 
+  /**
+   * Asks on a connection of its own. Any answer is one: a row, a refusal, a connection that is closed. False when there is
+   * none inside the deadline, or when so many wait for one already that no connection is to be had.
+   */
+  isAnswering(options?: WaitOptions): Promise<boolean>;
+
   /** Throws `postgres-unreachable` when there is no answer inside the deadline. */
   synchrony(options?: WaitOptions): Promise<Synchrony>;
 

@@ -61,6 +61,7 @@ export function controlOf(server: Server, agent: Process): PostgresControl {
     reload: async () => await hand.reload(),
     promote: async (options) => await hand.promote(options),
     checkpoint: async () => await hand.checkpoint(),
+    isAnswering: async ({ deadlineMs = 1000 } = {}) => await hand.isAnswering(deadlineMs),
     synchrony: async ({ deadlineMs = 1000 } = {}) => await hand.synchrony(deadlineMs),
     status: async ({ deadlineMs = 1000 } = {}) => await hand.status(deadlineMs),
     ensureSlots: async ({ ensure, drop = [] }) => await hand.ensureSlots(ensure, drop),
@@ -198,6 +199,14 @@ class Hand {
 
   async status(deadlineMs: number): Promise<ServerStatus> {
     return statusOf(await this.#asked(deadlineMs));
+  }
+
+  async isAnswering(deadlineMs: number): Promise<boolean> {
+    const server = this.#server;
+    await this.#grip.after(4);
+    if (server.run !== 'accepting' || server.isAnswering) return true;
+    await this.#grip.after(deadlineMs);
+    return false;
   }
 
   async synchrony(deadlineMs: number): Promise<Synchrony> {

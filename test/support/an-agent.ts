@@ -222,6 +222,7 @@ function pretended(server: PretendedServer, done: string[]): PostgresControl {
     stop: unasked,
     promote: unasked,
     status: async () => await Promise.resolve(server.status),
+    isAnswering: async () => await Promise.resolve(true),
     synchrony: unasked,
     checkpoint: async () => await noted(done, 'checkpoint'),
     reload: async () => await noted(done, 'reload'),

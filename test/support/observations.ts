@@ -21,6 +21,7 @@ export function aLocal(changes: Partial<LocalServer> = {}): LocalServer {
     lsn: 1000,
     streaming: true,
     upstream: 'beta',
+    unanswered: 0,
     ...changes,
   };
 }
@@ -78,6 +79,7 @@ export function anObservation(changes: Partial<Observation> = {}): Observation {
       courtesyMs: 2000,
       streamPatienceMs: 20_000,
       stopPatienceMs: 5000,
+      startPatienceMs: 300_000,
     },
     ...changes,
   };
