@@ -52,6 +52,8 @@ export interface AgentState {
   contactWallAt: number | undefined;
   /** Who led last, present leader included: its city is preferred for the next one. */
   lastLeader: string | undefined;
+  /** The cluster's system identifier, as the store last had it in this life. */
+  knownSystemId: string | undefined;
   inspection: Inspection | undefined;
   /** The last look at the data directory failed; told once. */
   isBlind: boolean;
@@ -101,6 +103,7 @@ export function freshState(now: number): AgentState {
     contactAt: Number.NEGATIVE_INFINITY,
     contactWallAt: undefined,
     lastLeader: undefined,
+    knownSystemId: undefined,
     inspection: undefined,
     isBlind: false,
     hasStandbySignal: false,

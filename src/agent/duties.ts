@@ -12,6 +12,7 @@ import { type HistoryEntry, slotNameOf } from '../topology/index.ts';
 import { type AgentContext, MAXIMUM_LAG_BYTES } from './context.ts';
 import { historyLine } from './documents.ts';
 import { moveEtcdLeader } from './etcd-leader.ts';
+import { restoreIdentity } from './identity.ts';
 import { putAsLeader, writeIdentity } from './leader-write.ts';
 import { refreshStatus } from './look.ts';
 import type { MemberKey } from './member-key.ts';
@@ -65,6 +66,7 @@ export class Duties {
       this.#isAgainDue = false;
       await this.#attempt('member key', () => this.#member.publish(this.#ctx));
       if (this.#ctx.state.isStopping) return;
+      await this.#attempt('identity', () => restoreIdentity(this.#ctx));
       const local = localServer(this.#ctx.state);
       if (local.process !== 'running' || this.#ctx.jobs.running !== undefined) continue;
       if (local.role === 'standby') await this.#attempt('standby slots', () => this.#dropMemberSlots());

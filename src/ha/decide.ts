@@ -151,15 +151,22 @@ function whenEmpty(o: Observation): Choice {
     case 'none':
       if (cluster.systemId === '' && !cluster.isClaimOurs) return [{ do: 'wait' }, 'cluster-being-made'];
       if ((cluster.systemId ?? '') !== '') return [{ do: 'wait' }, 'no-leader-to-clone-from'];
-      return o.self.isNofailover
-        ? [{ do: 'wait' }, 'tagged-nofailover']
-        : [{ do: 'bootstrap' }, 'no-cluster-yet'];
+      if (o.self.isNofailover) return [{ do: 'wait' }, 'tagged-nofailover'];
+      return cluster.isClaimOurs ? [{ do: 'bootstrap' }, 'no-cluster-yet'] : whenClusterless(o);
     case 'other':
       if (cluster.systemId === '') return [{ do: 'wait' }, 'cluster-being-made'];
       if (cluster.leader?.isUsable !== true) return [{ do: 'wait' }, 'leader-not-ready'];
       return [{ do: 'clone', from: lock.leader }, 'empty-data-directory'];
   }
   return unreachable(lock);
+}
+
+/** A store without a cluster may have lost it: whoever has its data gets the time to say so, and a trace of it is enough. */
+function whenClusterless({ cluster, memory, limits, now }: Observation): Choice {
+  if (cluster.hasTraces) return [{ do: 'wait' }, 'cluster-is-elsewhere'];
+  return now - (memory.clusterlessSince ?? now) < limits.bootstrapGraceMs
+    ? [{ do: 'wait' }, 'looking-for-a-cluster']
+    : [{ do: 'bootstrap' }, 'no-cluster-yet'];
 }
 
 function whenWhole(o: Observation): Choice {

@@ -19,6 +19,8 @@ export function remember(o: Observation): Memory {
     standBackUntil: isStandingBack ? memory.standBackUntil : undefined,
     stoppingSince:
       local.process === 'stopping' && o.job === undefined ? (memory.stoppingSince ?? o.now) : undefined,
+    clusterlessSince:
+      isLeaderless && cluster.systemId === undefined ? (memory.clusterlessSince ?? o.now) : undefined,
     startingSince: local.process === 'starting' ? (memory.startingSince ?? o.now) : undefined,
     isStoppedByUs: memory.isStoppedByUs && (local.process !== 'running' || o.job !== undefined),
   };

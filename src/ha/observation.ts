@@ -73,6 +73,8 @@ export interface LeaderRequest {
 export interface ClusterFacts {
   /** `initialize`: undefined = no cluster, '' = being made, else the system identifier. */
   readonly systemId: string | undefined;
+  /** The store had a cluster in this life of ours, or a member says that it has data: one is not made beside it. */
+  readonly hasTraces: boolean;
   /** `initialize` is being made by us: a claim of ours whose answer was lost, say. */
   readonly isClaimOurs: boolean;
   /** Present only while the leader key names another member. */
@@ -138,6 +140,8 @@ export interface Memory {
   readonly standBackUntil: number | undefined;
   /** Since when our server has been stopping without a job of ours that sees to it. */
   readonly stoppingSince: number | undefined;
+  /** Since when the store has had neither cluster nor leader. */
+  readonly clusterlessSince: number | undefined;
   /** Since when our server has been starting, by whomever. */
   readonly startingSince: number | undefined;
   /** The server has been stopped by a job of ours, and has not run since: it is not stopped by hand. */
@@ -149,6 +153,7 @@ export const freshMemory: Memory = {
   notStreamingSince: undefined,
   standBackUntil: undefined,
   stoppingSince: undefined,
+  clusterlessSince: undefined,
   startingSince: undefined,
   isStoppedByUs: false,
 };
@@ -163,6 +168,8 @@ export interface Limits {
   readonly streamPatienceMs: number;
   /** How long a shutdown that nobody here sees to may take, before it is made to end. */
   readonly stopPatienceMs: number;
+  /** How long a store without a cluster is looked at before one is made. */
+  readonly bootstrapGraceMs: number;
   /** How long a primary may take to start while somebody else could lead. */
   readonly startPatienceMs: number;
 }

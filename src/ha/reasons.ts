@@ -25,6 +25,9 @@ export const REASONS = {
   'server-changing-state': 'PostgreSQL is starting or stopping',
   'shutdown-hangs': 'PostgreSQL has been stopping for too long and is made to end',
   'no-cluster-yet': 'no cluster exists; racing to make it',
+  'looking-for-a-cluster': 'no cluster exists; whoever has its data has a while to say so',
+  'cluster-is-elsewhere':
+    'the store has lost the cluster: it was there, or a member has its data, so no other one is made',
   'cluster-being-made': 'another member is making the cluster',
   'cluster-made-here': 'the new cluster was initialised here',
   'claim-lost': 'the new cluster that was begun here may be made by another member by now',

@@ -33,6 +33,7 @@ export function aLeader(changes: Partial<LeaderFacts> = {}): LeaderFacts {
 export function aCluster(changes: Partial<ClusterFacts> = {}): ClusterFacts {
   return {
     systemId: '7000000000000000001',
+    hasTraces: false,
     isClaimOurs: false,
     leader: aLeader(),
     newestTimeline: 3,
@@ -79,6 +80,7 @@ export function anObservation(changes: Partial<Observation> = {}): Observation {
       courtesyMs: 2000,
       streamPatienceMs: 20_000,
       stopPatienceMs: 5000,
+      bootstrapGraceMs: 0,
       startPatienceMs: 300_000,
     },
     ...changes,
