@@ -50,6 +50,8 @@ export interface AgentState {
   /** When the store last proved the view current (monotonic). */
   contactAt: number;
   contactWallAt: number | undefined;
+  /** When the leader's written position was last seen to change (monotonic). */
+  optimeSeenAt: number | undefined;
   /** Who led last, present leader included: its city is preferred for the next one. */
   lastLeader: string | undefined;
   /** The cluster's system identifier, as the store last had it in this life. */
@@ -102,6 +104,7 @@ export function freshState(now: number): AgentState {
     view: emptyView,
     contactAt: Number.NEGATIVE_INFINITY,
     contactWallAt: undefined,
+    optimeSeenAt: undefined,
     lastLeader: undefined,
     knownSystemId: undefined,
     inspection: undefined,
