@@ -24,6 +24,7 @@ import { refuseTakenName } from './names.ts';
 import { PeerClient } from './peers.ts';
 import { requestReload } from './reload.ts';
 import { restApi } from './rest.ts';
+import { isOpenToAll } from './rest-access.ts';
 import { restIdentity } from './rest-client.ts';
 import { serverTls } from './rest-tls.ts';
 import { runAgent } from './run.ts';
@@ -71,6 +72,11 @@ export async function startAgent(parts: AgentParts): Promise<void> {
   const tls = await serverTls(ctx.restapi);
   const rest = await listenHttp(restApi(ctx), { address: ctx.restapi.listen, what: 'REST API' }, tls);
   ctx.log.info('agent-listening', { address: formatAddress(ctx.restapi.listen) });
+  if (isOpenToAll(ctx.restapi))
+    ctx.log.warn('rest-api-open', {
+      because:
+        'it is no loopback address, and neither restapi.authentication, allowlist nor verify_client is set',
+    });
   const offReload = parts.onReload?.(() => requestReload(ctx));
   try {
     await runAgent(ctx, parts.signal);
