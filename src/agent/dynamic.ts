@@ -14,6 +14,9 @@ const OBEYED: readonly string[] = [
   'synchronous_mode',
   'synchronous_mode_strict',
   'synchronous_node_count',
+  'slots',
+  'permanent_slots',
+  'permanent_replication_slots',
   'postgresql',
 ];
 

@@ -13,7 +13,7 @@ import { promoteServer } from './promote.ts';
 import { rewindTo } from './rewind.ts';
 import { makeRoles, makeRouterRole } from './roles.ts';
 import { type Ask, isAnswering, Session, type Target, withConnection } from './session.ts';
-import { changeSlots } from './slots.ts';
+import { changeSlots, createLogicalSlot } from './slots.ts';
 import { checkListen, startServer } from './startup.ts';
 import { parseStatus, STATUS_SQL, withReplayed } from './status.ts';
 import { parseSynchrony, SYNCHRONY_SQL } from './synchrony.ts';
@@ -194,7 +194,17 @@ function overSql({ place, target, log }: Parts, session: Session): OverSql {
     async checkpoint({ deadlineMs = CHECKPOINT_MS } = {}) {
       await asSuperuser((ask) => ask('CHECKPOINT'), deadlineMs);
     },
-    ensureSlots: async (changes) => asSuperuser((ask) => changeSlots(ask, changes)),
+    async ensureSlots(changes) {
+      const { created, dropped } = await asSuperuser((ask) => changeSlots(ask, changes));
+      const made: string[] = [];
+      for (const { name, database, plugin } of changes.logical ?? []) {
+        const isMade = await withConnection({ ...target, database }, SQL_MS, (ask) =>
+          createLogicalSlot(ask, name, plugin),
+        );
+        if (isMade) made.push(name);
+      }
+      return { created: [...created, ...made], dropped };
+    },
     async bootstrapSql({ users }) {
       await asSuperuser((ask) => makeRoles(ask, place.settings, users));
     },

@@ -176,6 +176,14 @@ export interface SlotStatus {
   readonly name: string;
   readonly type: 'physical' | 'logical';
   readonly active: boolean;
+  /** WAL is kept from there on, bytes; undefined when none is. */
+  readonly restartLsn: number | undefined;
+  /** `reserved`, `extended`, `unreserved`, or `lost` when WAL that it needs is gone. */
+  readonly walStatus: string | undefined;
+  /** It keeps rows from vacuum. */
+  readonly holdsXmin: boolean;
+  /** Logical: PostgreSQL itself carries it over to standbys (from 17 on). */
+  readonly isFailover: boolean;
 }
 
 /** What the running server says about itself. */
@@ -207,6 +215,18 @@ export interface SlotChanges {
   readonly ensure: readonly string[];
   /** Physical slots to drop if they exist and nobody uses them. */
   readonly drop?: readonly string[];
+  /** Of `ensure`, those to drop first if nobody uses them. */
+  readonly remake?: readonly string[];
+  /** Physical slots that nobody uses, to be moved forward: from there on WAL is kept. */
+  readonly advance?: readonly { readonly name: string; readonly lsn: number }[];
+  /** Logical slots to make, each in its database. */
+  readonly logical?: readonly {
+    readonly name: string;
+    readonly database: string;
+    readonly plugin: string;
+  }[];
+  /** Logical slots to drop if they exist and nobody uses them. */
+  readonly dropLogical?: readonly string[];
 }
 
 export interface CloneOptions extends LongWorkOptions {

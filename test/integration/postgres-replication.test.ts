@@ -235,3 +235,36 @@ test('a standby whose new primary dies at once knows what timeline it is on', as
   assert.equal((await third.control.status()).checkpointTimeline, 1);
   assert.equal((await third.control.status()).timeline, 2);
 });
+
+test('a standby makes slots, moves them along, and makes one anew that lost its WAL', async (t) => {
+  const one = await aPrimary(t, 'one');
+  const two = await aStandby(t, 'two', one);
+  const slotOf = async (member: typeof one, name: string) =>
+    (await member.control.status()).slots.find((slot) => slot.name === name);
+  await two.control.ensureSlots({ ensure: ['third'] });
+  const before = (await slotOf(two, 'third'))?.restartLsn ?? 0;
+  assert.ok(before > 0, 'its WAL is reserved');
+  await sql(one, 'SELECT pg_switch_wal()');
+  await sql(one, 'CREATE TABLE kept AS SELECT 1 AS a');
+  await until('the table arrives', async () => (await count(two)) === 1);
+  const replayed = (await two.control.status()).replayLsn ?? 0;
+  await two.control.ensureSlots({ ensure: ['third'], advance: [{ name: 'third', lsn: replayed }] });
+  assert.equal((await slotOf(two, 'third'))?.restartLsn, replayed);
+  await two.control.ensureSlots({ ensure: [], advance: [{ name: 'third', lsn: before }] });
+  assert.equal((await slotOf(two, 'third'))?.restartLsn, replayed, 'never backwards');
+
+  await one.control.ensureSlots({ ensure: ['third'] });
+  await sql(one, "ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'");
+  await one.control.reload();
+  await until('the slot of nobody has lost its WAL', async () => {
+    await sql(one, 'SELECT pg_switch_wal()');
+    await sql(one, 'INSERT INTO kept VALUES (2)');
+    await one.control.checkpoint();
+    return (await slotOf(one, 'third'))?.walStatus === 'lost';
+  });
+  assert.deepEqual(await one.control.ensureSlots({ ensure: ['third'], remake: ['third'] }), {
+    created: ['third'],
+    dropped: ['third'],
+  });
+  assert.equal((await slotOf(one, 'third'))?.walStatus, 'reserved');
+});

@@ -297,6 +297,10 @@ function statusOf(server: Server): ServerStatus {
   };
 }
 
+      restartLsn: lsn,
+      walStatus: 'reserved',
+      holdsXmin: false,
+      isFailover: false,
 function synchronyOf({ inRecovery, wal, waiting, followers }: Server): Synchrony {
   return {
     setting: waiting.setting,
