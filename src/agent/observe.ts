@@ -84,6 +84,7 @@ export function localServer(state: AgentState): LocalServer {
     systemId: isUnborn(state) ? undefined : control?.systemId,
     timeline: isLive ? status.timeline : stoppedAt?.timeline,
     lsn: isLive ? liveLsn : stoppedAt?.lsn,
+    replayedLsn: isLive ? status.replayLsn : undefined,
     streaming: isLive && status.replicationState === 'streaming',
     upstream: state.configured?.upstream,
     unanswered: state.pulse?.unanswered ?? 0,

@@ -284,7 +284,7 @@ function rejoin(o: Observation, from: string, because: Reason): Choice {
   if (isBackingOff(o)) return [{ do: 'wait' }, 'backing-off'];
   // pg_rewind reads the leader's timeline from its control file, which a promotion alone does not update.
   if (o.cluster.leader?.hasCheckpointed !== true) return [{ do: 'wait' }, 'leader-checkpoint-pending'];
-  return [{ do: 'rejoin', from }, because];
+  return [{ do: 'rejoin', from, isDiverged: because === 'diverged' }, because];
 }
 
 function startStandby(o: Observation, upstream: string | undefined, because: Reason): Choice {

@@ -25,6 +25,8 @@ export interface LocalServer {
   readonly timeline: number | undefined;
   /** Primary: flushed. Running standby: the farther of received and replayed. Stopped: last checkpoint or end of recovery. */
   readonly lsn: number | undefined;
+  /** Running standby: how far it has replayed, which goes on without a stream while it has WAL of its own to replay. */
+  readonly replayedLsn: number | undefined;
   /** Running standby: its WAL receiver streams now. */
   readonly streaming: boolean;
   /** Running standby: the member that `primary_conninfo` names. */
@@ -134,8 +136,10 @@ export type JobKind =
 export interface Memory {
   /** Since when there is no leader. */
   readonly leaderlessSince: number | undefined;
-  /** Since when our running standby, with a usable leader, does not stream. */
+  /** Since when our running standby, with a usable leader, neither streams nor replays. */
   readonly notStreamingSince: number | undefined;
+  /** How far it had replayed then. */
+  readonly notStreamingLsn: number | undefined;
   /** We gave leadership away: until then others go first. */
   readonly standBackUntil: number | undefined;
   /** Since when our server has been stopping without a job of ours that sees to it. */
@@ -151,6 +155,7 @@ export interface Memory {
 export const freshMemory: Memory = {
   leaderlessSince: undefined,
   notStreamingSince: undefined,
+  notStreamingLsn: undefined,
   standBackUntil: undefined,
   stoppingSince: undefined,
   clusterlessSince: undefined,

@@ -18,7 +18,7 @@ import { checkListen, startServer } from './startup.ts';
 import { parseStatus, STATUS_SQL, withReplayed } from './status.ts';
 import { parseSynchrony, SYNCHRONY_SQL } from './synchrony.ts';
 import type { PostgresControl, PostgresOptions } from './types.ts';
-import { askTimeline, replayedTimeline } from './upstream.ts';
+import { askTimeline, replayedTimeline, slotKeeps } from './upstream.ts';
 
 const STATUS_MS = 1000;
 const SQL_MS = 30_000;
@@ -109,8 +109,9 @@ function overDirectory(parts: Parts): OverDirectory {
       return written;
     },
     async basebackup(from, work = {}) {
+      if (work.replaces === true) requireStopped(parts, 'replaced');
       parts.configIsOurs = false;
-      await cloneFrom(place, from, work);
+      await cloneFrom(parts, from, work);
     },
     async rewind(from, work = {}) {
       parts.configIsOurs = false;
@@ -166,6 +167,7 @@ type OverSql = Pick<
   | 'bootstrapSql'
   | 'setRouterCredential'
   | 'timelineHistory'
+  | 'keepsWal'
 >;
 
 /** What is asked in SQL: the status on the kept connection, all else on one of its own. */
@@ -214,6 +216,8 @@ function overSql({ place, target, log }: Parts, session: Session): OverSql {
     async timelineHistory(from, { deadlineMs = 5000 } = {}) {
       return askTimeline(place.settings, from, deadlineMs);
     },
+    keepsWal: async (from, { slot, lsn, deadlineMs = 5000 }) =>
+      slotKeeps(place.settings, from, { slot, lsn, deadlineMs }),
   };
 }
 

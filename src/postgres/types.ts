@@ -232,6 +232,10 @@ export interface SlotChanges {
 export interface CloneOptions extends LongWorkOptions {
   /** Made on the upstream when missing and kept, so that no WAL is missing between the copy and the first stream. */
   readonly slot?: string;
+  /** Whom the copy will stream from, where that is not who is copied: the slot is made there too, before the copy begins. */
+  readonly follows?: Upstream;
+  /** A whole directory is there, and makes room: it is set aside, and comes back if the copy fails (clone.ts). */
+  readonly replaces?: boolean;
   readonly onProgress?: (progress: CloneProgress) => void;
   /** Ends the copy when it reports nothing for so long. */
   readonly stallMs?: number;
@@ -331,7 +335,10 @@ export interface PostgresControl {
     changes: SlotChanges,
   ): Promise<{ readonly created: readonly string[]; readonly dropped: readonly string[] }>;
 
-  /** Clones `from` into the absent or empty directory. Throws `postgres-clone-failed`; a failed clone is removed. */
+  /**
+   * Clones `from` into the absent or empty directory, or in place of a stopped one that it `replaces`. Throws
+   * `postgres-clone-failed`; a failed clone is removed.
+   */
   basebackup(from: Upstream, options?: CloneOptions): Promise<void>;
 
   /** Makes the stopped directory follow `from` (a primary). Never throws for what the world can cause. */
@@ -345,6 +352,12 @@ export interface PostgresControl {
 
   /** Asks another member for its system, timeline and history. Throws `postgres-unreachable`. */
   timelineHistory(from: Upstream, options?: WaitOptions): Promise<UpstreamTimeline>;
+
+  /** Whether this slot of another member keeps the WAL from `lsn` on. Throws `postgres-unreachable`. */
+  keepsWal(
+    from: Upstream,
+    options: { readonly slot: string; readonly lsn: number } & WaitOptions,
+  ): Promise<boolean>;
 
   /** On the primary: roles of the agent, the given users with their databases, and the lookup for routers. Idempotent. */
   bootstrapSql(options: { readonly users: readonly BootstrapUser[] }): Promise<void>;

@@ -236,6 +236,37 @@ test('a standby whose new primary dies at once knows what timeline it is on', as
   assert.equal((await third.control.status()).timeline, 2);
 });
 
+test('a directory that a copy takes the place of is there again when the copy fails, and goes when it is whole', async (t) => {
+  const one = await aPrimary(t, 'one');
+  const two = await aStandby(t, 'two', one);
+  const { control } = two;
+  const aside = `${two.settings.data_dir}.replaced`;
+  const isSetAside = async (): Promise<boolean> => access(aside).then(yes, no);
+  await assert.rejects(control.basebackup(one.address, { replaces: true }), { code: 'postgres-data-dir' });
+  await control.stop({ mode: 'fast', deadlineMs: 20_000 });
+  const nowhere = { ...one.address, port: 1 };
+  await assert.rejects(control.basebackup(nowhere, { replaces: true }), { code: 'postgres-clone-failed' });
+  assert.equal(await isSetAside(), false);
+  await startAs(two, 'standby', one);
+  assert.equal((await control.status()).inRecovery, true);
+  await control.stop({ mode: 'fast', deadlineMs: 20_000 });
+
+  const kept: Promise<boolean>[] = [];
+  await control.basebackup(one.address, {
+    slot: 'two',
+    follows: one.address,
+    replaces: true,
+    onProgress: () => kept.push(isSetAside()),
+  });
+  assert.ok((await Promise.all(kept)).includes(true), 'it was kept while the copy arrived');
+  assert.equal(await isSetAside(), false);
+  await startAs(two, 'standby', one);
+  await until('it streams', async () => (await control.status()).replicationState === 'streaming');
+  assert.equal(await control.keepsWal(one.address, { slot: 'two', lsn: Number.MAX_SAFE_INTEGER }), true);
+  assert.equal(await control.keepsWal(one.address, { slot: 'two', lsn: 0 }), false);
+  assert.equal(await control.keepsWal(one.address, { slot: 'none', lsn: Number.MAX_SAFE_INTEGER }), false);
+});
+
 test('a standby makes slots, moves them along, and makes one anew that lost its WAL', async (t) => {
   const one = await aPrimary(t, 'one');
   const two = await aStandby(t, 'two', one);
@@ -268,3 +299,6 @@ test('a standby makes slots, moves them along, and makes one anew that lost its 
   });
   assert.equal((await slotOf(one, 'third'))?.walStatus, 'reserved');
 });
+
+const yes = (): boolean => true;
+const no = (): boolean => false;

@@ -65,7 +65,8 @@ export function controlOf(server: Server, agent: Process): PostgresControl {
     synchrony: async ({ deadlineMs = 1000 } = {}) => await hand.synchrony(deadlineMs),
     status: async ({ deadlineMs = 1000 } = {}) => await hand.status(deadlineMs),
     ensureSlots: async ({ ensure, drop = [] }) => await hand.ensureSlots(ensure, drop),
-    basebackup: async (from, options = {}) => await directory.basebackup(from, options.slot, options.signal),
+    basebackup: async (from, options = {}) => await directory.basebackup(from, options),
+    keepsWal: async (from, { slot, deadlineMs = 1000 }) => await hand.keepsWal(from, slot, deadlineMs),
     rewind: async (from, options = {}) => await directory.rewind(from, options.signal),
     removeDataDir: async () => await directory.removeDataDir(),
     quarantine: async () => {
@@ -234,6 +235,12 @@ class Hand {
     return { created, dropped };
   }
 
+  /** No WAL is lost here while there is a slot. */
+  async keepsWal(from: Upstream, slot: string, deadlineMs: number): Promise<boolean> {
+    await this.timelineHistory(from, deadlineMs);
+    return this.#grip.reach(from)?.slots.has(slot) === true;
+  }
+
   /** Asked and answered over the network. */
   async timelineHistory(from: Upstream, deadlineMs: number): Promise<UpstreamTimeline> {
     const { world, site, name } = this.#server;
@@ -290,6 +297,10 @@ function statusOf(server: Server): ServerStatus {
       name,
       type: 'physical' as const,
       active: [...followers].some((each) => each.config.slot === name),
+      restartLsn: lsn,
+      walStatus: 'reserved',
+      holdsXmin: false,
+      isFailover: false,
     })),
     postmasterStartTime: `start ${server.pid}`,
     serverVersion: 150_018,
@@ -297,10 +308,6 @@ function statusOf(server: Server): ServerStatus {
   };
 }
 
-      restartLsn: lsn,
-      walStatus: 'reserved',
-      holdsXmin: false,
-      isFailover: false,
 function synchronyOf({ inRecovery, wal, waiting, followers }: Server): Synchrony {
   return {
     setting: waiting.setting,

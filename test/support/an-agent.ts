@@ -233,6 +233,7 @@ function pretended(server: PretendedServer, done: string[]): PostgresControl {
     removeDataDir: async () => await noted(done, 'removeDataDir'),
     quarantine: unasked,
     timelineHistory: unasked,
+    keepsWal: async () => await Promise.resolve(false),
     bootstrapSql: async () => await noted(done, 'bootstrapSql'),
     setRouterCredential: async () => await noted(done, 'setRouterCredential'),
     onExit: () => () => undefined,

@@ -19,6 +19,7 @@ export function aLocal(changes: Partial<LocalServer> = {}): LocalServer {
     systemId: '7000000000000000001',
     timeline: 3,
     lsn: 1000,
+    replayedLsn: 1000,
     streaming: true,
     upstream: 'beta',
     unanswered: 0,

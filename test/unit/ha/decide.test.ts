@@ -234,6 +234,15 @@ test('a standby that diverged, or cannot stream for long, is rebuilt; one that i
   equal(decided({ local: aLocal(), memory, now: NOW + 1 }), 'wait: following');
 });
 
+test('a standby that replays WAL of its own is not rebuilt for being slow', () => {
+  const local = aLocal({ streaming: false });
+  const since = { ...freshMemory, notStreamingSince: NOW - 60_000, notStreamingLsn: 999 };
+  const decision = decide(anObservation({ local, memory: since }));
+  deepEqual([decision.action.do, decision.memory.notStreamingSince], ['wait', NOW]);
+  const stuck = { ...since, notStreamingLsn: 1000 };
+  equal(decided({ local, memory: stuck }), 'rejoin: not-streaming');
+});
+
 test('a standby that starts and never becomes consistent is looked after too', () => {
   const local = aLocal({ process: 'starting', streaming: false });
   equal(
