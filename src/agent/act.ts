@@ -85,7 +85,7 @@ async function workOf(ctx: AgentContext, job: JobContext, action: JobAction): Pr
     case 'clone':
       return await work.clone(ctx, job, action.from);
     case 'rejoin':
-      return await work.rejoin(ctx, job, action.from);
+      return await work.rejoin(ctx, job, action);
     case 'start-standby':
       return void (await work.startAsStandby(ctx, job, action.upstream));
     case 'start-primary':

@@ -5,11 +5,9 @@
 import {
   background,
   type Clock,
-  failure,
   formatAddress,
   type Log,
   MatriarchError,
-  rethrowBug,
   systemTimers,
   type Timers,
 } from '../base/index.ts';
@@ -17,15 +15,16 @@ import type { Config, PostgresqlConfig, RestapiConfig } from '../config/index.ts
 import type { Dcs } from '../dcs/index.ts';
 import { listenHttp } from '../metrics/index.ts';
 import { openPostgres, type PostgresControl } from '../postgres/index.ts';
-import { keyLayout, parseMember } from '../topology/index.ts';
+import { keyLayout } from '../topology/index.ts';
 import { type AgentContext, freshState } from './context.ts';
 import { FenceClient } from './fence-client.ts';
 import { Jobs } from './jobs.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
-import { memberJson } from './member-key.ts';
+import { refuseTakenName } from './names.ts';
 import { PeerClient } from './peers.ts';
 import { requestReload } from './reload.ts';
 import { restApi } from './rest.ts';
+import { isOpenToAll } from './rest-access.ts';
 import { restIdentity } from './rest-client.ts';
 import { serverTls } from './rest-tls.ts';
 import { runAgent } from './run.ts';
@@ -73,6 +72,11 @@ export async function startAgent(parts: AgentParts): Promise<void> {
   const tls = await serverTls(ctx.restapi);
   const rest = await listenHttp(restApi(ctx), { address: ctx.restapi.listen, what: 'REST API' }, tls);
   ctx.log.info('agent-listening', { address: formatAddress(ctx.restapi.listen) });
+  if (isOpenToAll(ctx.restapi))
+    ctx.log.warn('rest-api-open', {
+      because:
+        'it is no loopback address, and neither restapi.authentication, allowlist nor verify_client is set',
+    });
   const offReload = parts.onReload?.(() => requestReload(ctx));
   try {
     await runAgent(ctx, parts.signal);
@@ -83,26 +87,6 @@ export async function startAgent(parts: AgentParts): Promise<void> {
     await ctx.pg.close();
   }
 }
-
-/**
- * Two agents of one name would each take the other's leader key for its own. Whoever answers at another address under our
- * name is another one; a host that has moved answers nowhere else. Without the store nothing is known, and nobody leads.
- */
-async function refuseTakenName(ctx: AgentContext): Promise<void> {
-  const { dcs, layout, config, log, peers } = ctx;
-  const entry = await dcs.get(layout.member(config.name), { timeoutMs: CALL_MS }).catch((cause: unknown) => {
-    rethrowBug(cause);
-    log.warn('name-not-checked', failure(cause));
-    return undefined;
-  });
-  const parsed = entry === undefined ? undefined : parseMember(config.name, entry);
-  const member = parsed?.kind === 'member' ? parsed.member : undefined;
-  if (member === undefined || member.apiUrl === memberJson(ctx).api_url) return;
-  if ((await peers.askOne(member)) !== undefined)
-    throw new MatriarchError('name-taken', `another agent runs as ${config.name}, at ${member.apiUrl}`);
-}
-
-const CALL_MS = 2000;
 
 async function openDoors(parts: AgentParts): Promise<AgentDoors> {
   const { config, clock, log } = parts;

@@ -3,8 +3,9 @@
  * else leads and its PostgreSQL is a running primary, or the request is refused. The decision is the leader's own.
  */
 import { failure, pause, rethrowBug } from '../base/index.ts';
+import type { Compare, KeyValue } from '../dcs/index.ts';
 import { whyIneligible } from '../ha/index.ts';
-import { isPaused, primaryOf } from '../topology/index.ts';
+import { type ClusterView, isPaused, primaryOf } from '../topology/index.ts';
 import { type AgentContext, clusterNumber, MAXIMUM_LAG_BYTES } from './context.ts';
 import { isoTime, parseChangeOfLeader } from './rest-requests.ts';
 import type { Answer } from './rest-write.ts';
@@ -27,6 +28,8 @@ export async function changeLeader(
   const facts = { isPaused: isPaused(state.view), now: clock.wallNow() };
   const parsed = parseChangeOfLeader(body, action, facts);
   if ('refused' in parsed) return parsed.refused;
+  const pending = whatIsPending(state.view, action);
+  if (pending !== undefined) return { status: 409, text: pending };
   const { leader, candidate, at } = parsed.ok;
   log.info('leader-change-asked', {
     action,
@@ -39,16 +42,18 @@ export async function changeLeader(
     if (because !== undefined) return { status: 412, text: because };
   }
   const before = state.view.leader;
+  const seen = state.view.entries.get(layout.failover);
   const value = JSON.stringify({
     ...(leader === undefined ? {} : { leader }),
     ...(candidate === undefined ? {} : { member: candidate }),
     ...(at === undefined ? {} : { scheduled_at: isoTime(at) }),
   });
   try {
-    const { revision } = await dcs.transact(
-      { when: [], then: [{ op: 'put', key: layout.failover, value }] },
+    const { outcome, revision } = await dcs.transact(
+      { when: [asSeen(layout.failover, seen)], then: [{ op: 'put', key: layout.failover, value }] },
       { timeoutMs: CALL_MS },
     );
+    if (outcome === 'refused') return { status: 409, text: 'another request was made just now' };
     wake.now();
     if (at !== undefined) return { status: 202, text: `${titleOf(action)} scheduled` };
     return await followed(ctx, { action, before, candidate, revision });
@@ -74,6 +79,28 @@ export async function dropSchedule(ctx: AgentContext): Promise<Answer> {
   return outcome === 'refused'
     ? { status: 409, text: 'the request was changed just now' }
     : { status: 200, text: 'scheduled switchover deleted' };
+}
+
+/**
+ * A request that another one would overwrite is withdrawn first, or waited for. A failover by hand is let through where
+ * nobody leads who could answer what is there.
+ */
+function whatIsPending({ failover, leader }: ClusterView, action: Action): string | undefined {
+  if (failover === undefined) return undefined;
+  const { scheduledAt } = failover;
+  if (action === 'failover' && leader === undefined && scheduledAt === undefined) return undefined;
+  const kind = failover.leader === undefined ? 'failover' : 'switchover';
+  const from = failover.leader === undefined ? '' : ` from "${failover.leader}"`;
+  const to = failover.candidate === undefined ? '' : ` to "${failover.candidate}"`;
+  const when = scheduledAt === undefined ? 'is under way' : `is already scheduled for ${scheduledAt}`;
+  return `Another ${kind}${from}${to} ${when}`;
+}
+
+/** The key is as it was when nothing was seen to be pending. */
+function asSeen(key: string, entry: KeyValue | undefined): Compare {
+  return entry === undefined
+    ? { key, is: 'absent' }
+    : { key, is: 'mod-revision', modRevision: entry.modRevision };
 }
 
 const titleOf = (action: Action): string => (action === 'switchover' ? 'Switchover' : 'Failover');

@@ -14,6 +14,7 @@ import type { Jobs } from './jobs.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { PendingOrder } from './orders.ts';
 import type { PeerClient } from './peers.ts';
+import type { Pulse } from './pulse.ts';
 import type { ScheduledRestart } from './scheduled-restart.ts';
 import type { Wake } from './wake.ts';
 
@@ -49,8 +50,12 @@ export interface AgentState {
   /** When the store last proved the view current (monotonic). */
   contactAt: number;
   contactWallAt: number | undefined;
+  /** When the leader's written position was last seen to change (monotonic). */
+  optimeSeenAt: number | undefined;
   /** Who led last, present leader included: its city is preferred for the next one. */
   lastLeader: string | undefined;
+  /** The cluster's system identifier, as the store last had it in this life. */
+  knownSystemId: string | undefined;
   inspection: Inspection | undefined;
   /** The last look at the data directory failed; told once. */
   isBlind: boolean;
@@ -62,6 +67,8 @@ export interface AgentState {
   asking: { readonly pid: number | undefined; readonly answer: Promise<void> } | undefined;
   /** The running server did not answer the last question. */
   isSilent: boolean;
+  /** Whether a server that has fallen silent under our key answers at all (pulse.ts); undefined while it answers. */
+  pulse: Pulse | undefined;
   /** What the leader's history last made us doubt; told once. */
   lastDoubt: string | undefined;
   /** What the configuration files say, as we wrote them; undefined before the first write of this life. */
@@ -97,7 +104,9 @@ export function freshState(now: number): AgentState {
     view: emptyView,
     contactAt: Number.NEGATIVE_INFINITY,
     contactWallAt: undefined,
+    optimeSeenAt: undefined,
     lastLeader: undefined,
+    knownSystemId: undefined,
     inspection: undefined,
     isBlind: false,
     hasStandbySignal: false,
@@ -105,6 +114,7 @@ export function freshState(now: number): AgentState {
     statusAt: Number.NEGATIVE_INFINITY,
     asking: undefined,
     isSilent: false,
+    pulse: undefined,
     lastDoubt: undefined,
     configured: undefined,
     requirement: undefined,
@@ -139,6 +149,11 @@ export function primaryStartMs({ state }: AgentContext): number {
   const before4 = clusterNumber(state.view, 'master_start_timeout', 300);
   // 0 means "fail over rather than start", which is what is done anyway where somebody can take over.
   return 1000 * (clusterNumber(state.view, 'primary_start_timeout', before4) || 300);
+}
+
+/** How long a leader's PostgreSQL may answer no question at all before another member takes over; `primary_answer_timeout`, seconds. */
+export function answerPatienceMs({ state }: AgentContext): number {
+  return 1000 * clusterNumber(state.view, 'primary_answer_timeout', 60);
 }
 
 /** A value of the cluster-wide configuration key that must be a whole number >= 0. */

@@ -8,20 +8,19 @@ import { randomBytes } from 'node:crypto';
 import { background, backoffMs, failure, isRecord, parseJson, rethrowBug } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
 import { ROUTER_ROLE } from '../postgres/index.ts';
-import { type HistoryEntry, slotNameOf } from '../topology/index.ts';
+import type { HistoryEntry } from '../topology/index.ts';
 import { type AgentContext, MAXIMUM_LAG_BYTES } from './context.ts';
 import { historyLine } from './documents.ts';
 import { moveEtcdLeader } from './etcd-leader.ts';
+import { restoreIdentity } from './identity.ts';
 import { putAsLeader, writeIdentity } from './leader-write.ts';
-import { refreshStatus } from './look.ts';
 import type { MemberKey } from './member-key.ts';
 import { localServer } from './observe.ts';
+import { type PublishedSlots, SlotKeeper } from './slots.ts';
 import { SynchronyKeeper } from './synchrony.ts';
 
 const CALL_MS = 1000;
 const CHECKPOINT_MS = 10 * 60_000;
-/** As Patroni's `member_slots_ttl`: a member that is away for longer must be cloned or catch up from elsewhere. */
-const SLOT_RETENTION_MS = 30 * 60_000;
 
 export class Duties {
   readonly #ctx: AgentContext;
@@ -34,9 +33,7 @@ export class Duties {
   #isCheckpointing = false;
   #checkpointFailures = 0;
   #checkpointRetryAt = Number.NEGATIVE_INFINITY;
-  /** When each slot's member was last there; kept as long as the slot is. */
-  readonly #lastSeen = new Map<string, number>();
-  #sharedSlots = '';
+  readonly #slots = new SlotKeeper();
   #etcdLookedAt = Number.NEGATIVE_INFINITY;
   readonly #synchrony = new SynchronyKeeper();
 
@@ -65,9 +62,11 @@ export class Duties {
       this.#isAgainDue = false;
       await this.#attempt('member key', () => this.#member.publish(this.#ctx));
       if (this.#ctx.state.isStopping) return;
+      await this.#attempt('identity', () => restoreIdentity(this.#ctx));
       const local = localServer(this.#ctx.state);
       if (local.process !== 'running' || this.#ctx.jobs.running !== undefined) continue;
-      if (local.role === 'standby') await this.#attempt('standby slots', () => this.#dropMemberSlots());
+      if (local.role === 'standby')
+        await this.#attempt('slots', () => this.#slots.keep(this.#ctx, 'standby'));
       if (local.role === 'primary' && this.#ctx.keeper.isHolder) await this.#lead();
     }
   }
@@ -75,7 +74,7 @@ export class Duties {
   async #lead(): Promise<void> {
     const duties: readonly (readonly [string, () => Promise<void>])[] = [
       ['roles', () => this.#roles()],
-      ['slots', () => this.#slots()],
+      ['slots', () => this.#slots.keep(this.#ctx, 'primary')],
       ['initialize', () => this.#initialize()],
       ['status', () => this.#status()],
       ['synchrony', () => this.#synchrony.keep(this.#ctx)],
@@ -100,48 +99,6 @@ export class Duties {
     }
   }
 
-  /** Slots for every member that may stream from us; for those that are away, a while longer. */
-  async #slots(): Promise<void> {
-    const { state, config, clock, pg, log } = this.#ctx;
-    const others = [...state.view.members.keys()].filter((name) => name !== config.name);
-    for (const name of others) this.#lastSeen.set(slotNameOf(name), clock.now());
-    const isKept = (seenAt: number): boolean => clock.now() - seenAt < SLOT_RETENTION_MS;
-    const drop = [...this.#lastSeen].filter(([, seenAt]) => !isKept(seenAt)).map(([slot]) => slot);
-    const ensure = others.map((name) => slotNameOf(name));
-    const existing = new Set(state.status?.slots.map((slot) => slot.name));
-    const stale = drop.filter((slot) => existing.has(slot));
-    for (const slot of drop) if (!existing.has(slot)) this.#lastSeen.delete(slot);
-    this.#tellShared(others);
-    if (ensure.every((slot) => existing.has(slot)) && stale.length === 0) return;
-    const changed = await pg.ensureSlots({ ensure, drop: stale });
-    if (changed.created.length + changed.dropped.length > 0) log.info('slots-changed', changed);
-    await refreshStatus(this.#ctx);
-  }
-
-  /** Two members whose names make one slot name: only one of them can stream. Told when it begins. */
-  #tellShared(names: readonly string[]): void {
-    const shared = names.filter((name) =>
-      names.some((one) => one !== name && slotNameOf(one) === slotNameOf(name)),
-    );
-    const text = shared.join(', ');
-    if (text !== '' && text !== this.#sharedSlots)
-      this.#ctx.log.warn('slot-name-shared', { members: shared });
-    this.#sharedSlots = text;
-  }
-
-  /** A slot that we kept as a leader would hold WAL on this standby for ever. */
-  async #dropMemberSlots(): Promise<void> {
-    const { state, pg, log } = this.#ctx;
-    const ours = new Set([...state.view.members.keys()].map((name) => slotNameOf(name)));
-    const drop = (state.status?.slots ?? [])
-      .filter((slot) => slot.type === 'physical' && !slot.active && ours.has(slot.name))
-      .map((slot) => slot.name);
-    if (drop.length === 0) return;
-    const changed = await pg.ensureSlots({ ensure: [], drop });
-    log.info('slots-changed', changed);
-    await refreshStatus(this.#ctx);
-  }
-
   /** The identity of a cluster that was taken over, or whose store was emptied. */
   async #initialize(): Promise<void> {
     const { state, pg } = this.#ctx;
@@ -155,7 +112,8 @@ export class Duties {
     const { state, layout } = this.#ctx;
     const optime = state.status?.flushLsn;
     if (optime === undefined) return;
-    const value = renderStatus(state.view.entries.get(layout.status)?.value, optime);
+    const slots = this.#slots.published(this.#ctx);
+    const value = renderStatus(state.view.entries.get(layout.status)?.value, optime, slots);
     if (value === this.#statusWritten) return;
     if (await putAsLeader(this.#ctx, [{ op: 'put', key: layout.status, value }])) this.#statusWritten = value;
   }
@@ -266,10 +224,10 @@ export function firstConfiguration(config: Pick<Config, 'lease' | 'bootstrap'>):
 
 const wholeSeconds = (ms: number): number => Math.max(1, Math.round(ms / 1000));
 
-/** `status` with a new position; fields of other writers are kept as they are. */
-export function renderStatus(before: string | undefined, optime: number): string {
+/** `status` with a new position, and slots where they are told; fields of other writers are kept as they are. */
+export function renderStatus(before: string | undefined, optime: number, slots?: PublishedSlots): string {
   const known = parseJson(before ?? '');
-  return JSON.stringify({ ...(isRecord(known) ? known : {}), optime });
+  return JSON.stringify({ ...(isRecord(known) ? known : {}), optime, ...slots });
 }
 
 function passwordOf(value: string): string | undefined {

@@ -10,9 +10,13 @@ const OBEYED: readonly string[] = [
   'maximum_lag_on_failover',
   'primary_start_timeout',
   'master_start_timeout',
+  'primary_answer_timeout',
   'synchronous_mode',
   'synchronous_mode_strict',
   'synchronous_node_count',
+  'slots',
+  'permanent_slots',
+  'permanent_replication_slots',
   'postgresql',
 ];
 

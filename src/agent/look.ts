@@ -5,6 +5,7 @@
 import { failure, rethrowBug, serverProcesses } from '../base/index.ts';
 import type { Inspection } from '../postgres/index.ts';
 import type { AgentContext, AgentState } from './context.ts';
+import { feelPulse } from './pulse.ts';
 
 const STATUS_MS = 500;
 
@@ -23,6 +24,7 @@ export async function look(ctx: AgentContext): Promise<void> {
   }
   if (state.inspection.postmaster.kind !== 'accepting') {
     state.status = undefined;
+    state.pulse = undefined;
     return;
   }
   if (before !== postmasterOf(state)) state.status = undefined;
@@ -32,6 +34,7 @@ export async function look(ctx: AgentContext): Promise<void> {
     rethrowBug(cause);
     if (!state.isSilent) log.warn('postgres-not-answering', failure(cause));
     state.isSilent = true;
+    feelPulse(ctx, state.inspection.postmaster.pid);
   }
 }
 
@@ -106,6 +109,7 @@ async function askStatus(ctx: AgentContext, pid: number | undefined): Promise<vo
   if (postmasterOf(state) !== pid) return;
   state.status = status;
   state.isSilent = false;
+  state.pulse = undefined;
   state.statusAt = clock.now();
   if (status.replicationState === 'streaming') state.rewindsInVain = 0;
 }

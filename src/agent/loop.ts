@@ -4,8 +4,8 @@
  *
  *     timer, watch, postmaster's end, job's end, lease  ->  Wake  ->  look -> observe -> decide -> act  ->  duties
  */
-import { failure, rethrowBug } from '../base/index.ts';
-import { type Decision, decide, type PeerAnswer, stepDownMs } from '../ha/index.ts';
+import { failure, type LogFields, rethrowBug } from '../base/index.ts';
+import { type Decision, decide, type PeerAnswer, type Reason, stepDownMs } from '../ha/index.ts';
 import { act } from './act.ts';
 import { Callbacks } from './callbacks.ts';
 import type { AgentContext } from './context.ts';
@@ -58,7 +58,12 @@ export async function loop(ctx: AgentContext, duties: Duties, signal: AbortSigna
       const decision = await cycle(ctx);
       const line = `${decision.action.do}/${decision.because}`;
       if (line !== logged)
-        ctx.log.info('decided', { ...decision.action, because: decision.because, was: logged });
+        ctx.log.info('decided', {
+          ...decision.action,
+          because: decision.because,
+          was: logged,
+          ...behindLeader(ctx, decision),
+        });
       logged = line;
       const outcome = await act(ctx, decision);
       callbacks.see();
@@ -97,6 +102,31 @@ async function cycle(ctx: AgentContext): Promise<Decision> {
     count: (state.decisions.get(key)?.count ?? 0) + 1,
   });
   return decision;
+}
+
+const OF_POSITIONS: readonly Reason[] = [
+  'best-candidate',
+  'courtesy-over',
+  'requested-candidate',
+  'lag-too-great',
+];
+
+/**
+ * Beside a decision that rests on the late leader's position: how far behind it this member is, and how long ago it was
+ * written. A leader that was idle wrote nothing new; one that was busy may have come farther in that time.
+ */
+export function behindLeader(
+  { state, clock }: Pick<AgentContext, 'state' | 'clock'>,
+  { because }: Decision,
+): LogFields {
+  const { view, optimeSeenAt } = state;
+  const { lsn } = localServer(state);
+  if (!OF_POSITIONS.includes(because) || view.optime === undefined || lsn === undefined) return {};
+  return {
+    leaderPosition: view.optime,
+    ...(optimeSeenAt === undefined ? {} : { writtenMsAgo: Math.round(clock.now() - optimeSeenAt) }),
+    behindBytes: Math.max(0, view.optime - lsn),
+  };
 }
 
 function isLeaderless({ state: { view } }: AgentContext): boolean {

@@ -13,12 +13,13 @@ import {
   stepDownMs,
 } from '../ha/index.ts';
 import { type Inspection, type LocalPosition, needsRewind, positionOf } from '../postgres/index.ts';
-import { isPaused, primaryOf } from '../topology/index.ts';
+import { hasData, isPaused, primaryOf } from '../topology/index.ts';
 import {
   type AgentContext,
   type AgentState,
   clusterNumber,
   MAXIMUM_LAG_BYTES,
+  primaryStartMs,
   upstreamOf,
 } from './context.ts';
 import { cityOf, standingOf } from './peers.ts';
@@ -54,6 +55,8 @@ export async function observe(
       courtesyMs: 2 * config.lease.loop_wait,
       streamPatienceMs: 20_000,
       stopPatienceMs: 5000,
+      bootstrapGraceMs: 3 * config.lease.loop_wait,
+      startPatienceMs: primaryStartMs(ctx),
     },
   };
 }
@@ -81,8 +84,10 @@ export function localServer(state: AgentState): LocalServer {
     systemId: isUnborn(state) ? undefined : control?.systemId,
     timeline: isLive ? status.timeline : stoppedAt?.timeline,
     lsn: isLive ? liveLsn : stoppedAt?.lsn,
+    replayedLsn: isLive ? status.replayLsn : undefined,
     streaming: isLive && status.replicationState === 'streaming',
     upstream: state.configured?.upstream,
+    unanswered: state.pulse?.unanswered ?? 0,
   };
 }
 
@@ -147,6 +152,7 @@ async function clusterFacts(ctx: AgentContext, local: LocalServer, lock: Lock): 
   const sync = promisedIn(ctx);
   return {
     systemId: view.systemId,
+    hasTraces: hasTraces(ctx),
     isClaimOurs: view.systemId === '' && claim?.lease !== undefined && claim.lease === ctx.keeper.lease,
     leader: lock.is === 'other' ? await leaderFacts(ctx, local, lock.leader) : undefined,
     newestTimeline: Math.max(view.newestTimeline, local.timeline ?? 0),
@@ -161,6 +167,12 @@ async function clusterFacts(ctx: AgentContext, local: LocalServer, lock: Lock): 
     syncRevision: sync.revision,
     isPaused: isPaused(view),
   };
+}
+
+/** There is, or was, a cluster: by what this life has seen, or by what another member says of its data. */
+function hasTraces({ state, config }: AgentContext): boolean {
+  if (state.knownSystemId !== undefined) return true;
+  return [...state.view.members.values()].some((member) => member.name !== config.name && hasData(member));
 }
 
 /** A schedule that cannot be read is long past: it is dropped, not carried out at a guessed time. */

@@ -83,6 +83,17 @@ async function isListed(ctx: AgentContext, address: string | undefined): Promise
   return isAllowed(address, (await Promise.all(named.map(resolved))).flat());
 }
 
+/**
+ * Whoever reaches the REST API may change the cluster, and with it run commands (`archive_command` is a setting like any
+ * other): it listens where other hosts reach it, and asks for no address, certificate or user.
+ */
+export function isOpenToAll(restapi: RestapiConfig): boolean {
+  const { listen, allowlist, allowlist_include_members: withMembers, authentication } = restapi;
+  const asksForCertificate = restapi.certfile !== undefined && restapi.verify_client !== 'none';
+  const asks = allowlist.length > 0 || withMembers || authentication !== undefined || asksForCertificate;
+  return !asks && listen.host !== 'localhost' && !isAllowed(listen.host, ['127.0.0.0/8', '::1']);
+}
+
 /** `entries`: addresses and networks such as `10.0.0.0/8`. An IPv4 client of an IPv6 socket is itself. */
 export function isAllowed(address: string, entries: readonly string[]): boolean {
   const list = new BlockList();

@@ -55,8 +55,7 @@ export async function reinit(ctx: AgentContext, job: JobContext, from: string): 
   await stopped(ctx, 'fast', STOP_MS);
   if (!job.isCurrent()) return 'failed';
   log.warn('data-directory-replaced', { from, because: 'it was asked for' });
-  await pg.removeDataDir();
-  await copyFrom(ctx, job, upstream);
+  await copyFrom(ctx, job, from, { replaces: true });
   const outcome = await startAsStandby(ctx, job, from);
   if (outcome === undefined) return 'failed';
   return outcome === 'accepting' ? 'done' : 'still-starting';

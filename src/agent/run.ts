@@ -61,6 +61,8 @@ async function watchOnce(ctx: AgentContext, signal: AbortSignal): Promise<void> 
     onView: (view) => {
       const before = state.view;
       state.view = view;
+      if (view.optime !== before.optime) state.optimeSeenAt = clock.now();
+      if ((view.systemId ?? '') !== '') state.knownSystemId = view.systemId;
       state.lastLeader = view.leader ?? before.leader ?? state.lastLeader;
       if (isNews(before, view)) wake.now();
     },

@@ -2,10 +2,11 @@
  * The long works on our PostgreSQL, each run as a job (jobs.ts): they own the server while they run, ask again whether
  * they are still wanted before each step that cannot be undone, and leave a state that `decide` can go on from.
  */
-import { assert, isRecord, MatriarchError } from '../base/index.ts';
+import { assert, failure, isRecord, MatriarchError, rethrowBug } from '../base/index.ts';
 import { stepDownMs } from '../ha/index.ts';
 import type { DesiredConfig, StartResult, StopResult, Upstream } from '../postgres/index.ts';
 import { slotNameOf } from '../topology/index.ts';
+import { cloneSource } from './clone-source.ts';
 import { type AgentContext, primaryStartMs, upstreamOf } from './context.ts';
 import type { JobContext } from './jobs.ts';
 import { writeIdentity } from './leader-write.ts';
@@ -65,18 +66,29 @@ export async function bootstrap(ctx: AgentContext, job: JobContext): Promise<voi
 
 /** A copy of `from`, started as its standby. */
 export async function clone(ctx: AgentContext, job: JobContext, from: string): Promise<void> {
-  const upstream = mustReach(ctx, from);
-  await copyFrom(ctx, job, upstream);
+  await copyFrom(ctx, job, from);
   await startAsStandby(ctx, job, from);
 }
 
+/** A standby that can have its WAL by its slot and does not get on is started again so often before it is cloned anew. */
+const IN_VAIN_MAX = 4;
+
 /** Rewind to the leader's history; where that fails twice or leaves damage, a fresh clone. Never without a live leader to copy from. */
-export async function rejoin(ctx: AgentContext, job: JobContext, from: string): Promise<void> {
+export async function rejoin(
+  ctx: AgentContext,
+  job: JobContext,
+  { from, isDiverged }: { readonly from: string; readonly isDiverged: boolean },
+): Promise<void> {
   const { pg, state, log, jobs } = ctx;
   const upstream = mustReach(ctx, from);
+  const hasWal = !isDiverged && (await isWalKept(ctx, upstream));
   await stopped(ctx, 'fast', 10_000);
-  let isCloneDue = state.rewindsInVain > 0;
-  if (!isCloneDue) {
+  const isPatient = hasWal && state.rewindsInVain < IN_VAIN_MAX;
+  let isCloneDue = state.rewindsInVain > 0 && !isPatient;
+  if (isPatient && state.rewindsInVain > 0) {
+    state.rewindsInVain += 1;
+    log.info('standby-started-again', { from, because: 'its slot keeps the WAL that it needs' });
+  } else if (!isCloneDue) {
     const result = await pg.rewind(upstream, { signal: job.signal });
     log.info('rewind-ended', { from, ...rounded(result) });
     if (!job.isCurrent()) return;
@@ -97,11 +109,23 @@ export async function rejoin(ctx: AgentContext, job: JobContext, from: string): 
       );
     if (!job.isCurrent()) return;
     log.warn('data-directory-replaced', { from, because: 'rewind did not help' });
-    await pg.removeDataDir();
-    await copyFrom(ctx, job, upstream);
+    await copyFrom(ctx, job, from, { replaces: true });
     state.rewindsInVain = 0;
   }
   await startAsStandby(ctx, job, from);
+}
+
+/** The slot that this standby has at `upstream` keeps all WAL behind what it has replayed. */
+async function isWalKept({ pg, state, config, log }: AgentContext, upstream: Upstream): Promise<boolean> {
+  const lsn = state.status?.replayLsn;
+  if (lsn === undefined) return false;
+  try {
+    return await pg.keepsWal(upstream, { slot: slotNameOf(config.name), lsn, deadlineMs: 3000 });
+  } catch (cause) {
+    rethrowBug(cause);
+    log.warn('slot-not-known', failure(cause));
+    return false;
+  }
 }
 
 export async function startAsStandby(
@@ -253,9 +277,19 @@ export function clusterSettings(ctx: AgentContext): Pick<DesiredConfig, 'paramet
   };
 }
 
-export async function copyFrom(ctx: AgentContext, job: JobContext, upstream: Upstream): Promise<void> {
-  await ctx.pg.basebackup(upstream, {
+/** A copy of the cluster of `leader`, from whom that is to be had (clone-source.ts). */
+export async function copyFrom(
+  ctx: AgentContext,
+  job: JobContext,
+  leader: string,
+  how: { readonly replaces?: boolean } = {},
+): Promise<void> {
+  const source = cloneSource(ctx, leader);
+  ctx.log.info('clone-begins', { from: source, leader });
+  await ctx.pg.basebackup(mustReach(ctx, source), {
     slot: slotNameOf(ctx.config.name),
+    follows: mustReach(ctx, leader),
+    replaces: how.replaces ?? false,
     signal: job.signal,
     stallMs: 60_000,
     onProgress: (progress) => ctx.log.debug('clone-progress', { ...progress }),

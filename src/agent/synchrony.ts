@@ -143,13 +143,14 @@ export class SynchronyKeeper {
       now - this.#seen.at >= RELOADED_MS &&
       seen.isCheckpointerIdle &&
       seen.standbys.every(
-        ({ name, isCounted, isStreaming }) => isCounted === required.names.includes(name) || !isStreaming,
+        ({ name, isCounted, isStreaming }) =>
+          isCounted === required.names.some((one) => isSameName(one, name)) || !isStreaming,
       );
     if (this.#seen.lsn === undefined && isInEffect) this.#seen = { ...this.#seen, lsn: seen.flushLsn };
     const { lsn } = this.#seen;
     if (lsn === undefined) return;
     const have = required.names.filter((name) =>
-      seen.standbys.some((each) => each.name === name && each.flushLsn >= lsn),
+      seen.standbys.some((each) => isSameName(each.name, name) && each.flushLsn >= lsn),
     );
     if (have.length >= required.acks) this.#isConfirmed = true;
   }
@@ -162,7 +163,7 @@ export class SynchronyKeeper {
     names.delete(config.name);
     return Array.from(names, (name) => {
       const isStreaming =
-        members.has(name) && seen.standbys.some((each) => each.name === name && each.isStreaming);
+        members.has(name) && seen.standbys.some((each) => isSameName(each.name, name) && each.isStreaming);
       const at = isStreaming ? now : (this.#streamedAt.get(name) ?? now);
       this.#streamedAt.set(name, at);
       // One that may not lead any more does not help to keep what it confirms.
@@ -177,4 +178,9 @@ export class SynchronyKeeper {
     if (text !== '' && text !== this.#weakened) log.warn('durability-weakened', { for: weakenedFor });
     this.#weakened = text;
   }
+}
+
+/** As PostgreSQL compares `application_name` with `synchronous_standby_names`. Members whose names are the same so do not run (names.ts). */
+function isSameName(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
 }

@@ -186,7 +186,7 @@ export const ERROR_TABLE = {
   ),
   'name-taken': row(
     EXIT.usage,
-    'Two hosts of a cluster must not have the same name: give this one another, or stop the other for good.',
+    'Two hosts of a cluster must not have the same name, nor two that make one slot name: give this one another, or stop the other for good.',
   ),
   'system-id-mismatch': row(
     EXIT.failed,

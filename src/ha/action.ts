@@ -14,7 +14,8 @@ export type Action =
   | { readonly do: 'bootstrap' }
   | { readonly do: 'discard-data' }
   | { readonly do: 'clone'; readonly from: string }
-  | { readonly do: 'rejoin'; readonly from: string }
+  /** `isDiverged`: it has WAL that `from` has not; else it merely does not get on. */
+  | { readonly do: 'rejoin'; readonly from: string; readonly isDiverged: boolean }
   | { readonly do: 'start-standby'; readonly upstream: string | undefined }
   | { readonly do: 'start-primary' }
   | { readonly do: 'follow'; readonly upstream: string }

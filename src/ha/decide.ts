@@ -22,6 +22,7 @@ import { whenPaused } from './pause.ts';
 import { asCandidate, isStillFirst, mayRace, successor, whyIneligible } from './rank.ts';
 import type { Reason } from './reasons.ts';
 import { requestAsLeader, requestAsStandby } from './switchover.ts';
+import { whenUseless } from './useless.ts';
 
 /** A promotion is not begun with less lease than this, in times to step down: it would be demoted half-way. */
 const PROMOTE_NEEDS_STEP_DOWNS = 1.5;
@@ -41,8 +42,8 @@ function choose(o: Observation): Choice {
     if (stop !== undefined) return stop;
   }
   if (isMisplaced(o)) return [{ do: 'refuse' }, 'system-id-mismatch'];
-  const asked = whenOrdered(o) ?? whenPaused(o);
-  if (asked !== undefined) return asked;
+  const first = whenOrdered(o) ?? whenPaused(o) ?? whenUseless(o);
+  if (first !== undefined) return first;
   switch (local.data) {
     case 'unreadable':
       return holds(o.lock) && local.process === 'stopped'
@@ -150,15 +151,22 @@ function whenEmpty(o: Observation): Choice {
     case 'none':
       if (cluster.systemId === '' && !cluster.isClaimOurs) return [{ do: 'wait' }, 'cluster-being-made'];
       if ((cluster.systemId ?? '') !== '') return [{ do: 'wait' }, 'no-leader-to-clone-from'];
-      return o.self.isNofailover
-        ? [{ do: 'wait' }, 'tagged-nofailover']
-        : [{ do: 'bootstrap' }, 'no-cluster-yet'];
+      if (o.self.isNofailover) return [{ do: 'wait' }, 'tagged-nofailover'];
+      return cluster.isClaimOurs ? [{ do: 'bootstrap' }, 'no-cluster-yet'] : whenClusterless(o);
     case 'other':
       if (cluster.systemId === '') return [{ do: 'wait' }, 'cluster-being-made'];
       if (cluster.leader?.isUsable !== true) return [{ do: 'wait' }, 'leader-not-ready'];
       return [{ do: 'clone', from: lock.leader }, 'empty-data-directory'];
   }
   return unreachable(lock);
+}
+
+/** A store without a cluster may have lost it: whoever has its data gets the time to say so, and a trace of it is enough. */
+function whenClusterless({ cluster, memory, limits, now }: Observation): Choice {
+  if (cluster.hasTraces) return [{ do: 'wait' }, 'cluster-is-elsewhere'];
+  return now - (memory.clusterlessSince ?? now) < limits.bootstrapGraceMs
+    ? [{ do: 'wait' }, 'looking-for-a-cluster']
+    : [{ do: 'bootstrap' }, 'no-cluster-yet'];
 }
 
 function whenWhole(o: Observation): Choice {
@@ -276,7 +284,7 @@ function rejoin(o: Observation, from: string, because: Reason): Choice {
   if (isBackingOff(o)) return [{ do: 'wait' }, 'backing-off'];
   // pg_rewind reads the leader's timeline from its control file, which a promotion alone does not update.
   if (o.cluster.leader?.hasCheckpointed !== true) return [{ do: 'wait' }, 'leader-checkpoint-pending'];
-  return [{ do: 'rejoin', from }, because];
+  return [{ do: 'rejoin', from, isDiverged: because === 'diverged' }, because];
 }
 
 function startStandby(o: Observation, upstream: string | undefined, because: Reason): Choice {

@@ -37,3 +37,4 @@ export {
 } from './rank.ts';
 export { explain, REASONS, type Reason } from './reasons.ts';
 export { parsePromised, renderPromised } from './sync-key.ts';
+export { UNANSWERED_MAX } from './useless.ts';

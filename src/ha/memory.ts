@@ -11,14 +11,20 @@ export function remember(o: Observation): Memory {
     !local.streaming &&
     lock.is === 'other' &&
     cluster.leader?.isUsable === true;
+  const { notStreamingLsn: replayedBefore } = memory;
+  const isReplaying = replayedBefore !== undefined && (local.replayedLsn ?? 0) > replayedBefore;
   const isStandingBack =
     memory.standBackUntil !== undefined && o.now < memory.standBackUntil && lock.is !== 'other';
   return {
     leaderlessSince: isLeaderless ? (memory.leaderlessSince ?? o.now) : undefined,
-    notStreamingSince: isCutOff ? (memory.notStreamingSince ?? o.now) : undefined,
+    notStreamingSince: isCutOff ? ((isReplaying ? undefined : memory.notStreamingSince) ?? o.now) : undefined,
+    notStreamingLsn: isCutOff ? local.replayedLsn : undefined,
     standBackUntil: isStandingBack ? memory.standBackUntil : undefined,
     stoppingSince:
       local.process === 'stopping' && o.job === undefined ? (memory.stoppingSince ?? o.now) : undefined,
+    clusterlessSince:
+      isLeaderless && cluster.systemId === undefined ? (memory.clusterlessSince ?? o.now) : undefined,
+    startingSince: local.process === 'starting' ? (memory.startingSince ?? o.now) : undefined,
     isStoppedByUs: memory.isStoppedByUs && (local.process !== 'running' || o.job !== undefined),
   };
 }

@@ -25,10 +25,14 @@ export interface LocalServer {
   readonly timeline: number | undefined;
   /** Primary: flushed. Running standby: the farther of received and replayed. Stopped: last checkpoint or end of recovery. */
   readonly lsn: number | undefined;
+  /** Running standby: how far it has replayed, which goes on without a stream while it has WAL of its own to replay. */
+  readonly replayedLsn: number | undefined;
   /** Running standby: its WAL receiver streams now. */
   readonly streaming: boolean;
   /** Running standby: the member that `primary_conninfo` names. */
   readonly upstream: string | undefined;
+  /** Long questions in a row that the running server has left without any answer; 0 when it answers, or was not asked. */
+  readonly unanswered: number;
 }
 
 /**
@@ -71,6 +75,8 @@ export interface LeaderRequest {
 export interface ClusterFacts {
   /** `initialize`: undefined = no cluster, '' = being made, else the system identifier. */
   readonly systemId: string | undefined;
+  /** The store had a cluster in this life of ours, or a member says that it has data: one is not made beside it. */
+  readonly hasTraces: boolean;
   /** `initialize` is being made by us: a claim of ours whose answer was lost, say. */
   readonly isClaimOurs: boolean;
   /** Present only while the leader key names another member. */
@@ -130,12 +136,18 @@ export type JobKind =
 export interface Memory {
   /** Since when there is no leader. */
   readonly leaderlessSince: number | undefined;
-  /** Since when our running standby, with a usable leader, does not stream. */
+  /** Since when our running standby, with a usable leader, neither streams nor replays. */
   readonly notStreamingSince: number | undefined;
+  /** How far it had replayed then. */
+  readonly notStreamingLsn: number | undefined;
   /** We gave leadership away: until then others go first. */
   readonly standBackUntil: number | undefined;
   /** Since when our server has been stopping without a job of ours that sees to it. */
   readonly stoppingSince: number | undefined;
+  /** Since when the store has had neither cluster nor leader. */
+  readonly clusterlessSince: number | undefined;
+  /** Since when our server has been starting, by whomever. */
+  readonly startingSince: number | undefined;
   /** The server has been stopped by a job of ours, and has not run since: it is not stopped by hand. */
   readonly isStoppedByUs: boolean;
 }
@@ -143,8 +155,11 @@ export interface Memory {
 export const freshMemory: Memory = {
   leaderlessSince: undefined,
   notStreamingSince: undefined,
+  notStreamingLsn: undefined,
   standBackUntil: undefined,
   stoppingSince: undefined,
+  clusterlessSince: undefined,
+  startingSince: undefined,
   isStoppedByUs: false,
 };
 
@@ -158,6 +173,10 @@ export interface Limits {
   readonly streamPatienceMs: number;
   /** How long a shutdown that nobody here sees to may take, before it is made to end. */
   readonly stopPatienceMs: number;
+  /** How long a store without a cluster is looked at before one is made. */
+  readonly bootstrapGraceMs: number;
+  /** How long a primary may take to start while somebody else could lead. */
+  readonly startPatienceMs: number;
 }
 
 export interface Observation {

@@ -53,7 +53,8 @@ export type RaceVerdict =
 
 /** May this running standby try for the leader key, given what its peers answered? */
 export function mayRace(self: Candidate, peers: readonly PeerAnswer[], cluster: ClusterFacts): RaceVerdict {
-  const why = whyIneligible(self, cluster);
+  const known = { ...cluster, optime: leaderPosition([self, ...running(peers)], cluster) };
+  const why = whyIneligible(self, known);
   if (why !== undefined) return { may: false, because: why, isCourtesy: false };
   // A primary that answers without a lease has a broken fence: taking over beside it would make two writers.
   if (peers.some((peer) => peer.isRunning && peer.role === 'primary')) {
@@ -61,19 +62,34 @@ export function mayRace(self: Candidate, peers: readonly PeerAnswer[], cluster: 
   }
   const forbidden = cluster.promised && whyPromiseForbids(self, peers, cluster.promised);
   if (forbidden !== undefined) return { may: false, because: forbidden, isCourtesy: false };
-  const ahead = candidates(peers, cluster).filter((peer) => compareCandidates(peer, self) < 0).length;
+  const ahead = candidates(peers, known).filter((peer) => compareCandidates(peer, self) < 0).length;
   return ahead === 0 ? { may: true } : { may: false, because: 'better-candidate', isCourtesy: true, ahead };
 }
 
 /** The best of those peers that are running standbys and may lead; undefined when there is none. */
 export function bestCandidate(peers: readonly PeerAnswer[], cluster: ClusterFacts): PeerAnswer | undefined {
-  return candidates(peers, cluster).sort(compareCandidates)[0];
+  const known = { ...cluster, optime: leaderPosition(running(peers), cluster) };
+  return candidates(peers, known).sort(compareCandidates)[0];
 }
 
 function candidates(peers: readonly PeerAnswer[], cluster: ClusterFacts): PeerAnswer[] {
-  return peers.filter(
-    (peer) => peer.isRunning && peer.role === 'standby' && whyIneligible(peer, cluster) === undefined,
+  return running(peers).filter((peer) => whyIneligible(peer, cluster) === undefined);
+}
+
+function running(peers: readonly PeerAnswer[]): readonly PeerAnswer[] {
+  return peers.filter((peer) => peer.isRunning && peer.role === 'standby');
+}
+
+/**
+ * Where the late leader was at least: what it wrote may be old, and what anybody has got from it since, whoever may lead,
+ * shows more. What nobody that answers has is not known to anyone.
+ */
+function leaderPosition(standbys: readonly Candidate[], cluster: ClusterFacts): number | undefined {
+  const seen = standbys.flatMap(({ timeline, lsn }) =>
+    timeline === cluster.newestTimeline && lsn !== undefined ? [lsn] : [],
   );
+  const { optime } = cluster;
+  return optime === undefined ? undefined : Math.max(optime, ...seen);
 }
 
 /** The best of those that the promise of the cluster lets lead by itself, as far as these answers show. */

@@ -25,6 +25,9 @@ export const REASONS = {
   'server-changing-state': 'PostgreSQL is starting or stopping',
   'shutdown-hangs': 'PostgreSQL has been stopping for too long and is made to end',
   'no-cluster-yet': 'no cluster exists; racing to make it',
+  'looking-for-a-cluster': 'no cluster exists; whoever has its data has a while to say so',
+  'cluster-is-elsewhere':
+    'the store has lost the cluster: it was there, or a member has its data, so no other one is made',
   'cluster-being-made': 'another member is making the cluster',
   'cluster-made-here': 'the new cluster was initialised here',
   'claim-lost': 'the new cluster that was begun here may be made by another member by now',
@@ -58,6 +61,10 @@ export const REASONS = {
   'lease-too-short-to-promote': 'the lease has too little life left to begin a promotion',
   'postgres-died-candidate-ready': 'PostgreSQL died here and a healthy standby can take over',
   'postgres-died-no-candidate': 'PostgreSQL died here and no standby can take over',
+  'postgres-hangs': 'PostgreSQL runs here and answers no question, and a healthy standby can take over',
+  'start-takes-too-long':
+    'PostgreSQL does not come to the end of its start here, and a healthy standby can take over',
+  'postgres-useless-no-candidate': 'PostgreSQL lives here without being of use, and no standby can take over',
   'switchover-requested': 'a change of leader was asked for',
   'switchover-scheduled': 'a change of leader is scheduled for later',
   'switchover-overdue': 'the scheduled change of leader is long past',

@@ -12,13 +12,13 @@ import { Postmaster } from './postmaster.ts';
 import { promoteServer } from './promote.ts';
 import { rewindTo } from './rewind.ts';
 import { makeRoles, makeRouterRole } from './roles.ts';
-import { type Ask, Session, type Target, withConnection } from './session.ts';
-import { changeSlots } from './slots.ts';
+import { type Ask, isAnswering, Session, type Target, withConnection } from './session.ts';
+import { changeSlots, createLogicalSlot } from './slots.ts';
 import { checkListen, startServer } from './startup.ts';
 import { parseStatus, STATUS_SQL, withReplayed } from './status.ts';
 import { parseSynchrony, SYNCHRONY_SQL } from './synchrony.ts';
 import type { PostgresControl, PostgresOptions } from './types.ts';
-import { askTimeline, replayedTimeline } from './upstream.ts';
+import { askTimeline, replayedTimeline, slotKeeps } from './upstream.ts';
 
 const STATUS_MS = 1000;
 const SQL_MS = 30_000;
@@ -109,8 +109,9 @@ function overDirectory(parts: Parts): OverDirectory {
       return written;
     },
     async basebackup(from, work = {}) {
+      if (work.replaces === true) requireStopped(parts, 'replaced');
       parts.configIsOurs = false;
-      await cloneFrom(place, from, work);
+      await cloneFrom(parts, from, work);
     },
     async rewind(from, work = {}) {
       parts.configIsOurs = false;
@@ -159,12 +160,14 @@ function overServer(parts: Parts): OverServer {
 type OverSql = Pick<
   PostgresControl,
   | 'status'
+  | 'isAnswering'
   | 'synchrony'
   | 'checkpoint'
   | 'ensureSlots'
   | 'bootstrapSql'
   | 'setRouterCredential'
   | 'timelineHistory'
+  | 'keepsWal'
 >;
 
 /** What is asked in SQL: the status on the kept connection, all else on one of its own. */
@@ -185,6 +188,7 @@ function overSql({ place, target, log }: Parts, session: Session): OverSql {
         return status;
       }
     },
+    isAnswering: async ({ deadlineMs = STATUS_MS } = {}) => isAnswering(target, deadlineMs),
     async synchrony({ deadlineMs = STATUS_MS } = {}) {
       const rows = await session.ask(SYNCHRONY_SQL, [], deadlineMs);
       return parseSynchrony(rows[0]?.['synchrony']);
@@ -192,7 +196,17 @@ function overSql({ place, target, log }: Parts, session: Session): OverSql {
     async checkpoint({ deadlineMs = CHECKPOINT_MS } = {}) {
       await asSuperuser((ask) => ask('CHECKPOINT'), deadlineMs);
     },
-    ensureSlots: async (changes) => asSuperuser((ask) => changeSlots(ask, changes)),
+    async ensureSlots(changes) {
+      const { created, dropped } = await asSuperuser((ask) => changeSlots(ask, changes));
+      const made: string[] = [];
+      for (const { name, database, plugin } of changes.logical ?? []) {
+        const isMade = await withConnection({ ...target, database }, SQL_MS, (ask) =>
+          createLogicalSlot(ask, name, plugin),
+        );
+        if (isMade) made.push(name);
+      }
+      return { created: [...created, ...made], dropped };
+    },
     async bootstrapSql({ users }) {
       await asSuperuser((ask) => makeRoles(ask, place.settings, users));
     },
@@ -202,6 +216,8 @@ function overSql({ place, target, log }: Parts, session: Session): OverSql {
     async timelineHistory(from, { deadlineMs = 5000 } = {}) {
       return askTimeline(place.settings, from, deadlineMs);
     },
+    keepsWal: async (from, { slot, lsn, deadlineMs = 5000 }) =>
+      slotKeeps(place.settings, from, { slot, lsn, deadlineMs }),
   };
 }
 

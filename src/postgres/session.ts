@@ -5,6 +5,7 @@
 import { Socket } from 'node:net';
 import { Client, DatabaseError, type QueryResult } from 'pg';
 import { describe, formatAddress, type Log, MatriarchError, withDeadline } from '../base/index.ts';
+import { isNodeError } from './node-error.ts';
 import type { Credential } from './types.ts';
 
 export interface Target {
@@ -44,6 +45,18 @@ export async function withConnection<T>(
     throw translate(target, cause);
   } finally {
     line.destroy();
+  }
+}
+
+/** Whether the server says anything at all inside the deadline, a refusal too. A full backlog of its socket is silence. */
+export async function isAnswering(target: Target, deadlineMs: number): Promise<boolean> {
+  try {
+    await withConnection(target, deadlineMs, (ask) => ask('SELECT 1'));
+    return true;
+  } catch (failed) {
+    const cause = failed instanceof MatriarchError ? failed.cause : failed;
+    const isOverdue = cause instanceof MatriarchError && cause.code === 'deadline-exceeded';
+    return !isOverdue && !(isNodeError(cause) && cause.code === 'EAGAIN');
   }
 }
 

@@ -22,8 +22,10 @@ SELECT json_build_object(
                  'application_name', application_name, 'state', state, 'sync_state', sync_state)), '[]')
                FROM pg_stat_replication),
   'slots', (SELECT coalesce(json_agg(json_build_object(
-              'name', slot_name, 'type', slot_type, 'active', active) ORDER BY slot_name), '[]')
-            FROM pg_replication_slots),
+              'name', slot_name, 'type', slot_type, 'active', active, 'wal_status', wal_status,
+              'restart_lsn', ${bytes('restart_lsn')}, 'holds_xmin', xmin IS NOT NULL,
+              'failover', coalesce(to_jsonb(slot)->>'failover', 'false') = 'true') ORDER BY slot_name), '[]')
+            FROM pg_replication_slots AS slot),
   'start_time', pg_postmaster_start_time()::text,
   'version', current_setting('server_version_num')::int,
   'pending_restart', (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings WHERE pending_restart)
@@ -64,6 +66,10 @@ const rowSchema = z.object({
       name: z.string(),
       type: z.enum(['physical', 'logical']),
       active: z.boolean(),
+      wal_status: optional(z.string()),
+      restart_lsn: lsn,
+      holds_xmin: z.boolean(),
+      failover: z.boolean(),
     }),
   ),
   start_time: z.string(),
@@ -100,7 +106,15 @@ export function parseStatus(value: unknown): ServerStatus {
       state: standby.state,
       syncState: standby.sync_state,
     })),
-    slots: row.slots,
+    slots: row.slots.map(({ name, type, active, ...slot }) => ({
+      name,
+      type,
+      active,
+      restartLsn: slot.restart_lsn,
+      walStatus: slot.wal_status,
+      holdsXmin: slot.holds_xmin,
+      isFailover: slot.failover,
+    })),
     postmasterStartTime: row.start_time,
     serverVersion: row.version,
     pendingRestart: row.pending_restart,

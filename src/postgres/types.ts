@@ -176,6 +176,14 @@ export interface SlotStatus {
   readonly name: string;
   readonly type: 'physical' | 'logical';
   readonly active: boolean;
+  /** WAL is kept from there on, bytes; undefined when none is. */
+  readonly restartLsn: number | undefined;
+  /** `reserved`, `extended`, `unreserved`, or `lost` when WAL that it needs is gone. */
+  readonly walStatus: string | undefined;
+  /** It keeps rows from vacuum. */
+  readonly holdsXmin: boolean;
+  /** Logical: PostgreSQL itself carries it over to standbys (from 17 on). */
+  readonly isFailover: boolean;
 }
 
 /** What the running server says about itself. */
@@ -207,11 +215,27 @@ export interface SlotChanges {
   readonly ensure: readonly string[];
   /** Physical slots to drop if they exist and nobody uses them. */
   readonly drop?: readonly string[];
+  /** Of `ensure`, those to drop first if nobody uses them. */
+  readonly remake?: readonly string[];
+  /** Physical slots that nobody uses, to be moved forward: from there on WAL is kept. */
+  readonly advance?: readonly { readonly name: string; readonly lsn: number }[];
+  /** Logical slots to make, each in its database. */
+  readonly logical?: readonly {
+    readonly name: string;
+    readonly database: string;
+    readonly plugin: string;
+  }[];
+  /** Logical slots to drop if they exist and nobody uses them. */
+  readonly dropLogical?: readonly string[];
 }
 
 export interface CloneOptions extends LongWorkOptions {
   /** Made on the upstream when missing and kept, so that no WAL is missing between the copy and the first stream. */
   readonly slot?: string;
+  /** Whom the copy will stream from, where that is not who is copied: the slot is made there too, before the copy begins. */
+  readonly follows?: Upstream;
+  /** A whole directory is there, and makes room: it is set aside, and comes back if the copy fails (clone.ts). */
+  readonly replaces?: boolean;
   readonly onProgress?: (progress: CloneProgress) => void;
   /** Ends the copy when it reports nothing for so long. */
   readonly stallMs?: number;
@@ -297,6 +321,12 @@ export interface PostgresControl {
   /** Throws `postgres-unreachable` when there is no answer inside the deadline; the next call reconnects. */
   status(options?: WaitOptions): Promise<ServerStatus>;
 
+  /**
+   * Asks on a connection of its own. Any answer is one: a row, a refusal, a connection that is closed. False when there is
+   * none inside the deadline, or when so many wait for one already that no connection is to be had.
+   */
+  isAnswering(options?: WaitOptions): Promise<boolean>;
+
   /** Throws `postgres-unreachable` when there is no answer inside the deadline. */
   synchrony(options?: WaitOptions): Promise<Synchrony>;
 
@@ -305,7 +335,10 @@ export interface PostgresControl {
     changes: SlotChanges,
   ): Promise<{ readonly created: readonly string[]; readonly dropped: readonly string[] }>;
 
-  /** Clones `from` into the absent or empty directory. Throws `postgres-clone-failed`; a failed clone is removed. */
+  /**
+   * Clones `from` into the absent or empty directory, or in place of a stopped one that it `replaces`. Throws
+   * `postgres-clone-failed`; a failed clone is removed.
+   */
   basebackup(from: Upstream, options?: CloneOptions): Promise<void>;
 
   /** Makes the stopped directory follow `from` (a primary). Never throws for what the world can cause. */
@@ -319,6 +352,12 @@ export interface PostgresControl {
 
   /** Asks another member for its system, timeline and history. Throws `postgres-unreachable`. */
   timelineHistory(from: Upstream, options?: WaitOptions): Promise<UpstreamTimeline>;
+
+  /** Whether this slot of another member keeps the WAL from `lsn` on. Throws `postgres-unreachable`. */
+  keepsWal(
+    from: Upstream,
+    options: { readonly slot: string; readonly lsn: number } & WaitOptions,
+  ): Promise<boolean>;
 
   /** On the primary: roles of the agent, the given users with their databases, and the lookup for routers. Idempotent. */
   bootstrapSql(options: { readonly users: readonly BootstrapUser[] }): Promise<void>;

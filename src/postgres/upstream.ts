@@ -58,6 +58,19 @@ export async function ensureUpstreamSlot(
   );
 }
 
+/** Whether the physical slot keeps the WAL from `lsn` on; one that lost it has no position any more. */
+export async function slotKeeps(
+  settings: PostgresSettings,
+  from: Upstream,
+  { slot, lsn, deadlineMs }: { readonly slot: string; readonly lsn: number; readonly deadlineMs: number },
+): Promise<boolean> {
+  return withConnection(replicationTarget(settings, from), deadlineMs, async (ask) => {
+    const row = (await ask(`READ_REPLICATION_SLOT "${slot}"`))[0];
+    const restart = parseLsn(String(row?.['restart_lsn']));
+    return row?.['slot_type'] === 'physical' && restart !== undefined && restart <= lsn;
+  });
+}
+
 /**
  * Waits until `from` is a primary whose last checkpoint is of its own timeline. pg_rewind reads the source's pg_control:
  * before that checkpoint it would see the old timeline and find nothing to do. Throws `postgres-unreachable`.

@@ -5,6 +5,7 @@ export { type KeyLayout, keyLayout, memberNameOf } from './layout.ts';
 export { lagOf } from './lag.ts';
 export {
   FEATURE_LEVEL,
+  hasData,
   hasPrimaryRole,
   isTagSet,
   type Member,

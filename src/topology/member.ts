@@ -166,6 +166,11 @@ export function hasPrimaryRole(member: Member): boolean {
   return member.role === 'primary' || member.role === 'master';
 }
 
+/** It has a data directory of the cluster: members that wait for one, or make or copy one, say `uninitialized`. */
+export function hasData(member: Member): boolean {
+  return member.role !== '' && member.role !== 'uninitialized' && member.state !== 'initializing new cluster';
+}
+
 /** A tag that is set, as Patroni reads it: `true`, `"true"`, `"on"`, `"yes"`, `1` … */
 export function isTagSet(tags: Readonly<Record<string, unknown>>, tag: string): boolean {
   const value = tags[tag];

@@ -217,7 +217,16 @@ test('slots are made once and dropped only when told', async (t) => {
     dropped: ['c'],
   });
   const { slots } = await control.status();
-  assert.deepEqual(slots, [{ name: 'b', type: 'physical', active: false }]);
+  assert.deepEqual(
+    slots.map(({ name, type, active, walStatus, holdsXmin }) => ({
+      name,
+      type,
+      active,
+      walStatus,
+      holdsXmin,
+    })),
+    [{ name: 'b', type: 'physical', active: false, walStatus: 'reserved', holdsXmin: false }],
+  );
   const reserved = 'SELECT restart_lsn IS NOT NULL AS is_reserved FROM pg_replication_slots';
   assert.deepEqual(await sql(member, reserved), [{ is_reserved: true }]);
   await assert.rejects(control.ensureSlots({ ensure: ['No Slot'] }), { code: 'postgres-sql-failed' });

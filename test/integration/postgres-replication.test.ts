@@ -235,3 +235,70 @@ test('a standby whose new primary dies at once knows what timeline it is on', as
   assert.equal((await third.control.status()).checkpointTimeline, 1);
   assert.equal((await third.control.status()).timeline, 2);
 });
+
+test('a directory that a copy takes the place of is there again when the copy fails, and goes when it is whole', async (t) => {
+  const one = await aPrimary(t, 'one');
+  const two = await aStandby(t, 'two', one);
+  const { control } = two;
+  const aside = `${two.settings.data_dir}.replaced`;
+  const isSetAside = async (): Promise<boolean> => access(aside).then(yes, no);
+  await assert.rejects(control.basebackup(one.address, { replaces: true }), { code: 'postgres-data-dir' });
+  await control.stop({ mode: 'fast', deadlineMs: 20_000 });
+  const nowhere = { ...one.address, port: 1 };
+  await assert.rejects(control.basebackup(nowhere, { replaces: true }), { code: 'postgres-clone-failed' });
+  assert.equal(await isSetAside(), false);
+  await startAs(two, 'standby', one);
+  assert.equal((await control.status()).inRecovery, true);
+  await control.stop({ mode: 'fast', deadlineMs: 20_000 });
+
+  const kept: Promise<boolean>[] = [];
+  await control.basebackup(one.address, {
+    slot: 'two',
+    follows: one.address,
+    replaces: true,
+    onProgress: () => kept.push(isSetAside()),
+  });
+  assert.ok((await Promise.all(kept)).includes(true), 'it was kept while the copy arrived');
+  assert.equal(await isSetAside(), false);
+  await startAs(two, 'standby', one);
+  await until('it streams', async () => (await control.status()).replicationState === 'streaming');
+  assert.equal(await control.keepsWal(one.address, { slot: 'two', lsn: Number.MAX_SAFE_INTEGER }), true);
+  assert.equal(await control.keepsWal(one.address, { slot: 'two', lsn: 0 }), false);
+  assert.equal(await control.keepsWal(one.address, { slot: 'none', lsn: Number.MAX_SAFE_INTEGER }), false);
+});
+
+test('a standby makes slots, moves them along, and makes one anew that lost its WAL', async (t) => {
+  const one = await aPrimary(t, 'one');
+  const two = await aStandby(t, 'two', one);
+  const slotOf = async (member: typeof one, name: string) =>
+    (await member.control.status()).slots.find((slot) => slot.name === name);
+  await two.control.ensureSlots({ ensure: ['third'] });
+  const before = (await slotOf(two, 'third'))?.restartLsn ?? 0;
+  assert.ok(before > 0, 'its WAL is reserved');
+  await sql(one, 'SELECT pg_switch_wal()');
+  await sql(one, 'CREATE TABLE kept AS SELECT 1 AS a');
+  await until('the table arrives', async () => (await count(two)) === 1);
+  const replayed = (await two.control.status()).replayLsn ?? 0;
+  await two.control.ensureSlots({ ensure: ['third'], advance: [{ name: 'third', lsn: replayed }] });
+  assert.equal((await slotOf(two, 'third'))?.restartLsn, replayed);
+  await two.control.ensureSlots({ ensure: [], advance: [{ name: 'third', lsn: before }] });
+  assert.equal((await slotOf(two, 'third'))?.restartLsn, replayed, 'never backwards');
+
+  await one.control.ensureSlots({ ensure: ['third'] });
+  await sql(one, "ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'");
+  await one.control.reload();
+  await until('the slot of nobody has lost its WAL', async () => {
+    await sql(one, 'SELECT pg_switch_wal()');
+    await sql(one, 'INSERT INTO kept VALUES (2)');
+    await one.control.checkpoint();
+    return (await slotOf(one, 'third'))?.walStatus === 'lost';
+  });
+  assert.deepEqual(await one.control.ensureSlots({ ensure: ['third'], remake: ['third'] }), {
+    created: ['third'],
+    dropped: ['third'],
+  });
+  assert.equal((await slotOf(one, 'third'))?.walStatus, 'reserved');
+});
+
+const yes = (): boolean => true;
+const no = (): boolean => false;

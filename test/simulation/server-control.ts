@@ -61,10 +61,12 @@ export function controlOf(server: Server, agent: Process): PostgresControl {
     reload: async () => await hand.reload(),
     promote: async (options) => await hand.promote(options),
     checkpoint: async () => await hand.checkpoint(),
+    isAnswering: async ({ deadlineMs = 1000 } = {}) => await hand.isAnswering(deadlineMs),
     synchrony: async ({ deadlineMs = 1000 } = {}) => await hand.synchrony(deadlineMs),
     status: async ({ deadlineMs = 1000 } = {}) => await hand.status(deadlineMs),
     ensureSlots: async ({ ensure, drop = [] }) => await hand.ensureSlots(ensure, drop),
-    basebackup: async (from, options = {}) => await directory.basebackup(from, options.slot, options.signal),
+    basebackup: async (from, options = {}) => await directory.basebackup(from, options),
+    keepsWal: async (from, { slot, deadlineMs = 1000 }) => await hand.keepsWal(from, slot, deadlineMs),
     rewind: async (from, options = {}) => await directory.rewind(from, options.signal),
     removeDataDir: async () => await directory.removeDataDir(),
     quarantine: async () => {
@@ -200,6 +202,14 @@ class Hand {
     return statusOf(await this.#asked(deadlineMs));
   }
 
+  async isAnswering(deadlineMs: number): Promise<boolean> {
+    const server = this.#server;
+    await this.#grip.after(4);
+    if (server.run !== 'accepting' || server.isAnswering) return true;
+    await this.#grip.after(deadlineMs);
+    return false;
+  }
+
   async synchrony(deadlineMs: number): Promise<Synchrony> {
     return synchronyOf(await this.#asked(deadlineMs));
   }
@@ -223,6 +233,12 @@ class Hand {
     for (const slot of created) slots.add(slot);
     for (const slot of dropped) slots.delete(slot);
     return { created, dropped };
+  }
+
+  /** No WAL is lost here while there is a slot. */
+  async keepsWal(from: Upstream, slot: string, deadlineMs: number): Promise<boolean> {
+    await this.timelineHistory(from, deadlineMs);
+    return this.#grip.reach(from)?.slots.has(slot) === true;
   }
 
   /** Asked and answered over the network. */
@@ -281,6 +297,10 @@ function statusOf(server: Server): ServerStatus {
       name,
       type: 'physical' as const,
       active: [...followers].some((each) => each.config.slot === name),
+      restartLsn: lsn,
+      walStatus: 'reserved',
+      holdsXmin: false,
+      isFailover: false,
     })),
     postmasterStartTime: `start ${server.pid}`,
     serverVersion: 150_018,

@@ -3,7 +3,7 @@
  * and is half-made until it is done; an agent that dies on the way leaves it so.
  */
 import { MatriarchError } from '../../src/base/index.ts';
-import type { RewindResult, Upstream } from '../../src/postgres/index.ts';
+import type { CloneOptions, RewindResult, Upstream } from '../../src/postgres/index.ts';
 import type { Process } from './events.ts';
 import { freshControl, type Server } from './server.ts';
 import { forkOf, type Position, switchesOf } from './wal.ts';
@@ -59,8 +59,14 @@ export class Directory {
     };
   }
 
-  async basebackup(from: Upstream, slot: string | undefined, signal: AbortSignal | undefined): Promise<void> {
+  async basebackup(from: Upstream, { slot, signal, replaces }: CloneOptions): Promise<void> {
     const server = this.#server;
+    if (replaces === true && server.run !== 'stopped')
+      throw new MatriarchError('postgres-data-dir', `its server is ${server.run}`);
+    const { data, isUnclaimed, position, hasStandbySignal, consistentLsn, control } = server;
+    const before = { data, isUnclaimed, position, hasStandbySignal, consistentLsn, control };
+    const isKept = replaces === true && data === 'initialized';
+    if (replaces === true) await this.removeDataDir();
     if (server.data !== 'empty') throw new MatriarchError('postgres-clone-failed', `it is ${server.data}`);
     const source = this.#grip.reach(from);
     server.data = 'partial';
@@ -68,6 +74,7 @@ export class Directory {
     const isToEnd = signal?.aborted === true;
     if (source === undefined || source !== this.#grip.reach(from) || source.run !== 'accepting' || isToEnd) {
       server.data = 'empty';
+      if (isKept) Object.assign(server, before);
       throw new MatriarchError('postgres-clone-failed', 'the source has failed');
     }
     if (slot !== undefined) source.slots.add(slot);

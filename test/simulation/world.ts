@@ -94,7 +94,12 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
   const maximumLagBytes = chance.oneOf([0, 1000, 5000, 1024 * 1024]) ?? 1000;
   const durability = chance.oneOf(DURABILITIES) ?? ASYNCHRONOUS;
   const stickiness = chance.isTrue(0.3) ? chance.between(0.2, 0.9) : 0;
-  const dynamic = { maximum_lag_on_failover: maximumLagBytes, ...durability.keys };
+  const dynamic = {
+    maximum_lag_on_failover: maximumLagBytes,
+    // Shorter than most faults last, so that a server that hangs is given up in some runs.
+    primary_answer_timeout: 3,
+    ...durability.keys,
+  };
   const hosts = new Map<string, Host>();
   const servers = new Map<string, Server>();
   const marginMs = CONFIG.lease.fence_margin;

@@ -19,8 +19,10 @@ export function aLocal(changes: Partial<LocalServer> = {}): LocalServer {
     systemId: '7000000000000000001',
     timeline: 3,
     lsn: 1000,
+    replayedLsn: 1000,
     streaming: true,
     upstream: 'beta',
+    unanswered: 0,
     ...changes,
   };
 }
@@ -32,6 +34,7 @@ export function aLeader(changes: Partial<LeaderFacts> = {}): LeaderFacts {
 export function aCluster(changes: Partial<ClusterFacts> = {}): ClusterFacts {
   return {
     systemId: '7000000000000000001',
+    hasTraces: false,
     isClaimOurs: false,
     leader: aLeader(),
     newestTimeline: 3,
@@ -78,6 +81,8 @@ export function anObservation(changes: Partial<Observation> = {}): Observation {
       courtesyMs: 2000,
       streamPatienceMs: 20_000,
       stopPatienceMs: 5000,
+      bootstrapGraceMs: 0,
+      startPatienceMs: 300_000,
     },
     ...changes,
   };

@@ -90,7 +90,7 @@ test('the slot of a member that is gone for long is dropped once, and then forgo
   await run();
   await run();
   await other.transact({ when: [], then: [{ op: 'delete', key }] }, call);
-  const more = { restartLsn: 1, walStatus: 'reserved' };
+  const more = { restartLsn: 1, walStatus: 'reserved', holdsXmin: false, isFailover: false };
   const slot = { ...more, name: 'beta', type: 'physical', active: false } as const;
   server.status = aStatus({ slots: [slot] });
   await look(ctx);

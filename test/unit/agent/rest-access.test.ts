@@ -3,7 +3,7 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { rest, type RestSettings, sectionOf } from '../../support/a-rest-api.ts';
-import { isAllowed } from '../../../src/agent/rest-access.ts';
+import { isAllowed, isOpenToAll } from '../../../src/agent/rest-access.ts';
 import { restIdentity, RestClient, type RestIdentity } from '../../../src/agent/rest-client.ts';
 import { serverTls } from '../../../src/agent/rest-tls.ts';
 import { checkConfig } from '../../../src/config/index.ts';
@@ -108,4 +108,17 @@ ctl: { insecure: true, keyfile_password: x }
   ok(loaded.outcome === 'problems');
   const messages = loaded.problems.map(({ message }) => message).join('; ');
   match(messages, /required needs restapi\.certfile.*required needs restapi\.cafile/);
+});
+
+const open = (listen: string, more: RestSettings = {}): boolean =>
+  isOpenToAll({ ...sectionOf(more), listen: { host: listen, port: 8008 } });
+
+test('an API that other hosts reach and that asks for nothing is open to all', () => {
+  deepEqual(
+    ['0.0.0.0', '::', '10.0.0.1', 'db1.example', '127.0.0.7', '::1', 'localhost'].map((host) => open(host)),
+    [true, true, true, true, false, false, false],
+  );
+  equal(open('0.0.0.0', { authentication: operator }), false);
+  equal(open('0.0.0.0', { allowlist: ['10.0.0.0/8'] }), false);
+  equal(open('0.0.0.0', { allowlist_include_members: true }), false);
 });

@@ -82,6 +82,29 @@ test('a member whose own claim is in the store, though its answer was lost, goes
   );
 });
 
+test('a store without a cluster is looked at for a while before one is made', () => {
+  const local = aLocal({ data: 'empty', process: 'stopped', role: 'unknown', systemId: undefined });
+  const cluster = { ...leaderless, systemId: undefined };
+  const empty = { local, lock: none, cluster, limits: { ...anObservation().limits, bootstrapGraceMs: 3000 } };
+  equal(decided(empty), 'wait: looking-for-a-cluster');
+  const { memory } = decide(anObservation(empty));
+  const later = (ms: number, more: Partial<Observation> = {}): string =>
+    decided({ ...empty, memory, now: NOW + ms, ...more });
+  equal(later(2999), 'wait: looking-for-a-cluster');
+  equal(later(3000), 'bootstrap: no-cluster-yet');
+  // A claim of somebody else that ended: the time begins anew.
+  const claimed = decide(anObservation({ ...empty, memory, cluster: { ...cluster, systemId: '' } })).memory;
+  equal(later(3000, { memory: claimed }), 'wait: looking-for-a-cluster');
+});
+
+test('no cluster is made while there are traces of one, but for a claim that is ours already', () => {
+  const local = aLocal({ data: 'empty', process: 'stopped', role: 'unknown', systemId: undefined });
+  const cluster = { ...leaderless, systemId: undefined, hasTraces: true };
+  equal(decided({ local, lock: none, cluster }), 'wait: cluster-is-elsewhere');
+  const claimed = { ...cluster, systemId: '', isClaimOurs: true };
+  equal(decided({ local, lock: none, cluster: claimed }), 'bootstrap: no-cluster-yet');
+});
+
 test('a nofailover member does not make the cluster', () => {
   const local = aLocal({ data: 'empty', process: 'stopped', role: 'unknown', systemId: undefined });
   const self = { name: 'alpha', isNofailover: true, priority: 1, isSameCity: false };
@@ -209,6 +232,15 @@ test('a standby that diverged, or cannot stream for long, is rebuilt; one that i
   equal(decided({ local, memory }), 'wait: following');
   equal(decided({ local, memory, now: NOW + 1 }), 'rejoin: not-streaming');
   equal(decided({ local: aLocal(), memory, now: NOW + 1 }), 'wait: following');
+});
+
+test('a standby that replays WAL of its own is not rebuilt for being slow', () => {
+  const local = aLocal({ streaming: false });
+  const since = { ...freshMemory, notStreamingSince: NOW - 60_000, notStreamingLsn: 999 };
+  const decision = decide(anObservation({ local, memory: since }));
+  deepEqual([decision.action.do, decision.memory.notStreamingSince], ['wait', NOW]);
+  const stuck = { ...since, notStreamingLsn: 1000 };
+  equal(decided({ local, memory: stuck }), 'rejoin: not-streaming');
 });
 
 test('a standby that starts and never becomes consistent is looked after too', () => {
