@@ -126,9 +126,9 @@ export class Placement {
     return unit.need === 'primary' || this.#pinned.to?.proof !== undefined;
   }
 
-  /** A batch that was begun for the primary lasts for as long as that is known to be one: its end is what commits it. */
+  /** A batch for the primary lasts while that is known to be one: its end commits it. One in a READ ONLY transaction does not. */
   mayGoOn(unit: Unit, link: Link, now: number): boolean {
-    if (this.transaction !== undefined || unit.need !== 'primary') return true;
+    if (this.transaction !== undefined || unit.sentFor !== 'primary') return true;
     const primary = this.#options.world.primary(now);
     return primary.kind === 'primary' && primary.member === link.member;
   }
@@ -297,7 +297,7 @@ export class Placement {
     if (link.status === 'I') this.transaction = undefined;
     else if (this.transaction === undefined) {
       this.transaction = link;
-      this.transactionNeed = unit.need;
+      this.transactionNeed = unit.sentFor;
     }
   }
 

@@ -312,8 +312,7 @@ export class Session {
   #send(link: Link): void {
     const { unit } = this;
     this.#waiting.end('went-on');
-    unit.phase = 'sent';
-    unit.link = link;
+    unit.sendOn(link);
     link.hasResult = false;
     this.times.sent(this.#now);
     this.cancels.drop();

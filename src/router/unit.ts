@@ -31,6 +31,8 @@ export class Unit {
   phase: 'collecting' | 'placing' | 'sent' = 'collecting';
   need: Need = 'anywhere';
   needBecause: NeedReason = 'its-class';
+  /** What it needed when its server was chosen; in a batch that is still open more may follow. */
+  sentFor: Need = 'anywhere';
   /** What it needs beside the state of the session that it uses; the server that has that was asked what it is. */
   needBeside: Need = 'anywhere';
   isStateAsked = false;
@@ -157,7 +159,6 @@ export class Unit {
     return this.copiesBegun > this.copiesEnded;
   }
 
-  /** The Syncs among the data of a COPY are accounted for. */
   forgetSyncs(): void {
     this.syncsInCopy = 0;
     this.isSyncAmongData = false;
@@ -364,6 +365,12 @@ export class Unit {
   forgive(): void {
     this.excluded.clear();
     this.lastResort = undefined;
+  }
+
+  sendOn(link: Link): void {
+    this.phase = 'sent';
+    this.sentFor = this.need;
+    this.link = link;
   }
 
   /** Back to choosing, with another server. */

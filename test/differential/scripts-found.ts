@@ -1,5 +1,5 @@
 /** Conversations that random ones were cut down to: each has been answered otherwise by a router once. */
-import { asks, bind, execute, parse, runs, type Step, sync, waits } from './steps.ts';
+import { asks, bind, execute, flush, parse, runs, type Step, sync, waits } from './steps.ts';
 
 const LONG = 'n'.repeat(80);
 
@@ -49,6 +49,20 @@ export const FOUND: Readonly<Record<string, readonly Step[]>> = {
     ...asks('BEGIN READ ONLY'),
     ...asks('SELECT count(*) FROM t'),
     ...asks('LOCK t IN EXCLUSIVE MODE'),
+  ],
+  'a batch that is begun in a READ ONLY transaction by a read, and goes on with a write behind a Flush': [
+    ...asks('BEGIN READ ONLY'),
+    ...runs('SELECT 1'),
+    flush,
+    waits,
+    ...runs("INSERT INTO t VALUES (6, 'six')"),
+    flush,
+    waits,
+    sync,
+    waits,
+    ...asks('SELECT 1'),
+    ...asks('ROLLBACK'),
+    ...asks('SELECT count(*) FROM t'),
   ],
   'a batch that ends a READ ONLY transaction, and begins another or writes': [
     ...asks('BEGIN READ ONLY'),
