@@ -13,6 +13,7 @@ const OBEYED: readonly string[] = [
   'synchronous_mode',
   'synchronous_mode_strict',
   'synchronous_node_count',
+  'failsafe_mode',
   'postgresql',
 ];
 

@@ -36,6 +36,7 @@ export {
   emptyView,
   type FailoverRequest,
   type HistoryEntry,
+  isFailsafeMode,
   isPaused,
   leaderChange,
 } from './view.ts';

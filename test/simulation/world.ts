@@ -8,6 +8,7 @@ import { Chance } from './chance.ts';
 import { Checks } from './checks.ts';
 import { startClient } from './clients.ts';
 import { Events } from './events.ts';
+import type { FaultWorld } from './fault-means.ts';
 import { ambushMaker, plan } from './faults.ts';
 import { Host } from './host.ts';
 import { Network, type Site } from './network.ts';
@@ -36,6 +37,7 @@ const CHECK_EVERY_MS = 250;
 /** Many times what a long run needs. */
 const EVENTS_MAX = 300_000;
 const SYSTEM_ID = '7000000000000000001';
+const FAILSAFE_SEED = 0x0fa1_15af;
 
 /** What the cluster-wide configuration asks for; `static`: what the servers' own files do. */
 export type Durability = 'asynchronous' | 'static' | 'quorum';
@@ -73,8 +75,19 @@ postgresql:
   authentication: { superuser: { password: a }, replication: { password: b }, rewind: { password: c } }
 `);
 
-/** Plays the seed. `trace` is told line by line what happens, with the virtual time. */
-export async function play(seed: number, trace?: (line: string) => void): Promise<RunResult> {
+/** Another trouble than the one that is drawn; told when it begins and when all has to be mended. */
+export type Trouble = (world: FaultWorld, fromMs: number, untilMs: number) => void;
+
+/**
+ * Plays the seed. `trace` is told line by line what happens, with the virtual time. Whether failsafe is on is drawn apart from all
+ * else, so that the stories of the other seeds do not hang on it.
+ */
+export async function play(
+  seed: number,
+  trace?: (line: string) => void,
+  trouble: Trouble = plan,
+): Promise<RunResult> {
+  const isFailsafe = trouble !== plan || new Chance(seed + FAILSAFE_SEED).isTrue(0.35);
   const chance = new Chance(seed);
   const events = new Events();
   const tell =
@@ -94,7 +107,11 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
   const maximumLagBytes = chance.oneOf([0, 1000, 5000, 1024 * 1024]) ?? 1000;
   const durability = chance.oneOf(DURABILITIES) ?? ASYNCHRONOUS;
   const stickiness = chance.isTrue(0.3) ? chance.between(0.2, 0.9) : 0;
-  const dynamic = { maximum_lag_on_failover: maximumLagBytes, ...durability.keys };
+  const dynamic = {
+    maximum_lag_on_failover: maximumLagBytes,
+    ...durability.keys,
+    ...(isFailsafe ? { failsafe_mode: true } : {}),
+  };
   const hosts = new Map<string, Host>();
   const servers = new Map<string, Server>();
   const marginMs = CONFIG.lease.fence_margin;
@@ -128,7 +145,7 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
     for (const server of servers.values()) shipToAll(server);
     store.reconsider();
   };
-  const isNew = chance.isTrue(0.12);
+  const isNew = chance.isTrue(0.12) && trouble === plan;
   if (!isNew) {
     prefill([...servers.values()]);
     const config = JSON.stringify(dynamic);
@@ -153,9 +170,10 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
     layout,
     hosts: [...hosts.values()],
     sites: [...sites, ...apps],
+    isFailsafe,
     trace: tell,
   };
-  plan(faultWorld, troubleFrom, troubleEnds);
+  trouble(faultWorld, troubleFrom, troubleEnds);
   if (isNew && chance.isTrue(0.5)) ambushMaker(faultWorld);
 
   let convergedMs: number | undefined;
