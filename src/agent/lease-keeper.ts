@@ -140,7 +140,10 @@ export class LeaseKeeper {
 
   /** Leadership is lost when a view that is not older than it names another holder, or none. */
   heed(view: ClusterView): void {
-    this.#become(keySeen(this.#state, view, this.#options.name, this.#at()), 'the view names another holder, or none');
+    this.#become(
+      keySeen(this.#state, view, this.#options.name, this.#at()),
+      'the view names another holder, or none',
+    );
   }
 
   /** The lock as decided upon: our own knowledge first, else the view, which may be older than what we did. */

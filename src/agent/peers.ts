@@ -88,7 +88,8 @@ export class PeerClient {
 
 /** As Patroni does: both the status and the word. */
 export function readPledge(status: number, text: string, forMs: unknown): Pledge {
-  if (status !== 200 || text !== 'Accepted') return { isPledged: false, text: `${status} ${text}`.slice(0, 200) };
+  if (status !== 200 || text !== 'Accepted')
+    return { isPledged: false, text: `${status} ${text}`.slice(0, 200) };
   return { isPledged: true, forMs: /^\d{1,9}$/.test(String(forMs)) ? Number(forMs) : undefined };
 }
 

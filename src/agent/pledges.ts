@@ -25,8 +25,7 @@ export function boundForMs(state: AgentState, now: number): number {
   const { pledged } = state;
   if (pledged === undefined || now >= pledged.until) return 0;
   const systemId = systemIdOf(state);
-  const isOther =
-    pledged.systemId !== undefined && systemId !== undefined && pledged.systemId !== systemId;
+  const isOther = pledged.systemId !== undefined && systemId !== undefined && pledged.systemId !== systemId;
   return isOther ? 0 : pledged.until - now;
 }
 

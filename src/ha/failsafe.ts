@@ -75,7 +75,10 @@ export interface Member {
 }
 
 /** Everybody in any list that may stand, but `self`, at each address; undefined where failsafe is not to be used. */
-export function whomToAsk({ mayStand, confirmedAt }: FailsafeLists, self: string): readonly Member[] | undefined {
+export function whomToAsk(
+  { mayStand, confirmedAt }: FailsafeLists,
+  self: string,
+): readonly Member[] | undefined {
   if (confirmedAt === undefined) return undefined;
   const members = new Map<string, Member>();
   for (const list of mayStand)
@@ -126,12 +129,15 @@ export interface Asked {
   readonly list: FailsafeList | undefined;
 }
 
+export interface NoPledge {
+  readonly status: 500 | 502;
+  readonly text: string;
+}
+
+const refused = (text: string): NoPledge => ({ status: 500, text });
+
 /** Patroni's statuses and words, and some more of the kind; undefined: it is pledged. */
-export function whyNoPledge(
-  asker: Asker,
-  asked: Asked,
-): { readonly status: 500 | 502; readonly text: string } | undefined {
-  const refused = (text: string) => ({ status: 500, text }) as const;
+export function whyNoPledge(asker: Asker, asked: Asked): NoPledge | undefined {
   if (asked.mode === 'off') return { status: 502, text: 'failsafe_mode is off' };
   if (asked.isPrimary) return refused('Running as a leader');
   if (asked.isHolder || asker.name === asked.name) return refused('Holding the leader key');
@@ -171,7 +177,11 @@ export function heedFailsafe(choice: Choice, o: Observation, mayWrite: boolean):
   return [{ do: o.lock.is === 'mine' || o.lock.is === 'named' ? 'release' : 'wait' }, because];
 }
 
-function whyBound({ failsafe, limits }: Observation, isTaking: boolean, mayWrite: boolean): Reason | undefined {
+function whyBound(
+  { failsafe, limits }: Observation,
+  isTaking: boolean,
+  mayWrite: boolean,
+): Reason | undefined {
   if (failsafe.boundForMs > 0) return 'pledged-to-leader';
   if (!isTaking || failsafe.key === 'absent') return undefined;
   if (failsafe.key === 'unlisted') return 'not-in-failsafe';

@@ -182,7 +182,11 @@ export function lockOf(
   const deadline = deadlineOf(state, facts.marginMs);
   if (state.heldSince !== undefined) {
     if (facts.now >= deadline) return { is: 'unknown', deadline };
-    return { is: 'mine', deadline, ...(isCoveredByPledges(state, facts.marginMs) ? { isFailsafe: true } : {}) };
+    return {
+      is: 'mine',
+      deadline,
+      ...(isCoveredByPledges(state, facts.marginMs) ? { isFailsafe: true } : {}),
+    };
   }
   if (state.isLost) return { is: 'lost' };
   if (view.revision === 0 || !facts.isFresh || view.revision < state.releasedAt)

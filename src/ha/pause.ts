@@ -49,9 +49,7 @@ function whenStoppedByUs(o: Observation): Choice | undefined {
   if (local.role !== 'primary' || !isStillFirst(o))
     return isHeld(lock) ? [{ do: 'release' }, 'paused'] : WAIT;
   if (o.retryAt !== undefined && o.now < o.retryAt) return [{ do: 'wait' }, 'backing-off'];
-  return lock.is === 'mine'
-    ? [{ do: 'start-primary' }, 'stopped-by-us']
-    : [takeLeader(o), 'stopped-by-us'];
+  return lock.is === 'mine' ? [{ do: 'start-primary' }, 'stopped-by-us'] : [takeLeader(o), 'stopped-by-us'];
 }
 
 function whenStandby(o: Observation): Choice | undefined {

@@ -2,15 +2,7 @@
  * Faults of runs with `failsafe_mode`: in each a leader goes on by pledges alone, away from the store while it reaches some members
  * or all, and something happens to one of those that pledged.
  */
-import {
-  configure,
-  cutAll,
-  downMembers,
-  type Fault,
-  isFenceWell,
-  leaderOf,
-  nothing,
-} from './fault-means.ts';
+import { configure, cutAll, downMembers, type Fault, isFenceWell, leaderOf, nothing } from './fault-means.ts';
 
 export const FAILSAFE_FAULTS: Readonly<Record<string, Fault>> = {
   'store is hidden from a leader': (world, host) => {

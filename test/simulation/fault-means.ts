@@ -27,7 +27,11 @@ export type Fault = (world: FaultWorld, host: Host) => (() => void) | undefined;
 export const nothing = (): void => {};
 
 /** An operator's change of the cluster-wide configuration; false before there is any. */
-export function configure(store: Store, layout: KeyLayout, patch: Readonly<Record<string, unknown>>): boolean {
+export function configure(
+  store: Store,
+  layout: KeyLayout,
+  patch: Readonly<Record<string, unknown>>,
+): boolean {
   const before = parseJson(store.data.get(layout.config)?.value ?? '');
   if (!isRecord(before)) return false;
   const value = JSON.stringify(patchConfig(before, patch));

@@ -290,4 +290,3 @@ function busy({ hosts, chance }: FaultWorld): Host | undefined {
     hosts.filter(({ server }) => server.data === 'partial' || server.isUnclaimed || server.isPromoting),
   );
 }
-

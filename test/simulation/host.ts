@@ -244,8 +244,7 @@ export class Host {
       const agent = other?.agent;
       if (other === undefined || agent === undefined) return;
       network.send(this.site, other.site, agent.process, () => {
-        const answer = (said: T): void =>
-          network.send(other.site, this.site, process, () => answered(said));
+        const answer = (said: T): void => network.send(other.site, this.site, process, () => answered(said));
         respond(agent.ctx).then(answer, () => undefined);
       });
     });

@@ -129,6 +129,27 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     line: 'const isConfirmed = this.#isConfirmed;',
     instead: 'const isConfirmed = true;',
   },
+  {
+    name: 'failsafe goes on although a member has not pledged',
+    from: 301,
+    file: 'ha/failsafe.js',
+    line: 'if (pledge === undefined)\n            return undefined;',
+    instead: 'if (pledge === undefined) continue;',
+  },
+  {
+    name: 'a pledge is forgotten',
+    from: 201,
+    file: 'agent/pledges.js',
+    line: 'if (pledged === undefined || now >= pledged.until)',
+    instead: 'if (true)',
+  },
+  {
+    name: 'pledges are believed in for longer than they were made for',
+    from: 261,
+    file: 'ha/lease.js',
+    line: ': fenceDeadline({ ...pledged, marginMs });',
+    instead: ': fenceDeadline({ ...pledged, marginMs }) + 3 * marginMs;',
+  },
 ];
 
 const DIST = fileURLToPath(new URL('../../', import.meta.url));

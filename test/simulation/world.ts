@@ -75,8 +75,8 @@ postgresql:
   authentication: { superuser: { password: a }, replication: { password: b }, rewind: { password: c } }
 `);
 
-/** Another trouble than the one that is drawn; told when it begins and when all has to be mended. */
-export type Trouble = (world: FaultWorld, fromMs: number, untilMs: number) => void;
+/** Another trouble than the one that is drawn; told when to begin, it says when all is mended. */
+export type Trouble = (world: FaultWorld, fromMs: number) => number;
 
 /**
  * Plays the seed. `trace` is told line by line what happens, with the virtual time. Whether failsafe is on is drawn apart from all
@@ -85,9 +85,9 @@ export type Trouble = (world: FaultWorld, fromMs: number, untilMs: number) => vo
 export async function play(
   seed: number,
   trace?: (line: string) => void,
-  trouble: Trouble = plan,
+  trouble?: Trouble,
 ): Promise<RunResult> {
-  const isFailsafe = trouble !== plan || new Chance(seed + FAILSAFE_SEED).isTrue(0.35);
+  const isFailsafe = trouble !== undefined || new Chance(seed + FAILSAFE_SEED).isTrue(0.35);
   const chance = new Chance(seed);
   const events = new Events();
   const tell =
@@ -145,7 +145,7 @@ export async function play(
     for (const server of servers.values()) shipToAll(server);
     store.reconsider();
   };
-  const isNew = chance.isTrue(0.12) && trouble === plan;
+  const isNew = chance.isTrue(0.12) && trouble === undefined;
   if (!isNew) {
     prefill([...servers.values()]);
     const config = JSON.stringify(dynamic);
@@ -160,7 +160,7 @@ export async function play(
   for (const host of hosts.values()) events.after(chance.between(0, 300), undefined, () => host.startAgent());
   for (const site of apps) startClient(site, { events, chance, network, store, layout, servers });
   const troubleFrom = isNew ? TROUBLE_MS.from / 3 : TROUBLE_MS.from;
-  const troubleEnds =
+  const drawnEnds =
     troubleFrom + TROUBLE_MS.least + (TROUBLE_MS.most - TROUBLE_MS.least) * chance.next() ** 2;
   const faultWorld = {
     events,
@@ -173,7 +173,8 @@ export async function play(
     isFailsafe,
     trace: tell,
   };
-  trouble(faultWorld, troubleFrom, troubleEnds);
+  const troubleEnds = trouble?.(faultWorld, troubleFrom) ?? drawnEnds;
+  if (trouble === undefined) plan(faultWorld, troubleFrom, troubleEnds);
   if (isNew && chance.isTrue(0.5)) ambushMaker(faultWorld);
 
   let convergedMs: number | undefined;

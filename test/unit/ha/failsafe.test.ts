@@ -187,14 +187,19 @@ const asked: Asked = {
   list: listOf('alpha', 'beta'),
 };
 
+const answer = (changes: Partial<Asked>, who: Partial<Asker> = {}): string => {
+  const refused = whyNoPledge({ ...asker, ...who }, { ...asked, ...changes });
+  return refused === undefined ? 'pledged' : `${refused.status} ${refused.text}`;
+};
+
 test('a member pledges unless it leads, may come to, follows another, or is of another cluster', () => {
-  const answer = (changes: Partial<Asked>, who: Partial<Asker> = {}): string => {
-    const refused = whyNoPledge({ ...asker, ...who }, { ...asked, ...changes });
-    return refused === undefined ? 'pledged' : `${refused.status} ${refused.text}`;
-  };
   equal(answer({}), 'pledged');
   equal(answer({ leader: undefined }), 'pledged', 'its key has ended, or nothing was heard');
-  equal(answer({ mode: 'unknown', leader: undefined, list: undefined }), 'pledged', 'an agent that just began');
+  equal(
+    answer({ mode: 'unknown', leader: undefined, list: undefined }),
+    'pledged',
+    'an agent that just began',
+  );
   equal(answer({ mode: 'off' }), '502 failsafe_mode is off');
   equal(answer({ isPrimary: true }), '500 Running as a leader');
   equal(answer({ isHolder: true }), '500 Holding the leader key');
@@ -205,7 +210,10 @@ test('a member pledges unless it leads, may come to, follows another, or is of a
   equal(answer({ systemId: undefined }), '500 A leader of another cluster');
   // Patroni does not say which cluster it is: it has to be the listed one.
   equal(answer({}, { systemId: undefined }), 'pledged');
-  equal(answer({}, { systemId: undefined, apiUrl: 'http://x:8008/patroni' }), '500 A leader of another cluster');
+  equal(
+    answer({}, { systemId: undefined, apiUrl: 'http://x:8008/patroni' }),
+    '500 A leader of another cluster',
+  );
   equal(answer({ list: undefined }, { systemId: undefined }), '500 A leader of another cluster');
 });
 
@@ -228,7 +236,10 @@ test('a standby races only where the key is absent or lists it, and says by whic
     syncRevision: 0,
     failsafeRevision: 5,
   });
-  equal(decided({ ...free, failsafe: facts({ key: 'absent', revision: 0 }) }), 'acquire-leader: best-candidate');
+  equal(
+    decided({ ...free, failsafe: facts({ key: 'absent', revision: 0 }) }),
+    'acquire-leader: best-candidate',
+  );
   equal(decided({ ...free, failsafe: facts({ key: 'unlisted' }) }), 'wait: not-in-failsafe');
 });
 
@@ -254,10 +265,7 @@ test('an agent that has just begun does not race where it may have pledged befor
   const young = { aliveForMs: 4999 };
   equal(decided({ ...free, failsafe: facts(young) }), 'wait: pledges-forgotten');
   equal(decided({ ...free, failsafe: facts({ aliveForMs: 5000 }) }), 'acquire-leader: best-candidate');
-  equal(
-    decided({ ...free, failsafe: facts({ ...young, key: 'absent' }) }),
-    'acquire-leader: best-candidate',
-  );
+  equal(decided({ ...free, failsafe: facts({ ...young, key: 'absent' }) }), 'acquire-leader: best-candidate');
   equal(
     decided({ ...free, failsafe: facts({ ...young, key: 'alone' }) }),
     'acquire-leader: best-candidate',
