@@ -33,7 +33,7 @@ export async function act(ctx: AgentContext, decision: Decision): Promise<Outcom
       ctx.jobs.abandon(decision.because);
       return 'again';
     case 'acquire-leader':
-      return (await ctx.keeper.acquire(action.syncRevision)) ? 'again' : 'rest';
+      return (await ctx.keeper.acquire(action.syncRevision, action.failsafeRevision)) ? 'again' : 'rest';
     case 'release':
       // Positions may have been asked for since the server was looked at.
       await look(ctx);

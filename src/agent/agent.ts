@@ -22,6 +22,7 @@ import { Jobs } from './jobs.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { refuseTakenName } from './names.ts';
 import { PeerClient } from './peers.ts';
+import { boundForMs } from './pledges.ts';
 import { requestReload } from './reload.ts';
 import { restApi } from './rest.ts';
 import { isOpenToAll } from './rest-access.ts';
@@ -121,6 +122,7 @@ export function assemble(doors: AgentDoors): AgentContext {
       if (state.isGuarding) background(log, 'fence deadline', fence.arm(deadline));
     },
     onChange: () => wake.now(),
+    isBound: () => boundForMs(state, clock.now()) > 0,
   });
   return {
     config,

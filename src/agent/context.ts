@@ -15,6 +15,7 @@ import type { LeaseKeeper } from './lease-keeper.ts';
 import type { PendingOrder } from './orders.ts';
 import type { PeerClient } from './peers.ts';
 import type { Pulse } from './pulse.ts';
+import type { Pledged } from './pledges.ts';
 import type { ScheduledRestart } from './scheduled-restart.ts';
 import type { Wake } from './wake.ts';
 
@@ -37,7 +38,7 @@ export interface AgentContext {
   readonly fence: Pick<FenceClient, 'deadline' | 'ensure' | 'arm' | 'disarm' | 'leave'>;
   readonly jobs: Jobs;
   readonly wake: Wake;
-  readonly peers: Pick<PeerClient, 'ask' | 'askOne' | 'close'>;
+  readonly peers: Pick<PeerClient, 'ask' | 'askOne' | 'pledge' | 'close'>;
   readonly random: () => number;
   readonly version: string;
   /** Reads the agent's file again. Rejects as its first reading does. */
@@ -84,6 +85,10 @@ export interface AgentState {
   isGuarding: boolean;
   /** A rewind succeeded, and the standby has not streamed since. */
   rewindsInVain: number;
+  /** When this agent began (monotonic): what it had pledged before, it does not know. */
+  readonly startedAt: number;
+  /** What this member has pledged to a leader last (pledges.ts). */
+  pledged: Pledged | undefined;
   memory: Memory;
   decision: Decision | undefined;
   decidedAt: number;
@@ -123,6 +128,8 @@ export function freshState(now: number): AgentState {
     isBootstrapping: false,
     isGuarding: false,
     rewindsInVain: 0,
+    startedAt: now,
+    pledged: undefined,
     memory: freshMemory,
     decision: undefined,
     decidedAt: now,

@@ -10,6 +10,7 @@ import {
 import type { AgentContext } from './context.ts';
 import { memberRole, memberState } from './member-key.ts';
 import { localServer } from './observe.ts';
+import { isFailsafeActive } from './pledges.ts';
 import { durabilityModeOf, promisedIn } from './promise.ts';
 import type { ScheduledRestart } from './scheduled-restart.ts';
 
@@ -43,6 +44,7 @@ export function statusDocument(ctx: AgentContext, isAnswering = true): Readonly<
       : {}),
     ...(isLive && status.inRecovery && syncStandbys(ctx).has(config.name) ? { sync_standby: true } : {}),
     ...(view.leader === undefined ? { cluster_unlocked: true } : {}),
+    ...(isFailsafeActive(ctx) ? { failsafe_mode_is_active: true } : {}),
     ...(state.contactWallAt === undefined ? {} : { dcs_last_seen: Math.floor(state.contactWallAt / 1000) }),
     ...(state.inspection?.control === undefined
       ? {}

@@ -12,6 +12,7 @@ import type { HistoryEntry } from '../topology/index.ts';
 import { type AgentContext, MAXIMUM_LAG_BYTES } from './context.ts';
 import { historyLine } from './documents.ts';
 import { moveEtcdLeader } from './etcd-leader.ts';
+import { Failsafe } from './failsafe.ts';
 import { restoreIdentity } from './identity.ts';
 import { putAsLeader, writeIdentity } from './leader-write.ts';
 import type { MemberKey } from './member-key.ts';
@@ -36,14 +37,17 @@ export class Duties {
   readonly #slots = new SlotKeeper();
   #etcdLookedAt = Number.NEGATIVE_INFINITY;
   readonly #synchrony = new SynchronyKeeper();
+  readonly #failsafe: Failsafe;
 
   constructor(ctx: AgentContext, member: MemberKey) {
     this.#ctx = ctx;
     this.#member = member;
+    this.#failsafe = new Failsafe(ctx);
   }
 
   /** Asks for a run; while one runs, for exactly one more after it. */
   due(): void {
+    this.#failsafe.due();
     this.#isAgainDue = true;
     if (this.#running !== undefined) return;
     this.#running = this.#runs().finally(() => {
@@ -78,6 +82,7 @@ export class Duties {
       ['initialize', () => this.#initialize()],
       ['status', () => this.#status()],
       ['synchrony', () => this.#synchrony.keep(this.#ctx)],
+      ['failsafe', () => this.#failsafe.keepKey()],
       ['config', () => this.#config()],
       ['history', () => this.#history()],
       ['checkpoint', () => this.#checkpoint()],

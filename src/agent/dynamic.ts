@@ -17,6 +17,7 @@ const OBEYED: readonly string[] = [
   'slots',
   'permanent_slots',
   'permanent_replication_slots',
+  'failsafe_mode',
   'postgresql',
 ];
 

@@ -2,13 +2,18 @@
  * The lease and the leader key, the only writer of both in this process. One lease carries the member key and, while
  * we lead, the leader key (as Patroni does). The keep-alive has a timer of its own: never behind SQL, jobs or the loop.
  *
- * What is believed of the two is a value with rules of its own (ha/lease.ts); here the store is asked.
+ * What is believed of the two is a value with rules of its own (ha/lease.ts); here the store is asked. What the members pledge
+ * while it is silent comes in by `cover` (agent/failsafe.ts).
  */
 import { type Clock, failure, type Log, pause, rethrowBug, type Timers } from '../base/index.ts';
 import type { LeaseConfig } from '../config/index.ts';
 import { type Compare, type Dcs, DcsError } from '../dcs/index.ts';
 import {
   deadlineOf,
+  type Instant,
+  isCovered,
+  isCoveredByPledges,
+  keyEnded,
   keyGivenAway,
   keyLost,
   keySeen,
@@ -18,7 +23,10 @@ import {
   leaseExtended,
   leaseGone,
   lockOf,
+  membersPledged,
   noLease,
+  primaryGone,
+  raceUnclear,
 } from '../ha/index.ts';
 import type { ClusterView, KeyLayout } from '../topology/index.ts';
 
@@ -34,6 +42,8 @@ export interface LeaseKeeperOptions {
   readonly onExtended: (deadline: number) => void;
   /** The lease is new (keys on the old one are gone), or leadership was lost. */
   readonly onChange: () => void;
+  /** A pledge binds now: the key is not taken, and not kept where it was. */
+  readonly isBound: () => boolean;
 }
 
 const CALL_MS = 1000;
@@ -44,6 +54,8 @@ export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   #state: LeaseState = noLease;
   #isFailing = false;
+  #racing = 0;
+  #onUnconfirmed: () => void = () => {};
   readonly counts = { alive: 0, lost: 0, failed: 0 };
 
   constructor(options: LeaseKeeperOptions) {
@@ -60,6 +72,49 @@ export class LeaseKeeper {
     return this.#state.heldSince !== undefined;
   }
 
+  /** Revision of the leader key as we hold it; undefined while we do not, or it has ended in the store. */
+  get heldSince(): number | undefined {
+    return this.#state.isToRetake ? undefined : this.#state.heldSince;
+  }
+
+  /** Differs from reign to reign; undefined while we do not lead. */
+  get reign(): number | undefined {
+    return this.#state.reign;
+  }
+
+  /** The pledges of the members cover us, more than the lease does. */
+  get isFailsafe(): boolean {
+    return this.isHolder && isCoveredByPledges(this.#state, this.#options.lease.fence_margin);
+  }
+
+  /** How long ago the keep-alive was sent that the store has confirmed last. */
+  get unconfirmedMs(): number {
+    return this.#state.isToRetake ? Number.POSITIVE_INFINITY : this.#options.clock.now() - this.#state.sentAt;
+  }
+
+  /** The key has been asked for, and what came of that is not known. */
+  get isRacing(): boolean {
+    return this.#racing > 0 || this.#options.clock.now() < this.#state.unclearUntil;
+  }
+
+  /** Calls `listener` whenever a leader's keep-alive has failed. */
+  whenUnconfirmed(listener: () => void): void {
+    this.#onUnconfirmed = listener;
+  }
+
+  /** All members have pledged, from `sentAt` on; false when that changes nothing, as for a belief that has ended. */
+  cover(sentAt: number, ttlMs: number): boolean {
+    const before = this.#state;
+    this.#state = membersPledged(before, { sentAt, ttlMs }, this.#at());
+    if (this.#state === before) return false;
+    this.#options.onExtended(this.deadline);
+    return true;
+  }
+
+  #at(): Instant {
+    return { now: this.#options.clock.now(), marginMs: this.#options.lease.fence_margin };
+  }
+
   /** PostgreSQL must not write after this instant (monotonic), for the present keep-alive. */
   get deadline(): number {
     return deadlineOf(this.#state, this.#options.lease.fence_margin);
@@ -67,7 +122,7 @@ export class LeaseKeeper {
 
   /** Holder, with time left. */
   isSafe(atLeastMs: number): boolean {
-    return this.isHolder && this.lease !== undefined && this.#options.clock.now() + atLeastMs < this.deadline;
+    return this.isHolder && this.#options.clock.now() + atLeastMs < this.deadline;
   }
 
   /** Grants and keeps alive until `signal` aborts. */
@@ -77,6 +132,7 @@ export class LeaseKeeper {
       const startedAt = clock.now();
       const isDone = this.lease === undefined ? await this.#grant() : await this.#keepAlive(this.lease);
       if (isDone === 'again') continue;
+      if (isDone === 'done' && this.#state.isToRetake) await this.#retake();
       const period = isDone === 'failed' ? Math.min(200, lease.keep_alive) : lease.keep_alive;
       await pause(Math.max(0, startedAt + period - clock.now()), signal, timers);
     }
@@ -84,7 +140,10 @@ export class LeaseKeeper {
 
   /** Leadership is lost when a view that is not older than it names another holder, or none. */
   heed(view: ClusterView): void {
-    this.#become(keySeen(this.#state, view, this.#options.name), 'the view names another holder, or none');
+    this.#become(
+      keySeen(this.#state, view, this.#options.name, this.#at()),
+      'the view names another holder, or none',
+    );
   }
 
   /** The lock as decided upon: our own knowledge first, else the view, which may be older than what we did. */
@@ -97,29 +156,38 @@ export class LeaseKeeper {
 
   /** PostgreSQL is known to be no primary any more: the loss needs no further action. */
   forgetLoss(): void {
-    this.#state = { ...this.#state, isLost: false };
+    this.#state = primaryGone(this.#state);
   }
 
   /**
-   * Takes the leader key: create-if-absent, as long as the key `sync` is as it was at `syncRevision` (0: absent), or
-   * re-attaches one that names us to our lease. Never overwrites another holder. False when another has it, when `sync` has
-   * changed, or when the outcome could not be learned.
+   * Takes the leader key: create-if-absent, as long as the keys `sync` and `failsafe` are as they were at these revisions (0:
+   * absent), or re-attaches one that names us to our lease. Never overwrites another holder. False when another has it, when one
+   * of them has changed, when a pledge binds, or when the outcome could not be learned.
    */
-  async acquire(syncRevision: number): Promise<boolean> {
-    const { dcs, layout, name, log } = this.#options;
+  async acquire(syncRevision: number, failsafeRevision = 0): Promise<boolean> {
+    const { clock, isBound } = this.#options;
     const { lease } = this;
-    if (lease === undefined || this.#options.clock.now() >= this.deadline) return false;
+    if (lease === undefined || clock.now() >= this.deadline || isBound()) return false;
+    this.#racing += 1;
+    try {
+      return await this.#race(lease, [
+        unchanged(this.#options.layout.sync, syncRevision),
+        unchanged(this.#options.layout.failsafe, failsafeRevision),
+      ]);
+    } finally {
+      this.#racing -= 1;
+    }
+  }
+
+  async #race(lease: string, unchangedKeys: readonly Compare[]): Promise<boolean> {
+    const { dcs, layout, name, log, clock } = this.#options;
     const put = [{ op: 'put', key: layout.leader, value: name, lease }] as const;
-    const unchanged: Compare =
-      syncRevision === 0
-        ? { key: layout.sync, is: 'absent' }
-        : { key: layout.sync, is: 'mod-revision', modRevision: syncRevision };
     try {
       const result = await dcs.transact(
         {
           when: [{ key: layout.leader, is: 'value', value: name }],
           then: put,
-          otherwise: { when: [{ key: layout.leader, is: 'absent' }, unchanged], then: put },
+          otherwise: { when: [{ key: layout.leader, is: 'absent' }, ...unchangedKeys], then: put },
         },
         { timeoutMs: CALL_MS },
       );
@@ -133,20 +201,61 @@ export class LeaseKeeper {
       if (!(cause instanceof DcsError)) throw cause;
       log.warn('leader-key-acquire-unclear', { outcome: cause.outcome, ...failure(cause) });
       if (cause.reason === 'lease-not-found') this.#leaseGone();
-      return cause.outcome === 'unknown' && (await this.verify());
+      if (cause.outcome !== 'unknown') return false;
+      this.#state = raceUnclear(this.#state, clock.now());
+      return await this.verify();
+    }
+  }
+
+  /** The key has ended in the store while pledges covered us: it is taken anew, as long as they do and nobody else has it. */
+  async #retake(): Promise<void> {
+    const { dcs, layout, name, log } = this.#options;
+    const { lease } = this;
+    if (lease === undefined) return;
+    if (!isCovered(this.#state, this.#at())) {
+      this.#become(keyLost(this.#state), 'the key has ended, and no pledge covers us any more');
+      return;
+    }
+    const put = [{ op: 'put', key: layout.leader, value: name, lease }] as const;
+    try {
+      const result = await dcs.transact(
+        {
+          when: [{ key: layout.leader, is: 'absent' }],
+          then: put,
+          otherwise: { when: [{ key: layout.leader, is: 'value', value: name }], then: put },
+        },
+        { timeoutMs: CALL_MS },
+      );
+      if (!this.#state.isToRetake || this.lease !== lease) return;
+      if (result.outcome === 'refused' || !isCovered(this.#state, this.#at())) {
+        this.#become(keyLost(this.#state), 'the key has ended, and was not taken anew in time');
+        return;
+      }
+      this.#take(result.revision);
+      log.info('leader-key-retaken', { revision: result.revision });
+    } catch (cause) {
+      if (!(cause instanceof DcsError)) throw cause;
+      log.warn('leader-key-retake-unclear', { outcome: cause.outcome, ...failure(cause) });
     }
   }
 
   /** A linearizable look: does the key name us, on our lease? Corrects what we believe either way. */
   async verify(): Promise<boolean> {
-    const { dcs, layout, name, log } = this.#options;
+    const { dcs, layout, name, log, isBound } = this.#options;
     const { lease } = this;
     try {
       const entry = await dcs.get(layout.leader, { timeoutMs: CALL_MS });
       const isOurs =
         entry !== undefined && entry.value === name && lease !== undefined && entry.lease === lease;
-      if (isOurs && !this.isHolder) this.#take(entry.modRevision);
-      if (!isOurs) this.#become(keyLost(this.#state), 'a linearizable read shows another holder, or none');
+      // One that came true after all, when this member had pledged not to lead: decide gives it back.
+      if (isOurs && isBound()) return false;
+      if (isOurs && this.heldSince === undefined) this.#take(entry.modRevision);
+      const isNobodys = entry === undefined || entry.value === name;
+      if (!isOurs)
+        this.#become(
+          isNobodys ? keyEnded(this.#state, this.#at()) : keyLost(this.#state),
+          'a linearizable read shows another holder, or none',
+        );
       return isOurs;
     } catch (cause) {
       rethrowBug(cause);
@@ -198,7 +307,7 @@ export class LeaseKeeper {
 
   #leaseGone(): void {
     const wasHolder = this.isHolder;
-    this.#become(leaseGone(this.#state), 'the store no longer knows the lease');
+    this.#become(leaseGone(this.#state, this.#at()), 'the store no longer knows the lease');
     if (!wasHolder) this.#options.onChange();
   }
 
@@ -248,5 +357,10 @@ export class LeaseKeeper {
     if (!(cause instanceof DcsError)) throw cause;
     if (!this.#isFailing) this.#options.log.warn('keep-alive-failing', failure(cause));
     this.#isFailing = true;
+    if (this.isHolder) this.#onUnconfirmed();
   }
+}
+
+function unchanged(key: string, revision: number): Compare {
+  return revision === 0 ? { key, is: 'absent' } : { key, is: 'mod-revision', modRevision: revision };
 }

@@ -5,7 +5,14 @@
  *     timer, watch, postmaster's end, job's end, lease  ->  Wake  ->  look -> observe -> decide -> act  ->  duties
  */
 import { failure, type LogFields, rethrowBug } from '../base/index.ts';
-import { type Decision, decide, type PeerAnswer, type Reason, stepDownMs } from '../ha/index.ts';
+import {
+  type Decision,
+  decide,
+  parseFailsafe,
+  type PeerAnswer,
+  type Reason,
+  stepDownMs,
+} from '../ha/index.ts';
 import { act } from './act.ts';
 import { Callbacks } from './callbacks.ts';
 import type { AgentContext } from './context.ts';
@@ -88,7 +95,9 @@ async function cycle(ctx: AgentContext): Promise<Decision> {
   let peers: readonly PeerAnswer[] | undefined;
   let decision = decide(await observe(ctx, peers));
   if (decision.action.do === 'ask-peers') {
-    peers = await ctx.peers.ask(state.view, ctx.config.name, cityOf(state.view, state.lastLeader));
+    const failsafe = parseFailsafe(state.view.entries.get(ctx.layout.failsafe)?.value);
+    const city = cityOf(state.view, state.lastLeader);
+    peers = await ctx.peers.ask({ view: state.view, failsafe }, ctx.config.name, city);
     state.memory = decision.memory;
     decision = decide(await observe(ctx, peers));
   }

@@ -5,6 +5,7 @@ import type { AgentContext } from './context.ts';
 import { syncStandbys } from './documents.ts';
 import { memberRole } from './member-key.ts';
 import { localServer } from './observe.ts';
+import { isFailsafeActive } from './pledges.ts';
 
 /** What a scrape reads. */
 export function samples(ctx: AgentContext): Sample[] {
@@ -62,6 +63,7 @@ function patroniSamples(ctx: AgentContext): Sample[] {
     ['patroni_postgres_in_archive_recovery', streaming === 'in archive recovery'],
     ['patroni_postgres_server_version', status?.serverVersion],
     ['patroni_cluster_unlocked', state.view.leader === undefined],
+    ['patroni_failsafe_mode_is_active', isFailsafeActive(ctx)],
     ['patroni_postgres_timeline', status === undefined ? 0 : local.timeline],
     ['patroni_dcs_last_seen', Math.floor((state.contactWallAt ?? 0) / 1000)],
     ['patroni_pending_restart', (status?.pendingRestart.length ?? 0) > 0],

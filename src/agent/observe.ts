@@ -23,6 +23,7 @@ import {
   upstreamOf,
 } from './context.ts';
 import { cityOf, standingOf } from './peers.ts';
+import { failsafeFacts } from './pledges.ts';
 import { durabilityModeOf, promisedIn } from './promise.ts';
 
 const HISTORY_MS = 1000;
@@ -43,6 +44,7 @@ export async function observe(
     local,
     lock,
     cluster: await clusterFacts(ctx, local, lock),
+    failsafe: failsafeFacts(ctx),
     peers,
     job: jobs.running,
     isBootstrapping: state.isBootstrapping,

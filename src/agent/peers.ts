@@ -1,10 +1,10 @@
 /**
- * Questions to the other members' REST APIs: their position in an election, and whether a candidate has the last WAL.
+ * Questions to the other members' REST APIs: their position in an election, whether a candidate has the last WAL, and for pledges.
  * In parallel and with short deadlines; a peer that does not answer is simply not in the result.
  */
 import { Agent, request } from 'undici';
 import { isRecord, MatriarchError, parseJson, rethrowBug } from '../base/index.ts';
-import type { PeerAnswer, ServerRole } from '../ha/index.ts';
+import type { FailsafeList, PeerAnswer, ServerRole } from '../ha/index.ts';
 import { type ClusterView, isTagSet, type Member } from '../topology/index.ts';
 import type { RestIdentity } from './rest-client.ts';
 
@@ -12,25 +12,33 @@ import type { RestIdentity } from './rest-client.ts';
 const ASK_MS = 400;
 const ANSWER_BYTES_MAX = 256 * 1024;
 
+/** A member's answer to a leader that asks for a pledge; `forMs` where it says for how long. */
+export type Pledge =
+  | { readonly isPledged: true; readonly forMs: number | undefined }
+  | { readonly isPledged: false; readonly text: string };
+
+/** In our own agents' answers beside what Patroni says: for how many milliseconds it is pledged. */
+export const PLEDGED_MS_HEADER = 'pledged-ms';
+
 export class PeerClient {
   readonly #agent: Agent;
+  readonly #authorization: string | undefined;
 
   constructor(identity: RestIdentity) {
     const connect = { timeout: ASK_MS, ...identity.tls };
     this.#agent = new Agent({ connections: 2, keepAliveTimeout: 5000, connect });
+    this.#authorization = identity.authorization;
   }
 
-  /** All members but `self`, as they answer now. */
-  async ask(view: ClusterView, self: string, formerCity: string | undefined): Promise<readonly PeerAnswer[]> {
-    const others = [...view.members.values()].filter(
-      (member) => member.name !== self && member.apiUrl !== '',
-    );
+  /** All that are known but `self`, as they answer now. */
+  async ask(who: Electorate, self: string, formerCity: string | undefined): Promise<readonly PeerAnswer[]> {
+    const others = electorsOf(who, self);
     const answers = await Promise.all(others.map((member) => this.askOne(member, formerCity)));
     return answers.filter((answer) => answer !== undefined);
   }
 
   /** One member's position; undefined when it does not answer in time or not in Patroni's form. */
-  async askOne(member: Member, formerCity?: string): Promise<PeerAnswer | undefined> {
+  async askOne(member: Elector, formerCity?: string): Promise<PeerAnswer | undefined> {
     try {
       const answer = await request(member.apiUrl, {
         dispatcher: this.#agent,
@@ -46,9 +54,62 @@ export class PeerClient {
     }
   }
 
+  /** `POST /failsafe`; undefined when it does not answer in time. */
+  async pledge(
+    member: Pick<Elector, 'name' | 'apiUrl'>,
+    body: Readonly<Record<string, unknown>>,
+    withinMs: number,
+  ): Promise<Pledge | undefined> {
+    const authorization = this.#authorization;
+    try {
+      const answer = await request(new URL('/failsafe', member.apiUrl), {
+        method: 'POST',
+        dispatcher: this.#agent,
+        signal: AbortSignal.timeout(withinMs),
+        headers: {
+          'content-type': 'application/json',
+          ...(authorization === undefined ? {} : { authorization }),
+        },
+        body: JSON.stringify(body),
+      });
+      const text = await textOf(answer.body);
+      return readPledge(answer.statusCode, text, answer.headers[PLEDGED_MS_HEADER]);
+    } catch (cause) {
+      rethrowBug(cause);
+      // Refused, timed out or no address: nothing is pledged.
+      return undefined;
+    }
+  }
+
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
+}
+
+/** As Patroni does: both the status and the word. */
+export function readPledge(status: number, text: string, forMs: unknown): Pledge {
+  if (status !== 200 || text !== 'Accepted')
+    return { isPledged: false, text: `${status} ${text}`.slice(0, 200) };
+  return { isPledged: true, forMs: /^\d{1,9}$/.test(String(forMs)) ? Number(forMs) : undefined };
+}
+
+/** Who is asked in an election. */
+export type Elector = Pick<Member, 'name' | 'apiUrl' | 'tags'>;
+
+export interface Electorate {
+  readonly view: Pick<ClusterView, 'members'>;
+  /** The key `failsafe`: a leader that lives by pledges may have lost its member key. */
+  readonly failsafe: FailsafeList | undefined;
+}
+
+/** All that can be asked, but `self`. */
+export function electorsOf({ view, failsafe }: Electorate, self: string): readonly Elector[] {
+  const listed = [...(failsafe ?? [])].filter(([name]) => !view.members.has(name));
+  const all: readonly Elector[] = [
+    ...view.members.values(),
+    ...listed.map(([name, apiUrl]) => ({ name, apiUrl, tags: {} })),
+  ];
+  return all.filter(({ name, apiUrl }) => name !== self && apiUrl !== '');
 }
 
 /** The city tag of a member; undefined where there is none. */
@@ -87,7 +148,7 @@ async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
 
 /** What a member's `GET /patroni` says of its position; undefined when that is not in Patroni's form. */
 export function readAnswer(
-  member: Member,
+  member: Elector,
   json: unknown,
   formerCity: string | undefined,
 ): PeerAnswer | undefined {

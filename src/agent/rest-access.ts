@@ -10,6 +10,7 @@ import { TLSSocket } from 'node:tls';
 import type { Context, MiddlewareHandler } from 'hono';
 import { rethrowBug } from '../base/index.ts';
 import type { RestapiConfig } from '../config/index.ts';
+import { parseFailsafe } from '../ha/index.ts';
 import type { AgentContext } from './context.ts';
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -78,7 +79,10 @@ async function isListed(ctx: AgentContext, address: string | undefined): Promise
   const { allowlist, allowlist_include_members: withMembers } = ctx.restapi;
   if (allowlist.length === 0 && !withMembers) return true;
   if (address === undefined) return false;
-  const members = withMembers ? [...ctx.state.view.members.values()].map(({ apiUrl }) => hostOf(apiUrl)) : [];
+  // Also a leader that lives by pledges, when its member key has ended.
+  const listed = parseFailsafe(ctx.state.view.entries.get(ctx.layout.failsafe)?.value)?.values() ?? [];
+  const published = [...ctx.state.view.members.values()].map(({ apiUrl }) => apiUrl);
+  const members = withMembers ? [...published, ...listed].map(hostOf) : [];
   const named = [...allowlist, ...members.filter((host) => host !== '')];
   return isAllowed(address, (await Promise.all(named.map(resolved))).flat());
 }

@@ -8,7 +8,9 @@ import { failure, isRecord, parseJson, rethrowBug } from '../base/index.ts';
 import { isPaused } from '../topology/index.ts';
 import { changeLeader, dropSchedule } from './change-of-leader.ts';
 import type { AgentContext } from './context.ts';
+import { answerFailsafe } from './failsafe-answer.ts';
 import { giveOrder, type OrderEnd } from './orders.ts';
+import { PLEDGED_MS_HEADER } from './peers.ts';
 import { requestReload } from './reload.ts';
 import { isoTime, type Refusal, parseRestart, patchConfig, type RestartWish } from './rest-requests.ts';
 import { whyNoRestart } from './scheduled-restart.ts';
@@ -44,6 +46,13 @@ export function addWriteRoutes(app: Hono, ctx: AgentContext): void {
       withBody(c, 'needed', async (body) => told(c, await changeLeader(ctx, action, body))),
     );
   }
+  app.post('/failsafe', async (c) =>
+    withBody(c, 'needed', async (body) => {
+      const { status, text, forMs } = answerFailsafe(ctx, body);
+      const headers = forMs === undefined ? {} : { [PLEDGED_MS_HEADER]: String(forMs) };
+      return await Promise.resolve(c.text(text, status, headers));
+    }),
+  );
   app.delete('/switchover', async (c) => told(c, await dropSchedule(ctx)));
 }
 

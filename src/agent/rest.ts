@@ -5,6 +5,7 @@
  */
 import { Hono } from 'hono';
 import { describe, failure, rethrowBug, withDeadline } from '../base/index.ts';
+import { parseFailsafe } from '../ha/index.ts';
 import { METRICS_CONTENT_TYPE, renderMetrics } from '../metrics/index.ts';
 import { isPaused, isTagSet, type TagValue } from '../topology/index.ts';
 import type { AgentContext } from './context.ts';
@@ -27,6 +28,10 @@ export function restApi(ctx: AgentContext): Hono {
   app.get('/config', (c) =>
     ctx.state.view.config === undefined ? c.body(null, 502) : c.json(ctx.state.view.config.value),
   );
+  app.get('/failsafe', (c) => {
+    const list = parseFailsafe(ctx.state.view.entries.get(ctx.layout.failsafe)?.value);
+    return list === undefined ? c.body(null, 502) : c.json(Object.fromEntries(list));
+  });
   app.get('/metrics', async (c) =>
     c.body(await renderMetrics(samples(ctx)), 200, { 'content-type': METRICS_CONTENT_TYPE }),
   );

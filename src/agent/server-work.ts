@@ -11,6 +11,7 @@ import { type AgentContext, primaryStartMs, upstreamOf } from './context.ts';
 import type { JobContext } from './jobs.ts';
 import { writeIdentity } from './leader-write.ts';
 import { look } from './look.ts';
+import { boundForMs } from './pledges.ts';
 import { promiseAlone } from './promise.ts';
 import { takeTimeline } from './timeline.ts';
 
@@ -233,8 +234,8 @@ async function guard(ctx: AgentContext, before: string): Promise<void> {
 }
 
 /** With less lease than this the loop would demote at once what becomes a primary now. */
-function mayBecomePrimary({ keeper, config }: AgentContext): boolean {
-  return keeper.isSafe(stepDownMs(config.lease.keep_alive));
+function mayBecomePrimary({ keeper, config, state, clock }: AgentContext): boolean {
+  return keeper.isSafe(stepDownMs(config.lease.keep_alive)) && boundForMs(state, clock.now()) === 0;
 }
 
 /** PostgreSQL is stopped or a standby: the fence has nothing to strike at. */

@@ -1,5 +1,5 @@
 /** What one cycle of the agent may decide to do. */
-import type { Memory } from './observation.ts';
+import type { Memory, Observation } from './observation.ts';
 import type { Reason } from './reasons.ts';
 
 /** `immediate`: the lock is gone, sessions are cut now. `offline`: the lease still lives for a moment, a fast stop fits in. */
@@ -19,8 +19,8 @@ export type Action =
   | { readonly do: 'start-standby'; readonly upstream: string | undefined }
   | { readonly do: 'start-primary' }
   | { readonly do: 'follow'; readonly upstream: string }
-  /** Unless `sync` has changed since the revision that this was decided by. */
-  | { readonly do: 'acquire-leader'; readonly syncRevision: number }
+  /** Unless `sync` or `failsafe` has changed since the revisions that this was decided by. */
+  | { readonly do: 'acquire-leader'; readonly syncRevision: number; readonly failsafeRevision: number }
   | { readonly do: 'promote' }
   | { readonly do: 'demote'; readonly mode: DemoteMode }
   | { readonly do: 'hand-over'; readonly candidate: string }
@@ -37,6 +37,15 @@ export interface Decision {
   readonly action: Action;
   readonly because: Reason;
   readonly memory: Memory;
+}
+
+/** To be refused by the store when what bears on it has changed since this was observed. */
+export function takeLeader({ cluster, failsafe }: Observation): Action {
+  return {
+    do: 'acquire-leader',
+    syncRevision: cluster.syncRevision,
+    failsafeRevision: failsafe.revision,
+  };
 }
 
 /** What is done, and why. */

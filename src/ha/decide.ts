@@ -11,10 +11,12 @@
  *     again in the store, and that the fence is armed, right before it acts).
  *  3. `release` is decided only while PostgreSQL is stopped, has no data, or is a standby that nothing is promoting.
  *  4. Data is thrown away only where it is half-made, or while a usable leader exists to take it from again.
- *  5. Nothing is decided on a silent store but to stop, or to go on as a standby.
+ *  5. Nothing is decided on a silent store but to stop, or to go on: as a standby, or as a primary to which all members have pledged.
+ *  6. Nothing that a pledge or the key `failsafe` forbids is decided, whatever led there (failsafe.ts).
  */
 import { unreachable } from '../base/index.ts';
-import type { Choice, Decision } from './action.ts';
+import { type Choice, type Decision, takeLeader } from './action.ts';
+import { heedFailsafe } from './failsafe.ts';
 import { remember, rememberAction } from './memory.ts';
 import type { JobKind, Lock, Observation } from './observation.ts';
 import { whenOrdered } from './orders.ts';
@@ -30,7 +32,7 @@ const PROMOTE_NEEDS_STEP_DOWNS = 1.5;
 /** Decides one cycle. */
 export function decide(o: Observation): Decision {
   const memory = remember(o);
-  const [action, because] = choose({ ...o, memory });
+  const [action, because] = heedFailsafe(choose({ ...o, memory }), o, mayWrite(o));
   return { action, because, memory: rememberAction(memory, action, o) };
 }
 
@@ -106,10 +108,7 @@ function whenUnsafeToWrite(o: Observation): Choice | undefined {
   return unreachable(lock);
 }
 
-const acquire = (o: Observation, because: Reason): Choice => [
-  { do: 'acquire-leader', syncRevision: o.cluster.syncRevision },
-  because,
-];
+const acquire = (o: Observation, because: Reason): Choice => [takeLeader(o), because];
 
 /** A long job owns PostgreSQL; only the loss of what it rests on interrupts it. */
 function whileJobRuns(o: Observation, kind: JobKind): Choice {
@@ -351,6 +350,8 @@ function whenFollowing(o: Observation, name: string): Choice {
 
 /** A running primary under a living lease of ours (all else was stopped by invariant 1). */
 function whenLeading(o: Observation): Choice {
+  // No leader is changed without the store: the next one could not take the key.
+  if (o.lock.is === 'mine' && o.lock.isFailsafe === true) return [{ do: 'lead' }, 'failsafe-lease'];
   const request = requestAsLeader(o);
   switch (request.is) {
     case 'none':

@@ -3,6 +3,24 @@ export type { Action, Decision, DemoteMode } from './action.ts';
 export { decide, mayWrite } from './decide.ts';
 export * from './durability.ts';
 export {
+  type Asked,
+  type Asker,
+  type FailsafeFacts,
+  type FailsafeList,
+  type FailsafeLists,
+  haveAllBeenAsked,
+  isListSettled,
+  listConfirmed,
+  listSent,
+  type Member,
+  noLists,
+  parseFailsafe,
+  pledgedByAll,
+  renderFailsafe,
+  whomToAsk,
+  whyNoPledge,
+} from './failsafe.ts';
+export {
   type Blow,
   type FenceEvent,
   type FenceState,
@@ -16,6 +34,10 @@ export {
 } from './fence.ts';
 export {
   deadlineOf,
+  type Instant,
+  isCovered,
+  isCoveredByPledges,
+  keyEnded,
   keyGivenAway,
   keyLost,
   keySeen,
@@ -25,7 +47,10 @@ export {
   leaseExtended,
   leaseGone,
   lockOf,
+  membersPledged,
   noLease,
+  primaryGone,
+  raceUnclear,
 } from './lease.ts';
 export * from './observation.ts';
 export {

@@ -5,6 +5,7 @@
  * Nothing here is guessed: what was not seen is `undefined` or `unknown`, and `decide` takes the careful branch.
  */
 import type { Promised } from './durability.ts';
+import type { FailsafeFacts } from './failsafe.ts';
 
 /** `half-made`: a clone or initdb did not finish there. `unreadable`: exists, but cannot be looked into. */
 export type DataDirectory = 'empty' | 'half-made' | 'whole' | 'unreadable';
@@ -37,13 +38,14 @@ export interface LocalServer {
 
 /**
  * The leader key, seen from here.
- * - `mine`: it hangs on our lease and the lease lives until `deadline` at least (fence margin already taken off).
+ * - `mine`: it hangs on our lease and the lease lives until `deadline` at least (fence margin already taken off); `isFailsafe`: it
+ *   is the other members' pledges that make it ours until then, and the store may have lost it (failsafe.ts).
  * - `named`: it names us, but hangs on a lease of an earlier life of this agent.
  * - `lost`: we held it, the store says it is gone or someone else's, and PostgreSQL has not been stopped since.
  * - `unknown`: the store has not been heard lately; `deadline` if we held the key when it was last heard.
  */
 export type Lock =
-  | { readonly is: 'mine'; readonly deadline: number }
+  | { readonly is: 'mine'; readonly deadline: number; readonly isFailsafe?: boolean }
   | { readonly is: 'named' }
   | { readonly is: 'lost' }
   | { readonly is: 'other'; readonly leader: string }
@@ -185,6 +187,7 @@ export interface Observation {
   readonly local: LocalServer;
   readonly lock: Lock;
   readonly cluster: ClusterFacts;
+  readonly failsafe: FailsafeFacts;
   /** Asked in this cycle or just before; undefined = not asked. */
   readonly peers: readonly PeerAnswer[] | undefined;
   /** The one long job that runs now. */

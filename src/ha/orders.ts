@@ -3,7 +3,7 @@
  * order is carried out where it is safe, and is otherwise left: who gave it waits for it, and withdraws it.
  */
 import { unreachable } from '../base/index.ts';
-import type { Choice } from './action.ts';
+import { type Choice, takeLeader } from './action.ts';
 import type { Observation } from './observation.ts';
 import { isStillFirst } from './rank.ts';
 
@@ -22,17 +22,19 @@ export function whenOrdered(o: Observation): Choice | undefined {
 
 /** A primary is started again only under the same lease that it was stopped under. */
 function whenRestart(o: Observation): Choice | undefined {
-  const { local, lock, cluster } = o;
+  const { local, lock } = o;
   if (local.data !== 'whole' || local.process === 'stopping') return undefined;
   if (local.role === 'standby') {
     const upstream = lock.is === 'other' ? lock.leader : local.upstream;
     return [{ do: 'restart', as: 'standby', upstream }, 'restart-requested'];
   }
+  // Without the store it could not become one again.
+  if (lock.is === 'mine' && lock.isFailsafe === true) return undefined;
   if (lock.is === 'mine') return [{ do: 'restart', as: 'primary', upstream: undefined }, 'restart-requested'];
   // Stopped by hand in a pause: it becomes a primary again like any other, by the key.
   const isFree = lock.is === 'none' || lock.is === 'named';
   return isFree && isStillFirst(o) && local.process === 'stopped'
-    ? [{ do: 'acquire-leader', syncRevision: cluster.syncRevision }, 'restart-requested']
+    ? [takeLeader(o), 'restart-requested']
     : undefined;
 }
 

@@ -9,7 +9,7 @@
  * holds the key, or as the standby of whoever does.
  */
 import { unreachable } from '../base/index.ts';
-import type { Choice } from './action.ts';
+import { type Choice, takeLeader } from './action.ts';
 import type { Lock, Observation } from './observation.ts';
 import { isStillFirst } from './rank.ts';
 import { requestAsStandby } from './switchover.ts';
@@ -43,15 +43,13 @@ function whenStoppedByHand(lock: Lock): Choice {
 }
 
 function whenStoppedByUs(o: Observation): Choice | undefined {
-  const { lock, local, cluster } = o;
+  const { lock, local } = o;
   if (lock.is === 'other') return undefined;
   if (lock.is === 'unknown' || o.memory.standBackUntil !== undefined) return WAIT;
   if (local.role !== 'primary' || !isStillFirst(o))
     return isHeld(lock) ? [{ do: 'release' }, 'paused'] : WAIT;
   if (o.retryAt !== undefined && o.now < o.retryAt) return [{ do: 'wait' }, 'backing-off'];
-  return lock.is === 'mine'
-    ? [{ do: 'start-primary' }, 'stopped-by-us']
-    : [{ do: 'acquire-leader', syncRevision: cluster.syncRevision }, 'stopped-by-us'];
+  return lock.is === 'mine' ? [{ do: 'start-primary' }, 'stopped-by-us'] : [takeLeader(o), 'stopped-by-us'];
 }
 
 function whenStandby(o: Observation): Choice | undefined {
@@ -78,7 +76,8 @@ function whenStandby(o: Observation): Choice | undefined {
 /** It leads on under its lease. Only a request for a certain candidate, to be done now, is carried out. */
 function whenPrimary(o: Observation): Choice | undefined {
   const { request } = o.cluster;
-  if (request === undefined || o.local.role !== 'primary' || o.lock.is !== 'mine') return undefined;
+  const isLeading = o.local.role === 'primary' && o.lock.is === 'mine' && o.lock.isFailsafe !== true;
+  if (request === undefined || !isLeading) return undefined;
   if (request.candidate === undefined) return [{ do: 'clear-request' }, 'candidate-needed-in-pause'];
   const isScheduled = request.dueInMs !== 0;
   return isScheduled && request.dueInMs > -1000 ? [{ do: 'lead' }, 'paused'] : undefined;

@@ -17,7 +17,9 @@ export const UNANSWERED_MAX = 3;
 /** What is done about it; undefined = it is of use, it is not ours to judge, or it still has time. */
 export function whenUseless(o: Observation): Choice | undefined {
   const because = whyUseless(o);
-  if (because === undefined || o.lock.is !== 'mine' || o.cluster.isPaused) return undefined;
+  // By pledges alone the key could be given to nobody.
+  const isLed = o.lock.is === 'mine' && o.lock.isFailsafe !== true;
+  if (because === undefined || !isLed || o.cluster.isPaused) return undefined;
   if (o.peers === undefined) return [{ do: 'ask-peers' }, 'positions-unknown'];
   return successor(o.peers, o.cluster) === undefined
     ? [{ do: 'wait' }, 'postgres-useless-no-candidate']

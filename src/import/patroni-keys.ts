@@ -49,10 +49,7 @@ const DYNAMIC_KEYS: PatroniTable = {
   },
   'bootstrap.dcs.synchronous_mode_strict': { together: 'bootstrap.dcs, and obeyed' },
   'bootstrap.dcs.synchronous_node_count': { together: 'bootstrap.dcs, and obeyed' },
-  'bootstrap.dcs.failsafe_mode': {
-    refused: 'a primary that goes on without etcd, and a member that does not know of it, could be two',
-    unless: [false],
-  },
+  'bootstrap.dcs.failsafe_mode': { together: 'bootstrap.dcs, and obeyed' },
   'bootstrap.dcs.standby_cluster': {
     refused: 'there are no standby clusters: this member would become a primary',
     unless: [null],

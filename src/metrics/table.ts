@@ -71,6 +71,9 @@ export const METRICS = {
   patroni_postgres_in_archive_recovery: patroni('1 while this standby does not stream, else 0.'),
   patroni_postgres_server_version: patroni('PostgreSQL’s version as a number while it runs, else 0.'),
   patroni_cluster_unlocked: patroni('1 while nobody holds the leader key, else 0.'),
+  patroni_failsafe_mode_is_active: patroni(
+    '1 while the leader goes on by the pledges of all members, on those as well, else 0.',
+  ),
   patroni_postgres_timeline: patroni('Timeline of PostgreSQL while it runs, else 0.'),
   patroni_dcs_last_seen: patroni('When the store was last heard, in seconds since 1970.'),
   patroni_pending_restart: patroni('1 while a setting waits for a restart, else 0.'),

@@ -12,6 +12,7 @@ import {
   chooseWeighted,
   emptyChoice,
   emptyView,
+  isFailsafeMode,
   primaryOf,
   type ReadPolicy,
   readCandidates,
@@ -55,7 +56,11 @@ const NEVER_REACHED: PrimaryAnswer = { kind: 'none', because: 'dcs-never-reached
 
 export interface ClusterWorldOptions {
   readonly policy: ReadPolicy;
-  /** Longest time since etcd's last proof of contact in which writes are still sent: the lease's life. */
+  /**
+   * Longest time since etcd's last proof of contact in which writes are still sent: the lease's life. With `failsafe_mode` for as
+   * long as the primary is one: it may go on without etcd, is stopped by its own fence before another can lead, and is asked
+   * whether it is a primary on each new connection.
+   */
   readonly ttlMs: number;
 }
 
@@ -178,7 +183,7 @@ export class ClusterWorld implements World {
   }
 
   primary(now: number): PrimaryAnswer {
-    if (now - this.#contactAt <= this.#options.ttlMs) return this.#answer;
+    if (now - this.#contactAt <= this.#options.ttlMs || isFailsafeMode(this.#view)) return this.#answer;
     return this.isKnown ? STALE : NEVER_REACHED;
   }
 

@@ -37,6 +37,7 @@ export {
   emptyView,
   type FailoverRequest,
   type HistoryEntry,
+  isFailsafeMode,
   isPaused,
   leaderChange,
 } from './view.ts';

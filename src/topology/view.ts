@@ -79,6 +79,11 @@ export function isPaused(view: ClusterView): boolean {
   return view.config !== undefined && isTagSet(view.config.value, 'pause');
 }
 
+/** The cluster-wide configuration lets a leader go on without the store while all members pledge not to lead. */
+export function isFailsafeMode(view: Pick<ClusterView, 'config'>): boolean {
+  return view.config !== undefined && isTagSet(view.config.value, 'failsafe_mode');
+}
+
 /** The view of a whole snapshot. A snapshot older than `view` changes nothing: the same object comes back. */
 export function applySnapshot(view: ClusterView, snapshot: Snapshot, layout: KeyLayout): ClusterView {
   if (snapshot.revision < view.revision) return view;

@@ -5,31 +5,21 @@
  * Not together on one host: an agent that is away and a fence that is, for each is what the other is there for.
  */
 import { giveOrder } from '../../src/agent/orders.ts';
-import { patchConfig } from '../../src/agent/rest-requests.ts';
-import { isRecord, parseJson } from '../../src/base/index.ts';
-import type { KeyLayout } from '../../src/topology/index.ts';
-import type { Chance } from './chance.ts';
-import type { Events } from './events.ts';
+import { FAILSAFE_FAULTS } from './failsafe-faults.ts';
+import {
+  configure,
+  cutAll,
+  downMembers,
+  type Fault,
+  type FaultWorld,
+  isAgentWell,
+  isFenceWell,
+  leaderOf,
+  nothing,
+} from './fault-means.ts';
 import type { Host } from './host.ts';
-import type { Network, Site } from './network.ts';
+import type { Site } from './network.ts';
 import type { Server } from './server.ts';
-import type { Store } from './store.ts';
-
-export interface FaultWorld {
-  readonly events: Events;
-  readonly chance: Chance;
-  readonly network: Network;
-  readonly store: Store;
-  readonly layout: KeyLayout;
-  readonly hosts: readonly Host[];
-  readonly sites: readonly Site[];
-  readonly trace: ((line: string) => void) | undefined;
-}
-
-/** Begins the fault at this host and returns what ends it; undefined when it does not fit now. */
-type Fault = (world: FaultWorld, host: Host) => (() => void) | undefined;
-
-const nothing = (): void => {};
 
 const FAULTS: Readonly<Record<string, Fault>> = {
   'host crashes': (_, host) => {
@@ -208,19 +198,13 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
 };
 
-/** An operator's change of the cluster-wide configuration; false before there is any. */
-function configure(store: Store, layout: KeyLayout, patch: Readonly<Record<string, unknown>>): boolean {
-  const before = parseJson(store.data.get(layout.config)?.value ?? '');
-  if (!isRecord(before)) return false;
-  const value = JSON.stringify(patchConfig(before, patch));
-  store.data.transact({ when: [], then: [{ op: 'put', key: layout.config, value }] });
-  return true;
-}
-
 /** Begins the trouble; `untilMs` is its end, at which all is mended. */
 export function plan(world: FaultWorld, fromMs: number, untilMs: number): void {
   const { events, chance, hosts, trace } = world;
-  const known = Object.entries(FAULTS).filter(() => chance.isTrue(0.45));
+  const drawn = Object.entries(FAULTS).filter(() => chance.isTrue(0.45));
+  const more = world.isFailsafe ? Object.entries(FAILSAFE_FAULTS).filter(() => chance.isTrue(0.7)) : [];
+  // As often as all the others together, or they would hardly meet.
+  const known = [...drawn, ...more, ...more, ...more];
   const pauseMs = chance.between(300, 3000);
   const lastsMs = chance.between(1000, 9000);
   const ends = new Set<() => void>();
@@ -248,6 +232,7 @@ export function plan(world: FaultWorld, fromMs: number, untilMs: number): void {
     trace?.('all faults end');
     for (const end of ends) end();
     ends.clear();
+    world.store.hiddenFrom.clear();
     world.network.mendAll();
     for (const host of hosts) {
       host.server.stalledUntil = 0;
@@ -255,22 +240,6 @@ export function plan(world: FaultWorld, fromMs: number, untilMs: number): void {
     }
     world.store.reconsider();
   });
-}
-
-function leaderOf({ hosts, store, layout }: FaultWorld): Host | undefined {
-  const name = store.data.get(layout.leader)?.value;
-  return hosts.find(({ site }) => site.name === name);
-}
-
-/** The fence does its work, or there is nothing to guard. */
-function isFenceWell({ isUp, isPaused, fence, server }: Host): boolean {
-  const isHarmless =
-    server.run === 'stopped' || (server.run === 'accepting' && server.inRecovery && !server.isPromoting);
-  return isUp && !isPaused && (fence === undefined ? isHarmless : fence.process.isRunning);
-}
-
-function isAgentWell(host: Host): boolean {
-  return host.agent?.process.isRunning === true;
 }
 
 /** Waits for the next turn in the life of the host's server, and strikes in the middle of what comes of it. */
@@ -320,39 +289,4 @@ function busy({ hosts, chance }: FaultWorld): Host | undefined {
   return chance.oneOf(
     hosts.filter(({ server }) => server.data === 'partial' || server.isUnclaimed || server.isPromoting),
   );
-}
-
-function cutAll(network: Network, some: readonly Site[], others: readonly Site[]): () => void {
-  const pairs = some.flatMap((one) =>
-    others.filter((other) => other !== one).map((other) => [one, other] as const),
-  );
-  for (const [one, other] of pairs) {
-    network.cut(one, other);
-    network.cut(other, one);
-  }
-  return () => {
-    for (const [one, other] of pairs) {
-      network.mend(one, other);
-      network.mend(other, one);
-    }
-  };
-}
-
-function downMembers(store: Store, chance: Chance, count: number): (() => void) | undefined {
-  const up = store.members.filter((member) => member.isUp);
-  const down = up.slice(0, count).length < count ? [] : shuffled(up, chance).slice(0, count);
-  if (down.length === 0) return undefined;
-  for (const member of down) member.isUp = false;
-  store.reconsider();
-  return () => {
-    for (const member of down) member.isUp = true;
-    store.reconsider();
-  };
-}
-
-function shuffled<T>(list: readonly T[], chance: Chance): T[] {
-  return list
-    .map((item) => ({ item, key: chance.next() }))
-    .sort((a, b) => a.key - b.key)
-    .map(({ item }) => item);
 }

@@ -4,13 +4,13 @@
  */
 import { assemble } from '../../src/agent/agent.ts';
 import type { AgentContext } from '../../src/agent/context.ts';
-import { readAnswer } from '../../src/agent/peers.ts';
+import { answerFailsafe } from '../../src/agent/failsafe-answer.ts';
+import { type Elector, electorsOf, readAnswer, readPledge } from '../../src/agent/peers.ts';
 import { freshStatus } from '../../src/agent/rest.ts';
 import { runAgent } from '../../src/agent/run.ts';
 import { type Clock, type Log, silentLog, type Timers } from '../../src/base/index.ts';
 import type { Config } from '../../src/config/index.ts';
 import type { PeerAnswer } from '../../src/ha/index.ts';
-import type { Member } from '../../src/topology/index.ts';
 import type { Chance } from './chance.ts';
 import { type Event, type Events, Process } from './events.ts';
 import { endWhenLonely, FenceHand, type FencePlace, FenceProcess } from './fence.ts';
@@ -207,41 +207,45 @@ export class Host {
   }
 
   #peers(process: Process): AgentContext['peers'] {
-    const askOne = async (member: Member, formerCity?: string): Promise<PeerAnswer | undefined> =>
-      await this.#askPeer(process, member, formerCity);
+    const askOne = async (member: Elector, formerCity?: string): Promise<PeerAnswer | undefined> =>
+      await this.#ask(process, member.name, ASK_MS, async (ctx) =>
+        readAnswer(member, await freshStatus(ctx), formerCity),
+      );
     return {
-      ask: async (view, self, formerCity) => {
-        const others = [...view.members.values()].filter(({ name }) => name !== self);
-        const answers = await Promise.all(others.map((member) => askOne(member, formerCity)));
+      ask: async (who, self, formerCity) => {
+        const answers = await Promise.all(electorsOf(who, self).map((member) => askOne(member, formerCity)));
         return answers.filter((answer) => answer !== undefined);
       },
       askOne,
+      pledge: async ({ name }, body, withinMs) =>
+        await this.#ask(process, name, withinMs, async (ctx) => {
+          const { status, text, forMs } = answerFailsafe(ctx, body);
+          return await Promise.resolve(readPledge(status, text, forMs));
+        }),
       close: async () => await Promise.resolve(),
     };
   }
 
-  /** `GET /patroni` of the other agent, answered by that agent's own code. */
-  async #askPeer(
+  /** A question to the REST API of the other agent, answered by that agent's own code; undefined when it is not in time. */
+  async #ask<T>(
     process: Process,
-    member: Member,
-    formerCity: string | undefined,
-  ): Promise<PeerAnswer | undefined> {
+    name: string,
+    withinMs: number,
+    respond: (ctx: AgentContext) => Promise<T>,
+  ): Promise<T | undefined> {
     const { events, network, hosts } = this.#world;
-    const other = hosts.get(member.name);
+    const other = hosts.get(name);
     return await new Promise((resolve) => {
-      const limit = events.after(ASK_MS, process, () => resolve(undefined));
-      const answered = (answer: PeerAnswer | undefined): void => {
+      const limit = events.after(withinMs, process, () => resolve(undefined));
+      const answered = (answer: T): void => {
         limit.run = undefined;
         resolve(answer);
       };
       const agent = other?.agent;
       if (other === undefined || agent === undefined) return;
       network.send(this.site, other.site, agent.process, () => {
-        const answer = (document: unknown): void =>
-          network.send(other.site, this.site, process, () =>
-            answered(readAnswer(member, document, formerCity)),
-          );
-        freshStatus(agent.ctx).then(answer, () => undefined);
+        const answer = (said: T): void => network.send(other.site, this.site, process, () => answered(said));
+        respond(agent.ctx).then(answer, () => undefined);
       });
     });
   }

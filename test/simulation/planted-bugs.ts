@@ -43,15 +43,15 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'the leader key is taken over from whoever holds it',
     from: 140,
     file: 'agent/lease-keeper.js',
-    line: "otherwise: { when: [{ key: layout.leader, is: 'absent' }, unchanged], then: put },",
+    line: "otherwise: { when: [{ key: layout.leader, is: 'absent' }, ...unchangedKeys], then: put },",
     instead: 'otherwise: { when: [], then: put },',
   },
   {
     name: 'a lease that has ended goes on being believed in',
     from: 140,
     file: 'agent/lease-keeper.js',
-    line: 'this.lease !== undefined && this.#options.clock.now() + atLeastMs < this.deadline;',
-    instead: 'this.lease !== undefined;',
+    line: 'return this.isHolder && this.#options.clock.now() + atLeastMs < this.deadline;',
+    instead: 'return this.isHolder && this.lease !== undefined;',
   },
   {
     name: 'the leader key is given away before PostgreSQL is stopped',
@@ -92,7 +92,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'leadership is believed in until the release of the key is answered',
     from: 95,
     file: 'ha/lease.js',
-    line: 'return { revision: heldSince ?? namedSince, state: { ...state, heldSince: undefined, isLost: false } };',
+    line: 'return { revision: heldSince ?? namedSince, state: { ...state, ...NOT_HELD, isLost: false } };',
     instead: 'return { revision: heldSince ?? namedSince, state };',
   },
   {
@@ -128,6 +128,27 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'agent/synchrony.js',
     line: 'const isConfirmed = this.#isConfirmed;',
     instead: 'const isConfirmed = true;',
+  },
+  {
+    name: 'failsafe goes on although a member has not pledged',
+    from: 301,
+    file: 'ha/failsafe.js',
+    line: 'if (pledge === undefined)\n            return undefined;',
+    instead: 'if (pledge === undefined) continue;',
+  },
+  {
+    name: 'a pledge is forgotten',
+    from: 201,
+    file: 'agent/pledges.js',
+    line: 'if (pledged === undefined || now >= pledged.until)',
+    instead: 'if (true)',
+  },
+  {
+    name: 'pledges are believed in for longer than they were made for',
+    from: 261,
+    file: 'ha/lease.js',
+    line: ': fenceDeadline({ ...pledged, marginMs });',
+    instead: ': fenceDeadline({ ...pledged, marginMs }) + 3 * marginMs;',
   },
 ];
 

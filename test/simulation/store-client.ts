@@ -121,7 +121,8 @@ class Client {
     const there = network.delay(site, endpoint.site) + this.#toLeader(endpoint) + this.#store.slowMs;
     events.after(there, undefined, () => {
       const answer = this.#store.apply(endpoint, request);
-      if (answer === undefined || !network.isOpen(endpoint.site, site)) return;
+      if (answer === undefined || !network.isOpen(endpoint.site, site) || this.#store.hiddenFrom.has(site))
+        return;
       const back = network.delay(endpoint.site, site) + this.#toLeader(endpoint);
       events.after(back, process, () => answered(answer));
     });
@@ -215,6 +216,7 @@ class Watch {
     const { site, process } = this.#caller;
     const isGood =
       this.#endpoint !== undefined &&
+      !this.#store.hiddenFrom.has(site) &&
       this.#store.servesNow(this.#endpoint) &&
       network.isOpenBothWays(site, this.#endpoint.site);
     if (isGood) {
@@ -255,6 +257,7 @@ class Watch {
     if (!process.isAlive) return this.end();
     if (endpoint === undefined || this.#reported === undefined) return;
     if (!this.#store.servesNow(endpoint) || !network.isOpen(endpoint.site, site)) return;
+    if (this.#store.hiddenFrom.has(site)) return;
     const first = history[0]?.revision ?? 0;
     for (let index = Math.max(0, this.#sent + 1 - first); index < history.length; index += 1) {
       const change = history[index];

@@ -38,6 +38,8 @@ export class Store {
   leader: StoreMember | undefined;
   /** Answers take so much longer. */
   slowMs = 0;
+  /** Whose client of the store reaches nobody, though the host reaches all others. */
+  readonly hiddenFrom = new Set<Site>();
   #isElecting = false;
 
   constructor(members: readonly StoreMember[], parts: { events: Events; network: Network; chance: Chance }) {
@@ -64,6 +66,7 @@ export class Store {
 
   /** Where `site` turns to: its own host's member, else one that it reaches. */
   endpointOf(site: Site): StoreMember | undefined {
+    if (this.hiddenFrom.has(site)) return undefined;
     const isReached = (member: StoreMember): boolean =>
       member.isUp && this.network.isOpenBothWays(site, member.site) && this.servesNow(member);
     const own = this.members.find((member) => member.site === site);

@@ -8,6 +8,7 @@ import { Chance } from './chance.ts';
 import { Checks } from './checks.ts';
 import { startClient } from './clients.ts';
 import { Events } from './events.ts';
+import type { FaultWorld } from './fault-means.ts';
 import { ambushMaker, plan } from './faults.ts';
 import { Host } from './host.ts';
 import { Network, type Site } from './network.ts';
@@ -36,6 +37,7 @@ const CHECK_EVERY_MS = 250;
 /** Many times what a long run needs. */
 const EVENTS_MAX = 300_000;
 const SYSTEM_ID = '7000000000000000001';
+const FAILSAFE_SEED = 0x0fa1_15af;
 
 /** What the cluster-wide configuration asks for; `static`: what the servers' own files do. */
 export type Durability = 'asynchronous' | 'static' | 'quorum';
@@ -73,8 +75,19 @@ postgresql:
   authentication: { superuser: { password: a }, replication: { password: b }, rewind: { password: c } }
 `);
 
-/** Plays the seed. `trace` is told line by line what happens, with the virtual time. */
-export async function play(seed: number, trace?: (line: string) => void): Promise<RunResult> {
+/** Another trouble than the one that is drawn; told when to begin, it says when all is mended. */
+export type Trouble = (world: FaultWorld, fromMs: number) => number;
+
+/**
+ * Plays the seed. `trace` is told line by line what happens, with the virtual time. Whether failsafe is on is drawn apart from all
+ * else, so that the stories of the other seeds do not hang on it.
+ */
+export async function play(
+  seed: number,
+  trace?: (line: string) => void,
+  trouble?: Trouble,
+): Promise<RunResult> {
+  const isFailsafe = trouble !== undefined || new Chance(seed + FAILSAFE_SEED).isTrue(0.35);
   const chance = new Chance(seed);
   const events = new Events();
   const tell =
@@ -99,6 +112,7 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
     // Shorter than most faults last, so that a server that hangs is given up in some runs.
     primary_answer_timeout: 3,
     ...durability.keys,
+    ...(isFailsafe ? { failsafe_mode: true } : {}),
   };
   const hosts = new Map<string, Host>();
   const servers = new Map<string, Server>();
@@ -133,7 +147,7 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
     for (const server of servers.values()) shipToAll(server);
     store.reconsider();
   };
-  const isNew = chance.isTrue(0.12);
+  const isNew = chance.isTrue(0.12) && trouble === undefined;
   if (!isNew) {
     prefill([...servers.values()]);
     const config = JSON.stringify(dynamic);
@@ -148,7 +162,7 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
   for (const host of hosts.values()) events.after(chance.between(0, 300), undefined, () => host.startAgent());
   for (const site of apps) startClient(site, { events, chance, network, store, layout, servers });
   const troubleFrom = isNew ? TROUBLE_MS.from / 3 : TROUBLE_MS.from;
-  const troubleEnds =
+  const drawnEnds =
     troubleFrom + TROUBLE_MS.least + (TROUBLE_MS.most - TROUBLE_MS.least) * chance.next() ** 2;
   const faultWorld = {
     events,
@@ -158,9 +172,11 @@ export async function play(seed: number, trace?: (line: string) => void): Promis
     layout,
     hosts: [...hosts.values()],
     sites: [...sites, ...apps],
+    isFailsafe,
     trace: tell,
   };
-  plan(faultWorld, troubleFrom, troubleEnds);
+  const troubleEnds = trouble?.(faultWorld, troubleFrom) ?? drawnEnds;
+  if (trouble === undefined) plan(faultWorld, troubleFrom, troubleEnds);
   if (isNew && chance.isTrue(0.5)) ambushMaker(faultWorld);
 
   let convergedMs: number | undefined;

@@ -32,6 +32,8 @@ export interface AgentSettings {
   readonly linked?: boolean;
   /** A commit is acknowledged once a standby has it, so that what was acknowledged outlives any one host. */
   readonly synchronous?: boolean;
+  /** `failsafe_mode` from the beginning. */
+  readonly failsafe?: boolean;
   /** A command for each callback. */
   readonly callback?: string;
   /** How long a leader key outlives its holder, as `lease.ttl`; the product's default if it is not given. */
@@ -52,7 +54,10 @@ export async function someHosts(scope: Scope, settings: AgentSettings): Promise<
         callbacks: callbacksOf(settings.callback),
         linked: settings.linked ?? false,
         lease: settings.ttl === undefined ? {} : { ttl: settings.ttl },
-        dcs: settings.synchronous === true ? { synchronous_mode: 'quorum' } : {},
+        dcs: {
+          ...(settings.synchronous === true ? { synchronous_mode: 'quorum' } : {}),
+          ...(settings.failsafe === true ? { failsafe_mode: true } : {}),
+        },
       }),
   );
   scope.after(async () => {
@@ -76,7 +81,7 @@ interface HostOptions {
   readonly callbacks: Readonly<Record<string, string>>;
   readonly linked: boolean;
   readonly lease: Readonly<Record<string, string>>;
-  readonly dcs: Readonly<Record<string, string>>;
+  readonly dcs: Readonly<Record<string, string | boolean>>;
 }
 
 export class Host {

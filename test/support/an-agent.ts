@@ -9,6 +9,7 @@ import type { TestContext } from 'node:test';
 import { type AgentContext, freshState } from '../../src/agent/context.ts';
 import { Jobs } from '../../src/agent/jobs.ts';
 import { LeaseKeeper } from '../../src/agent/lease-keeper.ts';
+import { boundForMs } from '../../src/agent/pledges.ts';
 import { Wake } from '../../src/agent/wake.ts';
 import { type Clock, systemTimers } from '../../src/base/index.ts';
 import { checkConfig } from '../../src/config/index.ts';
@@ -68,6 +69,7 @@ export async function anAgent(t: TestContext, calls: Partial<PostgresControl> = 
   ok(loaded.outcome === 'ok');
   const { config } = loaded;
   ok(config.postgresql !== undefined && config.restapi !== undefined);
+  const state = freshState(now);
   const keeper = new LeaseKeeper({
     dcs: store,
     layout,
@@ -78,6 +80,7 @@ export async function anAgent(t: TestContext, calls: Partial<PostgresControl> = 
     log,
     onExtended: () => undefined,
     onChange: () => undefined,
+    isBound: () => boundForMs(state, now) > 0,
   });
   const server: PretendedServer = {
     postmaster: { kind: 'stopped', stalePidFile: false },
@@ -85,7 +88,6 @@ export async function anAgent(t: TestContext, calls: Partial<PostgresControl> = 
     calls,
   };
   const wake = new Wake(systemTimers);
-  const state = freshState(now);
   const ctx: AgentContext = {
     config,
     postgresql: config.postgresql,
@@ -111,6 +113,7 @@ export async function anAgent(t: TestContext, calls: Partial<PostgresControl> = 
     peers: {
       ask: async () => await Promise.resolve([]),
       askOne: async () => await Promise.resolve(undefined),
+      pledge: async () => await Promise.resolve(undefined),
       close: async () => await Promise.resolve(),
     },
     random: always,

@@ -69,6 +69,7 @@ export function anObservation(changes: Partial<Observation> = {}): Observation {
     local: aLocal(),
     lock: { is: 'other', leader: 'beta' },
     cluster: aCluster(),
+    failsafe: { key: 'absent', revision: 0, boundForMs: 0, aliveForMs: 600_000 },
     peers: undefined,
     job: undefined,
     isBootstrapping: false,

@@ -9,6 +9,7 @@ test('keys that change nothing are named; those that every first configuration h
   const config = {
     ttl: 30,
     pause: true,
+    failsafe_mode: true,
     maximum_lag_on_failover: 5,
     check_timeline: false,
     colour: 'grey',

@@ -17,12 +17,15 @@ interface Bench {
   readonly other: MemoryClient;
   readonly move: (ms: number) => void;
   readonly extended: number[];
+  /** A pledge binds, or does not. */
+  readonly bind: (is: boolean) => void;
   readonly view: () => Promise<ClusterView>;
 }
 
 /** A keeper that has its lease. */
 async function aBench(t: TestContext, wrap = (dcs: Dcs): Dcs => dcs): Promise<Bench> {
   let now = 1000;
+  let isBound = false;
   const clock: Clock = { now: () => now, wallNow: () => now };
   const store = createMemoryDcs({ clock });
   const client = store.connect();
@@ -38,6 +41,7 @@ async function aBench(t: TestContext, wrap = (dcs: Dcs): Dcs => dcs): Promise<Be
     log: silentLog,
     onExtended: (deadline) => extended.push(deadline),
     onChange: () => undefined,
+    isBound: () => isBound,
   });
   const ending = new AbortController();
   const running = keeper.run(ending.signal);
@@ -58,6 +62,9 @@ async function aBench(t: TestContext, wrap = (dcs: Dcs): Dcs => dcs): Promise<Be
     move: (ms) => {
       now += ms;
       store.tick();
+    },
+    bind: (is) => {
+      isBound = is;
     },
     view: async () => applySnapshot(emptyView, await other.range(layout.prefix, call), layout),
   };

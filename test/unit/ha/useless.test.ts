@@ -38,6 +38,8 @@ test('it is left alone in a pause, while it answers some questions, and where it
     decided({ peers: [aPeer()], local: { ...hung, role: 'standby' }, lock: { is: 'other', leader: 'beta' } }),
     'follow: upstream-changed',
   );
+  const byPledges = { ...mine, isFailsafe: true };
+  equal(decided({ peers: [aPeer()], lock: byPledges }), 'lead: failsafe-lease');
 });
 
 test('what is stopped so gives the key away like a leader that died, and stands back', () => {

@@ -270,6 +270,14 @@ describe('the world', () => {
     assert.deepEqual(stale, { kind: 'none', because: 'dcs-contact-stale' });
   });
 
+  test('with failsafe_mode has the primary that it knew for as long as etcd is silent', () => {
+    const world = aWorld();
+    world.setView(view({ config: { value: { failsafe_mode: true }, modRevision: 1 } }));
+    assert.equal(world.primary(60_000).kind, 'primary');
+    world.setView(view({ revision: 2, config: { value: { failsafe_mode: false }, modRevision: 2 } }));
+    assert.equal(world.primary(60_000).kind, 'none');
+  });
+
   test('begins a new term with each new holder and each new timeline, and only then', () => {
     const world = aWorld();
     const term = () => {
