@@ -31,7 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pgpool: ['base'],
   template: ['base', 'dcs', 'topology', 'metrics', 'pgpool'],
   agent: ['base', 'config', 'ha', 'dcs', 'topology', 'postgres', 'metrics'],
-  lab: ['base', 'dcs', 'topology'],
+  lab: ['base', 'dcs', 'topology', 'postgres'],
   cli: [
     'base',
     'config',

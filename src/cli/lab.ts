@@ -5,7 +5,7 @@ import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { MatriarchError } from '../base/index.ts';
-import type { LabOptions, RouterKind } from '../lab/index.ts';
+import type { HaKind, LabOptions, RouterKind } from '../lab/index.ts';
 import type { Shell } from './shell.ts';
 
 interface DataOption {
@@ -16,8 +16,9 @@ interface UpOption extends DataOption {
   readonly baseOctet: number;
 }
 
-interface RouterOption {
+interface KindOptions {
   readonly router: RouterKind;
+  readonly ha: HaKind;
 }
 
 interface DemoOption extends UpOption {
@@ -43,7 +44,12 @@ export function labCommand(shell: Shell): Command {
         .choices(['matriarch', 'pgpool'])
         .default('matriarch'),
     )
-    .action((options: RouterOption & UpOption) => up(shell, options));
+    .addOption(
+      new Option('--ha <kind>', "what database hosts run: our agent, or Patroni with Patroni's own timing")
+        .choices(['matriarch', 'patroni'])
+        .default('matriarch'),
+    )
+    .action((options: KindOptions & UpOption) => up(shell, options));
   withData(lab.command('down'))
     .description('stop every process of the lab; its data stays for the next `up`')
     .option('--delete', 'remove the data folder too')
@@ -90,7 +96,7 @@ Examples:
   matriarch lab kill db-sib-01 && matriarch lab status
   matriarch lab up --data /tmp/second --base-octet 10     a second lab beside the first`;
 
-async function up(shell: Shell, { data, baseOctet, router }: RouterOption & UpOption): Promise<void> {
+async function up(shell: Shell, { data, baseOctet, router, ha }: KindOptions & UpOption): Promise<void> {
   const { hasLab, labDown, labUp } = await import('../lab/index.ts');
   const options = await labOptions(shell, data, 'lab');
   const began = shell.clock.now();
@@ -100,6 +106,7 @@ async function up(shell: Shell, { data, baseOctet, router }: RouterOption & UpOp
       await labUp(options, {
         baseOctet,
         router,
+        ha,
         signal: shell.signal,
         progress: (line) => shell.err(`${line}\n`),
       });

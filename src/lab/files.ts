@@ -17,7 +17,22 @@ export const ACCOUNTS = {
   application: { username: 'app', password: 'app', database: 'app' },
   replication: { username: 'replicator', password: 'replicator' },
   rewind: { username: 'rewind_user', password: 'rewind_user' },
+  /** As whom routers look up passwords where Patroni runs the servers; our agents make a role of their own. */
+  lookup: { username: 'router_lookup', password: 'router_lookup' },
 } as const;
+
+/** Of PostgreSQL, beside what its agent sets. */
+export const PARAMETERS = {
+  max_connections: 300,
+  shared_buffers: '32MB',
+  max_wal_size: '256MB',
+  wal_keep_size: '128MB',
+} as const;
+
+export const PG_HBA = ['host all all 127.0.0.0/8 scram-sha-256'] as const;
+
+/** What runs PostgreSQL on the database hosts: our agent, or the original. */
+export type HaKind = 'matriarch' | 'patroni';
 
 /** Where things are under the lab's data folder. */
 export interface LabPaths {
@@ -50,6 +65,7 @@ export interface FileInputs {
   readonly layout: LabLayout;
   readonly paths: LabPaths;
   readonly binDir: string;
+  readonly ha: HaKind;
   /** Owner of the PostgreSQL files when we are root; undefined otherwise. */
   readonly owner: { readonly uid: number; readonly gid: number; readonly name: string } | undefined;
 }
@@ -76,7 +92,7 @@ export function hostConfig(host: Host, inputs: FileInputs): Record<string, unkno
     etcd: { endpoints: [...etcdEndpoints(inputs.layout, host.datacenter.name)] },
   };
   return host.kind === 'app'
-    ? { ...common, ...routerSection(host) }
+    ? { ...common, ...routerSection(host, inputs.ha) }
     : { ...common, ...agentSections(host, inputs) };
 }
 
@@ -86,13 +102,16 @@ export function hostConfig(host: Host, inputs: FileInputs): Record<string, unkno
  */
 const POOL_SIZE = 50;
 
-function routerSection(host: AppHost): Record<string, unknown> {
+function routerSection(host: AppHost, ha: HaKind): Record<string, unknown> {
+  const { username, password } = ACCOUNTS.lookup;
   return {
     router: {
       listen: formatAddress(host.router),
       http_listen: formatAddress(host.http),
       default_pool_size: POOL_SIZE,
       admin_users: [ACCOUNTS.superuser.username],
+      // With our agents it is in etcd.
+      ...(ha === 'matriarch' ? {} : { auth_user: username, auth_password: password }),
     },
   };
 }
@@ -112,13 +131,8 @@ function agentSections(host: DbHost, { paths, binDir, owner }: FileInputs): Reco
         replication: ACCOUNTS.replication,
         rewind: ACCOUNTS.rewind,
       },
-      parameters: {
-        max_connections: 300,
-        shared_buffers: '32MB',
-        max_wal_size: '256MB',
-        wal_keep_size: '128MB',
-      },
-      pg_hba: ['host all all 127.0.0.0/8 scram-sha-256'],
+      parameters: PARAMETERS,
+      pg_hba: PG_HBA,
     },
     // A commit is acknowledged once one standby has it on disk: no single datacenter's death loses it.
     bootstrap: { users: [ACCOUNTS.application], dcs: { synchronous_mode: 'quorum' } },

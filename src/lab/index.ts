@@ -1,7 +1,7 @@
 /** The door of `lab`: the three-datacenter cluster on one machine, its faults and its demo. */
 export { connectionHelp, runDemo } from './demo.ts';
 export type { DemoOptions, DemoResult } from './demo-types.ts';
-export { ACCOUNTS, LAB_SCOPE, type LabPaths, labPaths } from './files.ts';
+export { ACCOUNTS, type HaKind, LAB_SCOPE, type LabPaths, labPaths } from './files.ts';
 export {
   type AppHost,
   allHosts,
@@ -20,5 +20,6 @@ export {
   type Part,
   proportionalMemoryBytes,
 } from './processes.ts';
+export { PATRONI_PROGRAM } from './patroni.ts';
 export { PGPOOL_PROGRAM } from './pgpool.ts';
 export { askRouter, connectLab, poll, type PoolNode, poolNodes, readView } from './readiness.ts';

@@ -20,10 +20,16 @@ export async function labDown(
       signal: 'SIGTERM',
       deadlineMs: STOP_DEADLINE_MS,
     });
-    await endProcesses(paths, isPart('agent'), { signal: 'SIGTERM', deadlineMs: STOP_DEADLINE_MS });
+    await endProcesses(paths, isPart('agent', 'patroni'), {
+      signal: 'SIGTERM',
+      deadlineMs: STOP_DEADLINE_MS,
+    });
   }
   // Agents before PostgreSQL, so that none restarts what was just ended.
-  await endProcesses(paths, isPart('agent', 'fence'), { signal: 'SIGKILL', deadlineMs: STOP_DEADLINE_MS });
+  await endProcesses(paths, isPart('agent', 'patroni', 'fence'), {
+    signal: 'SIGKILL',
+    deadlineMs: STOP_DEADLINE_MS,
+  });
   const left = await endProcesses(paths, () => true, { signal: 'SIGKILL', deadlineMs: STOP_DEADLINE_MS });
   if (left.length > 0) {
     throw new MatriarchError(

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { MatriarchError } from '../base/index.ts';
-import { type LabPaths, labPaths } from './files.ts';
+import { type HaKind, type LabPaths, labPaths } from './files.ts';
 import { allHosts, type Host, type LabLayout, labLayout } from './hosts.ts';
 import { startTicks } from './processes.ts';
 
@@ -10,6 +10,7 @@ import { startTicks } from './processes.ts';
 const stateSchema = z.object({
   baseOctet: z.int(),
   router: z.enum(['matriarch', 'pgpool']).default('matriarch'),
+  ha: z.enum(['matriarch', 'patroni']).default('matriarch'),
   owner: z.object({ pid: z.int(), startTicks: z.number() }).optional(),
 });
 
@@ -21,13 +22,13 @@ type LabState = z.infer<typeof stateSchema>;
 /** Notes the lab in its folder. `ownerPid`: the process that ends this lab with itself. */
 export async function writeState(
   paths: LabPaths,
-  { baseOctet, router }: Pick<LabState, 'baseOctet' | 'router'>,
+  { baseOctet, router, ha }: Pick<LabState, 'baseOctet' | 'router' | 'ha'>,
   ownerPid: number | undefined,
 ): Promise<void> {
   const ticks = ownerPid === undefined ? undefined : startTicks(ownerPid);
   const owner =
     ownerPid === undefined || ticks === undefined ? undefined : { pid: ownerPid, startTicks: ticks };
-  const state: LabState = { baseOctet, router, owner };
+  const state: LabState = { baseOctet, router, ha, owner };
   await writeFile(paths.state, `${JSON.stringify(state)}\n`);
 }
 
@@ -42,14 +43,19 @@ export async function hasLab(folder: string): Promise<boolean> {
   return (await readState(labPaths(folder))) !== undefined;
 }
 
+interface OpenedLab {
+  readonly layout: LabLayout;
+  readonly paths: LabPaths;
+  readonly router: RouterKind;
+  readonly ha: HaKind;
+}
+
 /** The layout of the lab in a folder; rejects with `lab-missing` when none was made there. */
-export async function openLab(
-  folder: string,
-): Promise<{ readonly layout: LabLayout; readonly paths: LabPaths; readonly router: RouterKind }> {
+export async function openLab(folder: string): Promise<OpenedLab> {
   const paths = labPaths(folder);
   const state = await readState(paths);
   if (state === undefined) throw new MatriarchError('lab-missing', `there is no lab in ${folder}`);
-  return { layout: labLayout(state.baseOctet), paths, router: state.router };
+  return { layout: labLayout(state.baseOctet), paths, router: state.router, ha: state.ha };
 }
 
 /** The host of that name; rejects with `lab-unknown-host`. */

@@ -4,11 +4,19 @@
  */
 import { mkdir, stat } from 'node:fs/promises';
 import { MatriarchError, pause } from '../base/index.ts';
-import { type LabPaths, labPaths, writeLabFiles } from './files.ts';
+import { type HaKind, type LabPaths, labPaths, writeLabFiles } from './files.ts';
 import { type AppHost, type DbHost, type Host, type LabLayout, labLayout } from './hosts.ts';
-import { openLab, type RouterKind, writeState } from './lab-state.ts';
+import { openLab, readState, type RouterKind, writeState } from './lab-state.ts';
 import { type Machine, prepareFolder, requireFreeAddresses } from './machine.ts';
 import { etcdCommand, partCommand } from './parts.ts';
+import {
+  giveOwnDynamic,
+  installRouterLookup,
+  patroniCommand,
+  patroniFile,
+  requirePatroni,
+  writePatroniFiles,
+} from './patroni.ts';
 import { backendsFile, pgpoolCommand, requirePgpool, watcherCommand, writePgpoolFiles } from './pgpool.ts';
 import { labProcesses, type Part, type StartedPart, spawnPart } from './processes.ts';
 import {
@@ -16,9 +24,11 @@ import {
   type Wait,
   waitForEtcd,
   waitForLeader,
+  waitForPatroniStandbys,
   waitForPgpools,
   waitForRouters,
   waitForStandbys,
+  withLabStore,
 } from './readiness.ts';
 import { troubleOf } from './trouble.ts';
 
@@ -36,38 +46,52 @@ export interface UpOptions {
   readonly baseOctet: number;
   /** What the application hosts run; our router if not given. */
   readonly router?: RouterKind;
+  /** What the database hosts run; our agent if not given. */
+  readonly ha?: HaKind;
   readonly signal: AbortSignal;
   /** Called with a line for a person at each step. */
   readonly progress: (line: string) => void;
 }
 
-/** Longest wait for each step of `up`; generous, because the machine may be small and busy. */
-const STEP_DEADLINE_MS = 90_000;
+/** Longest wait for each step of `up`; generous, because the machine may be small and busy, and Patroni looks every 10 s. */
+const STEP_DEADLINE_MS: Readonly<Record<HaKind, number>> = { matriarch: 90_000, patroni: 180_000 };
+const PGPOOL_DEADLINE_MS = 90_000;
 const FIRST_LOOK_MS = 500;
 
 /** Starts all hosts, from nothing or from an earlier run's data, and resolves when the cluster is whole. */
 export async function labUp(
   options: LabOptions,
-  { baseOctet, router = 'matriarch', signal, progress }: UpOptions,
+  { baseOctet, router = 'matriarch', ha = 'matriarch', signal, progress }: UpOptions,
 ): Promise<LabLayout> {
   const layout = labLayout(baseOctet);
   const paths = labPaths(options.folder);
-  await makeReady(options, { paths, layout, router });
+  const before = await makeReady(options, { paths, layout, router, ha });
   const started: StartedPart[] = [];
-  const wait = { signal, deadlineMs: STEP_DEADLINE_MS, isHopeless: () => troubleOf(paths, started) };
+  const wait = { signal, deadlineMs: STEP_DEADLINE_MS[ha], isHopeless: () => troubleOf(paths, started) };
   const [first, ...others] = layout.dbHosts;
   for (const host of layout.dbHosts) started.push(await startEtcd(options, { paths, layout, host }));
   await waitForEtcd(layout, wait);
   progress('etcd: three members, one quorum');
-  started.push(await startPart(options, { paths, host: first, part: 'agent' }));
+  if (ha === 'patroni' && before === 'matriarch') await withLabStore(layout, giveOwnDynamic);
+  const startAgent = async (host: DbHost): Promise<unknown> =>
+    started.push(await startPart(options, { paths, host, part: agentOf(ha) }));
+  await startAgent(first);
+  // The first makes a new cluster; of one that is there, another may have to lead.
+  if (before !== undefined) await Promise.all(others.map(startAgent));
   const leader = await waitForLeader(layout, wait);
   progress(`primary: ${leader}`);
-  for (const host of others) started.push(await startPart(options, { paths, host, part: 'agent' }));
+  if (before === undefined) await Promise.all(others.map(startAgent));
+  if (ha === 'patroni')
+    await poll('routers can look up passwords', wait, async () => {
+      await installRouterLookup(layout.dbHosts.find(({ name }) => name === leader) ?? first);
+      return true;
+    });
   if (router === 'matriarch')
     for (const host of layout.appHosts)
       started.push(await startPart(options, { paths, host, part: 'router' }));
-  await waitForStandbys(layout, others.length, wait);
+  await (ha === 'patroni' ? waitForPatroniStandbys : waitForStandbys)(layout, others.length, wait);
   progress('standbys: two, streaming');
+  if (ha === 'patroni') progress(`Patroni: patronictl -c ${patroniFile(paths, first)} list`);
   if (router === 'pgpool') {
     for (const host of layout.appHosts) started.push(...(await startPgpool(options, { paths, host }, wait)));
     await waitForPgpools(layout, wait);
@@ -79,38 +103,51 @@ export async function labUp(
   return layout;
 }
 
-/** Refuses before anything is started or written where it would be in somebody's way. */
+interface Planned {
+  readonly paths: LabPaths;
+  readonly layout: LabLayout;
+  readonly router: RouterKind;
+  readonly ha: HaKind;
+}
+
+/**
+ * Refuses before anything is started or written where it would be in somebody's way. Resolves with what ran the database
+ * hosts the last time; undefined for a new lab.
+ */
 async function makeReady(
   { machine, ownerPid }: LabOptions,
-  {
-    paths,
-    layout,
-    router,
-  }: { readonly paths: LabPaths; readonly layout: LabLayout; readonly router: RouterKind },
-): Promise<void> {
+  { paths, layout, router, ha }: Planned,
+): Promise<HaKind | undefined> {
   if (router === 'pgpool') await requirePgpool();
+  if (ha === 'patroni') await requirePatroni();
   if (labProcesses(paths).length > 0) {
     throw new MatriarchError('lab-running', `a lab is running in ${paths.root}`);
   }
   await requireFreeAddresses(layout);
   await prepareFolder(paths.root, machine.owner);
   await mkdir(paths.hosts, { recursive: true, mode: 0o755 });
-  await writeState(paths, { baseOctet: layout.baseOctet, router }, ownerPid);
-  await writeLabFiles({ layout, paths, binDir: machine.binDir, owner: machine.owner });
+  const before = await readState(paths);
+  await writeState(paths, { baseOctet: layout.baseOctet, router, ha }, ownerPid);
+  const inputs = { layout, paths, binDir: machine.binDir, owner: machine.owner, ha };
+  await writeLabFiles(inputs);
+  if (ha === 'patroni') for (const host of layout.dbHosts) await writePatroniFiles(host, inputs);
+  return before?.ha;
 }
 
 /** Power back: starts what does not run on the host. Returns the parts that were started. */
 export async function startHost(options: LabOptions, host: Host): Promise<readonly string[]> {
-  const { layout, paths, router } = await openLab(options.folder);
+  const { layout, paths, router, ha } = await openLab(options.folder);
   const onHost = labProcesses(paths).filter((each) => each.host === host.name);
   const isOff = (part: Part): boolean => !onHost.some((each) => each.part === part);
   const started: StartedPart[] = [];
   if (host.kind === 'db' && isOff('etcd')) started.push(await startEtcd(options, { paths, layout, host }));
-  const part = host.kind === 'db' ? 'agent' : 'router';
-  if (host.kind === 'db' || router === 'matriarch') {
+  if (host.kind === 'db') {
+    const part = agentOf(ha);
     if (isOff(part)) started.push(await startPart(options, { paths, host, part }));
+  } else if (router === 'matriarch') {
+    if (isOff('router')) started.push(await startPart(options, { paths, host, part: 'router' }));
   } else if (isOff('pgpool') && isOff('watcher')) {
-    const wait = { signal: AbortSignal.timeout(STEP_DEADLINE_MS), deadlineMs: STEP_DEADLINE_MS };
+    const wait = { signal: AbortSignal.timeout(PGPOOL_DEADLINE_MS), deadlineMs: PGPOOL_DEADLINE_MS };
     started.push(...(await startPgpool(options, { paths, host }, wait)));
   }
   // A wrong file or a taken port ends a process at once; better said now.
@@ -129,11 +166,22 @@ async function startEtcd(
 }
 
 async function startPart(
-  options: LabOptions,
-  { paths, host, part }: { readonly paths: LabPaths; readonly host: Host; readonly part: 'agent' | 'router' },
+  { command, machine: { owner } }: LabOptions,
+  { paths, host, part }: { readonly paths: LabPaths } & HostPart,
 ): Promise<StartedPart> {
-  const command = partCommand(options.command, paths, host, part);
-  return await spawnPart(paths, { host: host.name, part, command });
+  const request = { host: host.name, part };
+  // Patroni runs as who owns the data directory, our agent starts PostgreSQL as him.
+  return part === 'patroni'
+    ? await spawnPart(paths, { ...request, command: patroniCommand(paths, host), user: owner })
+    : await spawnPart(paths, { ...request, command: partCommand(command, paths, host, part) });
+}
+
+type HostPart =
+  | { readonly host: DbHost; readonly part: 'agent' | 'patroni' }
+  | { readonly host: AppHost; readonly part: 'router' };
+
+function agentOf(ha: HaKind): 'agent' | 'patroni' {
+  return ha === 'patroni' ? 'patroni' : 'agent';
 }
 
 /** The watcher first: pgpool-II does not start without its file of servers. */

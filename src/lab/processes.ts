@@ -19,7 +19,7 @@ import {
 import type { LabPaths } from './files.ts';
 
 /** What a process is for; `postgres` covers the postmaster and its children. */
-export type Part = 'etcd' | 'agent' | 'fence' | 'router' | 'pgpool' | 'watcher' | 'postgres';
+export type Part = 'etcd' | 'agent' | 'patroni' | 'fence' | 'router' | 'pgpool' | 'watcher' | 'postgres';
 
 export interface LabProcess {
   readonly pid: number;
@@ -119,6 +119,7 @@ function byTurn(one: LabProcess, other: LabProcess): number {
 
 const TURN: Readonly<Record<Part, number>> = {
   agent: 0,
+  patroni: 0,
   fence: 1,
   watcher: 2,
   router: 2,
@@ -166,7 +167,7 @@ function identifyServer(pid: number, paths: LabPaths): string | undefined {
   return folder.slice(paths.hosts.length + 1).split(sep)[0];
 }
 
-const PARTS: readonly Part[] = ['etcd', 'router', 'pgpool', 'watcher', 'fence', 'postgres'];
+const PARTS: readonly Part[] = ['etcd', 'patroni', 'router', 'pgpool', 'watcher', 'fence', 'postgres'];
 
 function partOf(text: string): Part {
   return PARTS.find((part) => part === text) ?? 'agent';

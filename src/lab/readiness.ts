@@ -4,7 +4,7 @@
  */
 import { Client } from 'pg';
 import { request } from 'undici';
-import { formatAddress, MatriarchError, pause, silentLog, systemClock } from '../base/index.ts';
+import { type Address, formatAddress, MatriarchError, pause, silentLog, systemClock } from '../base/index.ts';
 import { connectEtcd, type Dcs } from '../dcs/index.ts';
 import { applySnapshot, type ClusterView, emptyView, keyLayout, primaryOf } from '../topology/index.ts';
 import { ACCOUNTS, LAB_SCOPE } from './files.ts';
@@ -67,6 +67,25 @@ export async function waitForStandbys(layout: LabLayout, count: number, wait: Wa
   );
 }
 
+/** The same where Patroni publishes the members; before 3.0.4 it does not say who streams, but the primary does. */
+export async function waitForPatroniStandbys(layout: LabLayout, count: number, wait: Wait): Promise<void> {
+  await withLabStore(layout, (dcs) =>
+    poll(`${count} standbys run and stream`, wait, async () => {
+      const view = await readView(dcs);
+      const isRunning = [...view.members.values()].filter(
+        ({ state, role }) => state === 'running' && role === 'replica',
+      );
+      const primary = layout.dbHosts.find(({ name }) => name === runningPrimary(view));
+      if (primary === undefined || isRunning.length < count) return undefined;
+      const streaming = await ask(
+        { address: primary.postgres, ...ACCOUNTS.superuser, database: 'postgres' },
+        "SELECT FROM pg_stat_replication WHERE state = 'streaming'",
+      );
+      return streaming.length >= count ? true : undefined;
+    }),
+  );
+}
+
 /** Resolves when every router says that it is ready. */
 export async function waitForRouters(layout: LabLayout, wait: Wait): Promise<void> {
   await Promise.all(
@@ -115,12 +134,24 @@ export async function askRouter<Row extends object>(
   { router }: AppHost,
   sql: string,
 ): Promise<readonly Row[]> {
-  const { username, password, database } = ACCOUNTS.application;
+  return await ask<Row>({ address: router, ...ACCOUNTS.application }, sql);
+}
+
+interface Login {
+  readonly address: Address;
+  readonly username: string;
+  readonly password: string;
+  readonly database: string;
+}
+
+async function ask<Row extends object>(
+  { address, username, ...login }: Login,
+  sql: string,
+): Promise<readonly Row[]> {
   const client = new Client({
-    ...router,
+    ...address,
+    ...login,
     user: username,
-    password,
-    database,
     connectionTimeoutMillis: CALL_MS,
     query_timeout: CALL_MS,
   });
@@ -172,7 +203,8 @@ export async function poll<T>(what: string, wait: Wait, probe: () => Promise<T |
   );
 }
 
-async function withLabStore<T>(layout: LabLayout, work: (dcs: Dcs) => Promise<T>): Promise<T> {
+/** With a client of the lab's etcd, which is closed behind it. */
+export async function withLabStore<T>(layout: LabLayout, work: (dcs: Dcs) => Promise<T>): Promise<T> {
   const dcs = connectLab(layout, layout.dbHosts[0].datacenter.name);
   try {
     return await work(dcs);
