@@ -14,8 +14,7 @@ it(
     const etcd = await startEtcd(t);
     const hosts = await someHosts(t, { names: ['one', 'two'], etcd: etcd.urls });
     const { watched, showLogs } = sharedLogs(() => hosts);
-    t.after(showLogs);
-    await watched(() => play(hosts))();
+    await watched(() => play(hosts))().finally(showLogs);
   },
 );
 
@@ -23,7 +22,11 @@ async function play([first, second]: readonly Host[]): Promise<void> {
   ok(first !== undefined && second !== undefined);
   first.start();
   await answers(first, '/primary', 90_000);
-  await first.ask('PATCH', '/config', { primary_answer_timeout: 6 });
+  // There is no configuration to change before the leader has written the first one.
+  await eventually('the timeout is set', () => first.ask('PATCH', '/config', { primary_answer_timeout: 6 }), {
+    holds: ({ status }) => status === 200,
+    withinMs: 60_000,
+  });
   await first.sql('CREATE TABLE kept (id int)');
 
   // Nobody can take over: it keeps the key, for however long.

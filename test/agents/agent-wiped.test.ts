@@ -24,8 +24,7 @@ it(
     t.after(async () => await dcs.close());
     const hosts = await someHosts(t, { names: ['one', 'two', 'three'], etcd: etcd.urls });
     const { watched, showLogs } = sharedLogs(() => hosts);
-    t.after(showLogs);
-    await watched(() => play(hosts, dcs))();
+    await watched(() => play(hosts, dcs))().finally(showLogs);
   },
 );
 
