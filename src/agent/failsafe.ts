@@ -26,7 +26,8 @@ import type { Pledge } from './peers.ts';
 const CALL_MS = 1000;
 /** A lease that has not been confirmed for so many periods of the keep-alive is not waited for any longer. */
 const PATIENCE = 1.5;
-const ASK_MS_MIN = 400;
+/** A round may take so much of the life of a lease: some more fit in before the deadline. */
+const ASK_PART = 0.2;
 /** Patroni's default. */
 const PATRONI_TTL_SECONDS = 30;
 
@@ -155,13 +156,11 @@ export class Failsafe {
 
   async #round(members: readonly Member[]): Promise<void> {
     const { clock, keeper, peers, config, log } = this.#ctx;
-    const { ttl, keep_alive: keepAlive } = config.lease;
+    const { ttl } = config.lease;
     const reign = this.#reign;
     const body = this.#body();
     const sentAt = clock.now();
-    const pledges = await Promise.all(
-      members.map((member) => peers.pledge(member, body, Math.max(ASK_MS_MIN, keepAlive))),
-    );
+    const pledges = await Promise.all(members.map((member) => peers.pledge(member, body, ASK_PART * ttl)));
     const forMs = pledgedByAll(
       pledges.map((pledge) => this.#lengthOf(pledge)),
       ttl,

@@ -10,10 +10,10 @@ import { fieldOf, is, named, statusOf } from '../support/asking-agents.ts';
 import { type EtcdCluster, startEtcd } from '../support/etcd.ts';
 import { eventually } from '../support/eventually.ts';
 
-const LIMIT = { timeout: 240_000 };
-const TTL_MS = 8000;
+const LIMIT = { timeout: 600_000 };
+const TTL_MS = 15_000;
 const MARGIN_MS = 1000;
-const WHOLE_MS = 120_000;
+const WHOLE_MS = 240_000;
 
 describe('failsafe', () => {
   const ends: (() => Promise<void>)[] = [];
@@ -88,7 +88,7 @@ describe('failsafe', () => {
       let isActive = false;
       let rows = 0;
       let longestMs = 0;
-      while (performance.now() - lostAt < 3 * TTL_MS) {
+      while (performance.now() - lostAt < 2 * TTL_MS) {
         const askedAt = performance.now();
         await client.query('INSERT INTO written VALUES (1)');
         rows += 1;
@@ -97,7 +97,7 @@ describe('failsafe', () => {
         await pause(50);
       }
       process.stdout.write(
-        `# ${rows} rows in ${3 * TTL_MS} ms without a quorum; the slowest ${longestMs} ms\n`,
+        `# ${rows} rows in ${2 * TTL_MS} ms without a quorum; the slowest ${longestMs} ms\n`,
       );
       ok(isActive);
       equal(await statusOf(leader, '/primary'), 200);
@@ -121,7 +121,7 @@ describe('failsafe', () => {
       const client = await leader.connect();
       await loseQuorum();
       const lostAt = performance.now();
-      while (performance.now() - lostAt < 1.5 * TTL_MS) {
+      while (performance.now() - lostAt < 1.2 * TTL_MS) {
         await client.query('INSERT INTO written VALUES (2)');
         await pause(50);
       }
