@@ -14,7 +14,11 @@ it(
     const etcd = await startEtcd(t);
     const hosts = await someHosts(t, { names: ['one', 'two'], etcd: etcd.urls });
     const { watched, showLogs } = sharedLogs(() => hosts);
-    await watched(() => play(hosts))().finally(() => void showLogs());
+    try {
+      await watched(() => play(hosts))();
+    } finally {
+      await showLogs();
+    }
   },
 );
 

@@ -24,7 +24,11 @@ it(
     t.after(async () => await dcs.close());
     const hosts = await someHosts(t, { names: ['one', 'two', 'three'], etcd: etcd.urls });
     const { watched, showLogs } = sharedLogs(() => hosts);
-    await watched(() => play(hosts, dcs))().finally(() => void showLogs());
+    try {
+      await watched(() => play(hosts, dcs))();
+    } finally {
+      await showLogs();
+    }
   },
 );
 
