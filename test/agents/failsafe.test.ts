@@ -11,7 +11,7 @@ import { type EtcdCluster, startEtcd } from '../support/etcd.ts';
 import { eventually } from '../support/eventually.ts';
 
 const LIMIT = { timeout: 600_000 };
-const TTL_MS = 15_000;
+const TTL_MS = 8000;
 const MARGIN_MS = 1000;
 const WHOLE_MS = 240_000;
 
