@@ -53,7 +53,7 @@ export async function adopt(ctx: AgentContext, signal: AbortSignal): Promise<voi
   const until = Math.min(fence.deadline ?? clock.now() + 1500, clock.now() + 1500);
   const isUnheard = (): boolean => state.view.revision === 0 || state.contactAt === Number.NEGATIVE_INFINITY;
   while (!signal.aborted && (isUnheard() || keeper.lease === undefined) && clock.now() < until)
-    await ctx.wake.wait(20, signal);
+    await ctx.wake.wait(20);
 }
 
 /** Observe, decide, act until `signal` aborts. Rejects with `system-id-mismatch`. */
@@ -80,7 +80,7 @@ export async function loop(ctx: AgentContext, duties: Duties, signal: AbortSigna
     await settleFence(ctx);
     if (await applyConfiguration(ctx)) callbacks.reloaded();
     runScheduled(ctx);
-    await ctx.wake.wait(restMs(ctx), signal);
+    await ctx.wake.wait(restMs(ctx));
   }
 }
 

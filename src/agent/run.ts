@@ -23,13 +23,23 @@ export async function runAgent(ctx: AgentContext, signal: AbortSignal): Promise<
   const kept = ctx.keeper.run(ending.signal).finally(() => ending.abort());
   background(ctx.log, 'keep-alive', kept);
   background(ctx.log, 'watch', watch(ctx, ending.signal));
-  const either = AbortSignal.any([signal, ending.signal]);
+  // Not `AbortSignal.any`: Node.js keeps such a signal, and all that listens to it, until it aborts.
+  const over = new AbortController();
+  const end = (): void => {
+    over.abort();
+    ctx.wake.now();
+  };
+  for (const each of [signal, ending.signal]) {
+    if (each.aborted) end();
+    else each.addEventListener('abort', end, { once: true });
+  }
   try {
-    await adopt(ctx, either);
-    await loop(ctx, duties, either);
+    await adopt(ctx, over.signal);
+    await loop(ctx, duties, over.signal);
     if (!ending.signal.aborted) await leave(ctx, duties, member);
   } finally {
     ending.abort();
+    signal.removeEventListener('abort', end);
     unsubscribe();
     await ctx.fence.leave();
   }
@@ -75,13 +85,17 @@ async function watchOnce(ctx: AgentContext, signal: AbortSignal): Promise<void> 
 
 /** Changes that may change a decision; positions, which change all the time, do not. */
 function isNews(before: ClusterView, after: ClusterView): boolean {
-  const [was, is] = [gistOf(before), gistOf(after)];
-  return before.revision === 0 || is.some((fact, index) => fact !== was[index]);
-}
-
-function gistOf(view: ClusterView): readonly unknown[] {
-  const leader = view.leader === undefined ? undefined : view.members.get(view.leader);
-  const { systemId, failover, config, members } = view;
-  const term = [view.leader, view.leaderCreateRevision, leader?.state, leader?.role];
-  return [...term, systemId, failover?.modRevision, config?.modRevision, members.size];
+  const was = before.members.get(before.leader ?? '');
+  const is = after.members.get(after.leader ?? '');
+  return (
+    before.revision === 0 ||
+    before.leader !== after.leader ||
+    before.leaderCreateRevision !== after.leaderCreateRevision ||
+    was?.state !== is?.state ||
+    was?.role !== is?.role ||
+    before.systemId !== after.systemId ||
+    before.failover?.modRevision !== after.failover?.modRevision ||
+    before.config?.modRevision !== after.config?.modRevision ||
+    before.members.size !== after.members.size
+  );
 }

@@ -16,18 +16,16 @@ export class Wake {
     this.#release?.();
   }
 
-  /** Resolves at the next `now`, after `ms`, or when `signal` aborts; at once if `now` was called since the last wait. */
-  async wait(ms: number, signal: AbortSignal): Promise<void> {
-    if (!this.#isDue && !signal.aborted) {
+  /** Resolves at the next `now` or after `ms`; at once if `now` was called since the last wait. */
+  async wait(ms: number): Promise<void> {
+    if (!this.#isDue) {
       await new Promise<void>((resolve) => {
         const done = (): void => {
           callOff();
-          signal.removeEventListener('abort', done);
           this.#release = undefined;
           resolve();
         };
         const callOff = this.#timers.after(ms, done);
-        signal.addEventListener('abort', done, { once: true });
         this.#release = done;
       });
     }

@@ -139,24 +139,23 @@ export function parseMember(name: string, entry: KeyValue): ParsedMember {
  * that equal states are equal texts and the key is rewritten only when something changed.
  */
 export function renderMember(member: MemberJson): string {
-  const ordered: MemberJson = {
+  // What is undefined is left out.
+  const ordered: { readonly [Field in keyof MemberJson]-?: MemberJson[Field] | undefined } = {
     conn_url: member.conn_url,
     api_url: member.api_url,
     state: member.state,
     role: member.role,
     version: member.version,
-    ...(member.tags === undefined ? {} : { tags: member.tags }),
-    ...(member.pending_restart === undefined ? {} : { pending_restart: member.pending_restart }),
-    ...(member.xlog_location === undefined ? {} : { xlog_location: member.xlog_location }),
-    ...(member.receive_lsn === undefined ? {} : { receive_lsn: member.receive_lsn }),
-    ...(member.replay_lsn === undefined ? {} : { replay_lsn: member.replay_lsn }),
-    ...(member.replication_state === undefined ? {} : { replication_state: member.replication_state }),
-    ...(member.timeline === undefined ? {} : { timeline: member.timeline }),
-    ...(member.checkpoint_after_promote === undefined
-      ? {}
-      : { checkpoint_after_promote: member.checkpoint_after_promote }),
-    ...(member.pause === undefined ? {} : { pause: member.pause }),
-    ...(member.scheduled_restart === undefined ? {} : { scheduled_restart: member.scheduled_restart }),
+    tags: member.tags,
+    pending_restart: member.pending_restart,
+    xlog_location: member.xlog_location,
+    receive_lsn: member.receive_lsn,
+    replay_lsn: member.replay_lsn,
+    replication_state: member.replication_state,
+    timeline: member.timeline,
+    checkpoint_after_promote: member.checkpoint_after_promote,
+    pause: member.pause,
+    scheduled_restart: member.scheduled_restart,
   };
   return JSON.stringify(ordered);
 }
@@ -180,6 +179,9 @@ export function isTagSet(tags: Readonly<Record<string, unknown>>, tag: string): 
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
+/** As agents write it. Each member's is read at each change of its position, and a URL is dear to read. */
+const PLAIN_CONN_URL = /^postgres(?:ql)?:\/\/([a-zA-Z0-9.-]+)(?::(\d{1,5}))?(?:\/\w*)?$/;
+
 const isConnUrl = (value: string): boolean => /^postgres(ql)?:\/\//.test(value);
 
 /** The value as very old Patroni wrote it: a bare URL, with the REST URL as `application_name`. */
@@ -190,6 +192,11 @@ function fromConnUrl(value: string): unknown {
 
 /** Host and port of `postgres://[user@]host[:port]/db`; IPv6 without its brackets. One host only. */
 function addressOf(connUrl: string): { readonly host: string; readonly port: number } | undefined {
+  const [, plainHost, plainPort = '5432'] = PLAIN_CONN_URL.exec(connUrl) ?? [];
+  if (plainHost !== undefined) {
+    const port = Number(plainPort);
+    return port >= 1 && port <= 65_535 ? { host: plainHost, port } : undefined;
+  }
   if (!isConnUrl(connUrl) || !URL.canParse(connUrl)) return undefined;
   const url = new URL(connUrl);
   const host = url.hostname.replace(/^\[|\]$/g, '');

@@ -146,7 +146,10 @@ function viewOf(
     members,
     unreadable,
     systemId: entries.get(layout.initialize)?.value,
-    optime: optimeOf(entries.get(layout.status), entries.get(layout.legacyOptime)),
+    optime:
+      isAsBefore(layout.status) && isAsBefore(layout.legacyOptime)
+        ? before.optime
+        : optimeOf(entries.get(layout.status), entries.get(layout.legacyOptime)),
     failover: isAsBefore(layout.failover) ? before.failover : failoverOf(entries.get(layout.failover)),
     history,
     config: isAsBefore(layout.config) ? before.config : configOf(entries.get(layout.config)),
@@ -164,7 +167,7 @@ function membersOf(
 ): MembersSeen {
   const members = new Map<string, Member>();
   const unreadable = new Map<string, string>();
-  const byKey = [...entries.keys()].sort();
+  const byKey = [...entries.keys()].filter((key) => key.startsWith(layout.membersPrefix)).sort();
   for (const key of byKey) {
     const name = memberNameOf(layout, key);
     const entry = entries.get(key);

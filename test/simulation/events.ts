@@ -12,6 +12,8 @@ export interface Event {
   readonly owner: Process | undefined;
   /** Undefined once called off or done. */
   run: (() => void) | undefined;
+  /** It has turned out to concern nobody, so there are no promises to settle. */
+  isIdle: boolean;
 }
 
 /** What can be paused and can die, alone or with its host. */
@@ -42,10 +44,19 @@ export class Events {
 
   /** Calls `run` after `ms`, on behalf of `owner` if that lives and is not paused then. */
   after(ms: number, owner: Process | undefined, run: () => void): Event {
-    const event: Event = { at: this.now + Math.max(0, ms), order: this.#order, owner, run };
+    const event: Event = { at: this.now + Math.max(0, ms), order: this.#order, owner, run, isIdle: false };
     this.#order += 1;
     this.#push(event);
     return event;
+  }
+
+  /** Looks again and again until `isSo`, and then calls `run`. */
+  when(isSo: () => boolean, everyMs: () => number, owner: Process, run: () => void): void {
+    const event = this.after(everyMs(), owner, () => {
+      if (isSo()) return run();
+      event.isIdle = true;
+      this.when(isSo, everyMs, owner, run);
+    });
   }
 
   resume(process: Process): void {
@@ -55,6 +66,8 @@ export class Events {
 
   /** Runs event after event until `isOver`, or none is left. */
   async run(isOver: () => boolean): Promise<void> {
+    // Cheaper than `queueMicrotask`, which makes an asynchronous resource each time.
+    const settled = Promise.resolve();
     await new Promise<void>((resolve, reject) => {
       const turn = (): void => {
         try {
@@ -71,9 +84,9 @@ export class Events {
             event.run = undefined;
             this.count += 1;
             run();
-            if (owner?.isAsync !== true) continue;
+            if (owner?.isAsync !== true || event.isIdle) continue;
             // The queue of ticks is asked only when no promise has anything left to do.
-            queueMicrotask(() => process.nextTick(turn));
+            settled.then(turnLater, reject);
             return;
           }
           resolve();
@@ -81,7 +94,8 @@ export class Events {
           reject(cause);
         }
       };
-      process.nextTick(turn);
+      const turnLater = (): void => process.nextTick(turn);
+      turnLater();
     });
   }
 

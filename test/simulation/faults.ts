@@ -179,10 +179,11 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     if (store.leader === undefined || !configure(store, layout, { pause: true })) return undefined;
     return () => void configure(store, layout, { pause: null });
   },
-  'restart or fresh copy is asked for': ({ chance }, host) => {
-    const ctx = host.agent?.ctx;
-    if (ctx === undefined) return undefined;
-    giveOrder(ctx, chance.isTrue(0.6) ? 'restart' : 'reinit').then(nothing, nothing);
+  'restart or fresh copy is asked for': ({ chance, events }, { agent }) => {
+    if (agent === undefined) return undefined;
+    const { ctx, process } = agent;
+    const order = chance.isTrue(0.6) ? 'restart' : 'reinit';
+    events.after(0, process, () => void giveOrder(ctx, order).then(nothing, nothing));
     return nothing;
   },
   'switchover is asked for': ({ store, layout, chance, hosts }) => {

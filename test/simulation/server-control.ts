@@ -264,11 +264,9 @@ class Hand {
   async #until(isSo: () => boolean, ms: number): Promise<boolean> {
     const { events } = this.#server.world;
     const endsAt = events.now + ms;
-    while (!isSo()) {
-      if (events.now >= endsAt) return false;
-      await this.#grip.after(POLL_MS);
-    }
-    return true;
+    const isOver = (): boolean => isSo() || events.now >= endsAt;
+    if (!isOver()) await this.#grip.when(isOver, POLL_MS);
+    return isSo();
   }
 }
 

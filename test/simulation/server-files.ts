@@ -23,6 +23,13 @@ export class Grip {
     await new Promise<void>((resolve) => events.after(ms * chance.between(0.5, 1.5), this.#agent, resolve));
   }
 
+  /** Looks about every `ms`; resolves as soon as it sees that it is so. */
+  async when(isSo: () => boolean, ms: number): Promise<void> {
+    const { events, chance } = this.server.world;
+    const everyMs = (): number => ms * chance.between(0.5, 1.5);
+    await new Promise<void>((resolve) => events.when(isSo, everyMs, this.#agent, resolve));
+  }
+
   reach(from: Upstream): Server | undefined {
     const { servers, network } = this.server.world;
     const source = servers.get(from.host);

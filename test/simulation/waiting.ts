@@ -13,7 +13,19 @@ export interface Required {
 
 export const NOBODY_REQUIRED: Required = { names: [], acks: 0 };
 
+/** Read once each: a run has few, and asks at each write. */
+const known = new Map<string, Required>();
+
 export function requiredBy(setting: string): Required {
+  let required = known.get(setting);
+  if (required === undefined) {
+    required = read(setting);
+    known.set(setting, required);
+  }
+  return required;
+}
+
+function read(setting: string): Required {
   const names = Array.from(setting.matchAll(/"([^"]+)"/g), ([, name]) => name ?? '');
   const acks = Number(/^ANY (\d+) /.exec(setting)?.[1] ?? 0);
   return names.length === 0 ? NOBODY_REQUIRED : { names, acks };

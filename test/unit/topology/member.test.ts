@@ -1,6 +1,7 @@
 /** Member JSON: what Patroni 3.0.2 and 4.x write, what people break, and what we write. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import {
   FEATURE_LEVEL,
   isTagSet,
@@ -128,6 +129,25 @@ describe('a member is read', () => {
       '': 'bad-conn-url',
     };
     assert.deepEqual(Object.fromEntries(Object.keys(forms).map((form) => [form, address(form)])), forms);
+  });
+
+  test('from a plain address as a URL is read', () => {
+    const connUrl = fc
+      .tuple(
+        fc.constantFrom('postgres://', 'postgresql://'),
+        fc.stringMatching(/^[a-zA-Z0-9.-]{0,9}$/),
+        fc.option(fc.stringMatching(/^[0-9]{0,6}$/), { nil: undefined }),
+        fc.constantFrom('', '/', '/postgres', '/my-app', '/app?sslmode=require', '/app#x'),
+      )
+      .map(([scheme, host, port, rest]) => `${scheme}${host}${port === undefined ? '' : `:${port}`}${rest}`);
+    fc.assert(
+      fc.property(connUrl, (text) => {
+        const url = URL.canParse(text) ? new URL(text) : undefined;
+        const isUsable = url !== undefined && url.hostname !== '' && url.port !== '0';
+        const expected = isUsable ? `${url.hostname} ${url.port || 5432}` : 'bad-conn-url';
+        assert.equal(address(text), expected);
+      }),
+    );
   });
 
   test('not at all from garbage', () => {
