@@ -1,6 +1,6 @@
 /**
- * `lab up --ha patroni`: the original agent on the database hosts, and our routers, then pgpool-II, which follow it. One
- * lab, and the tests run in order.
+ * `lab up --ha patroni`: the original agent on the database hosts, and our routers, which follow it. One lab, and the tests
+ * run in order. With pgpool-II too: `npm run lab:pgpool -- --ha patroni`.
  */
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
@@ -19,14 +19,12 @@ import {
   labPaths,
   labProcesses,
   PATRONI_PROGRAM,
-  PGPOOL_PROGRAM,
   readView,
 } from '../../src/lab/index.ts';
 import { primaryOf } from '../../src/topology/index.ts';
 import { postgresUser } from '../support/as-postgres.ts';
 import { eventually } from '../support/eventually.ts';
 import { placeForLab, type TestLab } from '../support/lab.ts';
-import { sharesOf } from '../support/pgpool-rounds.ts';
 import { BIN_DIR } from '../support/postgres.ts';
 
 /** Patroni takes its time, and a machine that does much else is waited for. */
@@ -171,28 +169,6 @@ describe('a lab of Patroni’s', {
         holds: (reads) => (reads[index] ?? 0) >= 0.75 * READS,
         withinMs: PATIENCE_MS,
       });
-    }),
-  );
-
-  it(
-    'comes up again from its data, with pgpool-II in the router’s place',
-    {
-      skip: !existsSync(PGPOOL_PROGRAM) && 'there is no pgpool-II',
-    },
-    step(async () => {
-      await lab.verb('down');
-      assert.deepEqual(labProcesses(labPaths(lab.folder)), []);
-      const kinds = ['--ha', 'patroni', '--router', 'pgpool'];
-      await lab.verb('up', ...kinds, '--base-octet', String(lab.baseOctet));
-      assert.deepEqual(await sharesOf(lab), {
-        'apps-sib-01': ['10.0', '1.0', '1.0'],
-        'apps-sib-03': ['1.0', '10.0', '1.0'],
-        'apps-fsn-01': ['1.0', '1.0', '10.0'],
-      });
-      const primary = await primaryHost();
-      for (const [index, host] of lab.layout.appHosts.entries())
-        assert.equal(await writtenAt(host, -21 - index), primary.postgres.host);
-      await nothingLost();
     }),
   );
 

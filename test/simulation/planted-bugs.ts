@@ -125,7 +125,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'what is required is taken to be confirmed as soon as it is set',
-    from: 2306,
+    from: 7853,
     file: 'agent/synchrony.js',
     line: 'const isConfirmed = this.#isConfirmed;',
     instead: 'const isConfirmed = true;',
@@ -139,7 +139,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a pledge is forgotten',
-    from: 201,
+    from: 485,
     file: 'agent/pledges.js',
     line: 'if (pledged === undefined || now >= pledged.until)',
     instead: 'if (true)',
