@@ -6,11 +6,11 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { pause } from '../../src/base/index.ts';
 import { type Host, sharedLogs, someHosts } from '../support/agents.ts';
-import { fieldOf, is, named, statusOf } from '../support/asking-agents.ts';
+import { answered, fieldOf, is, named, statusOf } from '../support/asking-agents.ts';
 import { type EtcdCluster, startEtcd } from '../support/etcd.ts';
 import { eventually } from '../support/eventually.ts';
 
-const LIMIT = { timeout: 600_000 };
+const LIMIT = { timeout: 280_000 };
 const TTL_MS = 8000;
 const MARGIN_MS = 1000;
 const WHOLE_MS = 240_000;
@@ -51,20 +51,27 @@ describe('failsafe', () => {
 
   /** Somebody leads, the others stream from it, and all are listed. */
   const whole = async (): Promise<Host> => {
-    const name = await eventually(
-      'a leader, two standbys that stream, and the list of all',
+    const leader = await eventually(
+      'a leader',
       async () => {
-        for (const host of hosts) {
-          if ((await statusOf(host, '/primary')) !== 200) continue;
-          const streaming = await Promise.all(others(host).map((one) => fieldOf(one, 'replication_state')));
-          const list = (await host.rest('/failsafe').catch(() => undefined))?.body ?? {};
-          if (streaming.every(is('streaming')) && Object.keys(list).length === hosts.length) return host.name;
-        }
+        for (const host of hosts) if ((await statusOf(host, '/primary')) === 200) return host;
         return undefined;
       },
       { holds: (found) => found !== undefined, withinMs: WHOLE_MS },
     );
-    return named(hosts, name);
+    ok(leader !== undefined);
+    for (const host of others(leader))
+      await eventually(`${host.name} streams`, () => fieldOf(host, 'replication_state'), {
+        holds: is('streaming'),
+        withinMs: WHOLE_MS,
+      });
+    const listed = async (): Promise<readonly string[]> =>
+      Object.keys((await leader.rest('/failsafe').catch(() => undefined))?.body ?? {});
+    await eventually('all are listed', listed, {
+      holds: (names) => names.length === hosts.length,
+      withinMs: WHOLE_MS,
+    });
+    return leader;
   };
 
   const loseQuorum = async (): Promise<void> => {
@@ -80,9 +87,9 @@ describe('failsafe', () => {
     LIMIT,
     watched(async () => {
       const leader = await whole();
-      await leader.sql('CREATE TABLE written (at float)');
-      const timeline = await fieldOf(leader, 'timeline');
-      const client = await leader.connect();
+      await answered(() => leader.sql('CREATE TABLE IF NOT EXISTS written (at float)'));
+      const timeline = await answered(() => fieldOf(leader, 'timeline'));
+      const client = await answered(() => leader.connect());
       await loseQuorum();
       const lostAt = performance.now();
       let isActive = false;
@@ -100,14 +107,19 @@ describe('failsafe', () => {
         `# ${rows} rows in ${2 * TTL_MS} ms without a quorum; the slowest ${longestMs} ms\n`,
       );
       ok(isActive);
-      equal(await statusOf(leader, '/primary'), 200);
-      for (const host of others(leader)) equal(await fieldOf(host, 'failsafe_mode_is_active'), true);
+      equal(await answered(() => statusOf(leader, '/primary')), 200);
+      for (const host of others(leader))
+        await eventually(`${host.name} has pledged`, () => fieldOf(host, 'failsafe_mode_is_active'), {
+          holds: is(true),
+          withinMs: TTL_MS,
+        });
       await restoreQuorum();
-      equal(await whole(), leader);
+      equal((await whole()).name, leader.name);
       await client.query('INSERT INTO written VALUES (1)');
       await client.end();
-      equal(await fieldOf(leader, 'timeline'), timeline);
-      deepEqual(await leader.sql('SELECT count(*)::int AS n FROM written'), [{ n: rows + 1 }]);
+      equal(await answered(() => fieldOf(leader, 'timeline')), timeline);
+      const counted = await answered(() => leader.sql('SELECT count(*)::int AS n FROM written'));
+      deepEqual(counted, [{ n: rows + 1 }]);
     }),
   );
 
@@ -118,7 +130,7 @@ describe('failsafe', () => {
       const leader = await whole();
       const [silent] = others(leader);
       ok(silent !== undefined);
-      const client = await leader.connect();
+      const client = await answered(() => leader.connect());
       await loseQuorum();
       const lostAt = performance.now();
       while (performance.now() - lostAt < 1.2 * TTL_MS) {
@@ -141,7 +153,10 @@ describe('failsafe', () => {
       process.stdout.write(`# a member was silent: last write after ${Math.round(lastMs)} ms\n`);
       ok(lastMs < TTL_MS - MARGIN_MS / 2, `${lastMs} ms`);
       ok((await leader.log()).includes('"failsafe-refused"'));
-      equal(await statusOf(leader, '/primary'), 503);
+      await eventually('it is no primary', () => statusOf(leader, '/primary'), {
+        holds: is(503),
+        withinMs: WHOLE_MS,
+      });
       silent.start();
       await restoreQuorum();
       await whole();
