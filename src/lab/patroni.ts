@@ -51,21 +51,23 @@ export function patroniCommand(paths: LabPaths, host: DbHost): readonly string[]
 }
 
 /** What a new cluster of Patroni's begins with in etcd. */
-export const PATRONI_DYNAMIC = {
+const DYNAMIC = {
   ttl: 30,
   loop_wait: 10,
   retry_timeout: 10,
   maximum_lag_on_failover: 1024 * 1024,
   // As in the lab of our agents: a commit is acknowledged once one standby has it on disk.
   synchronous_mode: true,
+  // Patroni takes this parameter from here only.
+  postgresql: { parameters: { max_connections: PARAMETERS.max_connections } },
 } as const;
 
 /** The file of one host, as an object in Patroni's own form. */
-export function patroniSettings(
+function patroniSettings(
   host: DbHost,
   { layout, paths, binDir }: Pick<FileInputs, 'layout' | 'paths' | 'binDir'>,
 ): Record<string, unknown> {
-  const { max_connections: connections, ...parameters } = PARAMETERS;
+  const { max_connections: _, ...parameters } = PARAMETERS;
   const folder = join(paths.host(host.name), 'postgresql');
   const { superuser, replication, rewind } = ACCOUNTS;
   const bootstrap = shellWord(bootstrapFile(paths, host));
@@ -76,8 +78,7 @@ export function patroniSettings(
     etcd3: { hosts: etcdEndpoints(layout, host.datacenter.name).map((url) => new URL(url).host) },
     restapi: { listen: formatAddress(host.rest), connect_address: formatAddress(host.rest) },
     bootstrap: {
-      // Patroni takes this parameter from the cluster-wide configuration only.
-      dcs: { ...PATRONI_DYNAMIC, postgresql: { parameters: { max_connections: connections } } },
+      dcs: DYNAMIC,
       initdb: [{ encoding: 'UTF8' }, { locale: 'C.UTF-8' }, 'data-checksums'],
       post_bootstrap: `${shellWord(join(binDir, 'psql'))} -X -q -v ON_ERROR_STOP=1 -f ${bootstrap}`,
     },
@@ -118,8 +119,14 @@ export async function giveOwnDynamic(dcs: Dcs): Promise<void> {
   const entry = await dcs.get(key, { timeoutMs: CALL_MS });
   const before = parseJson(entry?.value ?? '');
   if (!isRecord(before)) return;
-  const value = JSON.stringify({ ...before, ...PATRONI_DYNAMIC });
+  const value = JSON.stringify(laidOver(before, DYNAMIC));
   await dcs.transact({ when: [], then: [{ op: 'put', key, value }] }, { timeoutMs: CALL_MS });
+}
+
+function laidOver(before: unknown, own: unknown): unknown {
+  if (!isRecord(before) || !isRecord(own)) return own;
+  const changed = Object.entries(own).map(([key, value]) => [key, laidOver(before[key], value)]);
+  return { ...before, ...Object.fromEntries(changed) };
 }
 
 function bootstrapFile(paths: LabPaths, host: DbHost): string {

@@ -173,6 +173,18 @@ describe('a lab of Patroni’s', {
   );
 
   it(
+    'is taken over by our agents the next time, with all that was written',
+    step(async () => {
+      await lab.verb('down');
+      await lab.verb('up', '--base-octet', String(lab.baseOctet));
+      const primary = await primaryHost();
+      for (const [index, host] of lab.layout.appHosts.entries())
+        assert.equal(await writtenAt(host, -31 - index), primary.postgres.host);
+      await nothingLost();
+    }),
+  );
+
+  it(
     'leaves nothing',
     step(async () => {
       await lab.verb('down', '--delete');
