@@ -89,6 +89,8 @@ function patroniSettings(
       bin_dir: binDir,
       pgpass: join(folder, 'pgpass'),
       use_pg_rewind: true,
+      // Else a clone waits for the leader's next checkpoint, minutes long.
+      basebackup: [{ checkpoint: 'fast' }],
       authentication: { superuser, replication, rewind },
       parameters: { ...parameters, unix_socket_directories: folder },
       pg_hba: ['host replication all 127.0.0.0/8 scram-sha-256', ...PG_HBA],
