@@ -55,6 +55,8 @@ export class LeaseKeeper {
   #state: LeaseState = noLease;
   #isFailing = false;
   #racing = 0;
+  /** How often the key was given away. */
+  #releases = 0;
   #onUnconfirmed: () => void = () => {};
   readonly counts = { alive: 0, lost: 0, failed: 0 };
 
@@ -243,8 +245,11 @@ export class LeaseKeeper {
   async verify(): Promise<boolean> {
     const { dcs, layout, name, log, isBound } = this.#options;
     const { lease } = this;
+    const releases = this.#releases;
     try {
       const entry = await dcs.get(layout.leader, { timeoutMs: CALL_MS });
+      // Read before the key was given away, and so of a reign that is over.
+      if (releases !== this.#releases) return false;
       const isOurs =
         entry !== undefined && entry.value === name && lease !== undefined && entry.lease === lease;
       // One that came true after all, when this member had pledged not to lead: decide gives it back.
@@ -272,6 +277,7 @@ export class LeaseKeeper {
     const { dcs, layout, log } = this.#options;
     const { revision, state } = keyGivenAway(this.#state);
     this.#state = state;
+    this.#releases += 1;
     if (revision === undefined) return true;
     try {
       const result = await dcs.transact(

@@ -12,12 +12,24 @@ export interface CampaignOptions {
   /** The program of a worker, where it is not this one. */
   readonly worker?: URL;
   readonly onFailure?: (result: Pick<RunResult, 'seed' | 'problems'>) => void;
+  /** After each batch. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface Progress {
+  readonly seeds: number;
+  readonly failures: number;
+  readonly seconds: number;
+  /** All seeds before this one have been played: from here the campaign can be taken up again. */
+  readonly next: number;
 }
 
 export interface CampaignSummary {
   readonly seeds: number;
   readonly failures: number;
   readonly seconds: number;
+  /** Of the whole process, its workers' start included. */
+  readonly cpuMsPerSeed: number;
   readonly virtualHours: number;
   readonly events: number;
   readonly acknowledged: number;
@@ -33,7 +45,7 @@ export interface Batch {
   readonly count: number;
 }
 
-export type BatchResult = Omit<CampaignSummary, 'seconds' | 'failures'> & {
+export type BatchResult = Omit<CampaignSummary, 'seconds' | 'cpuMsPerSeed' | 'failures'> & {
   readonly failed: readonly Pick<RunResult, 'seed' | 'problems'>[];
 };
 
@@ -53,16 +65,21 @@ export const NOTHING_PLAYED: Omit<BatchResult, 'failed'> = {
 
 export async function campaign(options: CampaignOptions): Promise<CampaignSummary> {
   const startedAt = performance.now();
+  const cpuAtFirst = process.cpuUsage();
+  const secondsSoFar = (): number => Math.round(performance.now() - startedAt) / 1000;
   const total = { ...NOTHING_PLAYED, failures: 0 };
   let next = options.from;
   const end = options.from + options.count;
+  const underWay = new Set<number>();
   const take = (): Batch | undefined => {
     if (next >= end || total.failures >= options.failuresMax) return undefined;
     const batch = { from: next, count: Math.min(BATCH, end - next) };
     next += batch.count;
+    underWay.add(batch.from);
     return batch;
   };
-  const add = (result: BatchResult): void => {
+  const add = ({ from }: Batch, result: BatchResult): void => {
+    underWay.delete(from);
     total.seeds += result.seeds;
     total.failures += result.failed.length;
     total.virtualHours += result.virtualHours;
@@ -72,18 +89,22 @@ export async function campaign(options: CampaignOptions): Promise<CampaignSummar
     total.promotions += result.promotions;
     total.slowestConvergenceMs = Math.max(total.slowestConvergenceMs, result.slowestConvergenceMs);
     for (const failure of result.failed) options.onFailure?.(failure);
+    const { seeds, failures } = total;
+    options.onProgress?.({ seeds, failures, seconds: secondsSoFar(), next: Math.min(next, ...underWay) });
   };
   await Promise.all(
     Array.from({ length: options.workers }, async () => await work(options.worker ?? OWN_WORKER, take, add)),
   );
-  return { ...total, seconds: Math.round(performance.now() - startedAt) / 1000 };
+  const { user, system } = process.cpuUsage(cpuAtFirst);
+  const cpuMsPerSeed = Math.round((user + system) / 10 / Math.max(1, total.seeds)) / 100;
+  return { ...total, seconds: secondsSoFar(), cpuMsPerSeed };
 }
 
 /** One worker, batch after batch. */
 async function work(
   program: URL,
   take: () => Batch | undefined,
-  add: (result: BatchResult) => void,
+  add: (batch: Batch, result: BatchResult) => void,
 ): Promise<void> {
   const worker = new Worker(program, { resourceLimits: { maxYoungGenerationSizeMb: 64 } });
   try {
@@ -91,12 +112,14 @@ async function work(
       const give = (): void => {
         const batch = take();
         if (batch === undefined) resolve();
-        else worker.postMessage(batch);
+        else {
+          worker.once('message', (result: BatchResult) => {
+            add(batch, result);
+            give();
+          });
+          worker.postMessage(batch);
+        }
       };
-      worker.on('message', (result: BatchResult) => {
-        add(result);
-        give();
-      });
       worker.on('error', reject);
       give();
     });

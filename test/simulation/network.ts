@@ -22,14 +22,24 @@ export class Network {
   readonly #cuts = new Set<number>();
   /** When a link of a site was last cut or mended. */
   readonly #touchedAt = new Map<number, number>();
-  /** Probability of a packet that is late by seconds. */
-  lateness = 0;
+  #lateness = 0;
+  #lateUntil = Number.NEGATIVE_INFINITY;
   /** What wants to know of links that are mended. */
   onMended: () => void = () => {};
 
   constructor(events: Events, chance: Chance) {
     this.#events = events;
     this.#chance = chance;
+  }
+
+  /** Probability of a packet that is late by seconds. */
+  get lateness(): number {
+    return this.#lateness;
+  }
+
+  set lateness(probability: number) {
+    if (this.#lateness > 0) this.#lateUntil = this.#events.now;
+    this.#lateness = probability;
   }
 
   isOpen(from: Site, to: Site): boolean {
@@ -51,11 +61,12 @@ export class Network {
     this.onMended();
   }
 
-  /** All links of the site have been open for so long, and nothing is late. */
+  /** For so long all links of the site have been open, and nothing that was sent was late. */
   isCalm(site: Site, forMs: number): boolean {
     const isCut = [...this.#cuts].some((cut) => cut >> 6 === site.index || cut % 64 === site.index);
     const touchedAt = this.#touchedAt.get(site.index) ?? Number.NEGATIVE_INFINITY;
-    return !isCut && this.lateness === 0 && this.#events.now - touchedAt >= forMs;
+    const since = Math.max(touchedAt, this.#lateUntil);
+    return !isCut && this.#lateness === 0 && this.#events.now - since >= forMs;
   }
 
   #touch(from: Site, to: Site): void {
@@ -73,7 +84,7 @@ export class Network {
     const base =
       from === to ? DELAYS.same : from.datacenter === FAR || to.datacenter === FAR ? DELAYS.far : DELAYS.near;
     const late =
-      this.lateness > 0 && from !== to && this.#chance.isTrue(this.lateness)
+      this.#lateness > 0 && from !== to && this.#chance.isTrue(this.#lateness)
         ? this.#chance.between(100, 3000)
         : 0;
     return base * this.#chance.between(0.8, 1.6) + late;

@@ -2,7 +2,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { test } from 'node:test';
-import { campaign } from './campaign.ts';
+import { campaign, type Progress } from './campaign.ts';
 import { play } from './world.ts';
 
 const SEEDS = 1_000;
@@ -36,6 +36,21 @@ test('a seed is a run: the same one tells the same story', async () => {
   const [first, second] = [await told(7), await told(7)];
   deepEqual(first, second);
   ok(first.length > 20);
+});
+
+test('a campaign plays each seed once, and is taken up again where it was left', async () => {
+  const nexts: number[] = [];
+  const onProgress = ({ next }: Progress): unknown => nexts.push(next);
+  const part = async (from: number, count: number): Promise<number> => {
+    const { events: played } = await campaign({ from, count, workers: 2, failuresMax: 1, onProgress });
+    return played;
+  };
+  let events = 0;
+  for (let seed = 1; seed <= 50; seed += 1) events += (await play(seed)).events;
+  const first = await part(1, 45);
+  deepEqual(nexts.at(-1), 46);
+  ok(nexts.length === 3 && nexts.every((next, index) => next >= (nexts[index - 1] ?? 1)));
+  equal(first + (await part(46, 5)), events);
 });
 
 /** What happens in a run, line by line, and what came of it. */

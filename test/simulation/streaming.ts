@@ -78,9 +78,10 @@ function listen(standby: Server, from: Server): void {
 function ship(from: Server, standby: Server): void {
   const { events, network } = standby.world;
   if (standby.isShipping || standby.isTwin || standby.receivesFrom !== from) return;
+  // One that has lost its power, and its data since, does not know that nobody follows it any more.
+  if (!from.life.isRunning || !network.isOpenBothWays(from.site, standby.site)) return;
   const { branch, lsn } = from.wal;
   if (standby.wal.branch === branch && standby.wal.lsn >= lsn) return;
-  if (!from.life.isRunning || !network.isOpenBothWays(from.site, standby.site)) return;
   standby.isShipping = true;
   const delay = Math.max(network.delay(from.site, standby.site), standby.stalledUntil - events.now);
   const { life } = standby;

@@ -232,6 +232,27 @@ test('whoever gives the key away does not hold it from the moment on at which it
   deepEqual(seen, [false, false]);
 });
 
+test('what was read before the key was given away does not bring it back', async (t) => {
+  const read = deferred();
+  const answered = deferred();
+  const { keeper } = await aBench(t, (dcs) => ({
+    ...dcs,
+    get: async (...args) => {
+      const entry = await dcs.get(...args);
+      read.resolve();
+      await answered.promise;
+      return entry;
+    },
+  }));
+  ok(await keeper.acquire(0));
+  const verified = keeper.verify();
+  await read.promise;
+  ok(await keeper.release());
+  answered.resolve();
+  equal(await verified, false);
+  ok(!keeper.isHolder);
+});
+
 test('a release that arrives late does not take the key that was taken again meanwhile', async (t) => {
   const late: (() => Promise<unknown>)[] = [];
   const { keeper, other, view } = await aBench(t, (dcs) => ({
