@@ -1,4 +1,5 @@
 /** The REST API's documents, in Patroni's form, from what the agent last saw. No waiting, no SQL. */
+import { isHeldBack } from '../ha/index.ts';
 import {
   type ClusterView,
   FEATURE_LEVEL,
@@ -10,7 +11,7 @@ import {
 import type { AgentContext } from './context.ts';
 import { memberRole, memberState } from './member-key.ts';
 import { localServer } from './observe.ts';
-import { isFailsafeActive } from './pledges.ts';
+import { failsafeFacts, isFailsafeActive } from './pledges.ts';
 import { durabilityModeOf, promisedIn } from './promise.ts';
 import type { ScheduledRestart } from './scheduled-restart.ts';
 
@@ -56,9 +57,16 @@ export function statusDocument(ctx: AgentContext, isAnswering = true): Readonly<
       : { scheduled_restart: scheduleOf(state.scheduledRestart) }),
     ...(isPaused(view) ? { pause: true } : {}),
     patroni: { version: FEATURE_LEVEL, scope: config.scope, name: config.name },
-    ...(state.decision === undefined
-      ? {}
-      : { matriarch: { action: state.decision.action.do, because: state.decision.because } }),
+    matriarch: ownWords(ctx),
+  };
+}
+
+/** What Patroni has no words for. Also before the first decision: an agent that has just begun is held back the more. */
+function ownWords(ctx: AgentContext): Readonly<Record<string, unknown>> {
+  const { decision } = ctx.state;
+  return {
+    ...(decision === undefined ? {} : { action: decision.action.do, because: decision.because }),
+    ...(isHeldBack(failsafeFacts(ctx), ctx.config.lease.ttl) ? { is_held_back: true } : {}),
   };
 }
 

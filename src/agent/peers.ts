@@ -153,6 +153,7 @@ export function readAnswer(
   formerCity: string | undefined,
 ): PeerAnswer | undefined {
   if (!isRecord(json)) return undefined;
+  const ours = isRecord(json['matriarch']) ? json['matriarch'] : {};
   const xlog = isRecord(json['xlog']) ? json['xlog'] : {};
   const positions = [xlog['location'], xlog['received_location'], xlog['replayed_location']].filter(
     (value) => typeof value === 'number',
@@ -161,6 +162,7 @@ export function readAnswer(
     ...standingOf(member.name, member.tags, formerCity),
     isRunning: json['state'] === 'running',
     role: roleOf(json['role']),
+    isHeldBack: json['failsafe_mode_is_active'] === true || ours['is_held_back'] === true,
     timeline: typeof json['timeline'] === 'number' ? json['timeline'] : undefined,
     lsn: positions.length === 0 ? undefined : Math.max(...positions),
   };

@@ -317,7 +317,7 @@ function whenStandby(o: Observation): Choice {
 
 function whenLeaderless(o: Observation): Choice {
   if (o.cluster.systemId === '') return [{ do: 'wait' }, 'cluster-being-made'];
-  const forMs = o.now - (o.memory.leaderlessSince ?? o.now);
+  const forMs = o.now - (o.memory.openSince ?? o.now);
   switch (requestAsStandby(o, forMs).is) {
     case 'ours':
       // One that could not be promoted would otherwise take the key and give it back, over and over, and nobody else gets it.

@@ -17,7 +17,9 @@
  * - who is not in the key does not race, nor who decided by another revision of it (the store compares): a newcomer is not asked;
  * - a pledge is refused by who leads, is about to, or has a race whose end it does not know: it might break what it says;
  * - a pledge is kept: the key is not taken, and one that was won all the same is given back;
- * - a process that has just begun does not know what it pledged before: for W it does not race, where there is a key.
+ * - a process that has just begun does not know what it pledged before: for W it does not race, where there is a key;
+ * - who is held back in one of these ways says so, and lesser candidates wait for it: being held back ends, and the turn of the next
+ *   best is counted from then on. Else the first whose pledge is over would lead without what a better one has.
  */
 import { isRecord, parseJson } from '../base/index.ts';
 import type { Choice } from './action.ts';
@@ -185,7 +187,16 @@ function whyBound(
   if (failsafe.boundForMs > 0) return 'pledged-to-leader';
   if (!isTaking || failsafe.key === 'absent') return undefined;
   if (failsafe.key === 'unlisted') return 'not-in-failsafe';
-  // A server that runs as a primary was one before, and has pledged nothing; and alone there was nobody to pledge to.
-  const mayHaveForgotten = failsafe.key === 'listed' && !mayWrite && failsafe.aliveForMs < limits.ttlMs;
-  return mayHaveForgotten ? 'pledges-forgotten' : undefined;
+  // A server that runs as a primary was one before, and has pledged nothing.
+  return !mayWrite && mayHaveForgotten(failsafe, limits.ttlMs) ? 'pledges-forgotten' : undefined;
+}
+
+/** Alone in the key there was nobody to pledge to. */
+function mayHaveForgotten({ key, aliveForMs }: FailsafeFacts, ttlMs: number): boolean {
+  return key === 'listed' && aliveForMs < ttlMs;
+}
+
+/** A standby that may lead later, but not yet: what it has pledged, or may have, is not over. */
+export function isHeldBack(facts: FailsafeFacts, ttlMs: number): boolean {
+  return facts.boundForMs > 0 || mayHaveForgotten(facts, ttlMs);
 }

@@ -9,6 +9,7 @@ export {
   type FailsafeList,
   type FailsafeLists,
   haveAllBeenAsked,
+  isHeldBack,
   isListSettled,
   listConfirmed,
   listSent,

@@ -1,10 +1,13 @@
 /** What `decide` remembers from cycle to cycle: since when something has been so that may not stay so for long. */
 import type { Action } from './action.ts';
+import { isHeldBack } from './failsafe.ts';
 import type { Memory, Observation } from './observation.ts';
 
 export function remember(o: Observation): Memory {
   const { memory, lock, local, cluster } = o;
   const isLeaderless = lock.is === 'none';
+  // The turns of an election are counted from when all can take theirs.
+  const isOpen = isLeaderless && !isHeldBack(o.failsafe, o.limits.ttlMs) && !isAnyHeldBack(o);
   const isCutOff =
     local.process === 'running' &&
     local.role === 'standby' &&
@@ -16,7 +19,7 @@ export function remember(o: Observation): Memory {
   const isStandingBack =
     memory.standBackUntil !== undefined && o.now < memory.standBackUntil && lock.is !== 'other';
   return {
-    leaderlessSince: isLeaderless ? (memory.leaderlessSince ?? o.now) : undefined,
+    openSince: isOpen ? (memory.openSince ?? o.now) : undefined,
     notStreamingSince: isCutOff ? ((isReplaying ? undefined : memory.notStreamingSince) ?? o.now) : undefined,
     notStreamingLsn: isCutOff ? local.replayedLsn : undefined,
     standBackUntil: isStandingBack ? memory.standBackUntil : undefined,
@@ -28,6 +31,8 @@ export function remember(o: Observation): Memory {
     isStoppedByUs: memory.isStoppedByUs && (local.process !== 'running' || o.job !== undefined),
   };
 }
+
+const isAnyHeldBack = ({ peers }: Observation): boolean => (peers ?? []).some((peer) => peer.isHeldBack);
 
 const STOPPING = ['hand-over', 'demote', 'restart', 'reinit', 'rejoin', 'discard-data'];
 

@@ -119,6 +119,8 @@ export interface Candidate extends Standing {
 export interface PeerAnswer extends Candidate {
   readonly isRunning: boolean;
   readonly role: ServerRole;
+  /** It may not lead yet, for a time that ends: a pledge holds it back (failsafe.ts). */
+  readonly isHeldBack: boolean;
 }
 
 export type JobKind =
@@ -136,8 +138,8 @@ export type JobKind =
 
 /** What `decide` remembers from cycle to cycle; it goes in and comes out, and is kept nowhere else. */
 export interface Memory {
-  /** Since when there is no leader. */
-  readonly leaderlessSince: number | undefined;
+  /** Since when there is no leader and nobody who answers is held back by failsafe. */
+  readonly openSince: number | undefined;
   /** Since when our running standby, with a usable leader, neither streams nor replays. */
   readonly notStreamingSince: number | undefined;
   /** How far it had replayed then. */
@@ -155,7 +157,7 @@ export interface Memory {
 }
 
 export const freshMemory: Memory = {
-  leaderlessSince: undefined,
+  openSince: undefined,
   notStreamingSince: undefined,
   notStreamingLsn: undefined,
   standBackUntil: undefined,

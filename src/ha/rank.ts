@@ -62,8 +62,12 @@ export function mayRace(self: Candidate, peers: readonly PeerAnswer[], cluster: 
   }
   const forbidden = cluster.promised && whyPromiseForbids(self, peers, cluster.promised);
   if (forbidden !== undefined) return { may: false, because: forbidden, isCourtesy: false };
-  const ahead = candidates(peers, known).filter((peer) => compareCandidates(peer, self) < 0).length;
-  return ahead === 0 ? { may: true } : { may: false, because: 'better-candidate', isCourtesy: true, ahead };
+  const ahead = candidates(peers, known).filter((peer) => compareCandidates(peer, self) < 0);
+  if (ahead.some((peer) => peer.isHeldBack))
+    return { may: false, because: 'better-candidate-held-back', isCourtesy: false };
+  return ahead.length === 0
+    ? { may: true }
+    : { may: false, because: 'better-candidate', isCourtesy: true, ahead: ahead.length };
 }
 
 /** The best of those peers that are running standbys and may lead; undefined when there is none. */

@@ -58,6 +58,7 @@ export const REASONS = {
   'voter-has-more': 'another voter has WAL that may have been acknowledged and is not here',
   'primary-still-alive': 'another server still runs as a primary',
   'better-candidate': 'another standby is the better candidate',
+  'better-candidate-held-back': 'a better standby has pledged not to lead yet, which ends',
   'best-candidate': 'this standby is the best candidate that answers',
   'courtesy-over': 'the better candidate did not act in time',
   'leader-key-won': 'the leader key is ours and this server is still a standby',

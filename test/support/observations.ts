@@ -56,6 +56,7 @@ export function aPeer(changes: Partial<PeerAnswer> = {}): PeerAnswer {
     isSameCity: false,
     isRunning: true,
     role: 'standby',
+    isHeldBack: false,
     timeline: 3,
     lsn: 1000,
     ...changes,

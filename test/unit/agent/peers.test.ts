@@ -2,7 +2,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { createServer, type ServerResponse } from 'node:http';
 import { type TestContext, test } from 'node:test';
-import { PeerClient, standingOf } from '../../../src/agent/peers.ts';
+import { PeerClient, readAnswer, standingOf } from '../../../src/agent/peers.ts';
 import type { Member } from '../../../src/topology/index.ts';
 import { freshLoopback } from '../../support/loopback.ts';
 import { aMember, aView } from '../../support/members.ts';
@@ -53,9 +53,18 @@ test('a peer says its role, timeline and farthest position', async (t) => {
     isSameCity: false,
     isRunning: true,
     role: 'standby',
+    isHeldBack: false,
     timeline: 3,
     lsn: 90,
   });
+});
+
+test('a peer that has pledged, or may have, is held back: in words of Patroni or of our own', () => {
+  const member = { name: 'beta', apiUrl: 'http://127.0.0.1:8008', tags: {} };
+  const isHeldBack = (said: object): boolean | undefined => readAnswer(member, said, undefined)?.isHeldBack;
+  equal(isHeldBack({ failsafe_mode_is_active: true }), true);
+  equal(isHeldBack({ matriarch: { is_held_back: true } }), true);
+  equal(isHeldBack({ matriarch: { action: 'wait' } }), false);
 });
 
 test('a peer whose answer is too long, and does not say how long, is cut off instead of read whole', async (t) => {

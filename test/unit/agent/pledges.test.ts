@@ -1,6 +1,7 @@
 /** A member's part of failsafe, over a store in memory: what it pledges, to whom, and that it keeps it. */
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { statusDocument } from '../../../src/agent/documents.ts';
 import { answerFailsafe } from '../../../src/agent/failsafe-answer.ts';
 import { look } from '../../../src/agent/look.ts';
 import { observe } from '../../../src/agent/observe.ts';
@@ -70,6 +71,20 @@ test('a pledge is kept for the life of a lease: no race, no promotion, and a key
 
 const silent = async (): Promise<never> =>
   await Promise.reject(new DcsError('unknown', 'timeout', 'no answer'));
+
+test('a member says that it is held back: while a pledge binds, and while it may have forgotten one', async (t) => {
+  const agent = await aMember(t);
+  const { ctx } = agent;
+  const said = (): unknown => statusDocument(ctx)['matriarch'];
+  deepEqual(said(), { is_held_back: true }, 'it has just begun');
+  await pass(agent, 5000);
+  deepEqual(said(), {});
+  equal(answerFailsafe(ctx, ours).status, 200);
+  await pass(agent, 4999);
+  deepEqual(said(), { is_held_back: true });
+  await pass(agent, 1);
+  deepEqual(said(), {});
+});
 
 test('a member that leads, or whose race has no end yet, refuses', async (t) => {
   const agent = await aMember(t);

@@ -259,29 +259,6 @@ test('a standby follows a new leader', () => {
   });
 });
 
-test('an election: positions are asked first, the best goes, the second best waits its turn', () => {
-  const race = { lock: none, cluster: leaderless };
-  equal(decided(race), 'ask-peers: positions-unknown');
-  equal(decided({ ...race, peers: [] }), 'acquire-leader: best-candidate');
-  equal(decided({ ...race, peers: [aPeer({ lsn: 999 })] }), 'acquire-leader: best-candidate');
-  equal(decided({ ...race, peers: [aPeer({ lsn: 1001 })] }), 'wait: better-candidate');
-  const memory = { ...freshMemory, leaderlessSince: NOW - 2000 };
-  equal(decided({ ...race, memory, peers: [aPeer({ lsn: 1001 })] }), 'acquire-leader: courtesy-over');
-  // The better of two that are ahead may be waiting for the best, which stands back: its turn comes before ours.
-  const two = [aPeer({ lsn: 1001 }), aPeer({ name: 'gamma', lsn: 1002 })];
-  equal(decided({ ...race, memory, peers: two }), 'wait: better-candidate');
-  const longer = { ...memory, leaderlessSince: NOW - 4000 };
-  equal(decided({ ...race, memory: longer, peers: two }), 'acquire-leader: courtesy-over');
-});
-
-test('a living primary holds everybody back, for however long', () => {
-  const memory = { ...freshMemory, leaderlessSince: NOW - 60_000 };
-  equal(
-    decided({ lock: none, cluster: leaderless, memory, peers: [aPeer({ role: 'primary' })] }),
-    'wait: primary-still-alive',
-  );
-});
-
 test('a promotion is not begun with a lease that is about to end', () => {
   equal(decided({ lock: { is: 'mine', deadline: NOW + 900 } }), 'wait: lease-too-short-to-promote');
   equal(decided({ lock: { is: 'mine', deadline: NOW + 901 } }), 'promote: leader-key-won');
@@ -375,7 +352,7 @@ test('the key is free after a hand-over: who was asked takes it, the others let 
   equal(askedWhileFree('alpha'), 'acquire-leader: requested-candidate');
   equal(askedWhileFree('beta'), 'wait: candidate-goes-first');
   equal(
-    askedWhileFree('beta', { memory: { ...freshMemory, leaderlessSince: NOW - 2000 } }),
+    askedWhileFree('beta', { memory: { ...freshMemory, openSince: NOW - 2000 } }),
     'acquire-leader: best-candidate',
   );
 });

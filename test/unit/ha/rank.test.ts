@@ -22,6 +22,8 @@ const aCandidate = (changes: Partial<Candidate> = {}): Candidate => ({
   ...changes,
 });
 
+const running = { isRunning: true, role: 'standby', isHeldBack: false } as const;
+
 const anyCandidate = (name: fc.Arbitrary<string>): fc.Arbitrary<Candidate> =>
   fc.record({
     name,
@@ -88,6 +90,16 @@ test('how far the leader was is what it wrote last, or what anybody has got from
   equal(bestCandidate([aPeer({ name: 'late', lsn: 900 }), aPeer(barred)], cluster), undefined);
 });
 
+const held = (changes: object): unknown =>
+  mayRace(aCandidate(), [aPeer({ isHeldBack: true, ...changes })], cluster);
+
+test('a better standby that is held back is waited for, whatever the turn; a lesser one is not', () => {
+  deepEqual(held({ lsn: 1001 }), { may: false, because: 'better-candidate-held-back', isCourtesy: false });
+  deepEqual(held({ lsn: 999 }), { may: true });
+  // It never leads, so nobody waits for it.
+  deepEqual(held({ lsn: 1001, isNofailover: true }), { may: true });
+});
+
 test('property: of members that see each other, exactly one goes first, unless none may', () => {
   fc.assert(
     fc.property(
@@ -100,9 +112,7 @@ test('property: of members that see each other, exactly one goes first, unless n
           (self) =>
             mayRace(
               self,
-              members
-                .filter((other) => other !== self)
-                .map((other) => ({ ...other, isRunning: true, role: 'standby' as const })),
+              members.filter((other) => other !== self).map((other) => ({ ...other, ...running })),
               cluster,
             ).may,
         );
@@ -118,7 +128,7 @@ test('property: whoever waits waits only out of courtesy, or because it must not
     fc.property(anyCandidate(fc.constant('self')), fc.array(anyCandidate(fc.string())), (self, others) => {
       const verdict = mayRace(
         self,
-        others.map((other) => ({ ...other, isRunning: true, role: 'standby' as const })),
+        others.map((other) => ({ ...other, ...running })),
         cluster,
       );
       if (!verdict.may && !verdict.isCourtesy)
