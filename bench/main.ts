@@ -5,12 +5,13 @@
 import { describe } from '../src/base/index.ts';
 import { compare } from './compare.ts';
 import { Ends } from './ends.ts';
+import { measureHostile } from './hostile.ts';
 import { type IdleResult, measureIdle } from './idle.ts';
 import { type BenchOptions, parseOptions, USAGE } from './options.ts';
 import { type Peer, type PeerOptions, startPeer } from './peers.ts';
 import { profileByPerf } from './perf.ts';
 import { profile } from './profile.ts';
-import { renderCells, renderIdle } from './report.ts';
+import { renderCells, renderHostile, renderIdle } from './report.ts';
 import { aStage, type Stage } from './stage.ts';
 import { surroundings } from './surroundings.ts';
 
@@ -71,6 +72,11 @@ async function run(options: BenchOptions): Promise<void> {
   const activeClients = Math.max(...clients);
   const clientsMax = Math.max(idleClients, activeClients) + SPARE_CLIENTS;
   const peerOptions: PeerOptions = { poolSize, activeClients, clientsMax };
+  const started = async (): Promise<readonly Peer[]> => {
+    const peers: Peer[] = [];
+    for (const name of options.peers) peers.push(await startPeer(name, stage, peerOptions));
+    return peers;
+  };
   switch (options.mode) {
     case 'help':
       return;
@@ -86,9 +92,11 @@ async function run(options: BenchOptions): Promise<void> {
     case 'idle':
       print(renderIdle(await idle(stage, options, peerOptions)));
       return;
+    case 'hostile':
+      print(renderHostile(await measureHostile(await started(), options.rounds, tell)));
+      return;
     case 'compare': {
-      const peers: Peer[] = [];
-      for (const name of options.peers) peers.push(await startPeer(name, stage, peerOptions));
+      const peers = await started();
       const { cells, transactions, problems } = await compare(stage, peers, options, tell);
       print(renderCells(cells));
       if (problems.length > 0) throw new Error(problems.join('\n'));

@@ -5,7 +5,7 @@ import { PROTOCOLS, type Protocol } from './load.ts';
 import { PEER_NAMES, type PeerName } from './peers.ts';
 
 export interface BenchOptions {
-  readonly mode: 'help' | 'compare' | 'idle' | 'profile';
+  readonly mode: 'help' | 'compare' | 'idle' | 'hostile' | 'profile';
   readonly profiler: 'v8' | 'perf';
   readonly idleClients: number;
   readonly peers: readonly PeerName[];
@@ -21,6 +21,7 @@ export const USAGE = `Usage: npm run bench -- [options]
 
   --quick             about two minutes: 3 rounds of 600ms a load; else 5 rounds of 3s
   --idle N            memory and latency with N idle clients instead
+  --hostile           how long a client waits while another one sends what is made to be expensive, instead
   --profile           our router alone under V8's profiler instead, a load a protocol; the file it leaves is for a
                       browser's developer tools
   --perf              the same by Linux's perf, which tells time on a core from time on the wall
@@ -44,6 +45,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       profile: { type: 'boolean', default: false },
       perf: { type: 'boolean', default: false },
       idle: { type: 'string' },
+      hostile: { type: 'boolean', default: false },
       peers: { type: 'string' },
       protocols: { type: 'string', default: PROTOCOLS.join(',') },
       clients: { type: 'string' },
@@ -53,13 +55,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       scale: { type: 'string', default: '10' },
     },
   });
-  const mode = values.help
-    ? 'help'
-    : values.profile || values.perf
-      ? 'profile'
-      : values.idle === undefined
-        ? 'compare'
-        : 'idle';
+  const mode = modeOf(values);
   const clients = list(values.clients ?? (mode === 'profile' ? '16' : '1,16,64')).map((text) =>
     count('--clients', text),
   );
@@ -79,6 +75,13 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     poolSize: count('--pool-size', values['pool-size'] ?? String(Math.max(...clients))),
     scale: count('--scale', values.scale),
   };
+}
+
+function modeOf(values: Readonly<Record<string, unknown>>): BenchOptions['mode'] {
+  if (values['help'] === true) return 'help';
+  if (values['profile'] === true || values['perf'] === true) return 'profile';
+  if (values['hostile'] === true) return 'hostile';
+  return values['idle'] === undefined ? 'compare' : 'idle';
 }
 
 function defaultWindow(mode: BenchOptions['mode'], isQuick: boolean): string {

@@ -1,6 +1,7 @@
 /** The figures as text: a table a load, then our CPU time against the others' and the goals. */
 import { type Column, renderTable } from '../src/base/index.ts';
 import type { Cell } from './compare.ts';
+import type { HostileResult } from './hostile.ts';
 import type { IdleResult } from './idle.ts';
 import type { Measured } from './load.ts';
 
@@ -89,6 +90,36 @@ export function renderIdle(results: ReadonlyMap<string, IdleResult>): string {
       ),
     ]),
   );
+}
+
+/** How much longer one hostile client may make another wait, in ms. */
+const LONGER_MS_MAX = 20;
+
+/** A table an attack; last, how much longer the longest wait is with it than without. */
+export function renderHostile(results: HostileResult): string {
+  const quiet = results.get('nobody');
+  const columns = [
+    { title: 'through' },
+    ...['p50 ms', 'p99 ms', 'longest ms', 'of all', 'longer by'].map(right),
+  ];
+  const longerBy = (name: string, longest: number): number => longest - (quiet?.get(name)?.longest ?? 0);
+  const tables = [...results].map(([attack, byPeer]) =>
+    renderTable(
+      columns,
+      [...byPeer].map(([name, { p50, p99, longest, longestOfAll }]) => [
+        name,
+        ...[p50, p99, longest, longestOfAll, longerBy(name, longest)].map((ms) => ms.toFixed(2)),
+      ]),
+      attack,
+    ),
+  );
+  const ours = [...results].flatMap(([attack, byPeer]) => {
+    const waits = attack === 'nobody' ? undefined : byPeer.get(OURS);
+    return waits === undefined ? [] : [{ attack, by: longerBy(OURS, waits.longest) }];
+  });
+  const met = ours.filter(({ by }) => by <= LONGER_MS_MAX).length;
+  const each = ours.map(({ attack, by }) => `${attack} ${by.toFixed(1)}`).join(', ');
+  return `${tables.join('\n')}\n${OURS}: longest wait of another client longer by ${LONGER_MS_MAX} ms at most: met in ${met} of ${ours.length} (${each})\n`;
 }
 
 function right(title: string): Column {

@@ -14,6 +14,7 @@ import type { KeepAlive } from './keep-alive.ts';
 import type { Wire } from './link-types.ts';
 import { Outbox } from './outbox.ts';
 import type { Scratch } from './scratch.ts';
+import { fairly } from './shared-read.ts';
 import { type ServerCredential, ServerLogin, type ServerReady } from './server-login.ts';
 import { NO_TLS, openServerSocket, type ServerTls } from './server-tls.ts';
 import type { OpenFailure } from './session-types.ts';
@@ -67,10 +68,11 @@ export class Upstream implements Wire {
     const { readBuffer, address, tls = NO_TLS, keepAlive, flusher } = options;
     const onread = {
       buffer: readBuffer.bytes,
-      callback: (bytes: number): boolean => {
-        this.#received(readBuffer.beginning(bytes));
-        return true;
-      },
+      callback: fairly(
+        () => this.#socket,
+        readBuffer,
+        (chunk) => this.#received(chunk),
+      ),
     };
     this.#socket = openServerSocket(
       { address, tls, keepAlive, onread },

@@ -57,6 +57,10 @@ test('idle clients are not given to pgpool-II, a profile is of 16 clients', () =
   });
 });
 
+test('one hostile client beside another is a mode of its own', () => {
+  assert.deepEqual(parseOptions(['--hostile', '--rounds', '7']), { ...ALL, mode: 'hostile', rounds: 7 });
+});
+
 test('options that mean nothing are refused', () => {
   assert.throws(() => parseOptions(['--rounds', '0']), /--rounds: expected a whole number/);
   assert.throws(() => parseOptions(['--window', 'soon']), /--window: expected a duration/);
