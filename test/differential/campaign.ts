@@ -8,6 +8,8 @@ export interface CampaignOptions {
   readonly path?: string;
   /** Shrinking stops after so long, with the smallest found so far. */
   readonly limitMs: number;
+  /** After each value, with how many have been checked. */
+  readonly onChecked?: (checked: number) => void;
 }
 
 export interface CampaignResult {
@@ -23,9 +25,10 @@ const REPLAYS = 30;
 export async function checked<T>(
   values: fc.Arbitrary<T>,
   check: (value: T) => Promise<string | undefined>,
-  { runs, seed, path, limitMs }: CampaignOptions,
+  { runs, seed, path, limitMs, onChecked }: CampaignOptions,
 ): Promise<CampaignResult> {
   let finding: string | undefined;
+  let count = 0;
   const attempts = path === undefined ? 1 : REPLAYS;
   const property = fc.asyncProperty(values, async (value) => {
     for (let attempt = 0; attempt < attempts; attempt += 1) {
@@ -34,6 +37,8 @@ export async function checked<T>(
       finding = found;
       throw new Error(found);
     }
+    count += 1;
+    onChecked?.(count);
   });
   const details = await fc.check(property, {
     numRuns: runs,

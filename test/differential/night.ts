@@ -14,6 +14,7 @@ import { anArena } from './stage.ts';
 import { survey } from './survey.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+const TELL_EVERY_MS = 60_000;
 
 const { values } = parseArgs({
   options: {
@@ -38,9 +39,18 @@ test(`${options.runs} random conversations, seed ${options.seed}`, { timeout: DA
     return;
   }
   const startedAt = performance.now();
+  let toldAt = startedAt;
+  const onChecked = (checked: number): void => {
+    const now = performance.now();
+    if (now - toldAt < TELL_EVERY_MS) return;
+    toldAt = now;
+    process.stderr.write(
+      `${Math.round((now - startedAt) / 1000)} s: ${checked} of ${options.runs} conversations\n`,
+    );
+  };
   const { played, finding } = values.isolation
     ? await isolationCampaign(t, options)
-    : await checked(conversations(), (await anArena(t)).compare, options);
+    : await checked(conversations(), (await anArena(t)).compare, { ...options, onChecked });
   t.diagnostic(`${played} in ${Math.round((performance.now() - startedAt) / 1000)} s`);
   if (finding !== undefined) assert.fail(finding);
   assert.ok(played > 0);
