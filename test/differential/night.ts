@@ -40,12 +40,12 @@ test(`${options.runs} random conversations, seed ${options.seed}`, { timeout: DA
   }
   const startedAt = performance.now();
   let toldAt = startedAt;
-  const onChecked = (checked: number): void => {
+  const onChecked = (count: number): void => {
     const now = performance.now();
     if (now - toldAt < TELL_EVERY_MS) return;
     toldAt = now;
     process.stderr.write(
-      `${Math.round((now - startedAt) / 1000)} s: ${checked} of ${options.runs} conversations\n`,
+      `${Math.round((now - startedAt) / 1000)} s: ${count} of ${options.runs} conversations\n`,
     );
   };
   const { played, finding } = values.isolation
