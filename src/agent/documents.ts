@@ -54,6 +54,7 @@ export function statusDocument(ctx: AgentContext, isAnswering = true): Readonly<
     ...(state.scheduledRestart === undefined
       ? {}
       : { scheduled_restart: scheduleOf(state.scheduledRestart) }),
+    ...(ctx.watchdog.bars ? { watchdog_failed: true } : {}),
     ...(isPaused(view) ? { pause: true } : {}),
     patroni: { version: FEATURE_LEVEL, scope: config.scope, name: config.name },
     ...(state.decision === undefined

@@ -159,6 +159,7 @@ export function readAnswer(
   );
   return {
     ...standingOf(member.name, member.tags, formerCity),
+    ...(json['watchdog_failed'] === true ? { lacksWatchdog: true } : {}),
     isRunning: json['state'] === 'running',
     role: roleOf(json['role']),
     timeline: typeof json['timeline'] === 'number' ? json['timeline'] : undefined,
