@@ -30,6 +30,7 @@ import { restIdentity } from './rest-client.ts';
 import { serverTls } from './rest-tls.ts';
 import { runAgent } from './run.ts';
 import { Wake } from './wake.ts';
+import { Watchdog } from './watchdog.ts';
 
 export interface AgentParts {
   readonly config: Config;
@@ -58,6 +59,7 @@ export interface AgentDoors extends Omit<AgentParts, 'signal'> {
   readonly timers: Timers;
   readonly pg: PostgresControl;
   readonly fence: AgentContext['fence'];
+  readonly watchdog: AgentContext['watchdog'];
   readonly peers: AgentContext['peers'];
 }
 
@@ -93,19 +95,28 @@ async function openDoors(parts: AgentParts): Promise<AgentDoors> {
   const { config, clock, log } = parts;
   const { postgresql } = sectionsOf(config);
   const pg = await openPostgres({ config: postgresql, scope: config.scope, name: config.name, clock, log });
+  const watchdog = new Watchdog({ config: config.watchdog, lease: config.lease, clock, log });
   const fence = new FenceClient({
     // As PostgresControl knows it: server processes are recognised by their working directory, which has no links in it.
     dataDir: pg.dataDir,
     socketDir: postgresql.socket_dir,
     marginMs: config.lease.fence_margin,
     log,
+    watchdog: () => watchdog.orders,
   });
-  return { ...parts, timers: systemTimers, pg, fence, peers: new PeerClient(await restIdentity(config)) };
+  return {
+    ...parts,
+    timers: systemTimers,
+    pg,
+    fence,
+    watchdog,
+    peers: new PeerClient(await restIdentity(config)),
+  };
 }
 
 /** The context of an agent behind these doors. Throws `config-invalid`. */
 export function assemble(doors: AgentDoors): AgentContext {
-  const { config, dcs, clock, timers, log, random, pg, fence, peers } = doors;
+  const { config, dcs, clock, timers, log, random, pg, fence, watchdog, peers } = doors;
   const { postgresql, restapi } = sectionsOf(config);
   const layout = keyLayout(config.namespace, config.scope);
   const wake = new Wake(timers);
@@ -141,6 +152,7 @@ export function assemble(doors: AgentDoors): AgentContext {
     log,
     keeper,
     fence,
+    watchdog,
     jobs: new Jobs({ clock, log, random, onEnd: () => wake.now() }),
     wake,
     peers,

@@ -18,6 +18,7 @@ import type { Pulse } from './pulse.ts';
 import type { Pledged } from './pledges.ts';
 import type { ScheduledRestart } from './scheduled-restart.ts';
 import type { Wake } from './wake.ts';
+import type { Watchdog } from './watchdog.ts';
 
 export interface AgentContext {
   readonly config: Config;
@@ -35,7 +36,11 @@ export interface AgentContext {
   readonly timers: Timers;
   readonly log: Log;
   readonly keeper: LeaseKeeper;
-  readonly fence: Pick<FenceClient, 'deadline' | 'ensure' | 'arm' | 'disarm' | 'leave'>;
+  readonly fence: Pick<FenceClient, 'deadline' | 'watchdog' | 'ensure' | 'look' | 'arm' | 'disarm' | 'leave'>;
+  readonly watchdog: Pick<
+    Watchdog,
+    'isWanted' | 'isRequired' | 'bars' | 'trouble' | 'heard' | 'look' | 'refuse' | 'reload'
+  >;
   readonly jobs: Jobs;
   readonly wake: Wake;
   readonly peers: Pick<PeerClient, 'ask' | 'askOne' | 'pledge' | 'close'>;

@@ -55,6 +55,7 @@ export function statusDocument(ctx: AgentContext, isAnswering = true): Readonly<
     ...(state.scheduledRestart === undefined
       ? {}
       : { scheduled_restart: scheduleOf(state.scheduledRestart) }),
+    ...(ctx.watchdog.bars ? { watchdog_failed: true } : {}),
     ...(isPaused(view) ? { pause: true } : {}),
     patroni: { version: FEATURE_LEVEL, scope: config.scope, name: config.name },
     matriarch: ownWords(ctx),

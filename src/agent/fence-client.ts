@@ -25,7 +25,10 @@ import {
   type FenceArguments,
   type FenceRequest,
   parseLine,
+  readWatchdogStatus,
   splitLines,
+  type WatchdogOrders,
+  type WatchdogStatus,
 } from './fence-protocol.ts';
 
 const READY_MS = 3000;
@@ -39,11 +42,14 @@ export interface FenceClientOptions {
   readonly socketDir: string;
   readonly marginMs: number;
   readonly log: Log;
+  /** What the fence is told of the watchdog device, whenever it has changed; undefined: none is used. */
+  readonly watchdog?: () => WatchdogOrders | undefined;
 }
 
 type Question =
   | { readonly type: 'arm'; readonly deadline: number }
   | { readonly type: 'disarm' }
+  | { readonly type: 'watchdog'; readonly orders: WatchdogOrders | null }
   | { readonly type: 'leave' }
   | { readonly type: 'state' };
 
@@ -53,6 +59,9 @@ export class FenceClient {
   #socket: Socket | undefined;
   #nextId = 1;
   #deadline: number | undefined;
+  #watchdog: WatchdogStatus | undefined;
+  /** The orders as this fence has them; undefined as long as it has been told none by us. */
+  #told: string | undefined;
   #connecting: Promise<void> | undefined;
 
   constructor(options: FenceClientOptions) {
@@ -64,13 +73,30 @@ export class FenceClient {
     return this.#socket === undefined ? undefined : this.#deadline;
   }
 
-  /** Connected to a living fence, started if need be. Rejects with `fence-unavailable`, or `deadline-exceeded` when it is there and does not answer. */
+  /** What the fence last said of the watchdog device; undefined when it is not there, or says nothing of it. */
+  get watchdog(): WatchdogStatus | undefined {
+    return this.#socket === undefined ? undefined : this.#watchdog;
+  }
+
+  /** Connected to a living fence, started if need be, that knows of the watchdog. Rejects with `fence-unavailable`, or `deadline-exceeded` when it is there and does not answer. */
   async ensure(): Promise<void> {
-    if (this.#socket !== undefined) return;
-    this.#connecting ??= this.#connectOrStart().finally(() => {
-      this.#connecting = undefined;
-    });
-    await this.#connecting;
+    if (this.#socket === undefined) {
+      this.#connecting ??= this.#connectOrStart().finally(() => {
+        this.#connecting = undefined;
+      });
+      await this.#connecting;
+    }
+    const orders = this.#options.watchdog?.() ?? null;
+    const told = JSON.stringify(orders);
+    if (told === this.#told) return;
+    await this.#ask({ type: 'watchdog', orders });
+    this.#told = told;
+  }
+
+  /** Asks how it is. Rejects as `ensure` does. */
+  async look(): Promise<void> {
+    await this.ensure();
+    await this.#ask({ type: 'state' });
   }
 
   /** Resolves when the fence has confirmed to strike at `deadline` or later. Rejects as `ensure` does. */
@@ -169,6 +195,8 @@ export class FenceClient {
     let rest = '';
     this.#socket = socket;
     this.#deadline = undefined;
+    this.#watchdog = undefined;
+    this.#told = undefined;
     socket.setEncoding('utf8');
     socket.on('data', (text: string) => {
       const split = splitLines(rest + text);
@@ -190,6 +218,7 @@ export class FenceClient {
     if (typeof id !== 'number' || typeof pid !== 'number') return;
     if (state !== 'idle' && state !== 'armed' && state !== 'striking') return;
     this.#deadline = typeof deadline === 'number' ? deadline : undefined;
+    this.#watchdog = readWatchdogStatus(json?.['watchdog']);
     this.#waiting
       .get(id)
       ?.resolve(typeof deadline === 'number' ? { id, state, pid, deadline } : { id, state, pid });

@@ -1,7 +1,8 @@
 /**
  * The fence: a separate small process that stops PostgreSQL when the deadline it was given passes, while the agent is
  * frozen, starved or dead. It is an entry point of its own (a composition root, so it reads argv and writes to stderr,
- * which is its log file) and imports as little as it can. State machine and safety argument: ha/fence.ts.
+ * which is its log file) and imports as little as it can. State machine and safety argument: ha/fence.ts. While it is armed it
+ * holds the watchdog device, which covers its own end (ha/watchdog.ts).
  *
  * It ends when there is nothing to guard: idle, and the agent has said that it leaves or is gone.
  */
@@ -16,7 +17,14 @@ import {
   keepsTimer,
   stepFence,
 } from '../ha/index.ts';
-import { type FenceAnswer, type FenceArguments, parseLine, splitLines } from './fence-protocol.ts';
+import {
+  type FenceAnswer,
+  type FenceArguments,
+  parseLine,
+  readOrders,
+  splitLines,
+} from './fence-protocol.ts';
+import { FenceWatchdog } from './fence-watchdog.ts';
 
 const LONELY_MS = 2000;
 const now = (): number => Number(process.hrtime.bigint() / 1000n) / 1000;
@@ -29,6 +37,7 @@ const say = (event: string, fields: object): void => {
 const args = readArguments(process.argv[2]);
 let state: FenceState = idleFence;
 let timer: NodeJS.Timeout | undefined;
+const watchdog = new FenceWatchdog({ marginMs: args.marginMs, now, say });
 const agents = new Set<Socket>();
 let lonelySince = now();
 
@@ -45,6 +54,7 @@ function step(event: FenceEvent): void {
   const next = stepFence(before, event, { now: now(), marginMs: args.marginMs });
   if (next.state.is !== before.is) say(`fence-${next.state.is}`, { from: before.is });
   state = next.state;
+  watchdog.see(state);
   if (next.blow !== undefined) strike(next.blow);
   if (keepsTimer(before, event, state)) return;
   clearTimeout(timer);
@@ -79,6 +89,7 @@ function answer(socket: Socket, id: number): void {
     id,
     state: state.is,
     pid: process.pid,
+    watchdog: watchdog.status,
     ...(state.is === 'idle' ? {} : { deadline: state.deadline }),
   };
   socket.write(`${JSON.stringify(reply)}\n`);
@@ -91,8 +102,9 @@ function onLine(socket: Socket, line: string): void {
   const deadline = request['deadline'];
   if (request['type'] === 'arm' && typeof deadline === 'number') step({ type: 'arm', deadline });
   if (request['type'] === 'disarm') step({ type: 'disarm' });
+  if (request['type'] === 'watchdog') watchdog.obey(readOrders(request['orders']));
   answer(socket, id);
-  if (request['type'] === 'leave' && state.is === 'idle') end('the agent has left');
+  if (request['type'] === 'leave' && mayEnd()) end('the agent has left');
 }
 
 function onAgent(socket: Socket): void {
@@ -134,6 +146,11 @@ function listen(server: Server): void {
   });
 }
 
+/** A watchdog that cannot be stopped has to be fed for as long as this machine runs. */
+function mayEnd(): boolean {
+  return state.is === 'idle' && !watchdog.mustStay;
+}
+
 /** Only ever when idle. Closing the server removes its socket file; the process ends with its last handle. */
 function end(because: string): void {
   say('fence-ends', { because });
@@ -144,7 +161,7 @@ function end(because: string): void {
 
 const server = createServer(onAgent);
 const lonely = setInterval(() => {
-  if (state.is === 'idle' && agents.size === 0 && now() - lonelySince >= LONELY_MS) end('nothing to guard');
+  if (mayEnd() && agents.size === 0 && now() - lonelySince >= LONELY_MS) end('nothing to guard');
 }, 500);
 // A terminal's Ctrl-C or a service manager's SIGTERM to the group must not take the guard away before PostgreSQL is down.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

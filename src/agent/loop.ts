@@ -36,6 +36,7 @@ export async function adopt(ctx: AgentContext, signal: AbortSignal): Promise<voi
   await look(ctx);
   const local = localServer(state);
   try {
+    await ctx.watchdog.look();
     await fence.ensure();
   } catch (cause) {
     rethrowBug(cause);
@@ -157,7 +158,9 @@ function restMs(ctx: AgentContext): number {
 async function settleFence(ctx: AgentContext): Promise<void> {
   const { fence, state, jobs, keeper, log } = ctx;
   try {
+    if (ctx.watchdog.isWanted) await ctx.watchdog.look();
     await fence.ensure();
+    ctx.watchdog.heard(fence.watchdog);
     const local = localServer(state);
     const isHarmless =
       jobs.running === undefined && (local.process === 'stopped' || local.role === 'standby');

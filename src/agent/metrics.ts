@@ -23,6 +23,7 @@ function ownSamples(ctx: AgentContext): Sample[] {
       name: 'matriarch_agent_lease_remaining_seconds',
       value: keeper.isHolder ? Math.max(0, (keeper.deadline - clock.now()) / 1000) : 0,
     },
+    { name: 'matriarch_agent_watchdog', value: Number(ctx.fence.watchdog?.is === 'held') },
     { name: 'matriarch_postgres_running', value: Number(isRunning) },
     { name: 'matriarch_postgres_primary', value: Number(isRunning && local.role === 'primary') },
   ];

@@ -40,7 +40,10 @@ export async function observe(
   const lock = guarded(keeper.lock(state.view, state.contactAt), ctx.fence.deadline);
   return {
     now: clock.now(),
-    self: standingOf(config.name, ctx.tags, cityOf(state.view, state.lastLeader)),
+    self: {
+      ...standingOf(config.name, ctx.tags, cityOf(state.view, state.lastLeader)),
+      lacksWatchdog: ctx.watchdog.bars,
+    },
     local,
     lock,
     cluster: await clusterFacts(ctx, local, lock),

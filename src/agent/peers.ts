@@ -160,6 +160,7 @@ export function readAnswer(
   );
   return {
     ...standingOf(member.name, member.tags, formerCity),
+    ...(json['watchdog_failed'] === true ? { lacksWatchdog: true } : {}),
     isRunning: json['state'] === 'running',
     role: roleOf(json['role']),
     isHeldBack: json['failsafe_mode_is_active'] === true || ours['is_held_back'] === true,

@@ -15,6 +15,9 @@ const LIVE: readonly string[] = [
   'restapi.authentication',
   'restapi.allowlist',
   'restapi.allowlist_include_members',
+  'watchdog.mode',
+  'watchdog.device',
+  'watchdog.safety_margin',
 ];
 
 /** Does it soon; how it ends is told in the log. */
@@ -39,6 +42,7 @@ async function reload(ctx: AgentContext): Promise<void> {
       allowlist: again.restapi.allowlist,
       allowlist_include_members: again.restapi.allowlist_include_members,
     };
+    ctx.watchdog.reload(again.watchdog);
     const changed = changedKeys(ctx.config, again).filter((key) => !LIVE.includes(key));
     if (changed.length > 0) log.warn('reload-needs-new-agent', { keys: changed });
   }

@@ -14,6 +14,7 @@ import { look } from './look.ts';
 import { boundForMs } from './pledges.ts';
 import { promiseAlone } from './promise.ts';
 import { takeTimeline } from './timeline.ts';
+import { mayLead, watchdogHeld } from './watchdog.ts';
 
 /** A standby that is not consistent by then goes on starting by itself; the loop looks after it. */
 const STANDBY_START_MS = 10_000;
@@ -224,13 +225,15 @@ export async function stopped(
 
 /**
  * The store confirms that the key is ours (a linearizable read), the lease has time left (a fence that is armed with a
- * deadline in the past strikes at once), and the fence confirms that it guards PostgreSQL from here on. Else this rejects,
- * and nothing may become a primary.
+ * deadline in the past strikes at once), and the fence confirms that it guards PostgreSQL from here on, with the watchdog where
+ * that is required. Else this rejects, and nothing may become a primary.
  */
 async function guard(ctx: AgentContext, before: string): Promise<void> {
   if (!(await ctx.keeper.verify()) || !mayBecomePrimary(ctx)) throw notSafe(before);
+  mayLead(ctx);
   ctx.state.isGuarding = true;
   await ctx.fence.arm(ctx.keeper.deadline);
+  await watchdogHeld(ctx);
 }
 
 /** With less lease than this the loop would demote at once what becomes a primary now. */

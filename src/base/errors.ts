@@ -184,6 +184,10 @@ export const ERROR_TABLE = {
     EXIT.unavailable,
     'Without its fence process this member will not lead; see the .fence.log file beside the data directory.',
   ),
+  'watchdog-unusable': row(
+    EXIT.unavailable,
+    'With watchdog.mode: required this member leads only with a device that resets the machine in time; docs/agent.md has what it takes.',
+  ),
   'name-taken': row(
     EXIT.usage,
     'Two hosts of a cluster must not have the same name, nor two that make one slot name: give this one another, or stop the other for good.',

@@ -1,9 +1,10 @@
 /** Checks between settings, which no single key's type can express. They run when every key by itself is right. */
 import { type Address, formatAddress } from '../base/index.ts';
-import { stepDownMs } from '../ha/index.ts';
+import { longestTimeoutMs, stepDownMs } from '../ha/index.ts';
 import { accessFindings } from './access-keys.ts';
 import type { Config } from './schema.ts';
 import type { Path } from './source.ts';
+import { safetyMarginMs } from './watchdog-keys.ts';
 
 /** What the file is read for: an agent needs sections that others do not, `cluster` is a command that asks etcd. */
 export type Purpose = 'agent' | 'router' | 'cluster' | 'any';
@@ -21,7 +22,7 @@ const TOO_LONG_FOR_A_SOCKET = `is longer than ${SOCKET_DIR_BYTES_MAX} bytes, whi
 
 /** All that does not fit together in `config`. */
 export function crossCheck(config: Config): Finding[] {
-  return [...source(config), ...lease(config), ...router(config), ...agent(config)];
+  return [...source(config), ...lease(config), ...watchdog(config), ...router(config), ...agent(config)];
 }
 
 /** Optional sections that `purpose` cannot do without; looks at the file as it is, valid or not. */
@@ -102,6 +103,26 @@ function lease({ lease: settings }: Config): Finding[] {
   if (keep_alive + fence_margin + stepDown >= ttl) {
     const sum = `keep_alive (${keep_alive}ms) + fence_margin (${fence_margin}ms) + time to step down (${stepDown}ms)`;
     add('ttl', `${sum} must be less than ttl (${ttl}ms), or a healthy leader would demote itself`);
+  }
+  return findings;
+}
+
+function watchdog({ watchdog: settings, lease: { ttl, keep_alive, fence_margin } }: Config): Finding[] {
+  if (settings.mode === 'off') return [];
+  const safety = safetyMarginMs(settings, fence_margin);
+  const longest = longestTimeoutMs({ ttlMs: ttl, keepAliveMs: keep_alive, safetyMs: safety });
+  const findings: Finding[] = [];
+  if (settings.safety_margin !== undefined && safety > fence_margin / 2) {
+    findings.push({
+      path: ['watchdog', 'safety_margin'],
+      message: `must be at most half of lease.fence_margin (${fence_margin}ms), or the machine is reset while the fence is still at work`,
+    });
+  }
+  if (settings.mode === 'required' && longest === 0) {
+    findings.push({
+      path: ['watchdog', 'mode'],
+      message: `required cannot be kept: lease.ttl (${ttl}ms) less keep_alive (${keep_alive}ms) and safety margin (${safety}ms) leaves no whole second for the device`,
+    });
   }
   return findings;
 }

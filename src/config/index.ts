@@ -16,5 +16,6 @@ export type {
   RestapiConfig,
   RouterConfig,
 } from './schema.ts';
+export { safetyMarginMs, type WatchdogConfig } from './watchdog-keys.ts';
 export { USUAL_NAMESPACE, USUAL_WEIGHTS } from './schema.ts';
 export { type Path, type Problem, parseSource, type Source } from './source.ts';

@@ -4,12 +4,12 @@ import { DURATION_PATTERN, parseDuration } from '../base/index.ts';
 
 const DURATION_EXPECTED = 'expected a duration such as 250ms, 5s, 1min or a number of seconds';
 
-export const duration = (described: string) =>
+export const duration = (described: string, example?: string) =>
   z
     .union([z.string().regex(DURATION_PATTERN, DURATION_EXPECTED), z.number().min(0)], {
       error: DURATION_EXPECTED,
     })
-    .describe(described)
+    .meta({ description: described, ...(example === undefined ? {} : { examples: [example] }) })
     .transform((value, context) => {
       const ms = parseDuration(value);
       if (ms !== undefined) return ms;

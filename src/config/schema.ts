@@ -15,6 +15,7 @@ import { keepAliveKeys, memberWeights, nodeCheckKeys, nodeSchema } from './nodes
 import { ctlSchema, restapiSchema } from './rest-keys.ts';
 import { routingKeys } from './routing-keys.ts';
 import { address, credential, directory, duration, scalar, text } from './schema-types.ts';
+import { watchdogSchema } from './watchdog-keys.ts';
 
 /** Shares of reads where nothing else is said. */
 export const USUAL_WEIGHTS = { local: 10, remote: 1 } as const;
@@ -364,6 +365,11 @@ export const configSchema = z.strictObject({
       'How agents and commands ask the REST APIs of members, where `restapi` does not say it already.',
     ),
   postgresql: postgresqlSchema.optional().describe('Used by `matriarch agent`, which needs it.'),
+  watchdog: watchdogSchema
+    .prefault({})
+    .describe(
+      'Used by `matriarch agent`: the device that resets this machine if the fence cannot do its work. One device serves one agent.',
+    ),
   bootstrap: bootstrapSchema.prefault({}).describe('Used once, by the agent that makes the cluster.'),
   tags: z
     .record(z.string(), scalar)

@@ -151,6 +151,7 @@ function whenEmpty(o: Observation): Choice {
       if (cluster.systemId === '' && !cluster.isClaimOurs) return [{ do: 'wait' }, 'cluster-being-made'];
       if ((cluster.systemId ?? '') !== '') return [{ do: 'wait' }, 'no-leader-to-clone-from'];
       if (o.self.isNofailover) return [{ do: 'wait' }, 'tagged-nofailover'];
+      if (o.self.lacksWatchdog === true) return [{ do: 'wait' }, 'watchdog-unusable'];
       return cluster.isClaimOurs ? [{ do: 'bootstrap' }, 'no-cluster-yet'] : whenClusterless(o);
     case 'other':
       if (cluster.systemId === '') return [{ do: 'wait' }, 'cluster-being-made'];

@@ -64,3 +64,13 @@ export {
 export { explain, REASONS, type Reason } from './reasons.ts';
 export { parsePromised, renderPromised } from './sync-key.ts';
 export { UNANSWERED_MAX } from './useless.ts';
+export {
+  longestTimeoutMs,
+  noHold,
+  planWatchdog,
+  type WatchdogFacts,
+  type WatchdogFlaw,
+  type WatchdogHold,
+  type WatchdogTiming,
+  watchdogFlaw,
+} from './watchdog.ts';

@@ -107,6 +107,8 @@ export interface Standing {
   readonly priority: number;
   /** In the city (tag `city`) of the member that led last; false where no such tags are given. */
   readonly isSameCity: boolean;
+  /** It leads only with a watchdog, and has none that would do. */
+  readonly lacksWatchdog?: boolean;
 }
 
 /** Who might lead, and how far it has come. */

@@ -23,6 +23,7 @@ export function whyIneligible(
   cluster: Pick<ClusterFacts, 'newestTimeline' | 'optime' | 'maximumLagBytes'>,
 ): Reason | undefined {
   if (candidate.isNofailover || candidate.priority <= 0) return 'tagged-nofailover';
+  if (candidate.lacksWatchdog === true) return 'watchdog-unusable';
   if (candidate.lsn === undefined) return 'position-unknown';
   // A standby of an older timeline lacks what was acknowledged on the newer one.
   if ((candidate.timeline ?? 0) < cluster.newestTimeline) return 'behind-timeline';

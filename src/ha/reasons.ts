@@ -36,6 +36,7 @@ export const REASONS = {
   'cluster-made-here': 'the new cluster was initialised here',
   'claim-lost': 'the new cluster that was begun here may be made by another member by now',
   'tagged-nofailover': 'the member is tagged nofailover',
+  'watchdog-unusable': 'the member leads only with a watchdog, and has none that would do',
   'empty-data-directory': 'there is no data here and a leader to clone from',
   'leader-without-data': 'this member holds the leader key but has no data',
   'leader-not-ready': 'the leader is not a running primary yet',

@@ -11,6 +11,7 @@ import {
   asSwitch,
   asText,
   asTexts,
+  asWatchdogMode,
   type PatroniTable,
 } from './patroni-row.ts';
 
@@ -181,13 +182,12 @@ export const PATRONI_KEYS: PatroniTable = {
 
   ...PATRONI_POSTGRESQL_KEYS,
 
-  'watchdog.mode': {
-    refused:
-      'no watchdog device is used: the fence, a process of its own, stops PostgreSQL before the lease ends',
-    unless: ['off', false, 'automatic'],
+  'watchdog.mode': { to: 'watchdog.mode', read: asWatchdogMode },
+  'watchdog.device': { to: 'watchdog.device', read: asFilled },
+  'watchdog.safety_margin': {
+    none: 'is for a ttl such as 30 s; this agent’s is watchdog.safety_margin, a quarter of lease.fence_margin',
+    silentIf: [5],
   },
-  'watchdog.device': { none: 'no watchdog device is used' },
-  'watchdog.safety_margin': { none: 'the margin is lease.fence_margin', silentIf: [5] },
 
   tags: { to: 'tags', read: asScalars },
 

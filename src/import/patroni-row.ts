@@ -39,6 +39,14 @@ export const asSwitch: ValueReader = (value) => {
   return /^(false|off|no|0)$/i.test(text) ? { value: false } : { bad: 'is neither on nor off' };
 };
 
+/** Patroni's words for the modes. */
+export const asWatchdogMode: ValueReader = (value) => {
+  const text = textOf(value)?.toLowerCase() ?? '';
+  if (/^(off|false|disabled?)$/.test(text)) return { value: 'off' };
+  if (/^auto(matic)?$/.test(text)) return { value: 'automatic' };
+  return /^required?$/.test(text) ? { value: 'required' } : { bad: 'is none of off, automatic, required' };
+};
+
 /** A text, number or switch as text; undefined for anything else. */
 export function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value;

@@ -120,6 +120,8 @@ function agentSections(host: DbHost, { paths, binDir, owner }: FileInputs): Reco
   return {
     tags: { city: host.datacenter.city },
     restapi: { listen: formatAddress(host.rest) },
+    // One machine plays them all, and is not to be reset.
+    watchdog: { mode: 'off' },
     postgresql: {
       data_dir: paths.pgdata(host.name),
       bin_dir: binDir,

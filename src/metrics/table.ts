@@ -37,6 +37,7 @@ export const METRICS = {
   matriarch_agent_lease_remaining_seconds: gauge(
     'Time until this member fences unless a keep-alive succeeds; 0 without a lease.',
   ),
+  matriarch_agent_watchdog: gauge('1 while the fence holds the watchdog device, else 0.'),
   matriarch_agent_keep_alives_total: counter(
     'Keep-alives of this agent’s lease, by outcome (alive, lost, failed).',
     'outcome',

@@ -25,6 +25,7 @@ async function endOfAlpha(t: TestContext, knownAt?: string): Promise<void> {
       datacenter: 'dc1',
       etcd: { endpoints: ['http://127.0.0.1:1'] },
       restapi: { listen: `${address}:8008` },
+      watchdog: { mode: 'off' },
       postgresql: {
         data_dir: join(folder, 'data'),
         bin_dir: BIN_DIR,

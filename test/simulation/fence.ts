@@ -88,6 +88,13 @@ export class FenceHand implements Fence {
     return this.#fence === undefined ? undefined : this.#deadline;
   }
 
+  /** The device is not modelled. */
+  readonly watchdog = undefined;
+
+  async look(): Promise<void> {
+    await this.ensure();
+  }
+
   async ensure(): Promise<void> {
     if (this.#fence !== undefined) return;
     const { chance } = this.#world;

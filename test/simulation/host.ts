@@ -8,6 +8,7 @@ import { answerFailsafe } from '../../src/agent/failsafe-answer.ts';
 import { type Elector, electorsOf, readAnswer, readPledge } from '../../src/agent/peers.ts';
 import { freshStatus } from '../../src/agent/rest.ts';
 import { runAgent } from '../../src/agent/run.ts';
+import { Watchdog } from '../../src/agent/watchdog.ts';
 import { type Clock, type Log, silentLog, type Timers } from '../../src/base/index.ts';
 import type { Config } from '../../src/config/index.ts';
 import type { PeerAnswer } from '../../src/ha/index.ts';
@@ -104,15 +105,18 @@ export class Host {
         };
       },
     };
+    const { config, clock } = this;
+    const log = this.#log();
     const ctx = assemble({
-      config: this.config,
+      config,
       dcs: storeClient(store, { site: this.site, process, clock: this.clock }),
       clock: this.clock,
       timers,
-      log: this.#log(),
+      log,
       random: () => chance.next(),
       pg: controlOf(this.server, process),
       fence: new FenceHand(this.#place, process, { events, chance }),
+      watchdog: new Watchdog({ config: config.watchdog, lease: config.lease, clock, log }),
       peers: this.#peers(process),
     });
     const ending = new AbortController();

@@ -67,6 +67,7 @@ name: db1
 datacenter: dc1
 etcd: { endpoints: ['http://127.0.0.1:1'] }
 restapi: { listen: '127.0.0.1:8008' }
+watchdog: { mode: off }
 postgresql:
   data_dir: /db
   bin_dir: /bin

@@ -118,6 +118,7 @@ export class Host {
         lease: this.#options.lease,
         log: { format: 'json' },
         restapi: { listen: `${this.address}:8008` },
+        watchdog: { mode: 'off' },
         postgresql: {
           data_dir: this.dataDir,
           bin_dir: BIN_DIR,

@@ -11,6 +11,7 @@ import { Jobs } from '../../src/agent/jobs.ts';
 import { LeaseKeeper } from '../../src/agent/lease-keeper.ts';
 import { boundForMs } from '../../src/agent/pledges.ts';
 import { Wake } from '../../src/agent/wake.ts';
+import { Watchdog } from '../../src/agent/watchdog.ts';
 import { type Clock, systemTimers } from '../../src/base/index.ts';
 import { checkConfig } from '../../src/config/index.ts';
 import { createMemoryDcs, type MemoryClient } from '../../src/dcs/index.ts';
@@ -26,6 +27,7 @@ datacenter: dc1
 etcd: { endpoints: ['http://127.0.0.1:1'] }
 lease: { keep_alive: 50ms }
 restapi: { listen: '127.0.0.1:8008' }
+watchdog: { mode: off }
 postgresql:
   data_dir: /nowhere/data
   bin_dir: /nowhere/bin
@@ -103,11 +105,14 @@ export async function anAgent(t: TestContext, calls: Partial<PostgresControl> = 
     keeper,
     fence: {
       deadline: undefined,
+      watchdog: undefined,
       ensure: async () => await Promise.resolve(),
+      look: async () => await Promise.resolve(),
       arm: async (deadline) => await noted(done, deadline > now ? 'arm' : 'arm with a past deadline'),
       disarm: async () => await noted(done, 'disarm'),
       leave: async () => await noted(done, 'leave'),
     },
+    watchdog: new Watchdog({ config: config.watchdog, lease: config.lease, clock, log }),
     jobs: new Jobs({ clock, log, random: always, onEnd: () => wake.now() }),
     wake,
     peers: {

@@ -115,6 +115,7 @@ export class PatroniHost {
           unix_socket_directories: join(this.#folder, 'run'),
         },
       },
+      watchdog: { mode: 'off' },
       tags: { clonefrom: true },
     };
   }

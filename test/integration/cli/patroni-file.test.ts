@@ -42,11 +42,11 @@ test('what is refused or missing ends an import with 1, and its text is there al
   const folder = await scratchFolder(t);
   await mkdir(join(folder, 'conf.d'));
   await writeFile(join(folder, 'conf.d', '1.yml'), GOOD);
-  await writeFile(join(folder, 'conf.d', '2.yml'), 'watchdog:\n  mode: required\n');
+  await writeFile(join(folder, 'conf.d', '2.yml'), 'consul:\n  host: a\n');
   const { status, out, err } = await matriarch(['config', 'import', 'conf.d'], { cwd: folder });
   assert.equal(status, 1);
   assert.match(out, /^scope: main$/m);
-  assert.match(err, /^refused: conf\.d\/2\.yml:2: watchdog\.mode = required: no watchdog device/m);
+  assert.match(err, /^refused: conf\.d\/2\.yml:1: consul: the truth about the cluster is in etcd/m);
   assert.match(err, /postgresql: bin_dir is missing|postgresql\.bin_dir: is missing/);
 });
 

@@ -285,6 +285,27 @@ test('a lease that a healthy leader could not keep is refused', () => {
   );
 });
 
+test('a watchdog that cannot keep what is asked of it is refused', () => {
+  assert.deepEqual(config(MINIMAL).watchdog, { mode: 'automatic', device: '/dev/watchdog' });
+  const asked = (watchdog: string): readonly string[] => problems(`${MINIMAL}watchdog: { ${watchdog} }\n`);
+  assert.deepEqual(asked('mode: sometimes, device: watchdog').length, 2);
+  assert.deepEqual(asked('safety_margin: 501ms'), [
+    'm.yaml:6:28: watchdog.safety_margin: must be at most half of lease.fence_margin (1000ms), or the machine is reset while the fence is still at work',
+  ]);
+  const good = `${MINIMAL}watchdog: { mode: required, safety_margin: 500ms }\n`;
+  assert.equal(config(good).watchdog.safety_margin, 500);
+  const off = `${MINIMAL}watchdog: { mode: off, safety_margin: 5s }\n`;
+  assert.equal(config(off).watchdog.mode, 'off');
+  assert.deepEqual(
+    problems(
+      `${MINIMAL}watchdog: { mode: required }\nlease: { ttl: 2s, keep_alive: 1s, fence_margin: 300ms }\n`,
+    ),
+    [
+      'm.yaml:6:19: watchdog.mode: required cannot be kept: lease.ttl (2000ms) less keep_alive (1000ms) and safety margin (75ms) leaves no whole second for the device',
+    ],
+  );
+});
+
 test('nobody may use the admin console unless the file says who', () => {
   const unnamed = config(MINIMAL).router;
   assert.deepEqual([unnamed.admin_users, unnamed.stats_users], [[], []]);

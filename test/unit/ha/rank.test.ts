@@ -44,6 +44,8 @@ test('who may not lead is told why', () => {
   equal(whyIneligible(aCandidate(), cluster), undefined);
   equal(whyIneligible(aCandidate({ isNofailover: true }), cluster), 'tagged-nofailover');
   equal(whyIneligible(aCandidate({ priority: 0 }), cluster), 'tagged-nofailover');
+  equal(whyIneligible(aCandidate({ lacksWatchdog: true }), cluster), 'watchdog-unusable');
+  equal(whyIneligible(aCandidate({ lacksWatchdog: false }), cluster), undefined);
   equal(whyIneligible(aCandidate({ lsn: undefined }), cluster), 'position-unknown');
   equal(whyIneligible(aCandidate({ timeline: 2 }), cluster), 'behind-timeline');
   equal(whyIneligible(aCandidate({ timeline: undefined }), cluster), 'behind-timeline');

@@ -68,6 +68,7 @@ test('there are golden files to compare with', () => assert.equal(sources.length
 /** One of these is good for each key that is translated by itself. */
 const SAMPLES: readonly unknown[] = [
   'INFO',
+  'required',
   '10.0.0.1:5432',
   ['host all all all scram-sha-256'],
   true,
@@ -174,6 +175,24 @@ test('files of a directory are laid over each other, and a note names the one th
     '20.yml:4: restapi.ciphers = ECDHE: the ciphers are those of the Node.js in use',
   ]);
 });
+
+test('the modes of the watchdog, in all of Patroni’s spellings', () => {
+  assert.deepEqual(['off', 'false', '"OFF"', 'disabled'].map(watchdogMode), ['off', 'off', 'off', 'off']);
+  assert.deepEqual(['auto', 'automatic'].map(watchdogMode), ['automatic', 'automatic']);
+  assert.deepEqual(['require', 'Required'].map(watchdogMode), ['required', 'required']);
+  assert.deepEqual(watchdogMode('sometimes'), ['is none of off, automatic, required; left out']);
+});
+
+/** What becomes of a mode, or what is said of it. */
+function watchdogMode(value: string): unknown {
+  const { yaml, notes, refusals } = read(`watchdog: { mode: ${value}, device: /dev/wd1, safety_margin: 5 }`);
+  assert.deepEqual(refusals, []);
+  const tree: unknown = parse(yaml);
+  assert.ok(isRecord(tree) && isRecord(tree['watchdog']));
+  assert.equal(tree['watchdog']['device'], '/dev/wd1');
+  const said = notes.filter(({ key }) => key === 'watchdog.mode').map(({ says }) => says);
+  return tree['watchdog']['mode'] ?? said;
+}
 
 test('what is no YAML, or no mapping, is refused', () => {
   assert.deepEqual(read('a: [').refusals.length > 0, true);
