@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { campaign, type Progress } from './campaign.ts';
 import { play } from './world.ts';
 
-const SEEDS = 1_000;
+const SEEDS = 20_000;
 /** Of the story of a seed that fails; what went wrong is at its end. */
 const LINES_TOLD = 80;
 
