@@ -5,6 +5,8 @@
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import type { DbHost } from '../../src/lab/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Fault, faults, whole } from '../support/lab-faults.ts';
 import { placeForLab } from '../support/lab.ts';
 import { Probers } from '../support/lab-probers.ts';
@@ -38,6 +40,21 @@ function* inTurn(): Generator<Fault> {
   if (random === 0) for (let run = 0; run < Number(values.runs); run += 1) yield* chosen;
 }
 
+const SETTLED_MS = 120_000;
+
+/** Whole again, and writable: what agents say may still be of before the fault. */
+async function settled(probers: Probers): Promise<DbHost> {
+  const { leader } = await eventually(
+    'the leader acknowledges writes',
+    async () => {
+      const host = await whole(lab);
+      return { leader: host, isWriting: await probers.areAnswered(host) };
+    },
+    { holds: ({ isWriting }) => isWriting, withinMs: SETTLED_MS },
+  );
+  return leader;
+}
+
 const figures = new Map<string, number[]>();
 const wrong: string[] = [];
 const lab = await placeForLab();
@@ -51,7 +68,7 @@ try {
     const from = performance.now();
     await fault.strike(lab, leader);
     await fault.heal(lab, leader);
-    leader = await whole(lab);
+    leader = await settled(probers);
     const { gapMs, changes, ids } = probers.take(from);
     const missing = await probers.missing(leader, ids);
     figures.set(fault.name, [...(figures.get(fault.name) ?? []), gapMs]);

@@ -9,6 +9,7 @@ import { ACCOUNTS, type DbHost, type LabLayout } from '../../src/lab/index.ts';
 
 const EVERY_MS = 20;
 const CONNECT_MS = 1000;
+const SETTLED_MS = 500;
 /** A commit that waits for a standby is not given up before a failover is over. */
 const QUERY_MS = 15_000;
 
@@ -49,6 +50,13 @@ export class Probers {
   async stop(): Promise<void> {
     this.#isStopped = true;
     await Promise.all(this.#running);
+  }
+
+  /** Whether this server acknowledges writes: not only until a moment ago. */
+  async areAnswered(host: DbHost): Promise<boolean> {
+    await pause(SETTLED_MS);
+    const since = performance.now() - SETTLED_MS / 2;
+    return this.#acks.some((ack) => ack.at >= since && ack.host === host.name);
   }
 
   /** From `from` to now; what was seen before is forgotten. */
