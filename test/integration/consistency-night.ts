@@ -21,7 +21,7 @@ if (level === undefined) throw new Error(`--level is one of ${LEVELS.join(', ')}
 
 test(`${values.minutes} minutes at the level ${level}`, { timeout: DAY_MS }, async (t) => {
   const travels = await travel(t, await aTravelStage(t), { level, ms: Number(values.minutes) * 60_000 });
-  t.diagnostic(inWords(travels));
+  for (const line of inWords(travels).split('\n')) t.diagnostic(line.trim());
   assert.ok(travels.reads > 0 && travels.writes > 0);
   if (level === 'eventual') assert.ok(travels.ownWrites > 0 && travels.backwards > 0 && travels.others > 0);
   else assert.deepEqual([travels.ownWrites, travels.backwards], [0, 0], inWords(travels));
