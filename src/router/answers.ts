@@ -3,7 +3,8 @@
  * read's answer is kept back until there is a result, so that the read can still be run elsewhere; a standby's
  * refusal to write moves the unit to the primary; messages of links that are not at work go nowhere. Pure.
  */
-import { BACKEND, type ErrorFields, ErrorResponse, READY_BYTES, SQLSTATE } from '../wire/index.ts';
+import type { Classification } from '../sql/index.ts';
+import { BACKEND, type ErrorFields, ErrorResponse, FRONTEND, READY_BYTES, SQLSTATE } from '../wire/index.ts';
 import type { ClientEar } from './client-ear.ts';
 import type { Link } from './link.ts';
 import type { LinkOwner } from './link-types.ts';
@@ -14,6 +15,7 @@ import { reopenAfterError, reopenForCopy } from './sending.ts';
 import { APPLICATION_NAME } from './server-parameters.ts';
 import type { Session } from './session.ts';
 import type { SessionOptions } from './session-types.ts';
+import type { Statement } from './statement.ts';
 import type { Unit } from './unit.ts';
 
 const DECIDED =
@@ -182,6 +184,7 @@ export class Answers implements LinkOwner {
     if (link !== unit.link) return;
     unit.hasCompleted = true;
     if (isInQuery && unit.forgets.length > 0) this.#forget(link);
+    unit.completions += 1;
     if (!unit.isCopyIn) return;
     unit.isCopyIn = false;
     // A Sync among the data was eaten too, since nothing failed before it.
@@ -219,7 +222,6 @@ export class Answers implements LinkOwner {
         link.statements.forgetName(name);
       }
     }
-    unit.completions += 1;
   }
 
   notice(link: Link, message: Buffer): void {
@@ -316,17 +318,35 @@ export class Answers implements LinkOwner {
   #isRescued(link: Link, refusal: Refusal): boolean {
     const { unit, standing, now, prepared } = this.#session;
     const { config, routing, world } = this.#options;
-    if (!this.#isRepeatable || unit.need !== 'read' || unit.attempts >= config().retry_reads) return false;
-    if (link.member === world.leader()) return false;
+    if (unit.need !== 'read' || link.member === world.leader()) return false;
     // In a READ ONLY transaction the primary refuses it too, and not for being where it is.
     if (refusal === 'refused-as-write' && standing.isDecided) return false;
-    routing.rescued(refusal);
-    if (refusal === 'refused-as-write' && unit.found !== undefined && !unit.isMixed)
-      routing.refused.add(routing.database, unit.found, {
+    const refused = refusal === 'refused-as-write' ? this.#refusedOf(unit) : undefined;
+    if (refused !== undefined)
+      routing.refused.add(routing.database, refused, {
         now,
         epoch: prepared.epoch + routing.definitions.generation,
       });
+    if (!this.#isRepeatable || unit.attempts >= config().retry_reads) return false;
+    routing.rescued(refusal);
     return true;
+  }
+
+  /** Which statement of the unit was refused: in a batch, that of the first Execute that is not complete. */
+  #refusedOf(unit: Unit): Classification | undefined {
+    if (!unit.isMixed) return unit.found;
+    if (unit.kind !== 'batch') return undefined;
+    let bound: Statement | undefined;
+    let executes = 0;
+    for (let index = 0; index < unit.messages.count; index += 1) {
+      const tag = unit.messages.at(index)?.[0];
+      if (tag === FRONTEND.Bind) bound = unit.statements[index];
+      if (tag !== FRONTEND.Execute) continue;
+      if (executes === unit.completions)
+        return bound && this.#session.intake.wishing.resolve(bound.classification, bound);
+      executes += 1;
+    }
+    return undefined;
   }
 }
 

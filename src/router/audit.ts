@@ -3,7 +3,7 @@
  * there is that no other connection has, and which settings of the session are made. What settings are others than the
  * session is known to have follow it from then on, as if it had SET them; what cannot be set elsewhere pins it. A custom
  * setting is in no catalogue: it is asked for by its name, where that is known. Works for any role, in any database;
- * the names are qualified, since search_path is the client's. Pure.
+ * the names are qualified, and so are the operators (NULLIF and the like have one, too), since search_path is the client's. Pure.
  */
 import { bindingOf, type SettingStatement } from '../sql/index.ts';
 import { readTextColumns } from '../wire/index.ts';
@@ -28,24 +28,26 @@ const OF_SETTINGS: ReadonlySet<PinReason> = new Set([
   'setting-not-carried',
 ]);
 
+const EQUALS = 'OPERATOR(pg_catalog.=)';
+
 /**
- * One row: states with blanks between them, or `free`; settings as a JSON array of name, value, and whether not every role
+ * One row: states with blanks between them; settings as a JSON array of name, value, and whether not every role
  * may set it; the role, which is not among them; the session's user, where that is not who logged in; custom settings.
  */
-const AUDIT_SQL = `SELECT COALESCE(NULLIF(pg_catalog.concat_ws(' ',
+const AUDIT_SQL = `SELECT pg_catalog.concat_ws(' ',
   CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_listening_channels()) THEN 'listens' END,
-  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND pid = pg_catalog.pg_backend_pid())
-    THEN 'holds-session-lock' END,
-  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema())
-    OR EXISTS (SELECT FROM pg_catalog.pg_proc WHERE pronamespace = pg_catalog.pg_my_temp_schema())
-    OR EXISTS (SELECT FROM pg_catalog.pg_type WHERE typnamespace = pg_catalog.pg_my_temp_schema())
+  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_locks
+    WHERE locktype ${EQUALS} 'advisory' AND pid ${EQUALS} pg_catalog.pg_backend_pid()) THEN 'holds-session-lock' END,
+  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace ${EQUALS} pg_catalog.pg_my_temp_schema())
+    OR EXISTS (SELECT FROM pg_catalog.pg_proc WHERE pronamespace ${EQUALS} pg_catalog.pg_my_temp_schema())
+    OR EXISTS (SELECT FROM pg_catalog.pg_type WHERE typnamespace ${EQUALS} pg_catalog.pg_my_temp_schema())
     THEN 'creates-temporary' END,
   CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable) THEN 'holds-cursor' END,
-  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql) THEN 'prepares-statement' END), ''), 'free'),
-  (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, setting, context <> 'user'))
-    FROM pg_catalog.pg_show_all_settings() WHERE source = 'session'),
+  CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_prepared_statements WHERE from_sql) THEN 'prepares-statement' END),
+  (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(name, setting, context OPERATOR(pg_catalog.<>) 'user'))
+    FROM pg_catalog.pg_show_all_settings() WHERE source ${EQUALS} 'session'),
   pg_catalog.current_setting('role'),
-  (SELECT NULLIF(session_user, pg_catalog.pg_get_userbyid(usesysid))
+  (SELECT CASE WHEN session_user OPERATOR(pg_catalog.<>) pg_catalog.pg_get_userbyid(usesysid) THEN session_user END
     FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()))`;
 
 /** Of the transaction, whatever their source is. */
@@ -107,7 +109,7 @@ export interface AuditContext {
 export function readAudit(row: Buffer | undefined, { names, known, doubted }: AuditContext): Audit {
   if (row === undefined) return UNASKED;
   const [states = '', listed, role, user, ...custom] = readTextColumns(row);
-  const found = states === 'free' ? [] : states.split(' ');
+  const found = states === '' ? [] : states.split(' ');
   const pins = new Set<PinReason>(STATES.filter((state) => found.includes(state)));
   if (pins.size !== found.length) return UNASKED;
 

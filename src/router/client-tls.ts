@@ -35,6 +35,12 @@ export interface TlsEvents {
   readonly failed: (because: string) => void;
 }
 
+/**
+ * As a PostgreSQL server sends them. libpq reads with room for so much; of a longer record it leaves a part to OpenSSL, and a
+ * driver that waits for the socket by itself (psycopg 3, ruby-pg) then waits for ever.
+ */
+const RECORD_BYTES_MAX = 8192;
+
 export class ClientTls {
   readonly mode: ClientTlsOptions['mode'];
   /** tls-server-end-point of our certificate, if it has one. */
@@ -92,6 +98,7 @@ export class ClientTls {
       socket.destroy();
       return;
     }
+    socket.setMaxSendFragment(RECORD_BYTES_MAX);
     const { raw, subject } = socket.getPeerCertificate();
     const isShown = this.#asksForCertificates && Buffer.isBuffer(raw);
     const isTrusted = isShown && socket.authorized;

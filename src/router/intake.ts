@@ -206,7 +206,11 @@ export class Intake implements FrameSink {
 
   /** Raw COPY data goes to whom it is for; data that nobody asked for is dropped, as a server does. */
   #copyData(bytes: Buffer, owed: number): void {
-    const { unit } = this.#session;
+    const { unit, portals } = this.#session;
+    if (unit.kind === 'batch' && !unit.isCopyOpen && !portals.copies.mayWantData) {
+      this.copy.pass(bytes, owed, undefined);
+      return;
+    }
     const isWanted = unit.isCopyOpen || (unit.kind === 'batch' && !unit.isClosed);
     unit.isCopyFed = true;
     unit.isSyncInDoubt = unit.isSyncAmongData;

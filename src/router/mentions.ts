@@ -5,6 +5,7 @@
  */
 import type { Classification, SqlReason } from '../sql/index.ts';
 import { readExecute } from '../wire/index.ts';
+import { CopyPortals } from './copy-portals.ts';
 import type { PreparedStatements } from './prepared.ts';
 import type { Statement } from './statement.ts';
 
@@ -64,11 +65,13 @@ export function forgottenBy(
 
 const NOTHING: readonly Forgets[] = [];
 
-/** The open portals that may forget statements when they are run. */
-export class ForgettingPortals {
+/** The open portals that may forget statements when they are run; and how many may be a COPY. */
+export class OpenPortals {
+  readonly copies = new CopyPortals();
   readonly #byName = new Map<string, Statement>();
 
   bound(portal: string, statement: Statement | undefined): void {
+    this.copies.bound(statement);
     if (statement !== undefined && mayForget(statement.classification)) this.#byName.set(portal, statement);
     else if (this.#byName.size > 0) this.#byName.delete(portal);
   }
@@ -79,6 +82,7 @@ export class ForgettingPortals {
 
   /** All portals have ended with their transaction. */
   over(): void {
+    this.copies.over();
     if (this.#byName.size > 0) this.#byName.clear();
   }
 

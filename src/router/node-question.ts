@@ -32,7 +32,7 @@ SELECT pg_catalog.json_build_object(
   'xmax', pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()),
   'paused', CASE WHEN in_recovery THEN pg_catalog.pg_is_wal_replay_paused() ELSE false END,
   'replayed_commit', CASE WHEN in_recovery
-    THEN (EXTRACT(EPOCH FROM pg_catalog.pg_last_xact_replay_timestamp()) * 1000)::bigint END,
+    THEN (EXTRACT(EPOCH FROM pg_catalog.pg_last_xact_replay_timestamp()) OPERATOR(pg_catalog.*) 1000)::bigint END,
   'streaming', EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver),
   'system_id', (SELECT system_identifier::text FROM pg_catalog.pg_control_system())
 )::text FROM server`;

@@ -76,6 +76,10 @@ export class Noting {
         prepared.close(closed.name);
         return statement;
       }
+      case FRONTEND.CopyDone:
+      case FRONTEND.CopyFail:
+        portals.copies.ended();
+        return undefined;
       case FRONTEND.Query: // in the middle of a batch: unusual, so no cleverness
       case FRONTEND.FunctionCall:
         if (tag === FRONTEND.Query) this.#intending.query(message);

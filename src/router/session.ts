@@ -23,7 +23,7 @@ import { ClientEar } from './client-ear.ts';
 import { Intake } from './intake.ts';
 import type { Link } from './link.ts';
 import { Losses } from './losses.ts';
-import { type Forgets, ForgettingPortals } from './mentions.ts';
+import { type Forgets, OpenPortals } from './mentions.ts';
 import { ClientTimes } from './overdue.ts';
 import { OwnAnswers } from './own-answers.ts';
 import { Placement } from './placement.ts';
@@ -44,7 +44,7 @@ export class Session {
   readonly standing = new Standing();
   readonly times = new ClientTimes();
   readonly prepared: PreparedStatements;
-  readonly portals = new ForgettingPortals();
+  readonly portals = new OpenPortals();
   readonly intake: Intake;
   readonly own: OwnAnswers;
   readonly cancels: ClientCancels;

@@ -73,7 +73,7 @@ export class Unit {
   setsLocally = false;
   /** It creates something that is temporary under such a search_path. */
   creates = false;
-  /** What a simple query in it forgets of prepared statements, and how many of its statements are complete. */
+  /** What a simple query in it forgets of prepared statements; how many of its statements are complete. */
   forgets: readonly Forgets[] = NOTHING;
   completions = 0;
   /** It is SQL's PREPARE of what the session is to keep. */

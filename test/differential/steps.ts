@@ -40,6 +40,8 @@ export type Step =
   | { readonly kind: 'call'; readonly functionOid: number; readonly values: readonly string[] }
   /** Until all that was asked so far is answered, or the server waits for COPY data. */
   | { readonly kind: 'await' }
+  /** Until an error has come: of COPY data that the server is still reading, nobody else can say whether it is bad. */
+  | { readonly kind: 'awaitError' }
   /** Waits for a notice, which says that the statement runs, and cancels it. */
   | { readonly kind: 'cancelAtNotice' }
   /** Cancels while nothing runs, after waiting. */

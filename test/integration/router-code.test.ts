@@ -49,6 +49,29 @@ test('code that nobody looked into', { timeout: 120_000 }, async (suite) => {
     },
   );
 
+  await suite.test('operators of the client’s own have no say in what it has left', async (t) => {
+    const router = await aRouter(t, stage, ['default_pool_size: 1', 'query_wait_timeout: 300ms']);
+    const [one, other] = await pair(t, router);
+    await one.query(`CREATE SCHEMA ours;
+      CREATE TABLE ours.asked (what text);
+      CREATE FUNCTION ours.no(text, text) RETURNS boolean LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO ours.asked VALUES ($1); RETURN false; END $$;
+      CREATE FUNCTION ours.no(name, name) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+      CREATE FUNCTION ours.no(oid, oid) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+      CREATE OPERATOR ours.= (LEFTARG = text, RIGHTARG = text, FUNCTION = ours.no);
+      CREATE OPERATOR ours.<> (LEFTARG = text, RIGHTARG = text, FUNCTION = ours.no);
+      CREATE OPERATOR ours.= (LEFTARG = name, RIGHTARG = name, FUNCTION = ours.no);
+      CREATE OPERATOR ours.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = ours.no);
+      CREATE FUNCTION ours.lock() RETURNS void LANGUAGE plpgsql AS 'BEGIN PERFORM pg_catalog.pg_advisory_lock(56); END'`);
+    await one.query('SET search_path = ours, pg_catalog');
+    await one.query('SELECT ours.lock()');
+    assert.equal(await codeOf(other.query('DELETE FROM public.t WHERE false')), '53300');
+    assert.equal(await value(one, 'SELECT pg_catalog.pg_advisory_unlock(56)'), true);
+    assert.equal((await other.query('DELETE FROM public.t WHERE false')).command, 'DELETE');
+    assert.equal(await value(other, 'SELECT count(*)::int FROM ours.asked'), 0);
+    await one.query('DROP SCHEMA ours CASCADE');
+  });
+
   await suite.test('settings that code makes follow the client, and nobody else', async (t) => {
     const router = await aRouter(t, stage, ['default_pool_size: 1', 'query_wait_timeout: 300ms']);
     const [one, other] = await pair(t, router);

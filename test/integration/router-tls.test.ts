@@ -11,6 +11,7 @@ import { eventually } from '../support/eventually.ts';
 import { aServer } from '../support/one-server.ts';
 import { psql } from '../support/psql.ts';
 import { aClient, aRouter } from '../support/router.ts';
+import { aRecordTap } from '../support/tls-records.ts';
 import { scratchFolder } from '../support/scratch.ts';
 
 /** Lines of `router:` for a router with this certificate. */
@@ -95,6 +96,20 @@ test('clients: encrypted, bound to the certificate, or refused, as they and the 
     const silent = connectTls({ host: router.host, port: 5432, rejectUnauthorized: false });
     assert.match(readErrorFields(await told(silent)).message, /ALPN/);
   });
+
+  await t.test(
+    'no record is longer than those of a server: who waits for the socket has all of it',
+    async () => {
+      const tap = await aRecordTap(t, { host: router.host, port: 5432 });
+      const through = `host=${tap.host} user=app dbname=app sslmode=require`;
+      const { stdout } = await psql(through, "SELECT repeat('x', 300000) FROM generate_series(1, 3)");
+      assert.equal(stdout.length, 3 * 300_001);
+      assert.ok(
+        tap.lengths.length > 100 && Math.max(...tap.lengths) <= 8192 + 256,
+        `${Math.max(...tap.lengths)}`,
+      );
+    },
+  );
 
   await t.test('a query that runs over TLS is cancelled over TLS', async () => {
     const client = await aClient(t, { ...router.as(), ssl: { rejectUnauthorized: false } });

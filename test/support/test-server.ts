@@ -32,7 +32,7 @@ export class TestServer {
   /** Transactions are serializable by default: a standby refuses what needs a snapshot. */
   isSerializable = false;
   /** What it says when it is asked what the session has left, and which settings it has made. */
-  audited = '';
+  audited = 'of-no-kind';
   /** So many times it is cut off in answering that. */
   auditsCutOff = 0;
   auditedSettings: readonly (string | undefined)[] = [];

@@ -80,7 +80,7 @@ describe('a long message', () => {
         .take()
         .includes('client > row 7'),
     );
-    stage.server('n1').audited = 'free';
+    stage.server('n1').audited = '';
     stage.send(Query('SELECT 8'));
     assert.equal(stage.session.pin, undefined);
   });

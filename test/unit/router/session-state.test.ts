@@ -103,7 +103,7 @@ describe('the state of a session:', () => {
     const stage = begun();
     stage.send(Query('BEGIN'), Query('SAVEPOINT s'), Query("SET app.x = '1'"), Query('SET work_mem = 100'));
     const server = stage.server('n1');
-    server.audited = 'free';
+    server.audited = '';
     server.auditedSettings = [JSON.stringify([['work_mem', '100', false]]), 'none', undefined, undefined];
     stage.send(Query('RELEASE s'), Query('COMMIT')).take();
     assert.equal(stage.session.pin, undefined);
@@ -130,7 +130,7 @@ describe('the state of a session:', () => {
         stage.send(Query('INSERT INTO t VALUES (0)'));
         for (const text of texts.slice(0, -1)) stage.send(Query(text));
         const server = stage.server('n1');
-        server.audited = 'free';
+        server.audited = '';
         const role = what === 'another role' ? 'r3' : 'none';
         server.auditedSettings = [JSON.stringify([all]), role, undefined];
         stage.send(Query(texts.at(-1) ?? ''));
@@ -224,7 +224,7 @@ describe('the state of a session:', () => {
       stage.world.readers = ['n1'];
       stage.send(Query('INSERT INTO t VALUES (0)'));
       const server = stage.server('n1');
-      server.audited = 'free';
+      server.audited = '';
       server.auditedSettings = [undefined, 'none', undefined];
       server.auditsCutOff = 1;
       stage.send(Query(`${path}; CREATE TABLE q (v int)`));
@@ -358,7 +358,7 @@ describe('the state of a session:', () => {
     stage.send(Query('BEGIN READ ONLY'), Query('SELECT 0'), Query('SELECT unknown_function(1)'));
     const [standby] = stage.session.links;
     assert.equal(standby?.member, 'n2');
-    stage.server('n2').audited = 'free';
+    stage.server('n2').audited = '';
     stage.session.receive(Query('COMMIT'), 0);
     stage.deliver(standby);
     stage.session.receive(Query('CREATE TEMP TABLE x (v int)'), 0);
@@ -384,7 +384,7 @@ function afterCode(classifier: Classifier, settings: Found, role = 'none'): Sess
   const stage = new SessionStage(classifier, { auditsCode: true }).started();
   stage.send(Query("SET search_path = 'a'"), Query('SET work_mem = 100'), Query("SET app.x = '1'"));
   const server = stage.send(Query('INSERT INTO t VALUES (0)')).server('n1');
-  server.audited = 'free';
+  server.audited = '';
   server.auditedSettings = [JSON.stringify(settings), role, undefined, '2'];
   stage.send(Query('SELECT unknown_function(1)')).take();
   return stage;

@@ -304,6 +304,28 @@ describe('a session', () => {
     ]);
   });
 
+  test('what a standby refused behind another result is told to the client, and goes to the primary from then on', () => {
+    const stage = begun();
+    const batch = [
+      ...extended('SELECT 0').slice(0, -1),
+      ...extended('SELECT refused_by_standby, 2').slice(0, -1),
+      Sync(),
+    ];
+    const served = () =>
+      stage
+        .send(...batch)
+        .take()
+        .filter((line) => /Execute|ERROR/.test(line));
+    assert.deepEqual(served(), [
+      'n2 < Execute SELECT 0',
+      'n2 < Execute SELECT refused_by_standby, 2',
+      'client > ERROR 25006',
+    ]);
+    assert.deepEqual(served(), ['n1 < Execute SELECT 0', 'n1 < Execute SELECT refused_by_standby, 2']);
+    const innocent = stage.send(...extended('SELECT 0')).take();
+    assert.ok(innocent.includes('n2 < Execute SELECT 0'), innocent.join());
+  });
+
   test('a client that asks to cancel while it is held is told so', () => {
     const stage = begun().changeWorld((world) => {
       world.none = 'no-leader';
