@@ -86,6 +86,7 @@ export function messageOf(step: Step): Buffer | undefined {
     case 'call':
       return functionCall(step.functionOid, step.values);
     case 'await':
+    case 'awaitError':
     case 'cancelAtNotice':
     case 'cancelIdle':
   }
