@@ -182,9 +182,8 @@ export class Answers implements LinkOwner {
   completed(link: Link, isInQuery: boolean): void {
     const { unit } = this.#session;
     if (link !== unit.link) return;
-    unit.hasCompleted = true;
+    unit.completed += 1;
     if (isInQuery && unit.forgets.length > 0) this.#forget(link);
-    unit.completions += 1;
     if (!unit.isCopyIn) return;
     unit.isCopyIn = false;
     // A Sync among the data was eaten too, since nothing failed before it.
@@ -222,6 +221,7 @@ export class Answers implements LinkOwner {
         link.statements.forgetName(name);
       }
     }
+    unit.completions += 1;
   }
 
   notice(link: Link, message: Buffer): void {
@@ -342,7 +342,7 @@ export class Answers implements LinkOwner {
       const tag = unit.messages.at(index)?.[0];
       if (tag === FRONTEND.Bind) bound = unit.statements[index];
       if (tag !== FRONTEND.Execute) continue;
-      if (executes === unit.completions)
+      if (executes === unit.completed)
         return bound && this.#session.intake.wishing.resolve(bound.classification, bound);
       executes += 1;
     }

@@ -73,13 +73,13 @@ export class Unit {
   setsLocally = false;
   /** It creates something that is temporary under such a search_path. */
   creates = false;
-  /** What a simple query in it forgets of prepared statements; how many of its statements are complete. */
+  /** What a simple query in it forgets of prepared statements, and how many of its statements are complete. */
   forgets: readonly Forgets[] = NOTHING;
   completions = 0;
   /** It is SQL's PREPARE of what the session is to keep. */
   makes: Statement | undefined = undefined;
-  /** A statement of it has ended without an error. */
-  hasCompleted = false;
+  /** So many of its statements have ended without an error. */
+  completed = 0;
   /** A server was sent what its text speaks of; why it could not get that. */
   hasLent = false;
   lendingError: ErrorFields | undefined = undefined;
@@ -188,14 +188,13 @@ export class Unit {
    * ends it, or goes back to a savepoint, is complete.
    */
   pinsAfter(before: TransactionStatus): boolean {
-    const isDone = this.executes && (before !== 'E' || this.hasCompleted);
-    return this.mayLeaveState || (this.mayPin && isDone);
+    return this.mayLeaveState || (this.mayPin && this.executes && (before !== 'E' || this.completed > 0));
   }
 
   /** Why. A LOAD that failed, with nothing before it, has loaded nothing. */
   get pinReasons(): Iterable<PinReason> {
     if (this.pinBecause.size === 0) return ['settings-unknown'];
-    const isNothingDone = this.isFailed && !this.hasCompleted;
+    const isNothingDone = this.isFailed && this.completed === 0;
     return isNothingDone
       ? [...this.pinBecause].filter((reason) => reason !== 'loads-library')
       : this.pinBecause;
@@ -240,7 +239,7 @@ export class Unit {
     this.forgets = NOTHING;
     this.completions = 0;
     this.makes = undefined;
-    this.hasCompleted = false;
+    this.completed = 0;
     this.isSeveral = false;
     this.hasLent = false;
     this.lendingError = undefined;
@@ -380,6 +379,7 @@ export class Unit {
     this.member = undefined;
     this.attempts += 1;
     this.completions = 0;
+    this.completed = 0;
     this.preamble = [];
   }
 
