@@ -195,7 +195,11 @@ export const PUBLISHED_CASES: readonly RoutingCase[] = [
   ),
   aCase(
     'extended-error-then-select-no-hang',
-    '!-@pipe SELECT 1/0;& SELECT * FROM pg_tables ;; s@as SELECT 1',
+    '!-/p@pipe SELECT 1/0;& SELECT * FROM pg_tables ;; s@as SELECT 1',
+    {
+      differs:
+        'the server skips the second statement up to the Sync, so nobody sees where it would run; that the client goes on is tried',
+    },
   ),
   aCase('cte-insert', 'p WITH r AS (INSERT INTO foo VALUES (default) RETURNING x) SELECT x FROM r'),
   aCase('cte-nextval', "p WITH t AS (SELECT nextval('foo_x_seq')) SELECT * FROM t"),
