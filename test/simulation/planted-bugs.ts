@@ -113,8 +113,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'a standby leads although another one has what a synchronous primary has acknowledged',
     from: 11134,
     file: 'ha/rank.js',
-    line: 'return ahead === 0 ?',
-    instead: 'return ahead >= 0 ?',
+    line: 'return ahead.length === 0',
+    instead: 'return ahead.length >= 0',
   },
   {
     name: 'a voter leads without having seen the others',
