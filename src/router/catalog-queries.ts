@@ -2,7 +2,7 @@
  * What is asked of a database's catalogue, and how the answers are read. PostgreSQL's own dependencies tell what a view, a
  * policy, a check of a domain or an aggregate leads to; but they leave out what is built in, so calls of built-in functions
  * are read from the stored trees, by the fields that name functions (`funcid` and its kin). Any role may ask all of it, of
- * any version from 13 on. A database may have a search_path with operators of its own in it: a connection is set to `OWN_PATH` first.
+ * any version from 13 on; names are qualified, since a role has a search_path of its own.
  */
 import { type CatalogRows, HARMFUL_BUILTINS, LEAVES_STATE } from '../sql/index.ts';
 import { MatriarchError } from '../base/index.ts';
@@ -16,8 +16,6 @@ export function catalogFailure(because: ErrorFields | string): MatriarchError {
   const said = typeof because === 'string' ? because : `${because.code} ${because.message}`;
   return new MatriarchError('router-no-server', `catalogue: ${said}`);
 }
-
-export const OWN_PATH = 'SET search_path = pg_catalog';
 
 /** Objects of PostgreSQL's own have lower ones. */
 const FIRST_OID = 16_384;

@@ -11,11 +11,10 @@ import { processSamples, type Sample } from '../metrics/index.ts';
 import { RefusedReads } from '../routing/index.ts';
 import { loadClassifier } from '../sql/index.ts';
 import { type ClusterView, keyLayout, readPolicyOf } from '../topology/index.ts';
-import { Query } from '../wire/index.ts';
 import { Access } from './access.ts';
 import { openAdmin } from './admin.ts';
 import type { PassOnCancel } from './cancel.ts';
-import { catalogFailure, OWN_PATH } from './catalog-queries.ts';
+import { catalogFailure } from './catalog-queries.ts';
 import { Catalogs } from './catalogs.ts';
 import { Counters } from './counters.ts';
 import { Decisions } from './decisions.ts';
@@ -259,7 +258,7 @@ async function makeShared(options: Parts): Promise<Shared> {
         failure: catalogFailure,
         ...events,
       });
-      await connection.ask(Query(OWN_PATH));
+      await connection.opened;
       return connection;
     },
     forgetCredential: () => verifiers.forgetCredential(),

@@ -57,6 +57,7 @@ export function statusApp(sources: StatusSources): Hono {
       nodes: world.candidates.map((candidate) => ({
         ...candidate,
         reachable: !world.unreachable.has(candidate.name),
+        spilled: world.spilledFrom(candidate.name),
         ...stateOf(candidate.name),
         ...counters.of(candidate.name),
       })),

@@ -118,9 +118,9 @@ export interface RunningRouter {
   readonly stop: () => Promise<void>;
   /** State, reason and share of each node. */
   readonly states: () => Promise<Readonly<Record<string, string>>>;
-  /** Reads and writes sent to each node so far. */
+  /** Reads and writes sent to each node so far, and reads that it handed on to others. */
   readonly counts: () => Promise<
-    Readonly<Record<string, { readonly reads: number; readonly writes: number }>>
+    Readonly<Record<string, { readonly reads: number; readonly writes: number; readonly spilled: number }>>
   >;
 }
 
@@ -161,6 +161,7 @@ const nodesSchema = z.object({
       state: z.string(),
       stateBecause: z.string(),
       share: z.number(),
+      spilled: z.number(),
     }),
   ),
 });
@@ -222,7 +223,9 @@ export async function aRouter(
     counts: async () => {
       const answer = await fetch(`${http}/nodes`);
       const { nodes } = nodesSchema.parse(await answer.json());
-      return Object.fromEntries(nodes.map(({ name, reads, writes }) => [name, { reads, writes }]));
+      return Object.fromEntries(
+        nodes.map(({ name, reads, writes, spilled }) => [name, { reads, writes, spilled }]),
+      );
     },
   };
 }
