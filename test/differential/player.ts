@@ -42,7 +42,7 @@ export async function play(conversation: Conversation, login: WireLogin): Promis
       const from = client.lines.length;
       client.send(batch);
       batch = [];
-      if (step.kind === 'awaitError') await client.said('ErrorResponse', taken);
+      if (step.kind === 'awaitReady') await client.said('ReadyForQuery', taken);
       if (step.kind === 'cancelAtNotice') {
         await client.said('NoticeResponse', from);
         await client.cancel();

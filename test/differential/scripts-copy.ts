@@ -129,7 +129,7 @@ const ORDERS: Readonly<Record<string, readonly Step[]>> = {
     query('COMMIT'),
     waits,
   ],
-  'bad, and a Sync behind it': [...begins, flush, waits, data('bad\n'), sync, { kind: 'awaitError' }, waits],
+  'bad, and a Sync behind it': [...begins, flush, waits, data('bad\n'), sync, { kind: 'awaitReady' }, waits],
   'Sync among data that the client fails': [
     ...begins,
     flush,

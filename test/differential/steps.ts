@@ -40,8 +40,8 @@ export type Step =
   | { readonly kind: 'call'; readonly functionOid: number; readonly values: readonly string[] }
   /** Until all that was asked so far is answered, or the server waits for COPY data. */
   | { readonly kind: 'await' }
-  /** Until an error has come: of COPY data that the server is still reading, nobody else can say whether it is bad. */
-  | { readonly kind: 'awaitError' }
+  /** Until the server is ready: whether COPY data is bad, and a Sync behind it answered, is for it alone to say. */
+  | { readonly kind: 'awaitReady' }
   /** Waits for a notice, which says that the statement runs, and cancels it. */
   | { readonly kind: 'cancelAtNotice' }
   /** Cancels while nothing runs, after waiting. */
@@ -86,7 +86,7 @@ export function messageOf(step: Step): Buffer | undefined {
     case 'call':
       return functionCall(step.functionOid, step.values);
     case 'await':
-    case 'awaitError':
+    case 'awaitReady':
     case 'cancelAtNotice':
     case 'cancelIdle':
   }
