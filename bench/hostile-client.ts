@@ -1,6 +1,7 @@
 /** A client that sends what is made to keep others waiting: a thread, so that its own work delays nobody's clock. */
 // oxlint-disable unicorn/require-post-message-target-origin -- a thread's port, not a window's
 import { parentPort } from 'node:worker_threads';
+import { pause } from '../src/base/index.ts';
 import { WireClient, type WireLogin } from '../test/support/wire-client.ts';
 import { Query } from '../src/wire/index.ts';
 
@@ -39,11 +40,10 @@ parentPort?.once('message', (work: HostileWork) => {
 async function attackAll({ login, attack, from }: HostileWork): Promise<void> {
   const [count, atOnce, text] = WORK[attack];
   const client = await WireClient.connect(login);
-  if (count === 0) await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+  if (count === 0) await pause(QUIET_MS);
   for (let sent = 0; sent < count; sent += atOnce) {
     client.send(Array.from({ length: atOnce }, (_, index) => Query(text(from + sent + index))));
-    await client.answered();
-    if (client.isClosed) throw new Error(`${attack}: the connection was closed`);
+    if (!(await client.answered()) || client.isClosed) throw new Error(`${attack}: no answer`);
     client.lines.length = 0;
   }
   await client.end();

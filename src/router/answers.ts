@@ -312,24 +312,27 @@ export class Answers implements LinkOwner {
   }
 
   /**
-   * A standby refused what was taken for a read, and the client has seen nothing of it: it is run again elsewhere, and if
-   * that is because of what it is, not of when it ran, it is remembered. A primary's word is the last one.
+   * A standby refused what was taken for a read: if that is because of what it is, not of when it ran, it is remembered; and it
+   * is run again elsewhere if the client has seen nothing of it. A primary's word is the last one.
    */
   #isRescued(link: Link, refusal: Refusal): boolean {
-    const { unit, standing, now, prepared } = this.#session;
+    const { unit, standing } = this.#session;
     const { config, routing, world } = this.#options;
     if (unit.need !== 'read' || link.member === world.leader()) return false;
     // In a READ ONLY transaction the primary refuses it too, and not for being where it is.
     if (refusal === 'refused-as-write' && standing.isDecided) return false;
-    const refused = refusal === 'refused-as-write' ? this.#refusedOf(unit) : undefined;
-    if (refused !== undefined)
-      routing.refused.add(routing.database, refused, {
-        now,
-        epoch: prepared.epoch + routing.definitions.generation,
-      });
+    if (refusal === 'refused-as-write') this.#remember(this.#refusedOf(unit));
     if (!this.#isRepeatable || unit.attempts >= config().retry_reads) return false;
     routing.rescued(refusal);
     return true;
+  }
+
+  #remember(refused: Classification | undefined): void {
+    if (refused === undefined) return;
+    const { now, prepared } = this.#session;
+    const { routing } = this.#options;
+    const epoch = prepared.epoch + routing.definitions.generation;
+    routing.refused.add(routing.database, refused, { now, epoch });
   }
 
   /** Which statement of the unit was refused: in a batch, that of the first Execute that is not complete. */

@@ -3,18 +3,11 @@
  * the server has said so. Behind the end of its data a server reads over what comes until the next COPY; taken for data of one,
  * it would have the Syncs behind it counted as those that a COPY eats. Pure.
  */
-import type { SqlReason } from '../sql/index.ts';
+import { NOT_LOOKED_AT, type SqlReason } from '../sql/index.ts';
 import type { Statement } from './statement.ts';
 
 /** What may be COPY FROM STDIN: it is, or nobody has looked. */
-const MAY_COPY_IN: ReadonlySet<SqlReason> = new Set([
-  'copies-in',
-  'not-parsed',
-  'too-long',
-  'too-dense',
-  'not-utf8',
-  'grammar-not-ready',
-]);
+const MAY_COPY_IN: ReadonlySet<SqlReason> = new Set(['copies-in', ...NOT_LOOKED_AT]);
 
 export class CopyPortals {
   /** Portals of the transaction that may be a COPY from the client, and ends of data since it began. */

@@ -1,5 +1,5 @@
 /** What the classification of a statement says about the unit of work that it is in, beside where it must run. Pure. */
-import { type Classification, isLocal, type SpokenOf } from '../sql/index.ts';
+import { type Classification, isLocal, NOT_LOOKED_AT, type SpokenOf } from '../sql/index.ts';
 import type { PreparedStatements } from './prepared.ts';
 import type { RouteReason } from './route.ts';
 import type { Unit } from './unit.ts';
@@ -27,11 +27,7 @@ const SUSPECT: ReadonlySet<RouteReason> = new Set([
   'executes-prepared',
   'statement-not-known',
   'node-not-known',
-  'not-parsed',
-  'too-long',
-  'too-dense',
-  'not-utf8',
-  'grammar-not-ready',
+  ...NOT_LOOKED_AT,
 ]);
 
 export function noteFacts(unit: Unit, classification: Classification): void {

@@ -20,5 +20,5 @@ export { isLocal } from './classify.ts';
 export type { CatalogRows } from './catalog-rows.ts';
 export { isOwnType, type Resolver, Resolvers, unread, unresolved, withTypes } from './resolve.ts';
 export { isTemporaryPath, type SearchPath, searchPathOf } from './search-path.ts';
-export { SQL_REASONS, type SqlReason } from './reasons.ts';
+export { NOT_LOOKED_AT, SQL_REASONS, type SqlReason } from './reasons.ts';
 export { bindingOf } from './settings.ts';

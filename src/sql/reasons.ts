@@ -92,3 +92,12 @@ export const SQL_REASONS = {
 
 /** Why a statement is of its kind. */
 export type SqlReason = keyof typeof SQL_REASONS;
+
+/** Nobody has looked into the text: it may be anything. */
+export const NOT_LOOKED_AT: readonly SqlReason[] = [
+  'not-parsed',
+  'too-long',
+  'too-dense',
+  'not-utf8',
+  'grammar-not-ready',
+];
