@@ -216,16 +216,31 @@ const copyIn: fc.Arbitrary<readonly Step[]> = fc
     table: fc.constantFrom('t', 't', 'nowhere'),
     lines: fc.array(fc.constantFrom('60\ta\n', '61\t\\N\n', '1\tdouble\n', 'bad\n', '62'), { maxLength: 3 }),
     end: fc.constantFrom<Step>(copyDone, copyDone, { kind: 'copyFail', reason: 'enough' }),
+    late: fc.constantFrom<readonly Step[]>(
+      [],
+      [],
+      [{ kind: 'copyData', text: '63\tlate\n' }],
+      [copyDone],
+      [{ kind: 'copyData', text: 'late' }, copyDone, { kind: 'copyFail', reason: 'late' }],
+    ),
     isExtended: fc.boolean(),
     isAwaited: fc.boolean(),
   })
-  .map(({ table, lines, end, isExtended, isAwaited }) => {
+  .map(({ table, lines, end, late, isExtended, isAwaited }) => {
     const sql = `COPY ${table} FROM STDIN`;
     const start: readonly Step[] = isExtended
       ? [parse('', sql), bind('', ''), execute(), flush]
       : [{ kind: 'query', sql }];
     const data = lines.map((text) => ({ kind: 'copyData', text }) as const);
-    return [...start, ...(isAwaited ? [waits] : []), ...data, end, ...(isExtended ? [sync] : []), waits];
+    return [
+      ...start,
+      ...(isAwaited ? [waits] : []),
+      ...data,
+      end,
+      ...late,
+      ...(isExtended ? [sync] : []),
+      waits,
+    ];
   });
 
 const copyOut: fc.Arbitrary<readonly Step[]> = fc
