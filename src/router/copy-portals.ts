@@ -1,7 +1,9 @@
 /**
  * Whether data that a client sends can be of a COPY that it has asked for in the extended protocol, which is not known before
- * the server has said so. Behind the end of its data a server reads over what comes until the next COPY; taken for data of one,
- * it would have the Syncs behind it counted as those that a COPY eats. Pure.
+ * the server has said so. It can behind the Execute of a portal that may be a COPY FROM STDIN, until the client ends its data.
+ *
+ * Taken for data of a COPY though it is none, it would have the Syncs behind it counted as those that a COPY eats; dropped
+ * though it is wanted, its rows would be lost without a word. Pure.
  */
 import { NOT_LOOKED_AT, type SqlReason } from '../sql/index.ts';
 import type { Statement } from './statement.ts';
@@ -10,28 +12,40 @@ import type { Statement } from './statement.ts';
 const MAY_COPY_IN: ReadonlySet<SqlReason> = new Set(['copies-in', ...NOT_LOOKED_AT]);
 
 export class CopyPortals {
-  /** Portals of the transaction that may be a COPY from the client, and ends of data since it began. */
-  #bound = 0;
-  #ended = 0;
+  readonly #names = new Set<string>();
+  #isRun = false;
 
   /** `undefined`: of a statement that nobody here knows. */
-  bound(statement: Statement | undefined): void {
-    if (statement === undefined || MAY_COPY_IN.has(statement.classification.because)) this.#bound += 1;
+  bound(portal: string, statement: Statement | undefined): void {
+    if (statement === undefined || MAY_COPY_IN.has(statement.classification.because)) this.#names.add(portal);
+    else if (this.#names.size > 0) this.#names.delete(portal);
   }
 
-  /** The client has sent CopyDone or CopyFail. */
+  closed(portal: string): void {
+    if (this.#names.size > 0) this.#names.delete(portal);
+  }
+
+  executed(portal: string): void {
+    if (this.#names.has(portal)) this.#isRun = true;
+  }
+
+  /** No portal may be a COPY. */
+  get isEmpty(): boolean {
+    return this.#names.size === 0;
+  }
+
+  /** The client has sent CopyDone or CopyFail, or what ran is over. */
   ended(): void {
-    this.#ended += 1;
+    this.#isRun = false;
   }
 
-  /** A COPY is left that may want data. */
+  /** A COPY may run that wants data. */
   get mayWantData(): boolean {
-    return this.#bound > this.#ended;
+    return this.#isRun;
   }
 
   /** All portals have ended with their transaction. */
   over(): void {
-    this.#bound = 0;
-    this.#ended = 0;
+    if (this.#names.size > 0) this.#names.clear();
   }
 }

@@ -65,18 +65,19 @@ export function forgottenBy(
 
 const NOTHING: readonly Forgets[] = [];
 
-/** The open portals that may forget statements when they are run; and how many may be a COPY. */
+/** The open portals that may forget statements when they are run, and those that may be a COPY. */
 export class OpenPortals {
   readonly copies = new CopyPortals();
   readonly #byName = new Map<string, Statement>();
 
   bound(portal: string, statement: Statement | undefined): void {
-    this.copies.bound(statement);
+    this.copies.bound(portal, statement);
     if (statement !== undefined && mayForget(statement.classification)) this.#byName.set(portal, statement);
     else if (this.#byName.size > 0) this.#byName.delete(portal);
   }
 
   closed(portal: string): void {
+    this.copies.closed(portal);
     if (this.#byName.size > 0) this.#byName.delete(portal);
   }
 
@@ -88,8 +89,10 @@ export class OpenPortals {
 
   /** An Execute: what it forgets. */
   executed(message: Buffer, prepared: PreparedStatements): Mention | undefined {
-    if (this.#byName.size === 0) return undefined;
-    const statement = this.#byName.get(readExecute(message).portal);
+    if (this.#byName.size === 0 && this.copies.isEmpty) return undefined;
+    const { portal } = readExecute(message);
+    this.copies.executed(portal);
+    const statement = this.#byName.get(portal);
     const forgets = statement === undefined ? undefined : effectOf(statement.classification, prepared);
     if (forgets === undefined) return undefined;
     prepared.willForget(forgets.name, forgets.isDiscard);

@@ -393,6 +393,7 @@ export class Session {
 
   #endUnit(): void {
     this.cancels.drop();
+    this.portals.copies.ended();
     this.unit.end();
     this.#placement.release(this.unit);
   }

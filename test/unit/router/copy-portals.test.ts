@@ -12,39 +12,59 @@ before(async () => {
   classifier = await loadClassifier();
 });
 
-const bound = (...texts: readonly (string | undefined)[]): CopyPortals => {
+/** Portals that are bound to these statements, by their names. */
+function portals(all: Readonly<Record<string, string | undefined>>): CopyPortals {
   const copies = new CopyPortals();
-  for (const text of texts) {
-    const prepared = new PreparedStatements(classifier, new ServerNames('m'), PREPARED_LIMITS);
-    copies.bound(
-      text === undefined ? undefined : prepared.parse(Parse({ name: '', sql: text, parameterTypes: [] })),
-    );
-  }
+  for (const [portal, text] of Object.entries(all)) bind(copies, portal, text);
   return copies;
-};
+}
 
-test('data is of a COPY FROM STDIN that has been bound, and of no other statement', () => {
-  equal(bound('COPY t FROM STDIN').mayWantData, true);
-  equal(bound('SELECT 1', 'COPY t TO STDOUT', 'INSERT INTO t VALUES (1)').mayWantData, false);
+function bind(copies: CopyPortals, portal: string, text: string | undefined): void {
+  const prepared = new PreparedStatements(classifier, new ServerNames('m'), PREPARED_LIMITS);
+  const made =
+    text === undefined ? undefined : prepared.parse(Parse({ name: '', sql: text, parameterTypes: [] }));
+  copies.bound(portal, made);
+}
+
+/** Whether data may be wanted once `portal` is run. */
+function wantsAfter(copies: CopyPortals, portal: string): boolean {
+  copies.executed(portal);
+  return copies.mayWantData;
+}
+
+test('data is of a COPY FROM STDIN that is run, and of no other statement', () => {
+  const all = { copy: 'COPY t FROM STDIN', read: 'SELECT 1', out: 'COPY t TO STDOUT' };
+  equal(portals(all).mayWantData, false, 'it has not been run');
+  equal(wantsAfter(portals(all), 'read'), false);
+  equal(wantsAfter(portals(all), 'out'), false);
+  equal(wantsAfter(portals(all), 'copy'), true);
 });
 
 test('what nobody has looked into may be one', () => {
-  equal(bound(undefined).mayWantData, true);
-  equal(bound('SELEC').mayWantData, true);
+  equal(wantsAfter(portals({ p: undefined }), 'p'), true);
+  equal(wantsAfter(portals({ p: 'SELEC' }), 'p'), true);
 });
 
-test('each end of data is of one', () => {
-  const copies = bound('COPY t FROM STDIN', 'SELECT 1', 'COPY u FROM STDIN');
+test('the end of data is that of the COPY that runs, and of none that is still to be run', () => {
+  const copies = portals({ first: 'COPY t FROM STDIN', second: 'COPY u FROM STDIN' });
   copies.ended();
-  equal(copies.mayWantData, true);
+  equal(wantsAfter(copies, 'first'), true);
+  copies.ended();
   copies.ended();
   equal(copies.mayWantData, false);
-  copies.bound(undefined);
-  equal(copies.mayWantData, true);
+  equal(wantsAfter(copies, 'second'), true);
 });
 
-test('no portal outlives its transaction', () => {
-  const copies = bound('COPY t FROM STDIN');
-  copies.over();
-  equal(copies.mayWantData, false);
+test('a portal that is bound anew, or closed, is a COPY no more; nor does one outlive its transaction', () => {
+  const copy = { p: 'COPY t FROM STDIN' };
+  const anew = portals(copy);
+  bind(anew, 'p', 'SELECT 1');
+  equal(wantsAfter(anew, 'p'), false);
+  const closed = portals(copy);
+  closed.closed('p');
+  equal(wantsAfter(closed, 'p'), false);
+  const over = portals(copy);
+  over.over();
+  equal(wantsAfter(over, 'p'), false);
+  equal(over.isEmpty, true);
 });
