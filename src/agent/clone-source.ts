@@ -1,5 +1,5 @@
 /** From whom a data directory is copied: a replica that offers itself (tag `clonefrom`), so that the leader has its hands free. */
-import { isTagSet } from '../topology/index.ts';
+import { isFollowing, isTagSet } from '../topology/index.ts';
 import { type AgentContext, clusterNumber, MAXIMUM_LAG_BYTES } from './context.ts';
 
 type Chooser = Pick<AgentContext, 'state' | 'config' | 'random'> & {
@@ -20,9 +20,7 @@ export function cloneSource(ctx: Chooser, leader: string): string {
       isTagSet(member.tags, 'clonefrom') &&
       member.name !== leader &&
       member.name !== config.name &&
-      member.state === 'running' &&
-      member.role === 'replica' &&
-      member.replicationState !== 'in archive recovery' &&
+      isFollowing(member) &&
       member.timeline === timeline &&
       member.lsn !== undefined &&
       (view.optime ?? 0) - member.lsn <= maximumLag,

@@ -14,6 +14,7 @@ import {
 } from '../ha/index.ts';
 import { type Inspection, type LocalPosition, needsRewind, positionOf } from '../postgres/index.ts';
 import { hasData, isPaused, primaryOf } from '../topology/index.ts';
+import { standbyToFollow } from './cascade.ts';
 import {
   type AgentContext,
   type AgentState,
@@ -59,6 +60,8 @@ export async function observe(
       stepDownMs: stepDownMs(config.lease.keep_alive),
       courtesyMs: 2 * config.lease.loop_wait,
       streamPatienceMs: 20_000,
+      cascadePatienceMs: 10_000,
+      cascadeShunMs: 120_000,
       stopPatienceMs: 5000,
       bootstrapGraceMs: 3 * config.lease.loop_wait,
       startPatienceMs: primaryStartMs(ctx),
@@ -160,6 +163,7 @@ async function clusterFacts(ctx: AgentContext, local: LocalServer, lock: Lock): 
     hasTraces: hasTraces(ctx),
     isClaimOurs: view.systemId === '' && claim?.lease !== undefined && claim.lease === ctx.keeper.lease,
     leader: lock.is === 'other' ? await leaderFacts(ctx, local, lock.leader) : undefined,
+    cascade: standbyToFollow({ name: ctx.config.name, tags: ctx.tags }, view),
     newestTimeline: Math.max(view.newestTimeline, local.timeline ?? 0),
     optime: view.optime,
     request: request && {

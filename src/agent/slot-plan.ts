@@ -14,10 +14,12 @@ export interface SlotFacts {
   readonly retained: ReadonlySet<string>;
   /** All that is, or was, a member's or permanent: nothing else is dropped. */
   readonly known: ReadonlySet<string>;
+  /** Slots of members that stream from elsewhere: they move by what those say only, and not by use. */
+  readonly unused: ReadonlySet<string>;
   /** Permanent logical slots. */
   readonly logical: readonly LogicalSlot[];
-  /** Of a standby. */
-  readonly replayLsn: number | undefined;
+  /** How far this server has come: flushed as a primary, replayed as a standby. */
+  readonly ownLsn: number | undefined;
 }
 
 /** Undefined when all is as it should be. */
@@ -44,7 +46,7 @@ export function planSlots(facts: SlotFacts): SlotChanges | undefined {
           )
           .map(({ name }) => name)
       : [];
-  const advance = as === 'standby' ? moves(facts, idle, remake) : [];
+  const advance = moves(facts, idle, remake);
   if (!isMissing && missing.length + outdated.length + drop.length + remake.length + advance.length === 0)
     return undefined;
   return { ensure: [...wanted.keys()], drop, remake, advance, logical: missing, dropLogical: outdated };
@@ -56,14 +58,16 @@ function isUseless({ walStatus, restartLsn, holdsXmin }: SlotStatus, as: SlotFac
 }
 
 function moves(
-  { wanted, replayLsn }: SlotFacts,
+  { as, wanted, unused, ownLsn }: SlotFacts,
   idle: readonly SlotStatus[],
   remake: readonly string[],
 ): readonly { readonly name: string; readonly lsn: number }[] {
   return idle.flatMap(({ name, restartLsn }) => {
     const position = wanted.get(name);
     if (position === undefined || restartLsn === undefined || remake.includes(name)) return [];
-    const lsn = Math.min(position, replayLsn ?? 0);
+    // A primary's idle slot is that of somebody who comes back for its WAL.
+    if (as === 'primary' && !unused.has(name)) return [];
+    const lsn = Math.min(position, ownLsn ?? 0);
     return fileOf(lsn) > fileOf(restartLsn) ? [{ name, lsn }] : [];
   });
 }

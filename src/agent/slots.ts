@@ -1,6 +1,7 @@
 /**
  * Replication slots of the running server. The leader has one for each member and each permanent one; a standby that may
- * lead has the physical ones too, and moves them along, so that they are there, and hold little, when it leads.
+ * lead has the physical ones too, and moves them along, so that they are there, and hold little, when it leads. Any standby
+ * has those of members that are told to stream from it, whose slot the leader moves along meanwhile.
  *
  * Never moved: a slot in use, backwards, or beyond what this server has replayed or its user has (slot-plan.ts). Never
  * dropped: what was neither a member's nor in the configuration as far as this agent knows.
@@ -8,6 +9,7 @@
 import { isRecord, parseJson, wholeNumber } from '../base/index.ts';
 import type { SlotStatus } from '../postgres/index.ts';
 import { type ClusterView, slotNameOf } from '../topology/index.ts';
+import { cascading } from './cascade.ts';
 import type { AgentContext } from './context.ts';
 import { refreshStatus } from './look.ts';
 import { standingOf } from './peers.ts';
@@ -46,19 +48,21 @@ export class SlotKeeper {
     this.#tellShared(others, ctx);
     this.#tellEndangered(status.slots, ctx);
     const mayLead = as === 'primary' || isEligible(ctx);
+    const sources = cascading(view.members.values());
     const wanted = new Map<string, number | undefined>();
-    if (mayLead) {
-      for (const name of permanent.physical) wanted.set(name, positions[name]);
-      for (const name of others) wanted.set(slotNameOf(name), positionOf(view, name));
-    }
+    if (mayLead) for (const name of permanent.physical) wanted.set(name, positions[name]);
+    for (const name of others)
+      if (mayLead || sources.get(name) === config.name) wanted.set(slotNameOf(name), positionOf(view, name));
+    const unused = others.filter((name) => (sources.get(name) ?? config.name) !== config.name);
     const plan = planSlots({
       as,
       there: status.slots,
       wanted,
       retained: mayLead ? this.#retained(clock.now()) : new Set(),
       known: new Set([...this.#lastSeen.keys(), ...this.#permanent]),
+      unused: new Set(unused.map(slotNameOf)),
       logical: permanent.logical,
-      replayLsn: status.replayLsn,
+      ownLsn: as === 'primary' ? status.flushLsn : status.replayLsn,
     });
     for (const name of this.#lastSeen.keys())
       if (!this.#isRetained(name, clock.now()) && !status.slots.some((slot) => slot.name === name))

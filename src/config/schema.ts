@@ -375,7 +375,8 @@ export const configSchema = z.strictObject({
     .record(z.string(), scalar)
     .default({})
     .meta({
-      description: 'Published with the member: nofailover, noloadbalance, clonefrom, failover_priority …',
+      description:
+        'Published with the member: nofailover, noloadbalance, clonefrom, replicatefrom, failover_priority …',
       examples: [{ nofailover: true }],
     }),
 });

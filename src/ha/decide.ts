@@ -24,6 +24,7 @@ import { whenPaused } from './pause.ts';
 import { asCandidate, isStillFirst, mayRace, successor, whyIneligible } from './rank.ts';
 import type { Reason } from './reasons.ts';
 import { requestAsLeader, requestAsStandby } from './switchover.ts';
+import { upstreamUnder, whenFollowingAnother } from './upstream.ts';
 import { whenUseless } from './useless.ts';
 
 /** A promotion is not begun with less lease than this, in times to step down: it would be demoted half-way. */
@@ -33,7 +34,7 @@ const PROMOTE_NEEDS_STEP_DOWNS = 1.5;
 export function decide(o: Observation): Decision {
   const memory = remember(o);
   const [action, because] = heedFailsafe(choose({ ...o, memory }), o, mayWrite(o));
-  return { action, because, memory: rememberAction(memory, action, o) };
+  return { action, because, memory: rememberAction(memory, { action, because }, o) };
 }
 
 function choose(o: Observation): Choice {
@@ -189,9 +190,7 @@ function whenStarting(o: Observation): Choice {
   const wait: Choice = [{ do: 'wait' }, 'server-changing-state'];
   if (local.role !== 'standby' || lock.is !== 'other' || cluster.leader?.isUsable !== true) return wait;
   if (cluster.leader.divergence === 'diverged') return rejoin(o, lock.leader, 'diverged');
-  return local.upstream === lock.leader
-    ? wait
-    : [{ do: 'follow', upstream: lock.leader }, 'upstream-changed'];
+  return whenFollowingAnother(o, lock.leader) ?? wait;
 }
 
 /** A shutdown may hang for ever: on a backend, or on a standby that takes no more WAL and does not go. */
@@ -263,16 +262,16 @@ function whenStoppedUnderLeader(o: Observation, name: string): Choice {
   if (isBackingOff(o)) return [{ do: 'wait' }, 'backing-off'];
   if (leader?.isUsable !== true) {
     return o.local.role === 'standby'
-      ? startStandby(o, name, 'leader-known')
+      ? startStandby(o, upstreamUnder(o, name), 'leader-known')
       : [{ do: 'wait' }, 'leader-not-ready'];
   }
   switch (leader.divergence) {
     case 'none':
-      return startStandby(o, name, 'leader-known');
+      return startStandby(o, upstreamUnder(o, name), 'leader-known');
     case 'unknown':
       // A former primary that starts as a standby in error cannot be told from a good one by its clients.
       return o.local.role === 'standby'
-        ? startStandby(o, name, 'leader-known')
+        ? startStandby(o, upstreamUnder(o, name), 'leader-known')
         : [{ do: 'wait' }, 'history-unclear'];
     case 'diverged':
       return rejoin(o, name, 'diverged');
@@ -343,8 +342,12 @@ function whenFollowing(o: Observation, name: string): Choice {
   if (cluster.leader?.isUsable === true && !local.streaming && cluster.leader.divergence === 'diverged') {
     return rejoin(o, name, 'diverged');
   }
-  if (local.upstream !== name) return [{ do: 'follow', upstream: name }, 'upstream-changed'];
+  const another = whenFollowingAnother(o, name);
+  if (another !== undefined) return another;
   const cutOffMs = memory.notStreamingSince === undefined ? 0 : o.now - memory.notStreamingSince;
+  // Its own word is that it is fit; the leader is always somebody to stream from.
+  if (local.upstream !== name && cutOffMs >= o.limits.cascadePatienceMs)
+    return [{ do: 'follow', upstream: name }, 'cascade-gives-no-stream'];
   if (cutOffMs >= o.limits.streamPatienceMs) return rejoin(o, name, 'not-streaming');
   return [{ do: 'wait' }, 'following'];
 }

@@ -83,6 +83,8 @@ export interface ClusterFacts {
   readonly isClaimOurs: boolean;
   /** Present only while the leader key names another member. */
   readonly leader: LeaderFacts | undefined;
+  /** The standby that this member is told to stream from, while that is fit for it (tag `replicatefrom`). */
+  readonly cascade: string | undefined;
   /** That the store speaks of, or our own: a primary may be the only one that knows of its timeline. */
   readonly newestTimeline: number;
   /** The leader's last published position. */
@@ -146,6 +148,8 @@ export interface Memory {
   readonly notStreamingSince: number | undefined;
   /** How far it had replayed then. */
   readonly notStreamingLsn: number | undefined;
+  /** The standby that we are told to stream from gave no stream: until then the leader is followed. */
+  readonly cascadeShunnedUntil: number | undefined;
   /** We gave leadership away: until then others go first. */
   readonly standBackUntil: number | undefined;
   /** Since when our server has been stopping without a job of ours that sees to it. */
@@ -162,6 +166,7 @@ export const freshMemory: Memory = {
   openSince: undefined,
   notStreamingSince: undefined,
   notStreamingLsn: undefined,
+  cascadeShunnedUntil: undefined,
   standBackUntil: undefined,
   stoppingSince: undefined,
   clusterlessSince: undefined,
@@ -177,6 +182,9 @@ export interface Limits {
   readonly courtesyMs: number;
   /** How long a standby may fail to stream from a usable leader before it is rebuilt. */
   readonly streamPatienceMs: number;
+  /** How long a standby may give no stream before the leader is followed, and is then left alone. */
+  readonly cascadePatienceMs: number;
+  readonly cascadeShunMs: number;
   /** How long a shutdown that nobody here sees to may take, before it is made to end. */
   readonly stopPatienceMs: number;
   /** How long a store without a cluster is looked at before one is made. */

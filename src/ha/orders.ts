@@ -6,6 +6,7 @@ import { unreachable } from '../base/index.ts';
 import { type Choice, takeLeader } from './action.ts';
 import type { Observation } from './observation.ts';
 import { isStillFirst } from './rank.ts';
+import { upstreamUnder } from './upstream.ts';
 
 /** What follows from the order; undefined = it cannot be carried out now, and all goes on as without it. */
 export function whenOrdered(o: Observation): Choice | undefined {
@@ -25,7 +26,7 @@ function whenRestart(o: Observation): Choice | undefined {
   const { local, lock } = o;
   if (local.data !== 'whole' || local.process === 'stopping') return undefined;
   if (local.role === 'standby') {
-    const upstream = lock.is === 'other' ? lock.leader : local.upstream;
+    const upstream = lock.is === 'other' ? upstreamUnder(o, lock.leader) : local.upstream;
     return [{ do: 'restart', as: 'standby', upstream }, 'restart-requested'];
   }
   // Without the store it could not become one again.

@@ -13,6 +13,7 @@ import { type Choice, takeLeader } from './action.ts';
 import type { Lock, Observation } from './observation.ts';
 import { isStillFirst } from './rank.ts';
 import { requestAsStandby } from './switchover.ts';
+import { whenFollowingAnother } from './upstream.ts';
 
 /** What is done, or left undone, because of the pause; undefined = the same as without it. */
 export function whenPaused(o: Observation): Choice | undefined {
@@ -53,7 +54,7 @@ function whenStoppedByUs(o: Observation): Choice | undefined {
 }
 
 function whenStandby(o: Observation): Choice | undefined {
-  const { lock, local, cluster } = o;
+  const { lock, cluster } = o;
   const isAsked = cluster.request?.candidate === o.self.name && requestAsStandby(o, 0).is === 'ours';
   switch (lock.is) {
     case 'mine':
@@ -65,10 +66,10 @@ function whenStandby(o: Observation): Choice | undefined {
     case 'unknown':
       return undefined;
     case 'other':
-      // Whom it follows is a setting, and does not stop it; a rewind would.
-      return local.upstream !== lock.leader && cluster.leader?.divergence !== 'diverged'
-        ? [{ do: 'follow', upstream: lock.leader }, 'upstream-changed']
-        : WAIT;
+      // A rewind would stop it.
+      return cluster.leader?.divergence === 'diverged'
+        ? WAIT
+        : (whenFollowingAnother(o, lock.leader) ?? WAIT);
   }
   return unreachable(lock);
 }

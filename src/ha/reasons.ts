@@ -47,7 +47,9 @@ export const REASONS = {
   diverged: 'this server has WAL that the leader does not have',
   'history-unclear': 'the leader has not told whether this former primary diverged from it',
   'not-streaming': 'this standby has not been able to stream from a usable leader for too long',
-  'upstream-changed': 'the leader is not the server that this standby follows',
+  'upstream-changed': 'the server that this standby has to follow is another one',
+  'cascade-gives-no-stream':
+    'the standby that replicatefrom names has given no stream for too long, so the leader is followed',
   following: 'following the leader',
   'standing-back': 'leadership was given away; others go first',
   'positions-unknown': 'the positions of the other members have to be asked',

@@ -7,6 +7,7 @@ export {
   FEATURE_LEVEL,
   hasData,
   hasPrimaryRole,
+  isFollowing,
   isTagSet,
   type Member,
   type MemberJson,

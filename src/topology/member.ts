@@ -170,6 +170,12 @@ export function hasData(member: Member): boolean {
   return member.role !== '' && member.role !== 'uninitialized' && member.state !== 'initializing new cluster';
 }
 
+/** By its own word a standby that runs and is not cut off; members before Patroni 3.0.3 do not say the latter. */
+export function isFollowing(member: Member): boolean {
+  const { state, role, replicationState } = member;
+  return state === 'running' && role === 'replica' && replicationState !== 'in archive recovery';
+}
+
 /** A tag that is set, as Patroni reads it: `true`, `"true"`, `"on"`, `"yes"`, `1` … */
 export function isTagSet(tags: Readonly<Record<string, unknown>>, tag: string): boolean {
   const value = tags[tag];

@@ -219,8 +219,7 @@ export class Checks implements Watcher {
       if (agent === undefined) return `${server.name} has no agent`;
       if (server === primary) continue;
       if (server.run !== 'accepting' || !server.inRecovery) return `${server.name} is no running standby`;
-      if (server.receivesFrom !== primary || server.isTwin)
-        return `${server.name} does not stream from ${primary.name}`;
+      if (!streamsFrom(server, primary)) return `${server.name} does not stream from ${primary.name}`;
       if (!holds(primary.wal, server.wal)) return `${server.name} has WAL that ${primary.name} has not`;
     }
     return undefined;
@@ -239,4 +238,15 @@ export class Checks implements Watcher {
         );
     }
   }
+}
+
+/** Itself, or through others. */
+function streamsFrom(standby: Server, primary: Server): boolean {
+  const seen = new Set<Server>();
+  let from: Server | undefined = standby;
+  while (from !== undefined && from !== primary && !from.isTwin && !seen.has(from)) {
+    seen.add(from);
+    from = from.receivesFrom;
+  }
+  return from === primary;
 }

@@ -38,6 +38,7 @@ const CHECK_EVERY_MS = 250;
 const EVENTS_MAX = 300_000;
 const SYSTEM_ID = '7000000000000000001';
 const FAILSAFE_SEED = 0x0fa1_15af;
+const CASCADE_SEED = 2_000_003;
 
 /** What the cluster-wide configuration asks for; `static`: what the servers' own files do. */
 export type Durability = 'asynchronous' | 'static' | 'quorum';
@@ -80,8 +81,8 @@ postgresql:
 export type Trouble = (world: FaultWorld, fromMs: number) => number;
 
 /**
- * Plays the seed. `trace` is told line by line what happens, with the virtual time. Whether failsafe is on is drawn apart from all
- * else, so that the stories of the other seeds do not hang on it.
+ * Plays the seed. `trace` is told line by line what happens, with the virtual time. Whether failsafe is on, and who streams from
+ * whom, is drawn apart from all else, so that the stories of the other seeds do not hang on it.
  */
 export async function play(
   seed: number,
@@ -115,6 +116,7 @@ export async function play(
     ...durability.keys,
     ...(isFailsafe ? { failsafe_mode: true } : {}),
   };
+  const sources = cascadesOf(seed, sites);
   const hosts = new Map<string, Host>();
   const servers = new Map<string, Server>();
   const marginMs = CONFIG.lease.fence_margin;
@@ -141,7 +143,12 @@ export async function play(
       stickiness,
     });
     servers.set(site.name, server);
-    const parts = { site, server, config: memberConfig(site, dynamic), storeMember: members[index] };
+    const parts = {
+      site,
+      server,
+      config: memberConfig(site, dynamic, sources.get(site.name)),
+      storeMember: members[index],
+    };
     hosts.set(site.name, new Host(parts, { events, chance, network, store, hosts, trace: tell }));
   }
   network.onMended = () => {
@@ -215,14 +222,33 @@ function configOf(text: string): Config {
   return loaded.config;
 }
 
-function memberConfig(site: Site, dynamic: Config['bootstrap']['dcs']): Config {
+/** In some runs members are told to stream from others, now and then in a ring. */
+function cascadesOf(seed: number, sites: readonly Site[]): ReadonlyMap<string, string> {
+  const chance = new Chance(seed + CASCADE_SEED);
+  if (!chance.isTrue(0.25)) return new Map();
+  return new Map(
+    sites.flatMap(({ name }) => {
+      const from = chance.oneOf(sites.filter((other) => other.name !== name));
+      return from !== undefined && chance.isTrue(0.5) ? [[name, from.name] as const] : [];
+    }),
+  );
+}
+
+function memberConfig(
+  site: Site,
+  dynamic: Config['bootstrap']['dcs'],
+  replicatefrom: string | undefined,
+): Config {
   const { postgresql, restapi } = CONFIG;
   if (postgresql === undefined || restapi === undefined) throw new Error('no sections');
   return {
     ...CONFIG,
     name: site.name,
     datacenter: `dc${site.datacenter + 1}`,
-    tags: { city: site.datacenter === 2 ? 'fsn' : 'sib' },
+    tags: {
+      city: site.datacenter === 2 ? 'fsn' : 'sib',
+      ...(replicatefrom === undefined ? {} : { replicatefrom }),
+    },
     postgresql: { ...postgresql, listen: { host: site.name, port: 5432 } },
     restapi: { ...restapi, listen: { host: site.name, port: 8008 } },
     bootstrap: { ...CONFIG.bootstrap, dcs: dynamic },

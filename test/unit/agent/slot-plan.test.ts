@@ -28,8 +28,9 @@ function facts(changes: Partial<SlotFacts> = {}): SlotFacts {
     wanted: new Map([['beta', 20 * MB]]),
     retained: new Set(['beta']),
     known: new Set(['beta']),
+    unused: new Set(),
     logical: [],
-    replayLsn: 100 * MB,
+    ownLsn: 100 * MB,
     ...changes,
   };
 }
@@ -52,26 +53,43 @@ const moved = (changes: Partial<SlotFacts>) => planSlots(facts(changes))?.advanc
 
 test('a standby moves a slot along, to where its user is and never beyond what it has replayed itself', () => {
   deepEqual(moved({ wanted: toBeta(90 * MB) }), [{ name: 'beta', lsn: 90 * MB }]);
-  deepEqual(moved({ wanted: toBeta(90 * MB), replayLsn: 50 * MB }), [{ name: 'beta', lsn: 50 * MB }]);
-  equal(moved({ wanted: toBeta(90 * MB), replayLsn: undefined }), undefined);
+  deepEqual(moved({ wanted: toBeta(90 * MB), ownLsn: 50 * MB }), [{ name: 'beta', lsn: 50 * MB }]);
+  equal(moved({ wanted: toBeta(90 * MB), ownLsn: undefined }), undefined);
   equal(moved({ wanted: toBeta(undefined) }), undefined, 'where its user is is not known');
   equal(moved({ wanted: toBeta(1) }), undefined, 'never backwards');
   equal(moved({ wanted: toBeta(90 * MB), there: [aSlot({ active: true })] }), undefined, 'not one in use');
 });
 
-test('property: no slot is moved backwards, beyond its user, beyond replay, or on a primary', () => {
+test('a primary moves only the slot of a member that streams from another standby', () => {
+  const primary = { as: 'primary', wanted: toBeta(90 * MB) } as const;
+  equal(moved(primary), undefined);
+  deepEqual(moved({ ...primary, unused: new Set(['beta']) }), [{ name: 'beta', lsn: 90 * MB }]);
+});
+
+test('property: no slot is moved backwards, beyond its user, beyond the server, or on a primary where it is used', () => {
   const lsn = fc.integer({ min: 0, max: 1000 * MB });
   const maybe = fc.option(lsn, { nil: undefined });
   fc.assert(
-    fc.property(lsn, maybe, maybe, fc.boolean(), (restartLsn, position, replayLsn, isPrimary) => {
-      const as = isPrimary ? 'primary' : 'standby';
-      const there = [aSlot({ restartLsn })];
-      const plan = planSlots(facts({ as, there, wanted: toBeta(position), replayLsn }));
-      return (plan?.advance ?? []).every(
-        ({ lsn: to }) =>
-          as === 'standby' && to > restartLsn && to <= (position ?? -1) && to <= (replayLsn ?? -1),
-      );
-    }),
+    fc.property(
+      lsn,
+      maybe,
+      maybe,
+      fc.boolean(),
+      fc.boolean(),
+      (restartLsn, position, ownLsn, isPrimary, isUnused) => {
+        const as = isPrimary ? 'primary' : 'standby';
+        const there = [aSlot({ restartLsn })];
+        const unused = new Set(isUnused ? ['beta'] : []);
+        const plan = planSlots(facts({ as, there, wanted: toBeta(position), unused, ownLsn }));
+        return (plan?.advance ?? []).every(
+          ({ lsn: to }) =>
+            (as === 'standby' || isUnused) &&
+            to > restartLsn &&
+            to <= (position ?? -1) &&
+            to <= (ownLsn ?? -1),
+        );
+      },
+    ),
   );
 });
 

@@ -38,11 +38,11 @@ async function aServer(t: TestContext, as: 'primary' | 'standby') {
     await other.transact({ when: [], then: [write] }, { timeoutMs: 1000 });
     await see();
   };
-  const member = async (name: string, lsn: number): Promise<void> =>
-    await put(ctx.layout.member(name), { conn_url: `postgres://${name}/postgres`, xlog_location: lsn });
+  const member = async (name: string, lsn: number, tags: object = {}): Promise<void> =>
+    await put(ctx.layout.member(name), { conn_url: `postgres://${name}/postgres`, xlog_location: lsn, tags });
   const kept = async (...names: readonly string[]): Promise<SlotChanges | undefined> => {
     const inRecovery = as === 'standby';
-    server.status = aStatus({ inRecovery, replayLsn: 200 * MB, slots: names.map(slot) });
+    server.status = aStatus({ inRecovery, flushLsn: 200 * MB, replayLsn: 200 * MB, slots: names.map(slot) });
     await look(ctx);
     changes.length = 0;
     await keeper.keep(ctx, as);
@@ -123,4 +123,20 @@ test('a slot that is about to lose its WAL is told once, whoever it belongs to',
   await kept('foreign');
   deepEqual(told(), 2);
   endangered = 'reserved';
+});
+
+test('a standby that may not lead has slots for the members that stream from it, and for no others', async (t) => {
+  const { ctx, member, kept } = await aServer(t, 'standby');
+  await member('beta', 90 * MB, { replicatefrom: 'alpha' });
+  await member('gamma', 90 * MB);
+  deepEqual((await kept())?.ensure, ['beta', 'gamma']);
+  ctx.tags = { nofailover: true };
+  deepEqual((await kept())?.ensure, ['beta']);
+});
+
+test('a leader moves the slot of a member that streams from a standby', async (t) => {
+  const { member, kept } = await aServer(t, 'primary');
+  await member('beta', 90 * MB, { replicatefrom: 'gamma' });
+  await member('gamma', 90 * MB);
+  deepEqual((await kept('beta', 'gamma'))?.advance, [{ name: 'beta', lsn: 90 * MB }]);
 });
