@@ -155,7 +155,6 @@ function readFacts(text: string): NodeFacts {
     replayLsn: told.replay ?? undefined,
     insertLsn: told.insert ?? undefined,
     writeLsn: told.write ?? undefined,
-    receiveLsn: told.receive ?? undefined,
     xmin: told.xmin,
     xmax: told.xmax,
     isReplayPaused: told.paused,

@@ -21,8 +21,7 @@ export interface Position {
   /** Of a primary: the end of what was put into WAL; and of what was written of it. */
   readonly insertLsn: number | undefined;
   readonly writeLsn: number | undefined;
-  /** Of a standby: the end of what its present stream has brought; and of what reads see. */
-  readonly receiveLsn: number | undefined;
+  /** Of a standby: the end of what reads see. */
   readonly replayLsn: number | undefined;
   /** Of its snapshot: all transactions below `xmin` have ended, none from `xmax` on has. */
   readonly xmin: number;

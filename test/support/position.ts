@@ -13,7 +13,6 @@ export function aPosition(changes: Partial<Position> = {}): Position {
     timeline: 1,
     insertLsn: undefined,
     writeLsn: undefined,
-    receiveLsn: 200,
     replayLsn: 100,
     isReplayPaused: false,
     isStreaming: true,

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { hasReached } from '../../../src/routing/index.ts';
 import { aPosition } from '../../support/position.ts';
 
-const standby = aPosition({ receiveLsn: 200, replayLsn: 100 });
+const standby = aPosition({ replayLsn: 100 });
 const primary = aPosition({ isInRecovery: false, insertLsn: 300, writeLsn: 250, replayLsn: undefined });
 
 test('a standby has reached what it has replayed, not what it has received', () => {
