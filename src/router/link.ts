@@ -28,7 +28,7 @@ import { isPreamble, Pipeline, REQUEST, type Request } from './pipeline.ts';
 import { type ServerParameters, serverParameters } from './server-parameters.ts';
 import { ServerStatements, type ServerStatementsOptions } from './server-statements.ts';
 import { NO_SETTINGS, type Settings } from './settings.ts';
-import { NO_ROWS, shapeOf } from './shape.ts';
+import { parameterCount, shapeOf } from './shape.ts';
 import type { Tally } from './tally.ts';
 import type { Term } from './world.ts';
 
@@ -110,6 +110,8 @@ export class Link implements FrameSink, Poolable {
   #isGone = false;
   /** What is taken answers a Describe; a simple query of our own is answered with columns too. */
   #isOfDescribe = false;
+  /** How many the statement that is described takes. */
+  #parameterCount = 0;
   #swallowing = false;
   /** Bytes of announced 'pass' messages that have not been handed over, and the size of the last of them. */
   #owedBytes = 0;
@@ -283,10 +285,13 @@ export class Link implements FrameSink, Poolable {
         this.probedRow ??= Buffer.from(message);
         return;
       case BACKEND.RowDescription:
-        if (this.#isOfDescribe) this.statements.described(shapeOf(message));
+        if (this.#isOfDescribe) this.statements.described(shapeOf(this.#parameterCount, message));
+        return;
+      case BACKEND.ParameterDescription:
+        this.#parameterCount = parameterCount(message);
         return;
       case BACKEND.NoData:
-        this.statements.described(NO_ROWS);
+        this.statements.described(shapeOf(this.#parameterCount));
     }
   }
 

@@ -53,7 +53,7 @@ export class Losses {
   #writesOn(link: Link): boolean {
     const { unit, transaction } = this.#session;
     if (link === transaction) return this.#placement.transactionNeed === 'primary';
-    if (unit.kind !== 'none' && unit.link === link) return unit.need === 'primary';
+    if (unit.kind !== 'none' && unit.link === link) return unit.sentFor === 'primary';
     return link === this.#placement.pinnedTo && link.proof !== undefined;
   }
 

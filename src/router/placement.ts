@@ -86,11 +86,6 @@ export class Placement {
     return this.#pinned.because.has('listens');
   }
 
-  /** The member whose connection is awaited. */
-  get waitingFor(): string | undefined {
-    return this.#waitingFor;
-  }
-
   find(unit: Unit, now: number): Place {
     if (this.transaction !== undefined) {
       unit.placeBecause = 'in-transaction';
@@ -199,13 +194,16 @@ export class Placement {
    * statement of which there is no copy: the question would end it.
    */
   auditAfter(unit: Unit, link: Link, hasUnnamedThere = false): void {
-    // In session mode it matters only where the session could not write.
-    const isAtPrimary = this.#pinned.to === undefined || this.#pinned.to.proof !== undefined;
-    if (this.#options.isSessionMode && isAtPrimary && !link.isSuspect) return;
-    if (unit.isSuspect && unit.executes && this.#options.auditsCode) {
+    const { isSessionMode, auditsCode, owner } = this.#options;
+    if (unit.isSuspect && unit.executes && auditsCode) {
+      // Reads too are to see what no question finds, such as a custom setting of a function.
+      if (isSessionMode && unit.need === 'primary') this.pin(link, 'runs-code');
       link.isSuspect = true;
-      link.doubtedSince = this.#options.owner;
+      link.doubtedSince = owner;
     }
+    // In session mode a pin matters only where the session could not write.
+    const isAtStandby = this.#pinned.to !== undefined && this.#pinned.to.proof === undefined;
+    if (isSessionMode && !isAtStandby && !link.isSuspect) return;
     if (link.status !== 'I' || hasUnnamedThere) return;
     const mayBeFree = this.#pinned.to === link && mayEndPin(unit, this.#pinned.because);
     const isWanted = (mayBeFree || link.isSuspect) && !this.#pinned.isForGood;

@@ -88,6 +88,8 @@ export type RouteReason = SqlReason | 'calls-function' | 'statement-unknown';
 export type PinReason =
   | SqlReason
   | 'settings-unknown'
+  /** In session mode: code has run there that may have left what no question finds. */
+  | 'runs-code'
   /** The server could not be asked what state there is; it is asked again behind the next statement. */
   | 'state-not-told'
   | 'setting-not-carried'

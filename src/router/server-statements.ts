@@ -20,7 +20,7 @@ import {
 } from '../wire/index.ts';
 import { type Pipeline, REQUEST, type Request } from './pipeline.ts';
 import type { ServerNames } from './server-names.ts';
-import type { Shape } from './shape.ts';
+import { parametersIn, type Shape } from './shape.ts';
 import type { Statement } from './statement.ts';
 import type { Tally } from './tally.ts';
 
@@ -154,6 +154,12 @@ export class ServerStatements {
     const shape = names.shapeOf(serverName);
     if (shape === undefined || (isStale && !isHere)) return 'unknown';
     return shape === known ? 'same' : 'other';
+  }
+
+  /** How many parameters it takes, as its client knows it; undefined where no server has told. */
+  parametersOf({ firstName }: Statement): number | undefined {
+    const known = this.#options.names.shapeOf(firstName);
+    return known === undefined ? undefined : parametersIn(known);
   }
 
   /** Prepares the statement, if it is not here, and asks for its columns: a question of our own. */

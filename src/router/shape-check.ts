@@ -7,7 +7,7 @@
  *     same -> the unit is sent        other -> its Bind is made to fail, with PostgreSQL's words
  *     unknown -> Parse and Describe of our own, then the unit is placed again
  */
-import { type ErrorFields, FRONTEND, SQLSTATE } from '../wire/index.ts';
+import { type ErrorFields, FRONTEND, isHead, readBindFormats, SQLSTATE } from '../wire/index.ts';
 import type { Link } from './link.ts';
 import type { Session } from './session.ts';
 import type { Statement } from './statement.ts';
@@ -39,8 +39,10 @@ export class ShapeCheck {
     for (let index = 0; index < unit.statements.length; index += 1) {
       const statement = unit.statements[index];
       if (statement === undefined || statement.name === '' || !statement.isKept) continue;
-      if (unit.messages.at(index)?.[0] !== FRONTEND.Bind) continue;
+      const message = unit.messages.at(index);
+      if (message?.[0] !== FRONTEND.Bind) continue;
       prepared.nameFor(statement, planningKey);
+      if (isShort(message, link.statements.parametersOf(statement))) continue;
       const isStale = prepared.isOfEarlier(statement);
       switch (link.statements.compare(statement, isStale)) {
         case 'same':
@@ -70,6 +72,12 @@ export class ShapeCheck {
     if (ownError !== undefined) misfit(unit, statement, ownError);
     else if (!link.statements.isAsKnown(statement)) misfit(unit, statement, CHANGED);
   }
+}
+
+/** A Bind with another number of values than there are parameters is refused for that before the columns are compared. */
+function isShort(message: Buffer, parameters: number | undefined): boolean {
+  if (parameters === undefined || isHead(message)) return false;
+  return readBindFormats(message).parameters !== parameters;
 }
 
 function misfit(unit: Unit, statement: Statement, because: ErrorFields): void {

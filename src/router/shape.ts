@@ -1,14 +1,12 @@
 /**
- * What the rows of a prepared statement look like: names, types and modifiers of its columns, as PostgreSQL compares them
- * before it says "cached plan must not change result type". A client that was told the columns once decodes by them, so a
- * statement that is prepared anew for it elsewhere must still have them. Pure.
+ * What a prepared statement takes and gives: how many parameters; names, types and modifiers of its columns, as PostgreSQL
+ * compares them before it says "cached plan must not change result type". A client that was told the columns once decodes
+ * by them, so a statement that is prepared anew for it elsewhere must still have them. Pure.
  */
 import { createHash } from 'node:crypto';
 
-/** Compared as text; the empty one is that of a statement without rows. */
+/** Compared as text. */
 export type Shape = string;
-
-export const NO_ROWS: Shape = '';
 
 const HEADER_BYTES = 5;
 /** Of a column, behind its name: table, column, type, size, modifier, format. */
@@ -16,8 +14,22 @@ const TYPE_AT = 6;
 const MODIFIER_AT = 12;
 const COLUMN_BYTES = 18;
 
-/** Of a whole RowDescription. */
-export function shapeOf(message: Buffer): Shape {
+/** The whole ParameterDescription says how many there are. */
+export function parameterCount(message: Buffer): number {
+  return message.readUInt16BE(HEADER_BYTES);
+}
+
+/** Of a statement with so many parameters; without a RowDescription it gives no rows. */
+export function shapeOf(parameters: number, rows?: Buffer): Shape {
+  return rows === undefined ? String(parameters) : `${parameters} ${columnsOf(rows)}`;
+}
+
+/** How many parameters a statement of this shape takes. */
+export function parametersIn(shape: Shape): number {
+  return Number.parseInt(shape, 10);
+}
+
+function columnsOf(message: Buffer): string {
   const hash = createHash('sha256');
   const count = message.readUInt16BE(HEADER_BYTES);
   let at = HEADER_BYTES + 2;

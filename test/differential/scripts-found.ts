@@ -122,6 +122,22 @@ export const FOUND: Readonly<Record<string, readonly Step[]>> = {
     sync,
     waits,
   ],
+  'too few values for a statement whose columns have changed': [
+    parse('s2', 'INSERT INTO t VALUES ($1, $2) RETURNING *'),
+    { kind: 'bind', portal: '', statement: 's2', values: ['9', undefined], format: 0 },
+    execute(),
+    sync,
+    waits,
+    ...asks('ALTER TABLE t ADD COLUMN w int'),
+    bind('', 's2'),
+    execute(),
+    sync,
+    waits,
+    { kind: 'bind', portal: '', statement: 's2', values: ['9', undefined], format: 0 },
+    execute(),
+    sync,
+    waits,
+  ],
   'DEALLOCATE of what the protocol has prepared is no query: the transaction can still choose its isolation':
     [
       parse('s1', 'SELECT $1::int + 1'),

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Client } from 'pg';
 import { codeOf, pair, value } from '../support/asking.ts';
 import { sql } from '../support/sql.ts';
-import { aRouter, aStage } from '../support/router.ts';
+import { aClient, aRouter, aStage } from '../support/router.ts';
 
 /** What was made past the router is known by then. */
 const CATALOG_POLLED_MS = 6000;
@@ -114,6 +114,32 @@ test('code that nobody looked into', { timeout: 120_000 }, async (suite) => {
     await one.query('DROP FUNCTION pg_temp.mine()');
     assert.equal((await other.query('DELETE FROM t WHERE false')).command, 'DELETE');
     await one.query('DROP FUNCTION set_for_me');
+  });
+
+  await suite.test('in session mode what code makes is seen by every statement behind it', async (t) => {
+    const router = await aRouter(t, stage, ['pool_mode: session']);
+    const maker = await aClient(t, router.as());
+    await maker.query(`CREATE SCHEMA hiding; CREATE TABLE hiding.doc (v text); INSERT INTO hiding.doc VALUES ('permanent');
+      CREATE FUNCTION hiding.hide() RETURNS void LANGUAGE plpgsql AS $$
+        BEGIN CREATE TEMP TABLE doc AS SELECT 'temporary'::text AS v; END $$;
+      CREATE FUNCTION hiding.be(tenant text) RETURNS void LANGUAGE plpgsql AS $$
+        BEGIN PERFORM set_config('app.tenant', tenant, false); END $$;
+      ALTER DATABASE app SET search_path = hiding, public`);
+    const made: readonly (readonly [code: string, read: string, seen: string])[] = [
+      ['SELECT hiding.hide()', 'SELECT v FROM doc', 'temporary'],
+      ["SELECT hiding.be('seven')", "SELECT current_setting('app.tenant', true)", 'seven'],
+      [
+        "DO $$ BEGIN PERFORM set_config('timezone', 'Asia/Tokyo', false); END $$",
+        'SHOW timezone',
+        'Asia/Tokyo',
+      ],
+    ];
+    for (const [code, read, seen] of made) {
+      const client = await aClient(t, router.as());
+      await client.query(code);
+      for (let time = 0; time < 12; time += 1) assert.equal(await value(client, read), seen, code);
+    }
+    await maker.query('ALTER DATABASE app RESET search_path; DROP SCHEMA hiding CASCADE');
   });
 
   await suite.test('what a write runs behind the statement leaves nothing to the next client', async (t) => {

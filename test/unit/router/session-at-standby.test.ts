@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import type { Classifier } from '../../../src/sql/index.ts';
-import { Query } from '../../../src/wire/index.ts';
+import { Flush, Parse, Query } from '../../../src/wire/index.ts';
 import { aClassifier, extended, SessionStage } from '../../support/router-session.ts';
 
 let classifier: Classifier;
@@ -68,6 +68,18 @@ describe('what was made in a READ ONLY transaction at a standby', () => {
         assert.deepEqual(heardAt(stage.send(Query(used[0] ?? ''))), ['client > ERROR 25006']);
       });
   }
+});
+
+test('a batch of a READ ONLY transaction whose part behind a Flush is for the primary is not cut by a look at the cluster', () => {
+  const stage = begun();
+  stage.send(Query('BEGIN READ ONLY'));
+  stage.send(...extended('SELECT 1').slice(0, -1), Flush());
+  stage.take();
+  stage.send(Parse({ name: '', sql: 'DO $$ BEGIN END $$', parameterTypes: [] }), Flush());
+  stage.changeWorld(() => undefined);
+  assert.deepEqual(heardAt(stage), ['n2 < Parse : DO $$ BEGIN END $$']);
+  stage.send(...extended('SELECT 2'));
+  assert.deepEqual(heardAt(stage), ['n2 < Parse : SELECT 2', 'n2 < Execute SELECT 2']);
 });
 
 /** What was said to servers by the client, and errors. */
