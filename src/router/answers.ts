@@ -3,7 +3,7 @@
  * read's answer is kept back until there is a result, so that the read can still be run elsewhere; a standby's
  * refusal to write moves the unit to the primary; messages of links that are not at work go nowhere. Pure.
  */
-import type { Classification } from '../sql/index.ts';
+import { type Classification, originOf } from '../sql/index.ts';
 import { BACKEND, type ErrorFields, ErrorResponse, FRONTEND, READY_BYTES, SQLSTATE } from '../wire/index.ts';
 import type { ClientEar } from './client-ear.ts';
 import type { Link } from './link.ts';
@@ -332,7 +332,7 @@ export class Answers implements LinkOwner {
     const { now, prepared } = this.#session;
     const { routing } = this.#options;
     const epoch = prepared.epoch + routing.definitions.generation;
-    routing.refused.add(routing.database, refused, { now, epoch });
+    routing.refused.add(routing.database, originOf(refused), { now, epoch });
   }
 
   /** Which statement of the unit was refused: in a batch, that of the first Execute that is not complete. */

@@ -135,6 +135,10 @@ UNION ALL SELECT 'r' || objid, 't' || refobjid FROM dep
   WHERE classid = 'pg_catalog.pg_class'::regclass AND kind = 't' AND is_column
 UNION ALL SELECT 't' || c.reltype, 't' || refobjid FROM dep JOIN pg_catalog.pg_class c ON c.oid = objid
   WHERE classid = 'pg_catalog.pg_class'::regclass AND kind = 't' AND is_column AND c.reltype <> 0
+UNION ALL SELECT 'r' || oid, 't' || reltype FROM pg_catalog.pg_class
+  WHERE reltype >= ${FIRST_OID} AND relkind IN ('r', 'p', 'v', 'm', 'f')
+UNION ALL SELECT 't' || refobjid, 't' || objid FROM pg_catalog.pg_depend
+  WHERE classid = 'pg_catalog.pg_type'::regclass AND refclassid = classid AND deptype = 'i' AND objid >= ${FIRST_OID}
 UNION ALL SELECT 'r' || w.ev_class, kind || refobjid FROM dep JOIN pg_catalog.pg_rewrite w ON w.oid = objid
   JOIN pg_catalog.pg_class c ON c.oid = w.ev_class
   WHERE classid = 'pg_catalog.pg_rewrite'::regclass AND c.relkind = 'v' AND w.ev_type = '1'

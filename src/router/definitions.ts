@@ -11,7 +11,6 @@ import {
   type SearchPath,
   searchPathOf,
   unresolved,
-  withTypes,
 } from '../sql/index.ts';
 import type { Settings } from './settings.ts';
 
@@ -31,6 +30,14 @@ export interface CatalogNow {
   readonly doubted: () => void;
 }
 
+/** How a statement is said. */
+interface Saying {
+  readonly settings: Settings;
+  readonly isPathKnown: boolean;
+  /** Oids that are not built in. */
+  readonly types: readonly number[];
+}
+
 export class Definitions {
   readonly #catalog: CatalogNow;
   readonly #user: string;
@@ -47,30 +54,24 @@ export class Definitions {
     this.#startPath = startPath;
   }
 
-  /** A read whose parameters are of such types: a domain's check may do anything. */
-  resolveTypes(found: Classification, types: readonly number[]): Classification {
-    if (this.#catalog.isOff || found.kind !== 'read') return found;
-    return withTypes(found, types, this.#catalog.resolvers?.facts);
-  }
-
   /** How often definitions were seen to have changed, by whomever. */
   get generation(): number {
     return this.#catalog.generation;
   }
 
-  /** `isPathKnown`: nothing but `settings` decides about the search_path. */
-  resolve(found: Classification, settings: Settings, isPathKnown: boolean): Classification {
+  /** `isPathKnown`: nothing but `settings` decides about the search_path. `types` are those of its parameters. */
+  resolve(found: Classification, { settings, isPathKnown, types }: Saying): Classification {
     const names = found.references ?? found.touches;
-    if (names === undefined || this.#catalog.isOff) return found;
+    if ((names === undefined && types.length === 0) || this.#catalog.isOff) return found;
     const { resolvers, readUpTo } = this.#catalog;
-    if (resolvers === undefined || readUpTo < this.#ownChange) return unresolved(found);
-    if (!isPathKnown) return resolvers.under('any').resolve(found);
+    if (resolvers === undefined || readUpTo < this.#ownChange) return unresolved(found, types);
+    if (!isPathKnown) return resolvers.under('any').resolve(found, types);
     if (resolvers !== this.#resolvers || settings !== this.#settings || this.#resolver === undefined) {
       this.#resolvers = resolvers;
       this.#settings = settings;
       this.#resolver = resolvers.under(this.#pathUnder(settings, resolvers.facts));
     }
-    return this.#resolver.resolve(found);
+    return this.#resolver.resolve(found, types);
   }
 
   /** The session has changed definitions. */

@@ -30,7 +30,7 @@ export interface SessionRouting {
   readonly consistency: Level;
   readonly maxStaleness: Staleness | undefined;
   /** What they make of its statements. */
-  readonly definitions: Pick<Definitions, 'resolve' | 'resolveTypes' | 'generation'>;
+  readonly definitions: Pick<Definitions, 'resolve' | 'generation'>;
   /** Its client has changed definitions. */
   readonly definitionsChanged: () => void;
   /** Of all sessions. */

@@ -3,7 +3,7 @@
  * transaction that is to begin with it. Changes the unit's need and wish; a need only ever gets stricter. Pure.
  */
 import { type Freshness, stricterFreshness, type Wishes } from '../routing/index.ts';
-import { type Classification, type Classifier, unread } from '../sql/index.ts';
+import { type Classification, type Classifier, originOf, unread } from '../sql/index.ts';
 import { isHead, NoticeResponse, QUERY_TEXT_START, readParseText, readQueryEnd } from '../wire/index.ts';
 import { type Intent, intentOf } from './route.ts';
 import type { Session } from './session.ts';
@@ -13,6 +13,8 @@ import { type SessionRouting, Wisher } from './wisher.ts';
 
 /** Encodings of clients in which a byte behind the first of a character can be one of ASCII. */
 const HIDING: ReadonlySet<string> = new Set('SJIS SHIFT_JIS_2004 BIG5 GBK UHC GB18030 JOHAB'.split(' '));
+
+const NO_TYPES: readonly number[] = [];
 
 const AS_ALWAYS: Freshness = { level: undefined, staleness: undefined };
 
@@ -49,16 +51,12 @@ export class Wishing {
   /** What a statement is by the definitions of its database; `statement`: the one that is prepared or run. */
   resolve(found: Classification, statement?: Statement): Classification {
     if (this.#isEscaping || this.#hidesBytes) return unread(found);
-    const resolved = this.#resolve(found);
-    if (statement === undefined || statement.types.length === 0) return resolved;
-    return this.#routing.definitions.resolveTypes(resolved, statement.types);
-  }
-
-  #resolve(found: Classification): Classification {
     const { unit, own, pin, isBeingAsked } = this.#session;
     const isUnknown = isBeingAsked || pin?.because.includes('settings-unknown') === true;
     const isPathKnown = unit.settings.length === 0 && !isUnknown;
-    return this.#routing.definitions.resolve(found, own.settings, isPathKnown);
+    const { settings } = own;
+    const types = statement?.types ?? NO_TYPES;
+    return this.#routing.definitions.resolve(found, { settings, isPathKnown, types });
   }
 
   /** What a statement needs; a BEGIN that does not say what it is, is what the session's transactions are. */
@@ -100,7 +98,7 @@ export class Wishing {
     } else if (unit.freshness !== undefined) this.#freshen(undefined);
     const { refused, database, definitions } = this.#routing;
     if (found.kind !== 'read' || refused.size === 0) return;
-    if (refused.has(database, found, { now, epoch: prepared.epoch + definitions.generation }))
+    if (refused.has(database, originOf(found), { now, epoch: prepared.epoch + definitions.generation }))
       unit.raise('primary', 'refused-by-standby');
   }
 

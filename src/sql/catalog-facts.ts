@@ -40,6 +40,7 @@ export interface FunctionFact extends Named {
 }
 
 export interface OperatorFact extends Named {
+  readonly name: string;
   /** The types among its operands that are not built in. */
   readonly operands: readonly Key[];
 }
@@ -156,7 +157,7 @@ export class CatalogFacts {
 
   #operator({ key, schema, name, operands }: CatalogRows['operators'][number]): void {
     if (key === '') this.builtinOperators.add(name);
-    else add(this.operators, name, { key, schema, operands });
+    else add(this.operators, name, { key, schema, name, operands });
   }
 
   /** Something of the database calls a function of PostgreSQL's own. */

@@ -25,6 +25,8 @@ interface Common {
   readonly detail?: string;
   /** What the text's own comment says to the router: see head-comment.ts. Texts that differ in it share no answer. */
   readonly hint?: string;
+  /** Of one whose names were looked up: what it was before. */
+  readonly origin?: Classification;
   /** What it refers to in its database, where that can make it another: see resolve.ts. */
   readonly references?: References;
   /** Of a text that is for the primary anyway: what it refers to, whose triggers, defaults and rules may run code. */

@@ -9,7 +9,7 @@ import { functionVerdict, nameInCatalog } from './functions.ts';
 import type { Attention } from './part.ts';
 import type { SqlReason } from './reasons.ts';
 import type { ReferenceCollector } from './references.ts';
-import { noteReferences, noteType } from './referring.ts';
+import { noteNewWord, noteReferences, noteType } from './referring.ts';
 import { constantText, isTree, listAt, pathAt, type Tree, textAt, treeAt } from './tree.ts';
 
 /** Why a tree must not run on a standby. `session` is stricter than `write`. */
@@ -132,6 +132,7 @@ function inspectCall(call: Tree, attention: Attention): Finding | undefined {
   const verdict = functionVerdict(path);
   const name = path.join('.');
   attention.references.call(path, call);
+  noteNewWord(path, attention.references);
   switch (verdict) {
     case 'harmless':
       if (path.at(-1) !== 'current_setting') return undefined;

@@ -23,6 +23,8 @@ export interface References {
   readonly types: readonly Path[];
   /** Names behind a point: columns, or functions of one row (`t.f` is `f(t)` where there is no such column). */
   readonly attributes: readonly string[];
+  /** Syntax by our grammar, with any number of arguments; to an older server the name of a function, if there is one. */
+  readonly newWords: readonly string[];
   /** WITH queries: a bare name of a relation may be one of these. */
   readonly withQueries: readonly string[];
 }
@@ -33,6 +35,7 @@ export class ReferenceCollector {
   readonly #operators = new Map<string, Path>();
   readonly #types = new Map<string, Path>();
   readonly #attributes = new Set<string>();
+  readonly #newWords = new Set<string>();
   readonly #withQueries = new Set<string>();
 
   call(path: Path, call: Tree): void {
@@ -57,12 +60,23 @@ export class ReferenceCollector {
     this.#attributes.add(name);
   }
 
+  newWord(name: string): void {
+    this.#newWords.add(name);
+  }
+
   withQuery(name: string): void {
     this.#withQueries.add(name);
   }
 
   get isEmpty(): boolean {
-    const all = [this.#functions, this.#relations, this.#operators, this.#types, this.#attributes];
+    const all = [
+      this.#functions,
+      this.#relations,
+      this.#operators,
+      this.#types,
+      this.#attributes,
+      this.#newWords,
+    ];
     return all.every(({ size }) => size === 0);
   }
 
@@ -75,6 +89,7 @@ export class ReferenceCollector {
       operators: [...this.#operators.values()],
       types: [...this.#types.values()],
       attributes: [...this.#attributes],
+      newWords: [...this.#newWords],
       withQueries: [...this.#withQueries],
     });
   }
@@ -82,8 +97,8 @@ export class ReferenceCollector {
 
 /** How many names it holds: what they take in memory. */
 export function sizeOf(references: References): number {
-  const { functions, relations, operators, types, attributes, withQueries } = references;
-  return [functions, relations, operators, types, attributes, withQueries].reduce(
+  const { functions, relations, operators, types, attributes, newWords, withQueries } = references;
+  return [functions, relations, operators, types, attributes, newWords, withQueries].reduce(
     (sum, { length }) => sum + length,
     0,
   );

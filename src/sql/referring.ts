@@ -39,7 +39,25 @@ export function noteReferences(type: string, node: Tree, into: ReferenceCollecto
       into.withQuery(textAt(node, 'ctename') ?? '');
       return;
     default:
+      for (const name of NEW_WORDS.get(type) ?? []) into.newWord(name);
   }
+}
+
+/** Calls by the grammar of PostgreSQL 16 and 17, by the node that they are read as: before, anybody's functions could be called so. */
+const NEW_WORDS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['JsonFuncExpr', ['json_exists', 'json_query', 'json_value']],
+  ['JsonParseExpr', ['json']],
+  ['JsonScalarExpr', ['json_scalar']],
+  ['JsonSerializeExpr', ['json_serialize']],
+  ['JsonObjectConstructor', ['json_object']],
+  ['JsonArrayConstructor', ['json_array']],
+  ['JsonObjectAgg', ['json_objectagg']],
+  ['JsonArrayAgg', ['json_arrayagg']],
+]);
+
+/** A function that our grammar takes for PostgreSQL's own wherever its bare name is called. */
+export function noteNewWord(path: readonly string[], into: ReferenceCollector): void {
+  if (path.length === 2 && path[0] === 'pg_catalog' && path[1] === 'json_object') into.newWord('json_object');
 }
 
 /** Of a TypeName, which some nodes hold without a wrapper. */

@@ -50,54 +50,61 @@ export class Resolver {
   readonly #facts: CatalogFacts;
   readonly #path: SearchPath;
   readonly #known = new WeakMap<Classification, Classification>();
+  /** The same of statements whose parameters have types of the database's own, by the list of these. */
+  readonly #withTypes = new WeakMap<readonly number[], WeakMap<Classification, Classification>>();
 
   constructor(facts: CatalogFacts, path: SearchPath) {
     this.#facts = facts;
     this.#path = path;
   }
 
-  resolve(found: Classification): Classification {
-    const known = this.#known.get(found);
+  /** `types`: oids of the types of its parameters that are not built in, one list for each statement. */
+  resolve(found: Classification, types: readonly number[] = NO_TYPES): Classification {
+    const resolved = this.#of(types);
+    const known = resolved.get(found);
     if (known !== undefined) return known;
-    const resolved = resolve(found, this.#facts, this.#path);
-    this.#known.set(found, resolved);
-    return resolved;
+    const answer = resolve(found, types, new Lookup(this.#facts, this.#path));
+    resolved.set(found, answer);
+    return answer;
+  }
+
+  #of(types: readonly number[]): WeakMap<Classification, Classification> {
+    if (types.length === 0) return this.#known;
+    const known = this.#withTypes.get(types);
+    if (known !== undefined) return known;
+    const fresh = new WeakMap<Classification, Classification>();
+    this.#withTypes.set(types, fresh);
+    return fresh;
   }
 }
 
-function resolve(found: Classification, facts: CatalogFacts, path: SearchPath): Classification {
+const NO_TYPES: readonly number[] = [];
+
+function resolve(found: Classification, types: readonly number[], lookup: Lookup): Classification {
   const { references, touches } = found;
-  if (touches !== undefined)
-    return new Lookup(facts, path).runsUnseen(touches, found.because) ? unseen(found) : found;
-  if (references === undefined) return found;
-  const outcome = new Lookup(facts, path).outcomeOf(references);
+  if (touches !== undefined) return lookup.runsUnseen(touches, found.because) ? unseen(found) : found;
+  if (!isOfCatalog(found, types)) return found;
+  const outcome = lookup.outcomeOf(references ?? NOTHING, types);
   if (outcome.kind !== 'read') return strict(found, outcome);
   if (outcome.runsCode) return asRead(found, 'function-trusted');
   return found.kind === 'read' ? found : asRead(found, found.kind === 'write' ? found.ifReads : undefined);
 }
 
+/** What it is hangs on what the database has defined. The input of a parameter may run the checks of a domain. */
+function isOfCatalog({ references, kind }: Classification, types: readonly number[]): boolean {
+  return references !== undefined || (types.length > 0 && kind === 'read');
+}
+
 /** While nothing is known of the database: what refers to it is for the primary, and may run anything there. */
-export function unresolved(found: Classification): Classification {
+export function unresolved(found: Classification, types: readonly number[] = NO_TYPES): Classification {
   if (found.touches !== undefined) return unseen(found);
-  return found.references === undefined ? found : strict(found, NOT_READ);
+  return isOfCatalog(found, types) ? strict(found, NOT_READ) : found;
 }
 
 /** Oids below are those of PostgreSQL's own types. */
 const FIRST_OWN_OID = 16384;
 
 export const isOwnType = (oid: number): boolean => oid >= FIRST_OWN_OID;
-
-/** A read whose parameters are of these types, by oid: their input may run the checks of a domain. */
-export function withTypes(
-  found: Classification,
-  types: readonly number[],
-  facts: CatalogFacts | undefined,
-): Classification {
-  if (facts === undefined) return strict(found, NOT_READ);
-  const { harm, runsCode } = facts.reach(types.map((oid) => `t${oid}`));
-  if (harm !== undefined) return strict(found, harm);
-  return runsCode ? asRead(found, 'function-trusted') : found;
-}
 
 /** What is said in a grammar that we do not read: it may do anything, and leave anything. */
 export function unread(found: Classification): Classification {
@@ -135,14 +142,22 @@ function asRead(found: Classification, because: SqlReason | undefined): Classifi
   return because === undefined ? found : Object.freeze({ ...common(found), kind: 'read', because });
 }
 
-function common({ hint, settings, sets, controlsTransaction, endsTransaction }: Classification): {
+/** What it was before its names were looked up: the same for all who say it, at any time, under any search_path. */
+export function originOf(found: Classification): Classification {
+  return found.origin ?? found;
+}
+
+function common(found: Classification): {
+  readonly origin: Classification;
   readonly hint?: string;
   readonly settings: Classification['settings'];
   readonly sets?: readonly string[];
   readonly controlsTransaction: boolean;
   readonly endsTransaction: boolean;
 } {
+  const { hint, settings, sets, controlsTransaction, endsTransaction } = found;
   return {
+    origin: originOf(found),
     ...(hint === undefined ? {} : { hint }),
     settings,
     ...(sets === undefined ? {} : { sets }),
@@ -164,9 +179,11 @@ class Lookup {
     this.#path = path;
   }
 
-  outcomeOf(references: References): Outcome {
+  outcomeOf(references: References, types: readonly number[]): Outcome {
+    for (const oid of types) this.#roots.push(`t${oid}`);
     for (const path of references.relations) this.#relation(path, references.withQueries);
     for (const { path, args } of references.functions) this.#function(path, args);
+    for (const name of references.newWords) this.#newWord(name);
     for (const path of references.types) this.#type(path);
     for (const name of references.attributes) this.#attribute(name);
     const reached = this.#reach(references.operators.flatMap((path) => this.#operators(path)));
@@ -185,6 +202,7 @@ class Lookup {
       const isUnknown = this.#roots.length === before && functionVerdict(path) === 'function-not-known';
       if (isUnknown || LEAVES_STATE.test(nameOf(path).name)) return true;
     }
+    for (const name of touches.newWords) this.#newWord(name);
     for (const path of touches.relations) {
       if (nameInCatalog(path) === 'pg_settings') return true;
       this.#relation(path, touches.withQueries);
@@ -204,7 +222,7 @@ class Lookup {
       const reached = this.#facts.reach(this.#roots);
       const before = this.#roots.length;
       for (const operator of operators) {
-        if (!reached.keys.has(operator.key) && isUsable(operator, reached.keys))
+        if (!reached.keys.has(operator.key) && this.#isUsable(operator, reached.keys))
           this.#roots.push(operator.key);
       }
       for (const { key, needs } of casts) {
@@ -235,6 +253,10 @@ class Lookup {
     if (!isKnown) this.#miss('function-not-known', path);
   }
 
+  #newWord(name: string): void {
+    for (const { key } of this.#visible(this.#facts.functions.get(name), undefined)) this.#roots.push(key);
+  }
+
   #type(path: Path): void {
     const { schema, name } = nameOf(path);
     const found = this.#first(this.#facts.types.get(name), schema);
@@ -256,6 +278,16 @@ class Lookup {
     const found = this.#visible(this.#facts.operators.get(name), schema);
     if (found.length === 0 && !this.#facts.builtinOperators.has(name)) this.#miss('operator-not-known', path);
     return found;
+  }
+
+  /**
+   * It can be picked where there is something of a type that it is for; and where there is not, for what has no type of its own
+   * (a literal, NULL, a parameter), unless an operator of the same name that is built in is always preferred: none of
+   * the two operands is of a type that it takes.
+   */
+  #isUsable({ name, operands }: OperatorFact, reached: ReadonlySet<Key>): boolean {
+    if (operands.length < 2 || !this.#facts.builtinOperators.has(name)) return true;
+    return operands.some((operand) => reached.has(operand));
   }
 
   #miss(because: SqlReason, path: Path): void {
@@ -288,14 +320,19 @@ class Lookup {
   }
 }
 
-/** It can be picked only where there is something of a type that it is for. */
-function isUsable({ operands }: OperatorFact, reached: ReadonlySet<Key>): boolean {
-  return operands.length === 0 || operands.some((operand) => reached.has(operand));
-}
-
 /** A database's name in front must be the session's own. */
 function nameOf(path: Path): { readonly schema: string | undefined; readonly name: string } {
   return { schema: path.at(-2), name: path.at(-1) ?? '' };
 }
 
 const NONE: readonly { readonly key: Key }[] = [];
+
+const NOTHING: References = {
+  functions: [],
+  relations: [],
+  operators: [],
+  types: [],
+  attributes: [],
+  newWords: [],
+  withQueries: [],
+};

@@ -23,7 +23,30 @@ async function counts(router: RunningRouter): Promise<ReadonlyMap<string, number
 async function routed(router: RunningRouter, client: Client, text: string): Promise<string> {
   const before = await counts(router);
   await client.query(text);
-  const after = await counts(router);
+  return difference(before, await counts(router));
+}
+
+/** What a statement was taken for whose one parameter is declared to be of this type, and given as NULL. */
+async function routedAsGuest(router: RunningRouter, text: string, oid: number): Promise<string> {
+  const { host = '', port = 0 } = router.as();
+  const guest = await WireClient.connect({ host, port, ...AS_APP });
+  const before = await counts(router);
+  guest.send([
+    Parse({ name: '', sql: text, parameterTypes: [oid] }),
+    Bind({ portal: '', statement: '', parameters: [undefined] }),
+    Execute('', 0),
+    Sync(),
+  ]);
+  await guest.answered();
+  await guest.end();
+  assert.ok(
+    guest.lines.some((line) => line.startsWith('DataRow')),
+    guest.lines.join('; '),
+  );
+  return difference(before, await counts(router));
+}
+
+function difference(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): string {
   return Array.from(after.keys())
     .filter((key) => after.get(key) !== before.get(key))
     .join();
@@ -96,21 +119,39 @@ test('the catalogue of a database', { timeout: 120_000 }, async (suite) => {
     assert.equal(await routed(router, client, 'SELECT locks(77)'), 'session holds-session-lock');
     assert.equal(await routed(router, client, 'SELECT (c).notes FROM pairs'), 'write function-volatile');
     const [row] = await sql(server.server, "SELECT 'checked'::regtype::oid::int AS oid", AS_APP);
-    const { host = '', port = 0 } = router.as();
-    const guest = await WireClient.connect({ host, port, ...AS_APP });
-    const before = await counts(router);
-    guest.send([
-      Parse({ name: '', sql: 'SELECT $1', parameterTypes: [Number(row?.['oid'])] }),
-      Bind({ portal: '', statement: '', parameters: [Buffer.from('1')] }),
-      Execute('', 0),
-      Sync(),
-    ]);
-    await guest.answered();
-    await guest.end();
-    assert.ok(guest.lines.includes('DataRow "1"'), guest.lines.join('; '));
-    const after = await counts(router);
-    assert.equal(after.get('read only-reads'), before.get('read only-reads'));
+    assert.equal(await routedAsGuest(router, 'SELECT $1', Number(row?.['oid'])), 'write function-volatile');
   });
+
+  await suite.test(
+    'knows operators and casts of rows, arrays, multiranges and types of parameters',
+    async (t) => {
+      await direct(
+        `CREATE TABLE places (a int); CREATE TYPE span AS RANGE (subtype = text); CREATE TYPE shade AS ENUM ('a')`,
+      );
+      const operands = { places: 'places', arrays: 'pair[]', spans: 'span_multirange', shades: 'shade' };
+      for (const [name, type] of Object.entries(operands))
+        await direct(`CREATE FUNCTION on_${name}(${type}, ${type}) RETURNS boolean VOLATILE LANGUAGE sql AS 'SELECT true';
+        CREATE OPERATOR = (LEFTARG = ${type}, RIGHTARG = ${type}, FUNCTION = on_${name})`);
+      await direct(`CREATE FUNCTION number_of(places) RETURNS int VOLATILE LANGUAGE sql AS 'SELECT 1';
+      CREATE CAST (places AS int) WITH FUNCTION number_of(places)`);
+      const router = await aRouter(t, server, [NEVER]);
+      const client = await aClient(t, router.as());
+      for (const text of [
+        'SELECT x = x FROM places x',
+        'SELECT x::int FROM places x',
+        'SELECT ARRAY[ROW(1, 2)::pair] = ARRAY[ROW(1, 2)::pair]',
+        "SELECT span_multirange(span('a', 'b')) = span_multirange(span('a', 'b'))",
+        'SELECT range_agg(s) = range_agg(s) FROM (SELECT span(NULL, NULL) AS s) AS x',
+      ])
+        assert.equal(await routed(router, client, text), 'write function-volatile', text);
+      assert.equal(await routed(router, client, "SELECT 'a' = 'b'"), 'read only-reads');
+      const [row] = await sql(server.server, "SELECT 'shade'::regtype::oid::int AS oid", AS_APP);
+      assert.equal(
+        await routedAsGuest(router, 'SELECT $1 = $1', Number(row?.['oid'])),
+        'write function-volatile',
+      );
+    },
+  );
 
   await suite.test('is looked at again and again', async (t) => {
     const router = await aRouter(t, server, ['catalog_poll: 200ms']);

@@ -51,6 +51,8 @@ export const SOME_ROWS: CatalogRows = {
     aFunction('f10', 'lower', { isVolatile: true, schema: 'side' }),
     aFunction('f11', 'summing', { isCode: false }),
     aFunction('f12', 'total', { isVolatile: true }),
+    aFunction('f13', 'json_query', { args: 3, isVolatile: true }),
+    aFunction('f14', 'json_object', { schema: 'side', isVolatile: true }),
   ],
   relations: [
     relation('r1', 't'),
@@ -79,9 +81,11 @@ export const SOME_ROWS: CatalogRows = {
     type('t23', 'int4', 'pg_catalog'),
   ],
   operators: [
-    { key: 'o1', schema: 'public', name: '=', operands: ['t1'] },
+    { key: 'o1', schema: 'public', name: '=', operands: ['t1', 't1'] },
     { key: 'o2', schema: 'public', name: '<!>', operands: [] },
-    ...['=', '+', '>', '<', '>=', '<='].map((name) => ({
+    { key: 'o3', schema: 'public', name: '<+>', operands: ['t1', 't1'] },
+    { key: 'o4', schema: 'public', name: '-', operands: ['t1'] },
+    ...['=', '+', '-', '>', '<', '>=', '<='].map((name) => ({
       key: '',
       schema: 'pg_catalog',
       name,
@@ -101,6 +105,8 @@ export const SOME_ROWS: CatalogRows = {
     ['t2', 'f2'],
     ['o1', 'f2'],
     ['o2', 'f2'],
+    ['o3', 'f2'],
+    ['o4', 'f2'],
     ['f11', 'f2'],
   ],
   calls: [

@@ -170,7 +170,7 @@ export class SessionStage {
         firstStatementDecides: options.firstStatementDecides ?? false,
         consistency: options.consistency ?? 'eventual',
         maxStaleness: undefined,
-        definitions: { resolve: (found) => found, resolveTypes: (found) => found, generation: 0 },
+        definitions: { resolve: (found) => found, generation: 0 },
         definitionsChanged: () => serverNames.definitionsChanged(),
         refused: this.refused,
         rescued: (because) => {

@@ -22,9 +22,9 @@ function because(
   definitions: Definitions,
   sql: string,
   settings: Settings = NO_SETTINGS,
-  isKnown = true,
+  isPathKnown = true,
 ): string {
-  return definitions.resolve(classifier.classify(sql), settings, isKnown).because;
+  return definitions.resolve(classifier.classify(sql), { settings, isPathKnown, types: [] }).because;
 }
 
 function after(sets: readonly string[]): Settings {

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import {
   CatalogFacts,
   loadClassifier,
+  originOf,
   Resolvers,
   type SearchPath,
   unresolved,
@@ -147,6 +148,43 @@ describe('a statement is resolved against its database', () => {
     ['SELECT lucky(5)', 'write function-volatile public.writing'],
     ['SELECT 5::unlucky', 'write type-not-known unlucky'],
   ]);
+
+  facts('an operator counts for what has no type of its own, unless one that is built in is preferred', [
+    ["SELECT 'a' <+> $1", 'write function-volatile public.writing'],
+    ["SELECT 'a' - 1", 'write function-volatile public.writing'],
+    ["SELECT 'a' = 'b'", 'read only-reads'],
+  ]);
+  facts('what is syntax to our grammar alone can be a function of an older server', [
+    ["SELECT json_query('{}', '$.a')", 'write function-volatile public.json_query'],
+    ["SELECT json_value('{}', '$.a')", 'write function-volatile public.json_query'],
+    ["SELECT json_scalar(1), json_array(1), json('1')", 'read only-reads'],
+    ["SELECT json_object('{a,1}')", 'read only-reads'],
+  ]);
+  facts(
+    'so can what our grammar takes for PostgreSQL’s own function',
+    [
+      ["SELECT json_object('{a,1}')", 'write function-volatile side.json_object'],
+      ["SELECT json_object('a': 1)", 'write function-volatile side.json_object'],
+    ],
+    ['pg_catalog', 'side'],
+  );
+
+  it('the types of parameters count like those that are named', () => {
+    const typed = (sql: string, types: readonly number[]): string =>
+      resolvers.under(PUBLIC).resolve(classifier.classify(sql), types).because;
+    assert.equal(typed('SELECT $1', [2]), 'function-volatile', 'a check of its domain');
+    assert.equal(typed('SELECT $1 = $1', [1]), 'function-volatile', 'an operator');
+    assert.equal(typed('SELECT $1::text', [1]), 'function-volatile', 'a cast');
+    assert.equal(typed('SELECT $1', [1]), 'only-reads');
+    assert.equal(unresolved(classifier.classify('SELECT $1'), [1]).because, 'catalog-not-read');
+  });
+
+  it('what was looked up knows what it was before, whatever decided about it', () => {
+    const found = classifier.classify('SELECT coded(1)');
+    const [one, other] = [resolvers.under(PUBLIC).resolve(found), resolvers.under('any').resolve(found, [1])];
+    assert.notEqual(one, other);
+    assert.deepEqual([originOf(one), originOf(other), originOf(found)], [found, found, found]);
+  });
 
   it('the search_path decides which of its namesakes a name is', () => {
     assert.equal(
