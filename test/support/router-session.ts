@@ -19,7 +19,7 @@ import {
   type Rule,
   Seen,
 } from '../../src/routing/index.ts';
-import { type Classifier, loadClassifier } from '../../src/sql/index.ts';
+import { type Classification, type Classifier, loadClassifier } from '../../src/sql/index.ts';
 import {
   BACKEND,
   Bind,
@@ -114,6 +114,8 @@ interface StageOptions {
   readonly settings?: Settings;
   readonly isSerializable?: boolean;
   readonly consistency?: Level;
+  /** What its database makes of a statement; nothing, if it is left out. */
+  readonly resolve?: (found: Classification) => Classification;
 }
 
 /** Everything a session did, line by line, and hands to make things happen. */
@@ -170,7 +172,7 @@ export class SessionStage {
         firstStatementDecides: options.firstStatementDecides ?? false,
         consistency: options.consistency ?? 'eventual',
         maxStaleness: undefined,
-        definitions: { resolve: (found) => found, generation: 0 },
+        definitions: { resolve: options.resolve ?? ((found) => found), generation: 0 },
         definitionsChanged: () => serverNames.definitionsChanged(),
         refused: this.refused,
         rescued: (because) => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { startUpOf } from '../../../src/router/start-up.ts';
-import type { Classifier } from '../../../src/sql/index.ts';
+import type { Classification, Classifier } from '../../../src/sql/index.ts';
 import { Query } from '../../../src/wire/index.ts';
 import { aClassifier, extended, SessionStage } from '../../support/router-session.ts';
 
@@ -123,6 +123,13 @@ describe('a read that a standby refuses', () => {
       [['counted read at n2', 'counted write at n1'], ['counted write at n1']],
     );
     assert.deepEqual(stage.rescued, ['refused-as-write']);
+  });
+
+  test('is remembered whatever its names turn out to be the next time, under another search_path say', () => {
+    const resolve = (found: Classification): Classification => ({ ...found, origin: found });
+    const stage = new SessionStage(classifier, { resolve }).started();
+    const heard = [1, 2].map((id) => stage.send(Query(`SELECT refused_by_standby, ${id}`)).take());
+    assert.deepEqual(heard.map(counted), [['read at n2', 'write at n1'], ['write at n1']]);
   });
 
   test('for asking what only a primary can say is run there, and what was refused so goes there at once', () => {
