@@ -151,6 +151,30 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     line: ': fenceDeadline({ ...pledged, marginMs });',
     instead: ': fenceDeadline({ ...pledged, marginMs }) + 3 * marginMs;',
   },
+  {
+    name: 'a server that was a primary lets clients in as soon as it is started again',
+    file: 'agent/server-work.js',
+    line: "return durabilityModeOf(view.config?.value).is === 'asynchronous' ? {} : { isClosed: true };",
+    instead: 'return {};',
+  },
+  {
+    name: 'clients see what standbys have not confirmed',
+    file: 'ha/opening.js',
+    line: 'return have.length >= required.acks;',
+    instead: 'return true;',
+  },
+  {
+    name: 'clients see what a former primary alone has, before it streams from who leads',
+    file: 'ha/opening.js',
+    line: 'return seen.isStreaming;',
+    instead: 'return true;',
+  },
+  {
+    name: 'an agent without its store forgets that commits waited',
+    file: 'agent/server-work.js',
+    line: "return { isClosed: 'if-durable' };",
+    instead: 'return {};',
+  },
 ];
 
 const DIST = fileURLToPath(new URL('../../', import.meta.url));
