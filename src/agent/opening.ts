@@ -10,6 +10,7 @@
  */
 import { rethrowBug } from '../base/index.ts';
 import { nextOpening, OPEN, type Opening, parseRequirement, type Seen } from '../ha/index.ts';
+import { sourceOf } from '../topology/index.ts';
 import type { AgentContext } from './context.ts';
 import { refreshStatus } from './look.ts';
 import { durabilityModeOf, promisedIn } from './promise.ts';
@@ -64,8 +65,10 @@ export class OpeningKeeper {
     const mode = durabilityModeOf(view.config?.value);
     const about = { start: status.postmasterStartTime, isClosed: status.isClosed, mode };
     if (role === 'standby') {
-      // A receiver that is about to find out that its leader has gone another way is still on the old timeline.
-      const isThere = view.leader !== undefined && status.timeline >= view.newestTimeline;
+      // A receiver asks for whole files of WAL: one that has more than its upstream streams too, until that has a timeline of its own.
+      const source = sourceOf(view);
+      const isThere =
+        source.kind === 'primary' && status.timeline >= (source.member.timeline ?? view.newestTimeline);
       return { ...about, role, isStreaming: isThere && status.replicationState === 'streaming' };
     }
     const published = promisedIn(ctx).promised;

@@ -133,6 +133,31 @@ test('a pg_hba that the server would not read is told, and it stays closed', asy
   deepEqual(told(agent), ['pg-hba-wrong']);
 });
 
+test('a former primary as a standby is opened on the timeline of a leader that is a primary, not before', async (t) => {
+  const { ctx, server, other, see, written } = await anAgentOf(t, QUORUM);
+  const streams = async (timeline: number, leader: object): Promise<number> => {
+    const key = ctx.layout.member('beta');
+    const value = JSON.stringify({ conn_url: 'postgres://beta:5432/postgres', state: 'running', ...leader });
+    const put = { op: 'put', key: ctx.layout.leader, value: 'beta' } as const;
+    await other.transact({ when: [], then: [put, { op: 'put', key, value }] }, { timeoutMs: 1000 });
+    await see();
+    server.status = aStatus({ inRecovery: true, isClosed: true, timeline, replicationState: 'streaming' });
+    await look(ctx);
+    await new OpeningKeeper().keep(ctx, 'standby');
+    return written.length;
+  };
+  server.postmaster = { kind: 'accepting', pid: 1 };
+  ctx.state.configured = { as: 'standby', upstream: 'beta' };
+  equal(
+    await streams(1, { role: 'replica', timeline: 1 }),
+    0,
+    'it will be promoted, perhaps without what is here',
+  );
+  equal(await streams(1, { role: 'primary', timeline: 2 }), 0, 'the end of the old timeline');
+  equal(await streams(2, { role: 'primary', timeline: 2, closed_to_clients: true }), 1);
+  deepEqual(written, [false]);
+});
+
 test('without having heard the store nothing is opened: it may be asynchronous for all we know', async (t) => {
   const { ctx, server, written } = await anAgentOf(t, undefined);
   server.postmaster = { kind: 'accepting', pid: 1 };
