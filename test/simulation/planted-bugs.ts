@@ -125,7 +125,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'what is required is taken to be confirmed as soon as it is set',
-    from: 7853,
+    from: 17230,
     file: 'agent/synchrony.js',
     line: 'const isConfirmed = this.#isConfirmed;',
     instead: 'const isConfirmed = true;',

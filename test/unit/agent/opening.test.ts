@@ -5,8 +5,8 @@ import { statusDocument } from '../../../src/agent/documents.ts';
 import { look } from '../../../src/agent/look.ts';
 import { memberJson } from '../../../src/agent/member-key.ts';
 import { OpeningKeeper } from '../../../src/agent/opening.ts';
-import { startAsPrimary, startAsStandby } from '../../../src/agent/server-work.ts';
-import type { DesiredConfig, Synchrony } from '../../../src/postgres/index.ts';
+import { rejoin, startAsPrimary, startAsStandby } from '../../../src/agent/server-work.ts';
+import type { DesiredConfig, RewindResult, Synchrony } from '../../../src/postgres/index.ts';
 import { type AnAgent, anAgent, aStatus } from '../../support/an-agent.ts';
 
 const job = { signal: new AbortController().signal, isCurrent: () => true };
@@ -64,6 +64,22 @@ test('so does a former primary as a standby, and any other standby as its files 
   deepEqual(await closed(QUORUM, true), [undefined]);
   deepEqual(await closed('{}', false), [undefined]);
   deepEqual(await closed(undefined, false), ['if-durable'], 'the store is silent');
+});
+
+test('before a rewind too, for one that fails leaves a standby with all of its commits; one that is done opens it', async (t) => {
+  const closed = async (rewind: RewindResult): Promise<readonly Written[]> => {
+    const { ctx, other, see, written } = await anAgentOf(t, QUORUM, {
+      rewind: async () => await Promise.resolve(rewind),
+    });
+    const value = '{"conn_url":"postgres://beta:5432/postgres"}';
+    const put = { op: 'put', key: ctx.layout.member('beta'), value } as const;
+    await other.transact({ when: [], then: [put] }, { timeoutMs: 1000 });
+    await see();
+    await rejoin(ctx, job, { from: 'beta', isDiverged: true }).catch(() => undefined);
+    return written;
+  };
+  deepEqual(await closed({ outcome: 'failed', because: 'the source is gone', damaged: false }), [true]);
+  deepEqual(await closed({ outcome: 'done', tookMs: 1 }), [true, false, undefined]);
 });
 
 const synchrony = (flushLsn: number): Synchrony => ({
