@@ -132,7 +132,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'failsafe goes on although a member has not pledged',
-    from: 980,
+    from: 4150,
     file: 'ha/failsafe.js',
     line: 'if (pledge === undefined)\n            return undefined;',
     instead: 'if (pledge === undefined) continue;',
