@@ -55,6 +55,7 @@ export function statusDocument(ctx: AgentContext, isAnswering = true): Readonly<
     ...(state.scheduledRestart === undefined
       ? {}
       : { scheduled_restart: scheduleOf(state.scheduledRestart) }),
+    ...(isLive && status.isClosed ? { closed_to_clients: true } : {}),
     ...(ctx.watchdog.bars ? { watchdog_failed: true } : {}),
     ...(isPaused(view) ? { pause: true } : {}),
     patroni: { version: FEATURE_LEVEL, scope: config.scope, name: config.name },
@@ -146,6 +147,7 @@ function memberDocument(
     host: member.host,
     port: member.port,
     ...(member.timeline === undefined ? {} : { timeline: member.timeline }),
+    ...(member.isClosed ? { closed_to_clients: true } : {}),
     ...(member.needsRestart ? { pending_restart: true } : {}),
     ...(member.scheduledRestart === undefined ? {} : { scheduled_restart: member.scheduledRestart }),
     ...(Object.keys(member.tags).length === 0 ? {} : { tags: member.tags }),

@@ -17,6 +17,7 @@ import { restoreIdentity } from './identity.ts';
 import { putAsLeader, writeIdentity } from './leader-write.ts';
 import type { MemberKey } from './member-key.ts';
 import { localServer } from './observe.ts';
+import { OpeningKeeper } from './opening.ts';
 import { type PublishedSlots, SlotKeeper } from './slots.ts';
 import { SynchronyKeeper } from './synchrony.ts';
 
@@ -37,6 +38,7 @@ export class Duties {
   readonly #slots = new SlotKeeper();
   #etcdLookedAt = Number.NEGATIVE_INFINITY;
   readonly #synchrony = new SynchronyKeeper();
+  readonly #opening = new OpeningKeeper();
   readonly #failsafe: Failsafe;
 
   constructor(ctx: AgentContext, member: MemberKey) {
@@ -69,14 +71,17 @@ export class Duties {
       await this.#attempt('identity', () => restoreIdentity(this.#ctx));
       const local = localServer(this.#ctx.state);
       if (local.process !== 'running' || this.#ctx.jobs.running !== undefined) continue;
-      if (local.role === 'standby')
+      if (local.role === 'standby') {
+        await this.#attempt('opening', () => this.#opening.keep(this.#ctx, 'standby'));
         await this.#attempt('slots', () => this.#slots.keep(this.#ctx, 'standby'));
+      }
       if (local.role === 'primary' && this.#ctx.keeper.isHolder) await this.#lead();
     }
   }
 
   async #lead(): Promise<void> {
     const duties: readonly (readonly [string, () => Promise<void>])[] = [
+      ['opening', () => this.#opening.keep(this.#ctx, 'primary')],
       ['roles', () => this.#roles()],
       ['slots', () => this.#slots.keep(this.#ctx, 'primary')],
       ['initialize', () => this.#initialize()],

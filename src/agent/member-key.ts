@@ -34,6 +34,7 @@ export function memberJson(ctx: AgentContext): MemberJson {
       ? { checkpoint_after_promote: false }
       : {}),
     ...(isLive && status.pendingRestart.length > 0 ? { pending_restart: true } : {}),
+    ...(isLive && status.isClosed ? { closed_to_clients: true } : {}),
     ...(isPaused(state.view) ? { pause: true } : {}),
     ...(state.scheduledRestart === undefined ? {} : { scheduled_restart: state.scheduledRestart.json }),
   };

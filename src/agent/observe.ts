@@ -13,7 +13,7 @@ import {
   stepDownMs,
 } from '../ha/index.ts';
 import { type Inspection, type LocalPosition, needsRewind, positionOf } from '../postgres/index.ts';
-import { hasData, isPaused, primaryOf } from '../topology/index.ts';
+import { hasData, isPaused, sourceOf } from '../topology/index.ts';
 import { standbyToFollow } from './cascade.ts';
 import {
   type AgentContext,
@@ -192,7 +192,7 @@ function dueInMs(ctx: AgentContext, scheduledAt: string): number {
 
 async function leaderFacts(ctx: AgentContext, local: LocalServer, name: string): Promise<LeaderFacts> {
   const { view } = ctx.state;
-  const primary = primaryOf(view);
+  const primary = sourceOf(view);
   const isUsable = primary.kind === 'primary' && primary.member.name === name;
   const isInQuestion = local.data === 'whole' && !local.streaming && ctx.jobs.running === undefined;
   return {

@@ -79,7 +79,8 @@ async function isFresh(ctx: AgentContext): Promise<boolean> {
 function health(ctx: AgentContext, path: string, query: URLSearchParams): boolean {
   const local = localServer(ctx.state);
   const isLeader = ctx.keeper.isSafe(0);
-  const isPrimary = isLeader && local.process === 'running' && local.role === 'primary';
+  const isOpen = ctx.state.status?.isClosed !== true;
+  const isPrimary = isLeader && local.process === 'running' && local.role === 'primary' && isOpen;
   if (path.includes('standby_leader') || path.includes('standby-leader')) return false;
   if (path.includes('leader')) return isLeader;
   if (path === '/' || /master|primary|read-write/.test(path)) return isPrimary;
@@ -111,6 +112,7 @@ function isGoodReplica(ctx: AgentContext, query: URLSearchParams): boolean {
   for (const [key, value] of query) {
     if (key.startsWith('tag_') && !isTag(ctx.tags[key.slice(4)], value)) return false;
   }
+  if (ctx.state.status?.isClosed === true) return false;
   const wanted = query.get('lag');
   if (wanted === null) return true;
   const limit = parseLag(wanted);

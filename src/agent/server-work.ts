@@ -12,7 +12,7 @@ import type { JobContext } from './jobs.ts';
 import { writeIdentity } from './leader-write.ts';
 import { look } from './look.ts';
 import { boundForMs } from './pledges.ts';
-import { promiseAlone } from './promise.ts';
+import { durabilityModeOf, promiseAlone } from './promise.ts';
 import { takeTimeline } from './timeline.ts';
 import { mayLead, watchdogHeld } from './watchdog.ts';
 
@@ -85,6 +85,8 @@ export async function rejoin(
   const upstream = mustReach(ctx, from);
   const hasWal = !isDiverged && (await isWalKept(ctx, upstream));
   await stopped(ctx, 'fast', 10_000);
+  // It becomes a standby by its files now, also if nothing comes of the rewind.
+  await configure(ctx, 'standby', from, closing(ctx));
   const isPatient = hasWal && state.rewindsInVain < IN_VAIN_MAX;
   let isCloneDue = state.rewindsInVain > 0 && !isPatient;
   if (isPatient && state.rewindsInVain > 0) {
@@ -100,6 +102,7 @@ export async function rejoin(
         throw new MatriarchError('agent-job-failed', `pg_rewind from ${from}: ${result.because}`);
     } else {
       state.rewindsInVain += 1;
+      await becameCopy(ctx, from);
     }
   }
   if (isCloneDue) {
@@ -137,7 +140,7 @@ export async function startAsStandby(
   startMs = STANDBY_START_MS,
 ): Promise<StartResult['outcome'] | undefined> {
   if (!job.isCurrent()) return undefined;
-  await configure(ctx, 'standby', from);
+  await configure(ctx, 'standby', from, closing(ctx));
   if (!job.isCurrent()) return undefined;
   const result = await ctx.pg.start({ as: 'standby', deadlineMs: startMs });
   ctx.log.info('postgres-started', { as: 'standby', upstream: from, outcome: result.outcome });
@@ -159,7 +162,7 @@ export async function startAsPrimary(
     await ctx.pg.claimDataDir();
   }
   await promiseAlone(ctx);
-  await configure(ctx, 'primary', undefined);
+  await configure(ctx, 'primary', undefined, closing(ctx));
   if (!job.isCurrent() || !mayBecomePrimary(ctx)) throw notSafe('starting PostgreSQL as a primary');
   const result = await ctx.pg.start({ as: 'primary', deadlineMs: startMs });
   ctx.log.info('postgres-started', { as: 'primary', outcome: result.outcome });
@@ -247,11 +250,24 @@ export async function unguard(ctx: AgentContext): Promise<void> {
   await ctx.fence.disarm();
 }
 
-/** Writes the configuration files for a role; true if they changed. */
+/**
+ * A stopped server that was a primary may have commits that are on no standby: it starts closed to clients (ha/opening.ts). As
+ * long as the store has not said what the cluster's durability is, by what that was when the files were written last.
+ */
+function closing({ state }: AgentContext): Pick<DesiredConfig, 'isClosed'> {
+  const { hasStandbySignal, inspection, isBootstrapping, view } = state;
+  if (isBootstrapping) return { isClosed: false };
+  if (hasStandbySignal || inspection?.control === undefined) return {};
+  if (view.revision === 0) return { isClosed: 'if-durable' };
+  return durabilityModeOf(view.config?.value).is === 'asynchronous' ? {} : { isClosed: true };
+}
+
+/** Writes the configuration files for a role; true if they changed. Clients are let in as before where `isClosed` is not said. */
 export async function configure(
   ctx: AgentContext,
   as: 'primary' | 'standby',
   from: string | undefined,
+  { isClosed }: Pick<DesiredConfig, 'isClosed'> = {},
 ): Promise<boolean> {
   const upstream = from === undefined ? undefined : upstreamOf(ctx, from);
   const written = await ctx.pg.writeConfig({
@@ -259,6 +275,7 @@ export async function configure(
     upstream,
     slot: upstream === undefined ? undefined : slotNameOf(ctx.config.name),
     synchronousStandbyNames: ctx.state.requirement,
+    isClosed,
     own: { parameters: ctx.postgresql.parameters, pgHba: ctx.postgresql.pg_hba },
     ...clusterSettings(ctx),
   });
@@ -298,6 +315,13 @@ export async function copyFrom(
     stallMs: 60_000,
     onProgress: (progress) => ctx.log.debug('clone-progress', { ...progress }),
   });
+  await becameCopy(ctx, leader);
+}
+
+/** Its history is the leader's now, and it is a standby. So are its files the source's, which may have been closed. */
+async function becameCopy(ctx: AgentContext, leader: string): Promise<void> {
+  ctx.state.hasStandbySignal = true;
+  await configure(ctx, 'standby', leader, { isClosed: false });
 }
 
 /** What was begun under the lease must not run on without it. */

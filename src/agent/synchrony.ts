@@ -6,6 +6,7 @@
 import { pause } from '../base/index.ts';
 import {
   type DurabilityMode,
+  isSameName,
   nextSyncStep,
   parseRequirement,
   type Requirement,
@@ -178,9 +179,4 @@ export class SynchronyKeeper {
     if (text !== '' && text !== this.#weakened) log.warn('durability-weakened', { for: weakenedFor });
     this.#weakened = text;
   }
-}
-
-/** As PostgreSQL compares `application_name` with `synchronous_standby_names`. Members whose names are the same so do not run (names.ts). */
-function isSameName(one: string, other: string): boolean {
-  return one.toLowerCase() === other.toLowerCase();
 }

@@ -2,6 +2,7 @@
 export type { Action, Decision, DemoteMode } from './action.ts';
 export { decide, mayWrite } from './decide.ts';
 export * from './durability.ts';
+export { isSameName, nextOpening, OPEN, type Opening, type Seen } from './opening.ts';
 export {
   type Asked,
   type Asker,

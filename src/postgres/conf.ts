@@ -21,6 +21,8 @@ export interface ConfInput {
   readonly parameters: Settings;
   /** Overrules `parameters` where it is given. */
   readonly synchronousStandbyNames: string | undefined;
+  /** Clients are kept out: told in a setting of ours, by which a session sees what the server has read. */
+  readonly isClosed?: boolean;
   /** Of this data directory; a standby must not fall below its primary's settings, or it refuses to start. */
   readonly control: ControlData | undefined;
 }
@@ -97,12 +99,22 @@ function ownedSettings(input: ConfInput): Settings {
     primary_conninfo:
       input.as === 'standby' && input.upstream !== undefined ? connInfo(input, input.upstream) : '',
     primary_slot_name: input.as === 'standby' && input.upstream !== undefined ? (input.slot ?? '') : '',
-    ...(input.synchronousStandbyNames === undefined ? {} : { [SYNCHRONOUS]: input.synchronousStandbyNames }),
+    ...(input.isClosed === true ? { [ADMITS]: 'members' } : {}),
+    ...(input.synchronousStandbyNames === undefined
+      ? {}
+      : {
+          synchronous_standby_names: input.synchronousStandbyNames,
+          // A server that restarts by itself shows commits that no standby has, and nobody has promised anything of them.
+          restart_after_crash: false,
+        }),
   };
 }
 
+/** Says `members` in a server that is closed to clients. */
+const ADMITS = 'matriarch.admits';
+
 /** The agent's while it sees to durability. */
-const SYNCHRONOUS = 'synchronous_standby_names';
+const OF_DURABILITY: readonly string[] = ['synchronous_standby_names', 'restart_after_crash'];
 
 const SERVER_SETTINGS = [
   'listen_addresses',
@@ -116,6 +128,7 @@ const SERVER_SETTINGS = [
   'hba_file',
   'ident_file',
   'external_pid_file',
+  ADMITS,
 ] as const;
 
 const OWNED_NAMES: ReadonlySet<string> = new Set([...SERVER_SETTINGS, ...RECOVERY_SETTINGS]);
@@ -132,6 +145,10 @@ const RECOVERY_FROM_PARAMETERS = new Set([
   'archive_cleanup_command',
   'recovery_min_apply_delay',
 ]);
+
+/** Whether a `postgresql.conf` of ours was written while the agent saw to durability. */
+export const isDurable = (content: string): boolean =>
+  content.startsWith(HEADER) && /^restart_after_crash = off$/m.test(content);
 
 /** Throws `postgres-setting-invalid` for a name or value that could break out of its line. */
 export function renderPostgresqlConf(input: ConfInput): string {
@@ -152,19 +169,33 @@ export function renderPostgresqlConf(input: ConfInput): string {
 
 /** The agent's own lines come first, so that no line of the user can lock it out. */
 export function renderHba(settings: PostgresSettings, lines: readonly string[]): string {
-  const { superuser, replication, rewind } = settings.authentication;
-  const own = [
-    `local all ${quoteHba(superuser.username)} scram-sha-256`,
-    `local replication ${quoteHba(superuser.username)} scram-sha-256`,
-    `host replication ${quoteHba(replication.username)} all scram-sha-256`,
-    `host postgres ${quoteHba(rewind.username)} all scram-sha-256`,
-    `host postgres ${quoteHba(ROUTER_ROLE)} all scram-sha-256`,
-  ];
   const theirs = lines.length > 0 ? lines : ['host all all all scram-sha-256'];
   for (const line of theirs) {
     if (/[\r\n\0]/.test(line)) throw invalid('a line of pg_hba holds a line break');
   }
+  const own = [...linesOfMembers(settings), `host postgres ${quoteHba(ROUTER_ROLE)} all scram-sha-256`];
   return `${HEADER}${[...own, ...theirs].join('\n')}\n`;
+}
+
+const CLOSED = '# Closed to clients until its standbys have what it shows.\n';
+
+/** Nobody comes in but who makes the members equal: the agent itself, standbys, pg_rewind. */
+export function renderClosedHba(settings: PostgresSettings): string {
+  const kinds = ['local all all', 'host all all all', 'local replication all', 'host replication all all'];
+  const lines = [...linesOfMembers(settings), ...kinds.map((kind) => `${kind} reject`)];
+  return `${HEADER}${CLOSED}${lines.join('\n')}\n`;
+}
+
+export const isClosedHba = (content: string): boolean => content.startsWith(`${HEADER}${CLOSED}`);
+
+function linesOfMembers({ authentication }: PostgresSettings): readonly string[] {
+  const { superuser, replication, rewind } = authentication;
+  return [
+    `local all ${quoteHba(superuser.username)} scram-sha-256`,
+    `local replication ${quoteHba(superuser.username)} scram-sha-256`,
+    `host replication ${quoteHba(replication.username)} all scram-sha-256`,
+    `host postgres ${quoteHba(rewind.username)} all scram-sha-256`,
+  ];
 }
 
 /** One line a role that standbys and pg_rewind log in as, for whichever member is the upstream. */
@@ -176,11 +207,11 @@ export function renderPassFile(settings: PostgresSettings): string {
 }
 
 /** `postgresql.auto.conf` without the settings that only the agent decides; other ALTER SYSTEM settings stay. */
-export function cleanAutoConf(content: string, isSynchronousOurs = false): string {
+export function cleanAutoConf(content: string, isDurabilityOurs = false): string {
   const isOurs = (name: string): boolean =>
-    OWNED_NAMES.has(name) || (isSynchronousOurs && name === SYNCHRONOUS);
+    OWNED_NAMES.has(name) || (isDurabilityOurs && OF_DURABILITY.includes(name));
   const kept = content.split('\n').filter((line) => {
-    const name = /^\s*([A-Za-z_]\w*)\s*[=\s]/.exec(line)?.[1];
+    const name = /^\s*([A-Za-z_][\w.]*)\s*[=\s]/.exec(line)?.[1];
     return name === undefined || !isOurs(name.toLowerCase());
   });
   return kept.join('\n');

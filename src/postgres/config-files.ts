@@ -1,7 +1,16 @@
 /** Puts the rendered configuration in its place, and the signal files that decide whether a start is a standby's. */
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cleanAutoConf, HEADER, renderHba, renderPassFile, renderPostgresqlConf } from './conf.ts';
+import {
+  cleanAutoConf,
+  HEADER,
+  isClosedHba,
+  isDurable,
+  renderClosedHba,
+  renderHba,
+  renderPassFile,
+  renderPostgresqlConf,
+} from './conf.ts';
 import type { ControlData } from './control-data.ts';
 import { readIfThere, removeFile, syncFolder, writeWhole } from './files.ts';
 import { mergeParameters } from './parameters.ts';
@@ -15,6 +24,13 @@ export async function writeConfigFiles(
   control: ControlData | undefined,
 ): Promise<ConfigWritten> {
   const { settings, owner } = place;
+  const hbaPath = join(place.dataDir, 'pg_hba.conf');
+  const isClosed =
+    typeof desired.isClosed === 'boolean'
+      ? desired.isClosed
+      : isClosedHba((await readIfThere(hbaPath)) ?? '') ||
+        (desired.isClosed === 'if-durable' &&
+          isDurable((await readIfThere(join(place.dataDir, 'postgresql.conf'))) ?? ''));
   const conf = renderPostgresqlConf({
     settings,
     scope: place.scope,
@@ -26,15 +42,17 @@ export async function writeConfigFiles(
     slot: desired.slot,
     parameters: mergeParameters(desired.parameters ?? {}, desired.own?.parameters ?? settings.parameters),
     synchronousStandbyNames: desired.synchronousStandbyNames,
+    isClosed,
     control,
   });
-  const hba = renderHba(settings, desired.pgHba ?? desired.own?.pgHba ?? settings.pg_hba);
+  const open = renderHba(settings, desired.pgHba ?? desired.own?.pgHba ?? settings.pg_hba);
+  const hba = isClosed ? renderClosedHba(settings) : open;
   // Left by an agent that ended in the middle of a promotion: it would still promote.
   if (desired.as === 'standby') await removeFile(join(place.dataDir, 'promote'));
   await keepBase(place);
   await writePassFile(place);
   const changes = [
-    await writeWhole(join(place.dataDir, 'pg_hba.conf'), hba, { owner }),
+    await writeWhole(hbaPath, hba, { owner }),
     await cleanAuto(place, desired.synchronousStandbyNames !== undefined),
     await writeWhole(join(place.dataDir, 'postgresql.conf'), conf, { owner }),
   ];
@@ -60,12 +78,12 @@ export async function writeSignals(place: Place, as: Role): Promise<void> {
   await syncFolder(place.dataDir);
 }
 
-async function cleanAuto(place: Place, isSynchronousOurs = false): Promise<boolean> {
+async function cleanAuto(place: Place, isDurabilityOurs = false): Promise<boolean> {
   const path = join(place.dataDir, 'postgresql.auto.conf');
   const content = await readIfThere(path);
   return content === undefined
     ? false
-    : writeWhole(path, cleanAutoConf(content, isSynchronousOurs), { owner: place.owner });
+    : writeWhole(path, cleanAutoConf(content, isDurabilityOurs), { owner: place.owner });
 }
 
 /** What initdb wrote is kept under the name that it is included by. */

@@ -20,6 +20,8 @@ import { parseSynchrony, SYNCHRONY_SQL } from './synchrony.ts';
 import type { PostgresControl, PostgresOptions } from './types.ts';
 import { askTimeline, replayedTimeline, slotKeeps } from './upstream.ts';
 
+const HBA_PROBLEMS_SQL =
+  "SELECT format('line %s: %s', line_number, error) AS problem FROM pg_hba_file_rules WHERE error IS NOT NULL";
 const STATUS_MS = 1000;
 const SQL_MS = 30_000;
 const CHECKPOINT_MS = 10 * 60_000;
@@ -161,6 +163,7 @@ type OverSql = Pick<
   PostgresControl,
   | 'status'
   | 'isAnswering'
+  | 'hbaProblems'
   | 'synchrony'
   | 'checkpoint'
   | 'ensureSlots'
@@ -189,6 +192,10 @@ function overSql({ place, target, log }: Parts, session: Session): OverSql {
       }
     },
     isAnswering: async ({ deadlineMs = STATUS_MS } = {}) => isAnswering(target, deadlineMs),
+    async hbaProblems({ deadlineMs = STATUS_MS } = {}) {
+      const rows = await session.ask(HBA_PROBLEMS_SQL, [], deadlineMs);
+      return rows.map((row) => String(row['problem']));
+    },
     async synchrony({ deadlineMs = STATUS_MS } = {}) {
       const rows = await session.ask(SYNCHRONY_SQL, [], deadlineMs);
       return parseSynchrony(rows[0]?.['synchrony']);

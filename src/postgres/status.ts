@@ -27,6 +27,7 @@ SELECT json_build_object(
               'failover', coalesce(to_jsonb(slot)->>'failover', 'false') = 'true') ORDER BY slot_name), '[]')
             FROM pg_replication_slots AS slot),
   'start_time', pg_postmaster_start_time()::text,
+  'is_closed', coalesce(current_setting('matriarch.admits', true), '') = 'members',
   'version', current_setting('server_version_num')::int,
   'pending_restart', (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings WHERE pending_restart)
 ) AS status FROM server`;
@@ -73,6 +74,7 @@ const rowSchema = z.object({
     }),
   ),
   start_time: z.string(),
+  is_closed: z.boolean(),
   version: z.int(),
   pending_restart: z.array(z.string()),
 });
@@ -116,6 +118,7 @@ export function parseStatus(value: unknown): ServerStatus {
       isFailover: slot.failover,
     })),
     postmasterStartTime: row.start_time,
+    isClosed: row.is_closed,
     serverVersion: row.version,
     pendingRestart: row.pending_restart,
   };

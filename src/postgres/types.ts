@@ -87,6 +87,11 @@ export interface DesiredConfig {
   readonly synchronousStandbyNames?: string | undefined;
   /** Lines of pg_hba.conf instead of the file's `pg_hba`. */
   readonly pgHba?: readonly string[];
+  /**
+   * Nobody is let in but the agent and other members. Undefined: as the files of this directory say already, so that what
+   * one agent has closed the next one does not open. `if-durable`: also where the files say that the agent saw to durability.
+   */
+  readonly isClosed?: boolean | 'if-durable' | undefined;
   /** The file's own `parameters` and `pg_hba`, where it was read again since this control was made. */
   readonly own?: {
     readonly parameters: Readonly<Record<string, string | number | boolean>>;
@@ -205,6 +210,8 @@ export interface ServerStatus {
   readonly slots: readonly SlotStatus[];
   /** As PostgreSQL prints it, with time zone. */
   readonly postmasterStartTime: string;
+  /** It lets nobody in but the agent and other members, by the configuration that it has read. */
+  readonly isClosed: boolean;
   /** As `server_version_num`: 150018. */
   readonly serverVersion: number;
   readonly pendingRestart: readonly string[];
@@ -326,6 +333,9 @@ export interface PostgresControl {
    * none inside the deadline, or when so many wait for one already that no connection is to be had.
    */
   isAnswering(options?: WaitOptions): Promise<boolean>;
+
+  /** What is wrong in pg_hba.conf as it is written now, one text a line; a server keeps its rules rather than read such a file. */
+  hbaProblems(options?: WaitOptions): Promise<readonly string[]>;
 
   /** Throws `postgres-unreachable` when there is no answer inside the deadline. */
   synchrony(options?: WaitOptions): Promise<Synchrony>;

@@ -15,11 +15,11 @@ export function lookupSettings(config: RouterConfig, access: AccessTable): Looku
   };
 }
 
-/** Nearest first; unreachable ones last. */
+/** Nearest first; unreachable ones last. One that is closed to clients is closed to this question, too. */
 export function membersToAsk(world: ClusterWorld): readonly MemberToAsk[] {
   const rank = (name: string, weight: number): number => (world.unreachable.has(name) ? -1 : weight);
   return world.candidates
-    .filter((candidate) => candidate.host !== '')
+    .filter(({ host, because }) => host !== '' && because !== 'closed-to-clients')
     .toSorted((a, b) => rank(b.name, b.weight) - rank(a.name, a.weight))
     .map(({ name, host, port, isLeader }) => ({ name, address: { host, port }, isLeader }));
 }

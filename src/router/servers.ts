@@ -329,17 +329,17 @@ export class Servers {
   }
 
   #openFailed(home: ServerPool, request: BorrowRequest, reason: OpenFailure, upstream?: Upstream): void {
-    const { health, flusher } = this.#options;
+    const { health, flusher, world, clock } = this.#options;
     if (upstream !== undefined) this.#openings.delete(upstream);
     const { member, pool } = home;
     const isWaiting = pool.isWaiting(request);
-    pool.openFailed(request, this.#options.clock.now());
+    pool.openFailed(request, clock.now());
     if (reason.kind === 'unreachable') {
       health.connectFailed(member, reason.because);
       this.#failWaiting(member, pool, reason);
     } else if (isWaiting) {
       pool.withdraw(request);
-      request.failed(member, reason);
+      request.failed(member, world.refused(member, reason, clock.now()));
     }
     flusher.flush();
   }

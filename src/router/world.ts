@@ -18,9 +18,11 @@ import {
   readCandidates,
 } from '../topology/index.ts';
 import type { Route } from '../routing/index.ts';
+import { SQLSTATE } from '../wire/index.ts';
 import type { HoldReason, ReaderReason } from './route.ts';
 import { Rotation } from './rotation.ts';
 import { namedCandidate, outFor } from './route-choice.ts';
+import type { OpenFailure } from './session-types.ts';
 
 /** Compared by identity. */
 export interface Term {
@@ -54,6 +56,10 @@ export interface World {
 const STALE: PrimaryAnswer = { kind: 'none', because: 'dcs-contact-stale' };
 const NEVER_REACHED: PrimaryAnswer = { kind: 'none', because: 'dcs-never-reached' };
 
+const NOT_YET: OpenFailure = { kind: 'unreachable', because: 'it lets no clients in yet' };
+/** Then a refusal is another one. */
+const REFUSAL_MS = 10_000;
+
 export interface ClusterWorldOptions {
   readonly policy: ReadPolicy;
   /**
@@ -77,6 +83,8 @@ export class ClusterWorld implements World {
   #term: Term = { member: '', newestTimeline: 0 };
   #termCreateRevision: number | undefined = undefined;
   readonly #unreachable = new Set<string>();
+  /** Members that lately refused a client by what it is, since when. */
+  readonly #refusedAt = new Map<string, number>();
   readonly #shares = new Map<string, number>();
   /** Fit for no read: unreachable, or its share is 0. */
   #unfit: ReadonlySet<string> = new Set();
@@ -117,6 +125,7 @@ export class ClusterWorld implements World {
     this.#candidates = readCandidates(view, this.#policy);
     this.#byName = new Map(this.#candidates.map((candidate) => [candidate.name, candidate]));
     for (const name of this.#unreachable) if (!this.#byName.has(name)) this.#unreachable.delete(name);
+    for (const name of this.#refusedAt.keys()) if (!this.#byName.has(name)) this.#refusedAt.delete(name);
     for (const name of this.#shares.keys()) if (!this.#byName.has(name)) this.setShare(name, 1);
     this.#plan();
     const primary = primaryOf(view);
@@ -189,6 +198,20 @@ export class ClusterWorld implements World {
 
   leader(): string | undefined {
     return this.#view.leader;
+  }
+
+  /**
+   * The member has refused a connection. A primary that was restarted refuses all clients by its pg_hba.conf at first
+   * (docs/agent.md): as long as it says so, or the store has not proved the view current since the refusal, it is not there yet.
+   */
+  refused(name: string, failure: OpenFailure, now: number): OpenFailure {
+    if (failure.kind !== 'refused' || failure.fields.code !== SQLSTATE.invalidAuthorizationSpecification)
+      return failure;
+    const last = this.#refusedAt.get(name);
+    const since = last === undefined || now - last > REFUSAL_MS ? now : last;
+    this.#refusedAt.set(name, since);
+    const mayBeClosed = this.#view.members.get(name)?.isClosed === true || this.#contactAt <= since;
+    return mayBeClosed ? NOT_YET : failure;
   }
 
   isMember(name: string): boolean {

@@ -14,6 +14,7 @@ export type CandidateReason =
   | 'noloadbalance'
   | 'not-running'
   | 'not-streaming'
+  | 'closed-to-clients'
   | 'unreadable';
 
 /** A member as a place for reads. */
@@ -68,6 +69,7 @@ function reasonFor(
   facts: { readonly isLeader: boolean; readonly streamingKnown: boolean; readonly policy: ReadPolicy },
 ): CandidateReason {
   if (member.state !== 'running') return 'not-running';
+  if (member.isClosed) return 'closed-to-clients';
   if (isTagSet(member.tags, 'noloadbalance')) return 'noloadbalance';
   // Only while another standby streams. When none does, the primary is gone, and then reads go on at the standbys.
   const isCutOff = member.replicationState !== undefined && member.replicationState !== 'streaming';
@@ -88,6 +90,7 @@ function weightFor(because: CandidateReason, name: string, policy: ReadPolicy): 
     case 'noloadbalance':
     case 'not-running':
     case 'not-streaming':
+    case 'closed-to-clients':
     case 'unreadable':
       return 0;
   }

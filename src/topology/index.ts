@@ -20,7 +20,7 @@ export {
   type TagValue,
   type UnreadableReason,
 } from './member.ts';
-export { NO_PRIMARY_REASONS, type NoPrimaryReason, type Primary, primaryOf } from './primary.ts';
+export { NO_PRIMARY_REASONS, type NoPrimaryReason, type Primary, primaryOf, sourceOf } from './primary.ts';
 export { type PolicySettings, readPolicyOf } from './read-policy.ts';
 export { slotNameOf } from './slots.ts';
 export {

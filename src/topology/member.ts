@@ -51,6 +51,8 @@ export interface MemberJson {
   readonly replication_state?: 'streaming' | 'in archive recovery';
   readonly timeline?: number;
   readonly checkpoint_after_promote?: false;
+  /** It lets nobody in but agents and standbys. Not Patroni's. */
+  readonly closed_to_clients?: true;
   readonly tags?: Readonly<Record<string, TagValue>>;
   readonly pending_restart?: true;
   readonly pause?: true;
@@ -86,6 +88,8 @@ export interface Member {
   readonly replicationState: string | undefined;
   /** It has written a checkpoint on its present timeline (or never said that it has not), so pg_rewind can follow it. */
   readonly hasCheckpointed: boolean;
+  /** It runs, and lets nobody in but agents and standbys until these have what it would show. */
+  readonly isClosed: boolean;
   /** It has seen that the cluster is paused. */
   readonly isPaused: boolean;
   /** A setting waits for a restart of its PostgreSQL. */
@@ -126,6 +130,7 @@ export function parseMember(name: string, entry: KeyValue): ParsedMember {
       replayLsn: wholeNumber(json['replay_lsn']),
       replicationState: text(json['replication_state']),
       hasCheckpointed: json['checkpoint_after_promote'] !== false,
+      isClosed: json['closed_to_clients'] === true,
       isPaused: json['pause'] === true,
       needsRestart: json['pending_restart'] === true,
       scheduledRestart: isRecord(json['scheduled_restart']) ? json['scheduled_restart'] : undefined,
@@ -154,6 +159,7 @@ export function renderMember(member: MemberJson): string {
     replication_state: member.replication_state,
     timeline: member.timeline,
     checkpoint_after_promote: member.checkpoint_after_promote,
+    closed_to_clients: member.closed_to_clients,
     pause: member.pause,
     scheduled_restart: member.scheduled_restart,
   };

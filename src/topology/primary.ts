@@ -14,6 +14,7 @@ export type NoPrimaryReason =
   | 'leader-not-running'
   | 'leader-is-standby'
   | 'leader-on-old-timeline'
+  | 'leader-closed-to-clients'
   | 'no-node-answers'
   | 'no-node-is-primary'
   | 'two-nodes-are-primary';
@@ -26,6 +27,8 @@ export const NO_PRIMARY_REASONS: Readonly<Record<NoPrimaryReason, string>> = {
   'leader-not-running': 'PostgreSQL of the leader is not running',
   'leader-is-standby': 'the leader has not been promoted yet',
   'leader-on-old-timeline': 'the leader is on an older timeline than the cluster has been',
+  'leader-closed-to-clients':
+    'the leader was restarted, and lets no clients in until its standbys have what it would show',
   'no-node-answers': 'none of the listed nodes has answered',
   'no-node-is-primary': 'none of the listed nodes says that it is the primary',
   'two-nodes-are-primary': 'two of the listed nodes say that they are the primary, on one timeline',
@@ -35,8 +38,16 @@ export type Primary =
   | { readonly kind: 'primary'; readonly member: Member }
   | { readonly kind: 'none'; readonly because: NoPrimaryReason };
 
-/** The holder of the leader key, if its own JSON shows a running primary on the newest timeline. */
+/** The holder of the leader key, if its own JSON shows a running primary on the newest timeline that lets clients in. */
 export function primaryOf(view: ClusterView): Primary {
+  const primary = sourceOf(view);
+  return primary.kind === 'primary' && primary.member.isClosed
+    ? { kind: 'none', because: 'leader-closed-to-clients' }
+    : primary;
+}
+
+/** The same for other members, who are let in: to stream from it, to copy it, to rewind to it. */
+export function sourceOf(view: ClusterView): Primary {
   const member = leaderOf(view);
   if (typeof member === 'string') return { kind: 'none', because: member };
   if (member.state !== 'running') return { kind: 'none', because: 'leader-not-running' };

@@ -197,6 +197,7 @@ function memberOf(one: Judged, leader: Judged | undefined, because: StaticReason
     replayLsn: told?.replayLsn,
     replicationState: standbyState(told),
     hasCheckpointed: true,
+    isClosed: false,
     isPaused: false,
     needsRestart: false,
     scheduledRestart: undefined,

@@ -1,6 +1,7 @@
 /**
  * What must be true. After each step: no two servers can acknowledge writes, and no two agents believe that the lease is
- * theirs. At each promotion: nothing is left behind that the durability policy promised to keep. At the end: one primary
+ * theirs. At each promotion: nothing is left behind that the durability policy promised to keep, or that clients may have
+ * read meanwhile. Whenever clients are let in: they see no row that is nowhere else yet. At the end: one primary
  * that everybody follows, with every acknowledged write but those that a promotion was allowed to leave behind.
  *
  * One allowance: a host that was paused as a whole goes on where it stood, so it gets the time that its fence needs.
@@ -12,6 +13,7 @@ import type { Host } from './host.ts';
 import type { Network } from './network.ts';
 import type { Server, Watcher } from './server.ts';
 import type { Store } from './store.ts';
+import { requiredBy } from './waiting.ts';
 import { holds, type Position } from './wal.ts';
 import type { Durability } from './world.ts';
 
@@ -54,6 +56,9 @@ export class Checks implements Watcher {
   #acknowledged: Position[] = [];
   /** Those that were acknowledged while the store promised that they would be kept. */
   readonly #promised = new Set<Position>();
+  readonly #answered = new WeakSet<Position>();
+  /** Rows that were never acknowledged, and that clients could read once their server had started anew. */
+  #shown: Position[] = [];
   /** What the store said when the present leader took the key; undefined while there is none. */
   #term: Term | undefined;
   #previous: string | undefined;
@@ -75,6 +80,7 @@ export class Checks implements Watcher {
   }
 
   acknowledged(server: Server, record: Position): void {
+    this.#answered.add(record);
     const other = this.#writers().find((each) => each !== server);
     if (other === undefined || this.#isExcused(other)) {
       this.counts.acknowledged += 1;
@@ -88,6 +94,29 @@ export class Checks implements Watcher {
 
   opened(): void {
     this.step();
+  }
+
+  /** A restart ends the waiting of commits, which all come to be seen. */
+  shown(server: Server): void {
+    const { durability, hosts, store, layout } = this.#parts;
+    const row = server.lastWrite;
+    if (durability !== 'quorum' || row === undefined || this.#answered.has(row)) return;
+    if (row.branch.writer !== server.name || !holds(server.wal, row)) return;
+    const others = Array.from(hosts.values(), (host) => host.server).filter(
+      (other) => other !== server && other.position !== undefined && holds(other.wal, row),
+    );
+    const what = `${server.name} shows its write at ${row.branch.number}/${row.lsn}, which`;
+    this.#shown.push(row);
+    if (server.inRecovery) {
+      const leader = store.data.get(layout.leader)?.value;
+      if (!others.some(({ name }) => name === leader)) this.wrong(`${what} the leader has not`);
+      return;
+    }
+    const { acks } = requiredBy(server.requirement);
+    const json = parseJson(store.data.get(layout.sync)?.value ?? '');
+    const isAlone = isRecord(json) && json['leader'] === server.name && json['sync_standby'] === null;
+    if (acks === 0 ? !isAlone : others.length < acks)
+      this.wrong(`${what} ${others.length} others have, of ${acks}`);
   }
 
   promoted(server: Server, from: Position): void {
@@ -110,6 +139,11 @@ export class Checks implements Watcher {
         this.#parts.durability === 'static' ? others.find(({ wal }) => holds(wal, record)) : undefined;
       if (keeper !== undefined) this.wrong(`${what} although ${keeper.name} had it and was well`);
     }
+    for (const row of this.#shown)
+      if (!holds(from, row))
+        this.wrong(
+          `the row at ${row.branch.number}/${row.lsn}, which could be read, is lost: ${server.name} is promoted from ${from.branch.number}/${from.lsn}`,
+        );
     this.counts.leftBehind += this.#acknowledged.length - kept.length;
     this.#acknowledged = kept;
   }

@@ -125,14 +125,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'what is required is taken to be confirmed as soon as it is set',
-    from: 7853,
+    from: 17230,
     file: 'agent/synchrony.js',
     line: 'const isConfirmed = this.#isConfirmed;',
     instead: 'const isConfirmed = true;',
   },
   {
     name: 'failsafe goes on although a member has not pledged',
-    from: 980,
+    from: 4150,
     file: 'ha/failsafe.js',
     line: 'if (pledge === undefined)\n            return undefined;',
     instead: 'if (pledge === undefined) continue;',
@@ -150,6 +150,30 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'ha/lease.js',
     line: ': fenceDeadline({ ...pledged, marginMs });',
     instead: ': fenceDeadline({ ...pledged, marginMs }) + 3 * marginMs;',
+  },
+  {
+    name: 'a server that was a primary lets clients in as soon as it is started again',
+    file: 'agent/server-work.js',
+    line: "return durabilityModeOf(view.config?.value).is === 'asynchronous' ? {} : { isClosed: true };",
+    instead: 'return {};',
+  },
+  {
+    name: 'clients see what standbys have not confirmed',
+    file: 'ha/opening.js',
+    line: 'return have.length >= required.acks;',
+    instead: 'return true;',
+  },
+  {
+    name: 'clients see what a former primary alone has, before it streams from who leads',
+    file: 'ha/opening.js',
+    line: 'return seen.isStreaming;',
+    instead: 'return true;',
+  },
+  {
+    name: 'an agent without its store forgets that commits waited',
+    file: 'agent/server-work.js',
+    line: "return { isClosed: 'if-durable' };",
+    instead: 'return {};',
   },
 ];
 

@@ -62,6 +62,10 @@ export function controlOf(server: Server, agent: Process): PostgresControl {
     promote: async (options) => await hand.promote(options),
     checkpoint: async () => await hand.checkpoint(),
     isAnswering: async ({ deadlineMs = 1000 } = {}) => await hand.isAnswering(deadlineMs),
+    hbaProblems: async () => {
+      await hand.sql();
+      return [];
+    },
     synchrony: async ({ deadlineMs = 1000 } = {}) => await hand.synchrony(deadlineMs),
     status: async ({ deadlineMs = 1000 } = {}) => await hand.status(deadlineMs),
     ensureSlots: async ({ ensure, drop = [] }) => await hand.ensureSlots(ensure, drop),
@@ -107,11 +111,15 @@ class Hand {
     await this.#grip.after(2);
     const upstream = desired.as === 'standby' ? desired.upstream?.host : undefined;
     const before = this.#files;
+    const { files } = this.#server;
+    const wasDurable = desired.isClosed === 'if-durable' && files.requirement !== undefined;
     this.#files = {
       upstream,
       slot: upstream === undefined ? undefined : desired.slot,
       requirement: desired.synchronousStandbyNames,
+      isClosed: typeof desired.isClosed === 'boolean' ? desired.isClosed : files.isClosed || wasDurable,
     };
+    this.#server.files = this.#files;
     return { changed: JSON.stringify(before) !== JSON.stringify(this.#files) };
   }
 
@@ -301,6 +309,7 @@ function statusOf(server: Server): ServerStatus {
       isFailover: false,
     })),
     postmasterStartTime: `start ${server.pid}`,
+    isClosed: server.config.isClosed,
     serverVersion: 150_018,
     pendingRestart: [],
   };

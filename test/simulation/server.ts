@@ -21,6 +21,8 @@ export interface Watcher {
   readonly acknowledged: (server: Server, record: Position) => void;
   /** It takes writes from now on. */
   readonly opened: (server: Server) => void;
+  /** Clients that come to it see all that it has, now. */
+  readonly shown: (server: Server) => void;
   readonly promoted: (server: Server, from: Position) => void;
   readonly wrong: (what: string) => void;
   readonly trace: ((line: string) => void) | undefined;
@@ -58,7 +60,11 @@ export class Server {
   /** A copy is consistent from there on. */
   consistentLsn = 0;
   readonly slots = new Set<string>();
+  /** The last that a client has written here. */
+  lastWrite: Position | undefined;
   config: ServerConfig = NO_UPSTREAM;
+  /** What its files say; it reads them when it starts, and when it is told to. */
+  files: ServerConfig = NO_UPSTREAM;
 
   run: Run = 'stopped';
   pid = 0;
@@ -117,10 +123,11 @@ export class Server {
   /** A client's write: flushed, then answered in the same instant, or when a standby has confirmed it. */
   write(bytes: number): void {
     const { events, chance } = this.world;
-    if (!this.mayAcknowledge || this.run !== 'accepting') return;
+    if (!this.mayAcknowledge || this.run !== 'accepting' || this.config.isClosed) return;
     events.after(chance.between(1, 5) + this.slowMs, this.life, () => {
       if (!this.mayAcknowledge) return;
       const record = this.append(bytes);
+      this.lastWrite = record;
       this.waiting.flushed(record);
     });
   }
@@ -128,7 +135,9 @@ export class Server {
   /** Its files say this now, and it has been told to read them. */
   reload(config: ServerConfig): void {
     const isMoved = config.upstream !== this.config.upstream;
+    const isOpened = this.config.isClosed && !config.isClosed;
     this.config = config;
+    if (isOpened && this.run === 'accepting') this.world.watcher.shown(this);
     this.waiting.reload(this.requirement);
     if (isMoved) disconnect(this);
   }
@@ -251,6 +260,7 @@ export class Server {
     if (this.run === 'starting' && this.inRecovery && this.wal.lsn >= this.consistentLsn) {
       this.run = 'accepting';
       this.world.watcher.trace?.(`${this.name}: accepts reads at ${this.wal.branch.number}/${this.wal.lsn}`);
+      if (!this.config.isClosed) this.world.watcher.shown(this);
     }
   }
 
@@ -263,6 +273,7 @@ export class Server {
       minRecoveryEndTimeline: 0,
     };
     this.#takeWrites();
+    if (!this.config.isClosed) this.world.watcher.shown(this);
     this.checkpoint();
   }
 
@@ -361,9 +372,16 @@ export interface ServerConfig {
   readonly upstream: string | undefined;
   readonly slot: string | undefined;
   readonly requirement: string | undefined;
+  /** It lets in agents and standbys only. */
+  readonly isClosed: boolean;
 }
 
-const NO_UPSTREAM: ServerConfig = { upstream: undefined, slot: undefined, requirement: undefined };
+const NO_UPSTREAM: ServerConfig = {
+  upstream: undefined,
+  slot: undefined,
+  requirement: undefined,
+  isClosed: false,
+};
 
 export function freshControl(): Server['control'] {
   return {

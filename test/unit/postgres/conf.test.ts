@@ -5,6 +5,9 @@ import {
   type ConfInput,
   cleanAutoConf,
   HEADER,
+  isClosedHba,
+  isDurable,
+  renderClosedHba,
   renderConnInfo,
   renderHba,
   renderPassFile,
@@ -147,6 +150,45 @@ test("pg_hba.conf has the agent's own lines first, and any user by SCRAM when th
   const whole = (last: string): string => `${HEADER}${[...own, last].join('\n')}\n`;
   assert.equal(renderHba(settings, []), whole('host all all all scram-sha-256'));
   assert.equal(renderHba(settings, ['hostssl all all all md5']), whole('hostssl all all all md5'));
+});
+
+test('a server that is closed to clients lets in members only, and says so to its own sessions', () => {
+  const open = renderHba(settings, ['host all app all trust']);
+  const closed = renderClosedHba(settings);
+  assert.deepEqual(
+    [isClosedHba(open), isClosedHba(closed), isClosedHba('host all all all trust')],
+    [false, true, false],
+  );
+  const lines = closed.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  assert.deepEqual(lines.slice(0, 4), open.split('\n').slice(1, 5), 'who makes the members equal, as ever');
+  assert.deepEqual(lines.slice(4), [
+    'local all all reject',
+    'host all all all reject',
+    'local replication all reject',
+    'host replication all all reject',
+  ]);
+  const parameters = { 'matriarch.admits': 'members' };
+  const told = (isClosed: boolean) =>
+    settingsOf(renderPostgresqlConf(anInput({ isClosed, parameters }))).get('matriarch.admits');
+  assert.deepEqual([told(true), told(false)], ["'members'", undefined]);
+});
+
+test('where the agent sees to durability PostgreSQL does not restart by itself, which would show what no standby has', () => {
+  const parameters = { restart_after_crash: true };
+  const conf = (synchronousStandbyNames: string | undefined) =>
+    renderPostgresqlConf(anInput({ synchronousStandbyNames, parameters }));
+  const texts = [conf(undefined), conf('ANY 1 ("b")'), conf('')];
+  assert.deepEqual(
+    texts.map((text) => settingsOf(text).get('restart_after_crash')),
+    ['on', 'off', 'off'],
+  );
+  assert.deepEqual(
+    [isDurable(conf(undefined)), isDurable(conf('')), isDurable('restart_after_crash = off\n')],
+    [false, true, false],
+  );
+  const auto = "restart_after_crash = 'on'\nwork_mem = '4MB'\nmatriarch.admits = 'all'\n";
+  assert.equal(cleanAutoConf(auto), "restart_after_crash = 'on'\nwork_mem = '4MB'\n");
+  assert.equal(cleanAutoConf(auto, true), "work_mem = '4MB'\n");
 });
 
 test('the password file escapes colons and backslashes', () => {

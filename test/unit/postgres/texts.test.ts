@@ -75,6 +75,7 @@ const PRIMARY = {
   standbys: [],
   slots: [],
   start_time: '2026-11-23 09:00:00+00',
+  is_closed: false,
   version: 150_018,
   pending_restart: [],
 };

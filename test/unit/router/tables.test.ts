@@ -4,6 +4,7 @@ import { before, describe, test } from 'node:test';
 import { systemClock } from '../../../src/base/index.ts';
 import { ClientEar } from '../../../src/router/client-ear.ts';
 import { HoldRoom } from '../../../src/router/hold.ts';
+import { membersToAsk } from '../../../src/router/lookups.ts';
 import { type LossFacts, type Verdict, whenServerLost } from '../../../src/router/lost.ts';
 import { Patience } from '../../../src/router/patience.ts';
 import { Pipeline, REQUEST } from '../../../src/router/pipeline.ts';
@@ -214,6 +215,7 @@ const member = (name: string, datacenter: string, changes: Partial<Member> = {})
   replayLsn: 0,
   replicationState: name === 'a' ? undefined : 'streaming',
   hasCheckpointed: true,
+  isClosed: false,
   isPaused: false,
   needsRestart: false,
   scheduledRestart: undefined,
@@ -250,6 +252,12 @@ const aWorld = (): ClusterWorld => {
   return world;
 };
 
+/** The leader was restarted, and lets no clients in yet. */
+const closedA = (): ClusterView => {
+  const all = [member('a', 'dc1', { isClosed: true }), member('b', 'dc2'), member('c', 'dc3')];
+  return view({ members: new Map(all.map((one) => [one.name, one])) });
+};
+
 describe('the world', () => {
   test('spreads reads 10 to 1 to 1 exactly', () => {
     assert.deepEqual(shares(aWorld(), 120), { b: 100, a: 10, c: 10 });
@@ -268,6 +276,37 @@ describe('the world', () => {
     const [fresh, stale] = [world.primary(5000), world.primary(5001)];
     assert.equal(fresh.kind, 'primary');
     assert.deepEqual(stale, { kind: 'none', because: 'dcs-contact-stale' });
+  });
+
+  test('sends nobody to a primary that is closed to clients', () => {
+    const world = aWorld();
+    world.setView(closedA());
+    assert.deepEqual(world.primary(0), { kind: 'none', because: 'leader-closed-to-clients' });
+    assert.deepEqual(shares(world, 11), { b: 10, c: 1 });
+    assert.deepEqual(
+      membersToAsk(world).map(({ name }) => name),
+      ['b', 'c'],
+    );
+  });
+
+  test('takes a refusal by pg_hba.conf for a server that is not there yet, until the store proves that it is open', () => {
+    const world = aWorld();
+    const fields = { severity: 'FATAL', code: '28000', message: 'pg_hba.conf rejects connection' };
+    const refused = { kind: 'refused', fields } as const;
+    const isPassing = (name: string, now: number): boolean =>
+      world.refused(name, refused, now).kind === 'unreachable';
+    world.setContact(1000);
+    assert.equal(isPassing('a', 1100), true, 'it may have been closed since');
+    world.setContact(1050);
+    assert.equal(isPassing('a', 1300), true, 'the view is older than the refusal');
+    world.setContact(1200);
+    assert.equal(isPassing('a', 1400), false, 'the view is newer, and says nothing of it');
+    assert.equal(isPassing('a', 20_000), true, 'long after, it is another refusal');
+    world.setView(closedA());
+    world.setContact(30_000);
+    assert.equal(isPassing('a', 20_001), true, 'it says so');
+    const other = { kind: 'refused', fields: { ...fields, code: '28P01' } } as const;
+    assert.equal(world.refused('a', other, 20_002), other, 'a wrong password is one');
   });
 
   test('with failsafe_mode has the primary that it knew for as long as etcd is silent', () => {

@@ -68,6 +68,7 @@ describe('a member is read', () => {
         replayLsn: undefined,
         replicationState: undefined,
         hasCheckpointed: true,
+        isClosed: false,
         isPaused: false,
         needsRestart: false,
         scheduledRestart: undefined,
@@ -97,6 +98,7 @@ describe('a member is read', () => {
         replayLsn: 90,
         replicationState: 'streaming',
         hasCheckpointed: true,
+        isClosed: false,
         isPaused: false,
         needsRestart: true,
         scheduledRestart: undefined,
@@ -186,12 +188,12 @@ describe('a member is read', () => {
 
 describe('a member is written', () => {
   test('compact, in Patroni’s names, in one order, without what is unknown', () => {
-    const member = aMember({ name: 'db1', replay_lsn: 50_331_640, pause: true });
+    const member = aMember({ name: 'db1', replay_lsn: 50_331_640, pause: true, closed_to_clients: true });
     const shuffled = { pause: true, ...aMember({ name: 'db1', tags: {} }), ...member } as const;
     const expected =
       '{"conn_url":"postgres://db1.example:5432/postgres","api_url":"http://db1.example:8008/patroni","state":"running",' +
       `"role":"replica","version":"${FEATURE_LEVEL}","tags":{"datacenter":"dc1"},"xlog_location":50331648,` +
-      '"replay_lsn":50331640,"replication_state":"streaming","timeline":1,"pause":true}';
+      '"replay_lsn":50331640,"replication_state":"streaming","timeline":1,"closed_to_clients":true,"pause":true}';
     assert.equal(renderMember(member), expected);
     assert.equal(renderMember(shuffled), expected);
   });

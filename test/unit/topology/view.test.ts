@@ -11,6 +11,7 @@ import {
   leaderChange,
   primaryOf,
   renderMember,
+  sourceOf,
 } from '../../../src/topology/index.ts';
 import {
   aLayout,
@@ -245,6 +246,9 @@ describe('the primary is', () => {
       reason(threeDatacenters({ members: { db2: aMember({ name: 'db2', timeline: 2 }) } })),
       'leader-on-old-timeline',
     );
+    const closed = threeDatacenters({ members: { db1: aPrimary({ name: 'db1', closed_to_clients: true }) } });
+    assert.equal(reason(closed), 'leader-closed-to-clients');
+    assert.equal(sourceOf(closed).kind, 'primary', 'but other members are let in');
   });
 
   test('not yet the winner of an election while its own JSON still says standby', () => {
