@@ -112,7 +112,8 @@ async function copy(place: Place, from: Upstream, options: CloneOptions): Promis
     port: from.port,
     user: place.settings.authentication.replication.username,
     passfile: place.passFile,
-    application_name: place.name,
+    // Not the member's name: by its slot it confirms WAL as a standby does, and what it makes may never become one.
+    application_name: `matriarch copying ${place.name}`,
     sslmode: 'prefer',
     connect_timeout: 10,
   });

@@ -170,6 +170,24 @@ test('a rewind that cannot begin leaves the directory whole, and a fresh clone i
   await until('it follows', async () => (await old.control.status()).timeline === 2);
 });
 
+test('commits do not wait for a member that is being copied, nor are they taken for safe there', async (t) => {
+  const old = await aPrimary(t, 'old');
+  const next = await aMember(t, 'next', { authentication: old.settings.authentication });
+  await sql(old, "ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (next)'");
+  await sql(old, 'SELECT pg_reload_conf()');
+  const copying = next.control.basebackup(old.address, { slot: 'next' });
+  let isOver = false;
+  const over = copying.finally(() => {
+    isOver = true;
+  });
+  const seen = new Set<unknown>();
+  while (!isOver)
+    for (const row of await sql(old, "SELECT sync_state FROM pg_stat_replication WHERE state = 'streaming'"))
+      seen.add(row['sync_state']);
+  await over;
+  assert.deepEqual([...seen], ['async']);
+});
+
 test('a clone that fails or is ended leaves nothing', async (t) => {
   const old = await aPrimary(t, 'old');
   const { control, settings } = await aMember(t, 'next', {
