@@ -175,16 +175,14 @@ test('commits do not wait for a member that is being copied, nor are they taken 
   const next = await aMember(t, 'next', { authentication: old.settings.authentication });
   await sql(old, "ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (next)'");
   await sql(old, 'SELECT pg_reload_conf()');
-  const copying = next.control.basebackup(old.address, { slot: 'next' });
-  let isOver = false;
-  const over = copying.finally(() => {
-    isOver = true;
-  });
+  const copying = next.control.basebackup(old.address, { slot: 'next' }).then(() => 'copied');
+  const asked = "SELECT sync_state FROM pg_stat_replication WHERE state = 'streaming'";
   const seen = new Set<unknown>();
-  while (!isOver)
-    for (const row of await sql(old, "SELECT sync_state FROM pg_stat_replication WHERE state = 'streaming'"))
-      seen.add(row['sync_state']);
-  await over;
+  for (;;) {
+    const answer = await Promise.race([copying, sql(old, asked)]);
+    if (typeof answer === 'string') break;
+    for (const row of answer) seen.add(row['sync_state']);
+  }
   assert.deepEqual([...seen], ['async']);
 });
 

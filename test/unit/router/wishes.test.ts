@@ -126,8 +126,7 @@ describe('a read that a standby refuses', () => {
   });
 
   test('is remembered whatever its names turn out to be the next time, under another search_path say', () => {
-    const resolve = (found: Classification): Classification => ({ ...found, origin: found });
-    const stage = new SessionStage(classifier, { resolve }).started();
+    const stage = new SessionStage(classifier, { resolve: anew }).started();
     const heard = [1, 2].map((id) => stage.send(Query(`SELECT refused_by_standby, ${id}`)).take());
     assert.deepEqual(heard.map(counted), [['read at n2', 'write at n1'], ['write at n1']]);
   });
@@ -326,4 +325,9 @@ function refusedForIsolation(classifier: Classifier): SessionStage {
   stage.send(Query('SELECT 1')).take();
   stage.server('n2').isSerializable = true;
   return stage;
+}
+
+/** Another object at each look. */
+function anew(found: Classification): Classification {
+  return { ...found, origin: found };
 }
