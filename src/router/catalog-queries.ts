@@ -88,7 +88,8 @@ const OPERATORS = `
 SELECT 'o' || o.oid, n.nspname, o.oprname, pg_catalog.concat_ws(' ', CASE WHEN o.oprleft >= ${FIRST_OID} THEN 't' || o.oprleft END,
   CASE WHEN o.oprright >= ${FIRST_OID} THEN 't' || o.oprright END)
 FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid >= ${FIRST_OID}
-UNION SELECT '', 'pg_catalog', oprname, '' FROM pg_catalog.pg_operator WHERE oid < ${FIRST_OID}`;
+UNION ALL SELECT '', 'pg_catalog', oprname, CASE WHEN pg_catalog.bool_or(oprleft <> 0 AND oprright <> 0) THEN 'binary' ELSE '' END
+FROM pg_catalog.pg_operator WHERE oid < ${FIRST_OID} GROUP BY oprname`;
 
 /**
  * With the types that a statement must have to do with for the cast to happen. That it has to do with a type is known of

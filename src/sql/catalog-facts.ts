@@ -40,7 +40,6 @@ export interface FunctionFact extends Named {
 }
 
 export interface OperatorFact extends Named {
-  readonly name: string;
   /** The types among its operands that are not built in. */
   readonly operands: readonly Key[];
 }
@@ -67,6 +66,8 @@ export class CatalogFacts {
   readonly relations = new Map<string, Named[]>();
   readonly types = new Map<string, Named[]>();
   readonly builtinOperators = new Set<string>();
+  /** Those of them that take two operands. */
+  readonly builtinBinary = new Set<string>();
   /** Schemas that everybody may look into: a name that is found there is not looked for any further. */
   readonly openSchemas = new Set<string>();
   readonly casts: readonly CastFact[];
@@ -156,8 +157,10 @@ export class CatalogFacts {
   }
 
   #operator({ key, schema, name, operands }: CatalogRows['operators'][number]): void {
-    if (key === '') this.builtinOperators.add(name);
-    else add(this.operators, name, { key, schema, name, operands });
+    if (key === '') {
+      this.builtinOperators.add(name);
+      if (operands.includes(BINARY)) this.builtinBinary.add(name);
+    } else add(this.operators, name, { key, schema, operands });
   }
 
   /** Something of the database calls a function of PostgreSQL's own. */
@@ -179,6 +182,9 @@ const OF_SESSION: ReadonlySet<FunctionVerdict> = new Set([
   'seeds-random',
   'function-sets-setting',
 ]);
+
+/** In place of the operands of a built-in operator: there is one of two. */
+const BINARY = 'binary';
 
 /** What leads to what is part of everything. */
 const EVERYTHING: Key = 'd';

@@ -186,7 +186,7 @@ class Lookup {
     for (const name of references.newWords) this.#newWord(name);
     for (const path of references.types) this.#type(path);
     for (const name of references.attributes) this.#attribute(name);
-    const reached = this.#reach(references.operators.flatMap((path) => this.#operators(path)));
+    const reached = this.#reach(references.operators.flatMap((path) => this.#ofTypes(path)));
     const harm = reached.harm?.kind === 'session' ? reached.harm : (this.#missing ?? reached.harm);
     return harm ?? this.#facts.harmOfAll ?? { kind: 'read', runsCode: reached.runsCode };
   }
@@ -222,7 +222,7 @@ class Lookup {
       const reached = this.#facts.reach(this.#roots);
       const before = this.#roots.length;
       for (const operator of operators) {
-        if (!reached.keys.has(operator.key) && this.#isUsable(operator, reached.keys))
+        if (!reached.keys.has(operator.key) && operator.operands.some((type) => reached.keys.has(type)))
           this.#roots.push(operator.key);
       }
       for (const { key, needs } of casts) {
@@ -281,13 +281,17 @@ class Lookup {
   }
 
   /**
-   * It can be picked where there is something of a type that it is for; and where there is not, for what has no type of its own
-   * (a literal, NULL, a parameter), unless an operator of the same name that is built in is always preferred: none of
-   * the two operands is of a type that it takes.
+   * Those that can be picked only where there is something of a type that they are for. Others are picked for what has no type
+   * of its own too (a literal, NULL, a parameter): all but those that take two such operands, under a bare name by which
+   * PostgreSQL has an operator of two operands itself, which is preferred or makes the expression ambiguous.
    */
-  #isUsable({ name, operands }: OperatorFact, reached: ReadonlySet<Key>): boolean {
-    if (operands.length < 2 || !this.#facts.builtinOperators.has(name)) return true;
-    return operands.some((operand) => reached.has(operand));
+  #ofTypes(path: Path): readonly OperatorFact[] {
+    const { schema, name } = nameOf(path);
+    const hasRival = schema === undefined && this.#facts.builtinBinary.has(name);
+    const isOfTypes = ({ operands }: OperatorFact): boolean => hasRival && operands.length === 2;
+    const found = this.#operators(path);
+    for (const operator of found) if (!isOfTypes(operator)) this.#roots.push(operator.key);
+    return found.filter(isOfTypes);
   }
 
   #miss(because: SqlReason, path: Path): void {

@@ -62,6 +62,7 @@ class Maker {
     for (let count = 0; count < 5; count += 1) this.#operator();
     for (let count = 0; count < 2; count += 1) this.#aggregate();
     this.#casts();
+    this.#madeTypes();
     for (let count = 0; count < 12; count += 1) this.#view();
     this.#liar();
     return {
@@ -222,6 +223,26 @@ class Maker {
     this.#relations.push('public.moods');
     this.#relations.push('public.log_rows');
     this.#statements.push('CREATE VIEW public.log_rows AS SELECT 1 AS id, n FROM public.log');
+  }
+
+  /** Operators and casts of types that come with others: of a table's rows, of arrays, of multiranges. */
+  #madeTypes(): void {
+    this.#statements.push(
+      'CREATE TABLE public.places AS SELECT 1 AS id, 2 AS n',
+      'CREATE TYPE public.span AS RANGE (subtype = text)',
+      `CREATE FUNCTION public.place_int(public.places) RETURNS int ${this.#declared('1')}`,
+      'CREATE CAST (public.places AS int) WITH FUNCTION public.place_int(public.places)',
+      // Syntax to our grammar.
+      `CREATE FUNCTION public.json_query(jsonb, text) RETURNS int ${this.#declared('1')}`,
+    );
+    for (const type of ['places', 'pair[]', 'span_multirange']) {
+      const behind = `public.same_${type.replace('[]', 's')}`;
+      this.#statements.push(
+        `CREATE FUNCTION ${behind}(public.${type}, public.${type}) RETURNS boolean ${this.#declared('true')}`,
+        `CREATE OPERATOR public.= (LEFTARG = public.${type}, RIGHTARG = public.${type}, FUNCTION = ${behind})`,
+      );
+    }
+    this.#relations.push('public.places');
   }
 
   #view(): void {

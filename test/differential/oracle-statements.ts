@@ -15,6 +15,16 @@ export function oracleStatement(chance: Chance, schema: OracleSchema): string {
   return new Speaker(chance, schema).statement();
 }
 
+const OF_MADE_TYPES = [
+  'SELECT x = x FROM public.places AS x',
+  'SELECT x::int FROM public.places AS x',
+  'SELECT ARRAY[ROW(1, 2)::public.pair] = ARRAY[ROW(3, 4)::public.pair]',
+  'SELECT array_agg(p) = array_agg(p) FROM (SELECT ROW(1, 2)::public.pair AS p) AS q',
+  "SELECT public.span_multirange(public.span('a', 'b')) = public.span_multirange(public.span('a', 'c'))",
+  "SELECT range_agg(s) = range_agg(s) FROM (SELECT public.span('a', 'b') AS s) AS q",
+  "SELECT json_query('{}'::jsonb, '$.a')",
+] as const;
+
 const DEPTH_MAX = 3;
 
 class Speaker {
@@ -29,7 +39,7 @@ class Speaker {
   statement(): string {
     const chance = this.#chance;
     const query = this.#query(0);
-    switch (chance.below(24)) {
+    switch (chance.below(27)) {
       case 0:
         return `EXPLAIN ${query}`;
       case 1:
@@ -56,6 +66,10 @@ class Speaker {
         return `SELECT ${chance.one(['to_json(m)', 'jsonb_agg(m)', 'row_to_json(r)', 'jsonb_build_array(m)'])} FROM public.moods AS r`;
       case 11:
         return `SELECT table_to_xml('${this.#relation()}', true, false, '') IS NULL`;
+      case 12:
+        return chance.one(OF_MADE_TYPES);
+      case 13:
+        return `SELECT ${this.#untyped()}`;
       case 9:
         return `SELECT last_value FROM ${chance.one(['public.counter', 'counter'])}`;
       default:
@@ -81,6 +95,12 @@ class Speaker {
       default:
         return base;
     }
+  }
+
+  /** An operator between literals that have no type of their own: which is meant, PostgreSQL finds out. */
+  #untyped(): string {
+    const form = this.#chance.one([...this.#schema.operators, 'PAIR = PAIR', 'PAIR || PAIR']);
+    return form.replace(/INT/g, "'1'").replace(/PAIR/g, "'(1,2)'");
   }
 
   #condition(depth: number): string {

@@ -85,11 +85,13 @@ export const SOME_ROWS: CatalogRows = {
     { key: 'o2', schema: 'public', name: '<!>', operands: [] },
     { key: 'o3', schema: 'public', name: '<+>', operands: ['t1', 't1'] },
     { key: 'o4', schema: 'public', name: '-', operands: ['t1'] },
+    { key: 'o5', schema: 'public', name: '@', operands: ['t1', 't1'] },
+    { key: '', schema: 'pg_catalog', name: '@', operands: [] },
     ...['=', '+', '-', '>', '<', '>=', '<='].map((name) => ({
       key: '',
       schema: 'pg_catalog',
       name,
-      operands: [],
+      operands: ['binary'],
     })),
   ],
   casts: [{ key: 'f2', needs: ['t1', 't25'] }],
@@ -107,6 +109,7 @@ export const SOME_ROWS: CatalogRows = {
     ['o2', 'f2'],
     ['o3', 'f2'],
     ['o4', 'f2'],
+    ['o5', 'f2'],
     ['f11', 'f2'],
   ],
   calls: [

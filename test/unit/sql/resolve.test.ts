@@ -153,6 +153,10 @@ describe('a statement is resolved against its database', () => {
     ["SELECT 'a' <+> $1", 'write function-volatile public.writing'],
     ["SELECT 'a' - 1", 'write function-volatile public.writing'],
     ["SELECT 'a' = 'b'", 'read only-reads'],
+    ["SELECT 'a' OPERATOR(public.=) 'b'", 'write function-volatile public.writing'],
+    ["SELECT 'a' OPERATOR(pg_catalog.=) 'b'", 'read only-reads'],
+    // PostgreSQL has it of one operand.
+    ["SELECT 'a' @ 'b'", 'write function-volatile public.writing'],
   ]);
   facts('what is syntax to our grammar alone can be a function of an older server', [
     ["SELECT json_query('{}', '$.a')", 'write function-volatile public.json_query'],
