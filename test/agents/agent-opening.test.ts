@@ -6,6 +6,7 @@ import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../src/base/index.ts';
 import { type Host, sharedLogs, someHosts } from '../support/agents.ts';
+import { startInOrder } from '../support/asking-agents.ts';
 import { startEtcd } from '../support/etcd.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -31,16 +32,7 @@ test('a row whose commit waited for a standby is not seen on a primary that was 
   if (alpha === undefined || beta === undefined) throw new Error('unreachable: two names, two hosts');
 
   await watched(async () => {
-    alpha.start();
-    await eventually('alpha leads', () => alpha.rest('/leader').catch(() => undefined), {
-      holds: (answer) => answer?.status === 200,
-      withinMs: START_MS,
-    });
-    beta.start();
-    await eventually('beta streams', () => patroniOf(beta), {
-      holds: (body) => body['replication_state'] === 'streaming',
-      withinMs: START_MS,
-    });
+    await startInOrder(alpha, beta, START_MS);
     await eventually(
       'commits wait for beta',
       async () =>

@@ -8,6 +8,7 @@ import { pause, silentLog, systemClock } from '../../src/base/index.ts';
 import { connectEtcd } from '../../src/dcs/index.ts';
 import { keyLayout } from '../../src/topology/index.ts';
 import { type Host, sharedLogs, someHosts } from '../support/agents.ts';
+import { startInOrder } from '../support/asking-agents.ts';
 import { startEtcd } from '../support/etcd.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -35,16 +36,7 @@ test('an agent that is killed and started again adopts its PostgreSQL without to
   if (alpha === undefined || beta === undefined) throw new Error('unreachable: two names, two hosts');
 
   await watched(async () => {
-    alpha.start();
-    await eventually('alpha leads', () => alpha.rest('/leader').catch(() => undefined), {
-      holds: (answer) => answer?.status === 200,
-      withinMs: 30_000,
-    });
-    beta.start();
-    await eventually('beta streams', () => beta.rest('/patroni').catch(() => undefined), {
-      holds: (answer) => answer?.body['replication_state'] === 'streaming',
-      withinMs: 30_000,
-    });
+    await startInOrder(alpha, beta, 60_000);
     const client = await alpha.connect();
     const now = async (): Promise<unknown> => ({
       backend: (await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows,

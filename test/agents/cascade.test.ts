@@ -2,7 +2,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type Host, sharedLogs, someHosts } from '../support/agents.ts';
-import { fieldOf, is, named, statusOf } from '../support/asking-agents.ts';
+import { fieldOf, is, named, startInOrder, statusOf } from '../support/asking-agents.ts';
 import { startEtcd } from '../support/etcd.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -25,13 +25,7 @@ describe('cascading replication', () => {
       // gamma never leads, so that it is known who does.
       tags: { gamma: { replicatefrom: 'beta', nofailover: true } },
     });
-    host('alpha').start();
-    await eventually('alpha leads', () => statusOf(host('alpha'), '/primary'), {
-      holds: is(200),
-      withinMs: 60_000,
-    });
-    host('beta').start();
-    await streams('beta', 'alpha');
+    await startInOrder(host('alpha'), host('beta'), 60_000);
     host('gamma').start();
   });
 

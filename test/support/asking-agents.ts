@@ -60,6 +60,17 @@ export function named(hosts: readonly Host[], name: string | undefined): Host {
   return found;
 }
 
+/** Starts the first, and the second when that leads; resolves when the second streams. */
+export async function startInOrder(leader: Host, standby: Host, withinMs: number): Promise<void> {
+  leader.start();
+  await eventually(`${leader.name} leads`, () => statusOf(leader, '/primary'), { holds: is(200), withinMs });
+  standby.start();
+  await eventually(`${standby.name} streams`, () => fieldOf(standby, 'replication_state'), {
+    holds: is('streaming'),
+    withinMs,
+  });
+}
+
 /** Of two hosts the leader, once the other streams from it. */
 export async function wholePair(hosts: readonly Host[]): Promise<Host> {
   const leader = await eventually(
