@@ -30,14 +30,6 @@ export interface CatalogNow {
   readonly doubted: () => void;
 }
 
-/** How a statement is said. */
-interface Saying {
-  readonly settings: Settings;
-  readonly isPathKnown: boolean;
-  /** Oids that are not built in. */
-  readonly types: readonly number[];
-}
-
 export class Definitions {
   readonly #catalog: CatalogNow;
   readonly #user: string;
@@ -59,13 +51,16 @@ export class Definitions {
     return this.#catalog.generation;
   }
 
-  /** `isPathKnown`: nothing but `settings` decides about the search_path. `types` are those of its parameters. */
-  resolve(found: Classification, { settings, isPathKnown, types }: Saying): Classification {
+  /**
+   * `types`: oids of those of its parameters that are not built in. `settings` decide about the search_path; undefined: they are
+   * not all that does.
+   */
+  resolve(found: Classification, types: readonly number[], settings: Settings | undefined): Classification {
     const names = found.references ?? found.touches;
     if ((names === undefined && types.length === 0) || this.#catalog.isOff) return found;
     const { resolvers, readUpTo } = this.#catalog;
     if (resolvers === undefined || readUpTo < this.#ownChange) return unresolved(found, types);
-    if (!isPathKnown) return resolvers.under('any').resolve(found, types);
+    if (settings === undefined) return resolvers.under('any').resolve(found, types);
     if (resolvers !== this.#resolvers || settings !== this.#settings || this.#resolver === undefined) {
       this.#resolvers = resolvers;
       this.#settings = settings;

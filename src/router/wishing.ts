@@ -54,9 +54,11 @@ export class Wishing {
     const { unit, own, pin, isBeingAsked } = this.#session;
     const isUnknown = isBeingAsked || pin?.because.includes('settings-unknown') === true;
     const isPathKnown = unit.settings.length === 0 && !isUnknown;
-    const { settings } = own;
-    const types = statement?.types ?? NO_TYPES;
-    return this.#routing.definitions.resolve(found, { settings, isPathKnown, types });
+    return this.#routing.definitions.resolve(
+      found,
+      statement?.types ?? NO_TYPES,
+      isPathKnown ? own.settings : undefined,
+    );
   }
 
   /** What a statement needs; a BEGIN that does not say what it is, is what the session's transactions are. */

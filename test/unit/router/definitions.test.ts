@@ -24,7 +24,7 @@ function because(
   settings: Settings = NO_SETTINGS,
   isPathKnown = true,
 ): string {
-  return definitions.resolve(classifier.classify(sql), { settings, isPathKnown, types: [] }).because;
+  return definitions.resolve(classifier.classify(sql), [], isPathKnown ? settings : undefined).because;
 }
 
 function after(sets: readonly string[]): Settings {
