@@ -102,6 +102,8 @@ export class Checks implements Watcher {
     const row = server.lastWrite;
     if (durability !== 'quorum' || row === undefined || this.#answered.has(row)) return;
     if (row.branch.writer !== server.name || !holds(server.wal, row)) return;
+    // Whoever was promoted to the timeline that a standby is on had all of its history, this row included.
+    if (server.inRecovery && server.wal.branch.writer !== server.name) return;
     const others = Array.from(hosts.values(), (host) => host.server).filter(
       (other) => other !== server && other.position !== undefined && holds(other.wal, row),
     );
