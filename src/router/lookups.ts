@@ -15,11 +15,10 @@ export function lookupSettings(config: RouterConfig, access: AccessTable): Looku
   };
 }
 
-/** Nearest first; unreachable ones last. One that is closed to clients is closed to this question, too. */
+/** Nearest first; unreachable ones last. */
 export function membersToAsk(world: ClusterWorld): readonly MemberToAsk[] {
   const rank = (name: string, weight: number): number => (world.unreachable.has(name) ? -1 : weight);
-  return world.candidates
-    .filter(({ host, because }) => host !== '' && because !== 'closed-to-clients')
+  return world.askable
     .toSorted((a, b) => rank(b.name, b.weight) - rank(a.name, a.weight))
     .map(({ name, host, port, isLeader }) => ({ name, address: { host, port }, isLeader }));
 }

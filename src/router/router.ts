@@ -366,9 +366,7 @@ function viewChanged(shared: Shared, listener: Listener, view: ClusterView, chan
   world.setView(view, clock.now());
   shared.servers.worldChanged();
   shared.catalogs.retry();
-  shared.positions.setMembers(
-    world.candidates.filter(({ host, because }) => host !== '' && because !== 'closed-to-clients'),
-  );
+  shared.positions.setMembers(world.askable);
   const now = clock.now();
   const primary = world.primary(now);
   const primaryName = primary.kind === 'primary' ? primary.member : undefined;

@@ -42,11 +42,10 @@ export class ShapeCheck {
       const message = unit.messages.at(index);
       if (message?.[0] !== FRONTEND.Bind) continue;
       prepared.nameFor(statement, planningKey);
-      if (isShort(message, link.statements.parametersOf(statement))) continue;
       const isStale = prepared.isOfEarlier(statement);
-      switch (link.statements.compare(statement, isStale)) {
-        case 'same':
-          continue;
+      const verdict = link.statements.compare(statement, isStale);
+      if (verdict === 'same' || isMiscounted(message, link.statements.parametersOf(statement))) continue;
+      switch (verdict) {
         case 'other':
           if (unit.describes) prepared.refresh(statement);
           else misfit(unit, statement, CHANGED);
@@ -75,7 +74,7 @@ export class ShapeCheck {
 }
 
 /** A Bind with another number of values than there are parameters is refused for that before the columns are compared. */
-function isShort(message: Buffer, parameters: number | undefined): boolean {
+function isMiscounted(message: Buffer, parameters: number | undefined): boolean {
   if (parameters === undefined || isHead(message)) return false;
   return readBindFormats(message).parameters !== parameters;
 }

@@ -200,6 +200,11 @@ export class ClusterWorld implements World {
     return this.#view.leader;
   }
 
+  /** Those whose address is known. One that is closed to clients is closed to the router's own questions, too. */
+  get askable(): readonly Candidate[] {
+    return this.#candidates.filter(({ host, because }) => host !== '' && because !== 'closed-to-clients');
+  }
+
   /**
    * The member has refused a connection. A primary that was restarted refuses all clients by its pg_hba.conf at first
    * (docs/agent.md): as long as it says so, or the store has not proved the view current since the refusal, it is not there yet.

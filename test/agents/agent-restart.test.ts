@@ -36,7 +36,7 @@ test('an agent that is killed and started again adopts its PostgreSQL without to
   if (alpha === undefined || beta === undefined) throw new Error('unreachable: two names, two hosts');
 
   await watched(async () => {
-    await startInOrder(alpha, beta, 60_000);
+    await startInOrder(alpha, beta, 30_000);
     const client = await alpha.connect();
     const now = async (): Promise<unknown> => ({
       backend: (await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')).rows,

@@ -26,23 +26,24 @@ async function routed(router: RunningRouter, client: Client, text: string): Prom
   return difference(before, await counts(router));
 }
 
-/** What a statement was taken for whose one parameter is declared to be of this type, and given as NULL. */
-async function routedAsGuest(router: RunningRouter, text: string, oid: number): Promise<string> {
+/** What a statement was taken for whose one parameter is declared to be of this type; it is answered with one row. */
+async function routedAsGuest(
+  router: RunningRouter,
+  text: string,
+  { oid, value, row }: { readonly oid: number; readonly value: string; readonly row: string },
+): Promise<string> {
   const { host = '', port = 0 } = router.as();
   const guest = await WireClient.connect({ host, port, ...AS_APP });
   const before = await counts(router);
   guest.send([
     Parse({ name: '', sql: text, parameterTypes: [oid] }),
-    Bind({ portal: '', statement: '', parameters: [undefined] }),
+    Bind({ portal: '', statement: '', parameters: [Buffer.from(value)] }),
     Execute('', 0),
     Sync(),
   ]);
   await guest.answered();
   await guest.end();
-  assert.ok(
-    guest.lines.some((line) => line.startsWith('DataRow')),
-    guest.lines.join('; '),
-  );
+  assert.ok(guest.lines.includes(`DataRow "${row}"`), guest.lines.join('; '));
   return difference(before, await counts(router));
 }
 
@@ -119,7 +120,8 @@ test('the catalogue of a database', { timeout: 120_000 }, async (suite) => {
     assert.equal(await routed(router, client, 'SELECT locks(77)'), 'session holds-session-lock');
     assert.equal(await routed(router, client, 'SELECT (c).notes FROM pairs'), 'write function-volatile');
     const [row] = await sql(server.server, "SELECT 'checked'::regtype::oid::int AS oid", AS_APP);
-    assert.equal(await routedAsGuest(router, 'SELECT $1', Number(row?.['oid'])), 'write function-volatile');
+    const checked = { oid: Number(row?.['oid']), value: '1', row: '1' };
+    assert.equal(await routedAsGuest(router, 'SELECT $1', checked), 'write function-volatile');
   });
 
   await suite.test(
@@ -146,10 +148,8 @@ test('the catalogue of a database', { timeout: 120_000 }, async (suite) => {
         assert.equal(await routed(router, client, text), 'write function-volatile', text);
       assert.equal(await routed(router, client, "SELECT 'a' = 'b'"), 'read only-reads');
       const [row] = await sql(server.server, "SELECT 'shade'::regtype::oid::int AS oid", AS_APP);
-      assert.equal(
-        await routedAsGuest(router, 'SELECT $1 = $1', Number(row?.['oid'])),
-        'write function-volatile',
-      );
+      const shade = { oid: Number(row?.['oid']), value: 'a', row: 't' };
+      assert.equal(await routedAsGuest(router, 'SELECT $1 = $1', shade), 'write function-volatile');
     },
   );
 
