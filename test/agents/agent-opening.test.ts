@@ -5,9 +5,8 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../src/base/index.ts';
-import { type Host, sharedLogs, someHosts } from '../support/agents.ts';
-import { startInOrder } from '../support/asking-agents.ts';
-import { startEtcd } from '../support/etcd.ts';
+import type { Host } from '../support/agents.ts';
+import { aPairOfHosts, startInOrder } from '../support/asking-agents.ts';
 import { eventually } from '../support/eventually.ts';
 
 /** So long that the leader keeps its key, and goes on waiting for a standby that stands still. */
@@ -18,18 +17,7 @@ const START_MS = 90_000;
 const REJECTED = '28000';
 
 test('a row whose commit waited for a standby is not seen on a primary that was restarted, until the standby has it', async (t) => {
-  const etcd = await startEtcd(t);
-  let hosts: readonly Host[] = [];
-  const { watched, showLogs } = sharedLogs(() => hosts);
-  t.after(showLogs);
-  hosts = await someHosts(t, {
-    names: ['alpha', 'beta'],
-    etcd: etcd.urls,
-    synchronous: true,
-    ttl: `${TTL_MS}ms`,
-  });
-  const [alpha, beta] = hosts;
-  if (alpha === undefined || beta === undefined) throw new Error('unreachable: two names, two hosts');
+  const { alpha, beta, watched } = await aPairOfHosts(t, TTL_MS);
 
   await watched(async () => {
     await startInOrder(alpha, beta, START_MS);

@@ -7,9 +7,7 @@ import { test } from 'node:test';
 import { pause, silentLog, systemClock } from '../../src/base/index.ts';
 import { connectEtcd } from '../../src/dcs/index.ts';
 import { keyLayout } from '../../src/topology/index.ts';
-import { type Host, sharedLogs, someHosts } from '../support/agents.ts';
-import { startInOrder } from '../support/asking-agents.ts';
-import { startEtcd } from '../support/etcd.ts';
+import { aPairOfHosts, startInOrder } from '../support/asking-agents.ts';
 import { eventually } from '../support/eventually.ts';
 
 const TTL_MS = 12_000;
@@ -17,23 +15,12 @@ const layout = keyLayout('/service/', 'herd');
 const call = { timeoutMs: 2000 };
 
 test('an agent that is killed and started again adopts its PostgreSQL without touching it', async (t) => {
-  const etcd = await startEtcd(t);
+  const { etcd, alpha, beta, watched } = await aPairOfHosts(t, TTL_MS);
   const dcs = connectEtcd(
     { endpoints: etcd.urls, request_timeout: 2000 },
     { clock: systemClock, log: silentLog },
   );
   t.after(() => dcs.close());
-  let hosts: readonly Host[] = [];
-  const { watched, showLogs } = sharedLogs(() => hosts);
-  t.after(showLogs);
-  hosts = await someHosts(t, {
-    names: ['alpha', 'beta'],
-    etcd: etcd.urls,
-    synchronous: true,
-    ttl: `${TTL_MS}ms`,
-  });
-  const [alpha, beta] = hosts;
-  if (alpha === undefined || beta === undefined) throw new Error('unreachable: two names, two hosts');
 
   await watched(async () => {
     await startInOrder(alpha, beta, 30_000);

@@ -20,7 +20,7 @@ import {
 import { freshLoopback } from './loopback.ts';
 import { BIN_DIR } from './postgres.ts';
 
-interface Scope {
+export interface Scope {
   readonly after: (end: () => Promise<void>) => void;
 }
 

@@ -1,7 +1,8 @@
 /** What tests ask of running agents again and again: a health check's code, a field of their status, an answer of a busy server. */
 import { ok } from 'node:assert/strict';
 import { systemClock } from '../../src/base/index.ts';
-import type { Host } from './agents.ts';
+import { type Host, type Scope, sharedLogs, someHosts } from './agents.ts';
+import { type EtcdCluster, startEtcd } from './etcd.ts';
 import { eventually } from './eventually.ts';
 
 export const PATHS = [
@@ -58,6 +59,25 @@ export function named(hosts: readonly Host[], name: string | undefined): Host {
   const found = hosts.find((host) => host.name === name);
   ok(found !== undefined, `no host ${name}`);
   return found;
+}
+
+interface Pair {
+  readonly etcd: EtcdCluster;
+  readonly alpha: Host;
+  readonly beta: Host;
+  /** Wraps a test's body: the hosts' logs are printed if it fails. */
+  readonly watched: (body: () => Promise<void>) => () => Promise<void>;
+}
+
+/** Two hosts with quorum durability, and nothing running on them yet. */
+export async function aPairOfHosts(scope: Scope, ttlMs: number): Promise<Pair> {
+  const etcd = await startEtcd(scope);
+  let hosts: readonly Host[] = [];
+  const { watched, showLogs } = sharedLogs(() => hosts);
+  scope.after(showLogs);
+  const names = ['alpha', 'beta'];
+  hosts = await someHosts(scope, { names, etcd: etcd.urls, synchronous: true, ttl: `${ttlMs}ms` });
+  return { etcd, alpha: named(hosts, 'alpha'), beta: named(hosts, 'beta'), watched };
 }
 
 /** Starts the first, and the second when that leads; resolves when the second streams. */
