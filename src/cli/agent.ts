@@ -26,13 +26,14 @@ export function agentCommand(shell: Shell): Command {
     )
     .addHelpText('after', HELP)
     .action(async (options: AgentOptions) => {
+      const onReload = shell.hangUps();
       const config = await configOf(shell, options);
       const service = await startService(shell, { config, role: 'agent', isDebug: options.debug === true });
       const { startAgent } = await import('../agent/index.ts');
       const { dcs } = service.parts;
       assert(dcs !== undefined, 'a file that was read for an agent has the section etcd');
       const readAgain = async () => await configOf(shell, options);
-      await service.run(() => startAgent({ ...service.parts, dcs, readAgain, onReload: shell.onHangUp }));
+      await service.run(() => startAgent({ ...service.parts, dcs, readAgain, onReload }));
     });
   return withConfigOption(command);
 }

@@ -6,6 +6,7 @@ import { CommanderError } from 'commander';
 import { EXIT, MatriarchError, systemClock } from '../base/index.ts';
 import { renderError } from './print-error.ts';
 import { buildProgram } from './program.ts';
+import { requestsBy } from './requests.ts';
 import type { Shell } from './shell.ts';
 import { predecessorOf, startSuccessor } from './take-over.ts';
 import { confdArguments } from './template-settings.ts';
@@ -31,16 +32,8 @@ async function run(argv: readonly string[]): Promise<number> {
     clock: systemClock,
     nodeVersion: process.versions.node,
     ...stopSignals(),
-    onHangUp: (listener) => {
-      process.on('SIGHUP', listener);
-      return () => void process.off('SIGHUP', listener);
-    },
-    onTakeOver: (listener) => {
-      process.on('SIGUSR2', listener);
-      // Not to be killed by a signal that came late.
-      process.on('SIGUSR2', () => undefined);
-      return () => void process.off('SIGUSR2', listener);
-    },
+    hangUps: () => requestsBy('SIGHUP', process),
+    takeOvers: () => requestsBy('SIGUSR2', process),
     startSuccessor: () => startSuccessor(process),
     predecessor: predecessorOf(process),
     setExit: (code) => {

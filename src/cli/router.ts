@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { describe } from '../base/index.ts';
 import type { ConfigSource } from '../router/index.ts';
 import { type ConfigFileOptions, findConfigFile, readConfig, withConfigOption } from './config-file.ts';
+import type { OnRequest } from './requests.ts';
 import { startService } from './service.ts';
 import type { Shell } from './shell.ts';
 
@@ -33,19 +34,21 @@ type Options = ConfigFileOptions & { readonly debug?: boolean };
 
 async function runRouter(shell: Shell, options: Options): Promise<void> {
   const { predecessor } = shell;
+  const reloads = shell.hangUps();
+  const takeOvers = shell.takeOvers();
   const config = await readConfig(shell, options, 'router');
   const service = await startService(shell, { config, role: 'router', isDebug: options.debug === true });
   const { startRouter } = await import('../router/index.ts');
-  const source = configSource(shell, findConfigFile(shell, options));
-  const takeOver = { onRequest: shell.onTakeOver, start: shell.startSuccessor };
+  const source = configSource(shell, findConfigFile(shell, options), reloads);
+  const takeOver = { onRequest: takeOvers, start: shell.startSuccessor };
   await service.run(() => startRouter({ ...service.parts, source, takeOver, predecessor }));
 }
 
 /** The file at `path`, which is read again at SIGHUP and when it has changed. */
-function configSource(shell: Shell, path: string): ConfigSource {
+function configSource(shell: Shell, path: string, onRequest: OnRequest): ConfigSource {
   return {
     file: path,
     read: async () => await readConfig(shell, { config: path }, 'router'),
-    onRequest: shell.onHangUp,
+    onRequest,
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../base/index.ts';
 import type { Channel } from '../router/index.ts';
+import type { OnRequest } from './requests.ts';
 
 export interface Shell {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -17,10 +18,10 @@ export interface Shell {
   readonly nodeVersion: string;
   /** Aborted by the first SIGTERM or SIGINT: end in order. A second one ends the process at once. */
   readonly signal: AbortSignal;
-  /** Calls `listener` at each SIGHUP, which then does not end the process; gives the function that ends that. */
-  readonly onHangUp: (listener: () => void) => () => void;
-  /** Calls `listener` at each SIGUSR2; gives the function that ends that, from when on SIGUSR2 is ignored. */
-  readonly onTakeOver: (listener: () => void) => () => void;
+  /** SIGHUP, as a request; called first by a service, which no SIGHUP ends from then on. */
+  readonly hangUps: () => OnRequest;
+  /** SIGUSR2, in the same way. */
+  readonly takeOvers: () => OnRequest;
   /** Starts this command again, in a process that takes over from this one. */
   readonly startSuccessor: () => Channel;
   /** The process that this one takes over from. */

@@ -6,6 +6,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { Client } from 'pg';
 import { ERROR_TABLE, silentLog, systemClock } from '../../src/base/index.ts';
 import { connectEtcd, type Dcs } from '../../src/dcs/index.ts';
 import { keyLayout } from '../../src/topology/index.ts';
@@ -88,29 +89,26 @@ describe('an agent in trouble', () => {
       ok(member !== undefined);
       await first.sql('CREATE TABLE written (at float)');
       const client = await first.connect();
+      let lastMs = 0;
       const frozenAt = performance.now();
       await member.freeze();
-      let lastMs = 0;
       try {
-        for (;;) {
-          await client.query('INSERT INTO written VALUES (1)');
-          lastMs = performance.now() - frozenAt;
-        }
-      } catch {
-        // The session was cut: PostgreSQL is being stopped.
+        while (await writes(client)) lastMs = performance.now() - frozenAt;
         await client.end().catch(() => undefined);
+        await eventually(
+          'it serves reads as a standby',
+          () => first.sql('SELECT pg_is_in_recovery() AS standby').catch(() => []),
+          { holds: (rows) => rows[0]?.['standby'] === true, withinMs: 10_000 },
+        );
+        equal((await first.rest('/primary')).status, 503);
+        // Its agent learns a little later than its clients that it is up.
+        await eventually('a balancer may send reads', async () => (await first.rest('/replica')).status, {
+          holds: (status) => status === 200,
+          withinMs: 2000,
+        });
+      } finally {
+        member.thaw();
       }
-      await eventually(
-        'it serves reads as a standby',
-        () => first.sql('SELECT pg_is_in_recovery() AS standby').catch(() => []),
-        {
-          holds: (rows) => rows[0]?.['standby'] === true,
-          withinMs: 10_000,
-        },
-      );
-      equal((await first.rest('/primary')).status, 503);
-      equal((await first.rest('/replica')).status, 200);
-      member.thaw();
       process.stdout.write(
         `# etcd frozen: last write after ${Math.round(lastMs)} ms of a lease of 5000 ms\n`,
       );
@@ -310,6 +308,14 @@ function at<T>(list: readonly T[], index: number): T {
   const found = list[index];
   ok(found !== undefined);
   return found;
+}
+
+/** False when the session was cut. */
+async function writes(client: Client): Promise<boolean> {
+  return await client.query('INSERT INTO written VALUES (1)').then(
+    () => true,
+    () => false,
+  );
 }
 
 async function isLeading(host: Host): Promise<boolean> {

@@ -90,6 +90,9 @@ test('five take-overs in a row: no connection is refused, nobody is dropped, not
     await router.takeOver();
     await pause(200);
   }
+  // An order for all routers of a host reaches those that wait for their last clients, too.
+  process.kill(first, 'SIGHUP');
+  process.kill(first, 'SIGUSR2');
   over.abort();
   for (const [name, loop] of Object.entries(loops)) {
     const { done, failures } = await loop;
@@ -212,6 +215,22 @@ test('a take-over that cannot be changes nothing, and the log says why', { timeo
     await router.logged('taken-over', 1);
     assert.notEqual(await router.pid(), pid);
   });
+});
+
+test('what is asked of a router while it starts is done once it listens', { timeout: 60_000 }, async (t) => {
+  const server = await aPrimary(t, 'n1', { parameters: { max_connections: 100, fsync: false } });
+  const router = await aSucceedingRouter(t, server);
+  const first = await router.pid();
+  await router.signal('SIGUSR2');
+  await router.logged('starting', 2);
+  const [successor] = router.pids().filter((pid) => pid !== first);
+  assert(successor !== undefined);
+  process.kill(successor, 'SIGUSR2');
+  process.kill(successor, 'SIGHUP');
+  await router.logged('taken-over', 2);
+  assert.notEqual(await router.pid(), successor);
+  await eventually('one is left', router.pids, { holds: ({ length }) => length === 1, withinMs: 10_000 });
+  await visit(router.as());
 });
 
 test('another address is opened by the successor itself, and the old one is closed', {
