@@ -285,13 +285,13 @@ export class Link implements FrameSink, Poolable {
         this.probedRow ??= Buffer.from(message);
         return;
       case BACKEND.RowDescription:
-        if (this.#isOfDescribe) this.statements.described(shapeOf(this.#parameterCount, message));
+        if (this.#isOfDescribe) this.statements.columns.told(shapeOf(this.#parameterCount, message));
         return;
       case BACKEND.ParameterDescription:
         this.#parameterCount = parameterCount(message);
         return;
       case BACKEND.NoData:
-        this.statements.described(shapeOf(this.#parameterCount));
+        this.statements.columns.told(shapeOf(this.#parameterCount));
     }
   }
 

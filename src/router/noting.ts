@@ -58,8 +58,10 @@ export class Noting {
         unit.describes = true;
         if (described.kind === 'portal') return undefined;
         const statement = prepared.get(described.name);
-        if (statement !== undefined)
-          unit.require(this.#wishing.intentOf(this.#wishing.resolve(statement.classification, statement)));
+        if (statement === undefined) return undefined;
+        // The server looks up what EXECUTE runs.
+        if (statement.isMomentary) unit.mention = mentionIn(statement.classification, prepared, statement);
+        unit.require(this.#wishing.intentOf(this.#wishing.resolve(statement.classification, statement)));
         return statement;
       }
       case FRONTEND.Execute:

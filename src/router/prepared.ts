@@ -9,7 +9,7 @@ import { cutName } from './name.ts';
 import { intentOf } from './route.ts';
 import type { ServerNames } from './server-names.ts';
 import type { ServerStatements } from './server-statements.ts';
-import type { Statement } from './statement.ts';
+import { isMomentary, type Statement } from './statement.ts';
 
 /** Copies that are kept for one client, so that its statements can be brought to any server. */
 export interface PreparedLimits {
@@ -123,6 +123,7 @@ export class PreparedStatements {
       intent: intentOf(classification),
       replaces,
       isKept,
+      isMomentary: isMomentary(classification),
       epoch: this.#serverNames.epoch,
       firstName: '',
       serverName: '',

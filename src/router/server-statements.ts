@@ -20,15 +20,15 @@ import {
 } from '../wire/index.ts';
 import { type Pipeline, REQUEST, type Request } from './pipeline.ts';
 import type { ServerNames } from './server-names.ts';
-import { parametersIn, type Shape } from './shape.ts';
 import type { Statement } from './statement.ts';
 import type { Tally } from './tally.ts';
+import { ToldColumns } from './told-columns.ts';
 
 /** What is under a name at the server; of the unnamed statement, whose it is. Compared by identity. */
 type Kept = Statement | typeof SHARED | typeof STRAY;
 /** A statement that sessions share. */
 const SHARED = Symbol('shared');
-/** A statement that is nobody's, or under a client's own name for one unit of its work: to be closed. */
+/** A statement that is nobody's, or is here for one unit of its client's work: to be closed. */
 const STRAY = Symbol('stray');
 
 const NO_NAME = Buffer.alloc(0);
@@ -62,18 +62,18 @@ export class ServerStatements {
   /** What was sent and not confirmed, oldest first. */
   readonly #unconfirmed = new RingQueue<Undo>();
   #hasStrays = false;
+  /** The unnamed statement may be one that is good for this unit of work only. */
+  #isUnnamedMomentary = false;
   /** What the client's Binds and Describes use that are not answered, oldest first. */
   readonly #uses = new RingQueue<Statement | undefined>();
-  /** Names of statements whose columns the server is asked for, oldest first. */
-  readonly #described = new RingQueue<string>();
-  /** What it has told of the last of them that was looked at. */
-  #looked: { readonly name: string; readonly shape: Shape } | undefined = undefined;
-  #isLooking = false;
+  /** What the server has told of them. */
+  readonly columns: ToldColumns;
   /** What the message used that has failed last, if it was one of these. */
   failed: Statement | undefined = undefined;
 
   constructor(options: ServerStatementsOptions) {
     this.#options = options;
+    this.columns = new ToldColumns(options.names);
   }
 
   get size(): number {
@@ -107,12 +107,17 @@ export class ServerStatements {
     const { name, serverName, serverNameBytes } = statement;
     if (name === '') {
       this.#note('', statement, true);
+      this.#isUnnamedMomentary ||= statement.isMomentary;
       this.#forward(message, REQUEST.parse);
     } else if (statement.replaces !== undefined) this.#parseAgain(message, name);
     else if (!statement.isKept) {
       // The server has it from here on under the client's name; nobody else does, and nobody brings it here again.
       this.#note(name, undefined, true);
       this.#forward(message, REQUEST.parse);
+    } else if (statement.isMomentary) {
+      if (this.#byName.has(serverName)) this.#closeStale(serverName);
+      this.#noteForUnit(serverName, true);
+      this.#forward(withParseName(message, serverNameBytes), REQUEST.parse);
     } else if (this.#byName.has(serverName)) {
       // Another session has prepared it: the server judges this Parse all the same, but need not keep it.
       this.#note('', STRAY, true);
@@ -156,17 +161,10 @@ export class ServerStatements {
     return shape === known ? 'same' : 'other';
   }
 
-  /** How many parameters it takes, as its client knows it; undefined where no server has told. */
-  parametersOf({ firstName }: Statement): number | undefined {
-    const known = this.#options.names.shapeOf(firstName);
-    return known === undefined ? undefined : parametersIn(known);
-  }
-
   /** Prepares the statement, if it is not here, and asks for its columns: a question of our own. */
   lookAt(statement: Statement): void {
     const { serverName, serverNameBytes, message } = statement;
-    this.#looked = undefined;
-    this.#isLooking = true;
+    this.columns.look();
     if (this.#byName.get(serverName) !== SHARED) {
       this.#makeRoom();
       this.#note(serverName, SHARED, false);
@@ -179,21 +177,11 @@ export class ServerStatements {
 
   /** What was looked at has the columns that its client knows; else it is not to be used under this name by anybody. */
   isAsKnown({ firstName, serverName }: Statement): boolean {
-    const looked = this.#looked;
-    this.#looked = undefined;
-    if (looked?.name !== serverName) return false;
-    if (looked.shape === this.#options.names.shapeOf(firstName)) return true;
+    const seen = this.columns.takeSeen(serverName);
+    if (seen === undefined) return false;
+    if (seen === this.#options.names.shapeOf(firstName)) return true;
     if (serverName === firstName) this.#closeStale(serverName);
     return false;
-  }
-
-  /** The server has told the columns of the oldest that it was asked for; not those of a client's Describe. */
-  described(shape: Shape): void {
-    const name = this.#described.shift();
-    if (name === undefined) return;
-    if (this.#isLooking) this.#looked = { name, shape };
-    if (this.#options.names.shapeOf(name) === undefined) this.#options.names.learn(name, shape);
-    this.#isLooking = false;
   }
 
   /** Sends the client's Bind so that it fails: the statement is not what the client takes it for. */
@@ -243,8 +231,9 @@ export class ServerStatements {
     this.#hasStrays = true;
   }
 
-  /** Closes what stands under clients' names; true: replies of our own are owed now. */
+  /** A unit of work is over: closes what was here for it alone; true: replies of our own are owed now. */
   closeStrays(): boolean {
+    if (this.#isUnnamedMomentary) this.#forgetMomentary();
     if (!this.#hasStrays) return false;
     this.#hasStrays = false;
     for (const [name, kept] of this.#byName) if (kept === STRAY && name !== '') this.#closeStale(name);
@@ -286,8 +275,7 @@ export class ServerStatements {
     const oldest = this.#unconfirmed.peek();
     this.failed = this.#uses.shift();
     while (this.#uses.size > 0) this.#uses.shift();
-    while (this.#described.size > 0) this.#described.shift();
-    this.#isLooking = false;
+    this.columns.skipped();
     for (let undo = this.#unconfirmed.pop(); undo !== undefined; undo = this.#unconfirmed.pop()) {
       if (undo.all !== undefined) this.#restore(undo.all);
       else if (undo.previous === undefined) this.#byName.delete(undo.name);
@@ -329,7 +317,14 @@ export class ServerStatements {
     if (name === '') {
       if (kept === statement || !statement.isKept) return;
       this.#note('', statement, false);
+      this.#isUnnamedMomentary ||= statement.isMomentary;
       this.#swallow(message, REQUEST.parse);
+      return;
+    }
+    if (statement.isMomentary) {
+      if (kept !== undefined) return;
+      this.#noteForUnit(serverName, false);
+      this.#swallow(withParseName(message, serverNameBytes), REQUEST.parse);
       return;
     }
     if (kept === SHARED) {
@@ -345,13 +340,27 @@ export class ServerStatements {
     this.#learn(serverName);
   }
 
+  /** A statement is parsed that is to be here for this unit of work only. */
+  #noteForUnit(serverName: string, isClients: boolean): void {
+    this.#options.tally.serverParses += 1;
+    this.#note(serverName, STRAY, isClients);
+    this.#hasStrays = true;
+  }
+
+  /** The server has it still; the next use parses it anew. */
+  #forgetMomentary(): void {
+    this.#isUnnamedMomentary = false;
+    const unnamed = this.#byName.get('');
+    if (typeof unnamed === 'object' && unnamed.isMomentary) this.#byName.delete('');
+  }
+
   /** Asks for the columns of what was just prepared, unless they are known. */
   #learn(serverName: string): void {
     if (this.#options.names.shapeOf(serverName) === undefined) this.#describe(serverName);
   }
 
   #describe(serverName: string): void {
-    this.#described.push(serverName);
+    this.columns.ask(serverName);
     this.#uses.push(undefined);
     this.#swallow(Describe('statement', serverName), REQUEST.describe);
   }

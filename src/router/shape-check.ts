@@ -44,7 +44,11 @@ export class ShapeCheck {
       prepared.nameFor(statement, planningKey);
       const isStale = prepared.isOfEarlier(statement);
       const verdict = link.statements.compare(statement, isStale);
-      if (verdict === 'same' || isMiscounted(message, link.statements.parametersOf(statement))) continue;
+      if (
+        verdict === 'same' ||
+        isMiscounted(message, link.statements.columns.parametersOf(statement.firstName))
+      )
+        continue;
       switch (verdict) {
         case 'other':
           if (unit.describes) prepared.refresh(statement);

@@ -1,8 +1,7 @@
 /** Conversations written by hand: SQL that runs or forgets what the protocol has prepared, in the batch that prepares it. */
-import { asks, bind, execute, parse, type Step, sync, waits } from './steps.ts';
+import { asks, bind, describe, execute, parse, type Step, sync, waits } from './steps.ts';
 
 const close = (name: string): Step => ({ kind: 'close', what: 'statement', name });
-const describe = (name: string): Step => ({ kind: 'describe', what: 'statement', name });
 
 /** Which of the names are there afterwards. */
 const looked: readonly Step[] = ['', 's1', 's2'].flatMap((name) => [describe(name), sync, waits]);

@@ -1,5 +1,5 @@
 /** Conversations that random ones were cut down to: each has been answered otherwise by a router once. */
-import { asks, bind, execute, flush, parse, runs, type Step, sync, waits } from './steps.ts';
+import { asks, bind, describe, execute, flush, parse, runs, type Step, sync, waits } from './steps.ts';
 
 const LONG = 'n'.repeat(80);
 
@@ -157,4 +157,81 @@ export const FOUND: Readonly<Record<string, readonly Step[]>> = {
       sync,
       ...asks('ROLLBACK'),
     ],
+  'a FETCH has the columns of the cursor that is there when it is parsed': [
+    ...asks('BEGIN'),
+    ...asks("DECLARE c CURSOR FOR SELECT 1 AS a, 'x'::text AS b UNION ALL SELECT 2, 'y'"),
+    ...described('s1', 'FETCH 1 FROM c'),
+    bind('', 's1'),
+    execute(),
+    sync,
+    waits,
+    ...described('s2', 'FETCH 1 FROM c'),
+    bind('', 's2'),
+    execute(),
+    sync,
+    waits,
+    ...asks('COMMIT'),
+    ...asks('BEGIN'),
+    ...described('s3', 'FETCH 1 FROM c'),
+    ...asks('DECLARE c CURSOR FOR SELECT 3 AS z'),
+    ...described('s4', 'FETCH 1 FROM c'),
+    bind('', 's4'),
+    execute(),
+    sync,
+    waits,
+    ...asks('COMMIT'),
+  ],
+  'the same without a name, in batches of their own': [
+    ...asks('BEGIN'),
+    ...asks('DECLARE c CURSOR FOR SELECT i FROM generate_series(1, 9) i'),
+    ...described('', 'FETCH 2 FROM c'),
+    bind('', ''),
+    execute(),
+    sync,
+    waits,
+    bind('', ''),
+    { kind: 'describe', what: 'portal', name: '' },
+    execute(),
+    sync,
+    waits,
+    ...asks('COMMIT'),
+    ...described('', 'FETCH 2 FROM c'),
+  ],
+  'what EXECUTE runs is looked up each time that it is described': [
+    ...asks('PREPARE p AS SELECT 5 AS five'),
+    ...described('s1', 'EXECUTE p'),
+    describe('s1'),
+    sync,
+    waits,
+    bind('', 's1'),
+    execute(),
+    sync,
+    waits,
+    ...asks('BEGIN'),
+    describe('s1'),
+    sync,
+    waits,
+    bind('', 's1'),
+    { kind: 'describe', what: 'portal', name: '' },
+    execute(),
+    sync,
+    waits,
+    ...asks('COMMIT'),
+    ...asks('DEALLOCATE p'),
+    bind('', 's1'),
+    execute(),
+    sync,
+    waits,
+    ...asks("PREPARE p AS SELECT 'six' AS six, 6 AS n"),
+    ...described('s2', 'EXECUTE p'),
+    bind('', 's2'),
+    execute(),
+    sync,
+    waits,
+  ],
 };
+
+/** It is prepared, and described in the same batch. */
+function described(name: string, sql: string): readonly Step[] {
+  return [parse(name, sql), describe(name), sync, waits];
+}

@@ -120,6 +120,8 @@ export const sync: Step = { kind: 'sync' };
 export const flush: Step = { kind: 'flush' };
 export const copyDone: Step = { kind: 'copyDone' };
 
+export const describe = (name: string): Step => ({ kind: 'describe', what: 'statement', name });
+
 /** A simple query and its answer. */
 export function asks(sql: string): readonly Step[] {
   return [{ kind: 'query', sql }, waits];

@@ -141,4 +141,30 @@ test('columns that a client was told of', { timeout: 120_000 }, async (suite) =>
     await other.query('DROP TABLE d');
     await onEach(t, async () => assert.match((await said(client, RUN)).join(), /^42P01 relation /));
   });
+
+  await suite.test('of a FETCH are those of its client’s cursor, and none where that is gone', async (t) => {
+    const describes = [Describe('statement', 's'), Sync()];
+    const columns = async (client: WireClient): Promise<string> => {
+      const from = client.lines.length;
+      client.send(describes);
+      await client.answered();
+      return client.lines.slice(from).find((line) => /^(RowDescription|NoData|Error)/.test(line)) ?? '';
+    };
+    const fetching = async (query: string): Promise<WireClient> => {
+      const client = await guest(t);
+      await said(client, [Query(`BEGIN READ WRITE; DECLARE c CURSOR FOR ${query}`)]);
+      await said(client, [Parse({ name: 's', sql: 'FETCH 1 FROM c', parameterTypes: [] }), Sync()]);
+      return client;
+    };
+    const one = await fetching('SELECT 1 AS only');
+    const two = await fetching("SELECT 'x' AS b, 'y' AS c");
+    assert.match(await columns(one), /only/);
+    assert.match(await columns(two), / b:.* c:/);
+    assert.deepEqual(await said(two, RUN), ['"x" | "y"']);
+    for (const client of [one, two]) await said(client, [Query('COMMIT')]);
+    // A server that is asked for the columns of its old copy ends itself and all sessions.
+    for (const client of [one, two]) assert.match(await columns(client), /^NoData/);
+    assert.deepEqual(await said(one, RUN), ['34000 cursor "c" does not exist']);
+    assert.deepEqual(await said(two, [Query('SELECT 1')]), ['"1"']);
+  });
 });

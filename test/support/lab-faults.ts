@@ -17,12 +17,13 @@ export interface Fault {
 }
 
 const WHOLE_MS = 120_000;
+const LISTED_MS = 20_000;
 const CALL = { timeoutMs: 2000 };
 const nothing = async (): Promise<void> => await Promise.resolve();
 const powerBack = async (lab: TestLab, { name }: DbHost): Promise<void> =>
   void (await lab.verb('start', name));
 
-/** `stopMs`: how long an agent is stopped by SIGSTOP. */
+/** `stopMs`: how long an agent is stopped by SIGSTOP, and how long etcd has no quorum. */
 export const faults = (stopMs: number): readonly Fault[] => [
   {
     name: 'host killed',
@@ -75,6 +76,33 @@ export const faults = (stopMs: number): readonly Fault[] => [
     },
   },
   {
+    name: 'etcd without a quorum, failsafe_mode',
+    aimMs: 1000,
+    strike: async (lab, leader) => {
+      await configure(leader, { failsafe_mode: true });
+      await eventually('all members are listed', () => failsafeMembers(leader), {
+        holds: (count) => count === lab.layout.dbHosts.length,
+        withinMs: LISTED_MS,
+      });
+      const [one, other] = lab.layout.dbHosts;
+      const stopped = [
+        ...(await signal(lab, one, 'etcd', 'SIGSTOP')),
+        ...(await signal(lab, other, 'etcd', 'SIGSTOP')),
+      ];
+      await pause(stopMs);
+      for (const pid of stopped) process.kill(pid, 'SIGCONT');
+    },
+    heal: async (_lab, leader) =>
+      void (await eventually(
+        'etcd takes the setting back',
+        () => configure(leader, { failsafe_mode: null }),
+        {
+          holds: (isDone) => isDone,
+          withinMs: WHOLE_MS,
+        },
+      )),
+  },
+  {
     name: 'switchover',
     aimMs: 1500,
     strike: async (lab, leader) => {
@@ -102,6 +130,21 @@ async function signal(
   if (pids.length === 0) throw new Error(`${host.name} has no ${part}`);
   for (const pid of pids) process.kill(pid, name);
   return await Promise.resolve(pids);
+}
+
+/** Changes the cluster's configuration; false if it could not be. */
+async function configure({ rest: { host, port } }: DbHost, change: object): Promise<boolean> {
+  const answer = await fetch(`http://${host}:${port}/config`, {
+    method: 'PATCH',
+    body: JSON.stringify(change),
+    signal: AbortSignal.timeout(CALL.timeoutMs),
+  }).catch(() => undefined);
+  return answer?.ok === true;
+}
+
+async function failsafeMembers({ rest: { host, port } }: DbHost): Promise<number> {
+  const answer = await fetch(`http://${host}:${port}/failsafe`).catch(() => undefined);
+  return answer?.ok === true ? Object.keys((await answer.json()) ?? {}).length : 0;
 }
 
 async function etcdLeader(lab: TestLab): Promise<DbHost> {
