@@ -181,8 +181,10 @@ export class Intake implements FrameSink {
    */
   #mayPassCopy(): boolean {
     const { unit } = this.#session;
+    const isGathered = unit.kind === 'batch' && unit.phase === 'collecting';
+    if (isGathered && this.copy.link === undefined) this.#placeOpen();
+    // Also of a batch that could not be placed: its client was told.
     if (this.copy.link !== undefined || unit.kind === 'none') return true;
-    if (unit.kind === 'batch' && unit.phase === 'collecting') this.#placeOpen();
     if (unit.isSending) return false;
     return unit.phase !== 'placing' && (!unit.isClosed || unit.isCopyOpen);
   }

@@ -85,7 +85,8 @@ export class Losses {
     }
     if (isAtWork) this.#settle(status, because);
     else if (!isTransaction) session.placeAgain();
-    else if (session.isPlacing) this.#failInLimbo(because);
+    // What of a batch is here is of that transaction: at another server it would be one of its own, and be committed.
+    else if (unit.kind !== 'none') this.#failInLimbo(because);
     else session.standing.enterLimbo(because, false);
   }
 

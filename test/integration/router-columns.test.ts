@@ -164,7 +164,7 @@ test('columns that a client was told of', { timeout: 120_000 }, async (suite) =>
     for (const client of [one, two]) await said(client, [Query('COMMIT')]);
     // A server that is asked for the columns of its old copy ends itself and all sessions.
     for (const client of [one, two]) assert.match(await columns(client), /^NoData/);
-    assert.deepEqual(await said(one, RUN), ['34000 cursor "c" does not exist']);
+    assert.match((await said(one, RUN)).join(), /^34000 /);
     assert.deepEqual(await said(two, [Query('SELECT 1')]), ['"1"']);
   });
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import type { Classifier } from '../../../src/sql/index.ts';
-import { Flush, Query, Sync } from '../../../src/wire/index.ts';
+import { CopyFail, Flush, Query, Sync } from '../../../src/wire/index.ts';
 import { aClassifier, again, extended, SessionStage } from '../../support/router-session.ts';
 
 /** Into a transaction with a row in it; then the cluster loses its leader. */
@@ -117,6 +117,40 @@ describe('when a server is lost', () => {
       'client > Ready I',
     ]);
     assert.equal(stage.send(Query('INSERT INTO t VALUES (2)')).take().at(-2), 'client > INSERT 0 2');
+  });
+
+  test('in a transaction of which a batch is being gathered, nothing of the batch is run', () => {
+    const batch = extended('INSERT INTO t VALUES (2)');
+    for (let heard = 1; heard < batch.length; heard += 1) {
+      const stage = begun().send(Query('BEGIN'), Query('INSERT INTO t VALUES (1)'));
+      stage.send(...batch.slice(0, heard)).take();
+      assert.deepEqual(stage.lose('n1').take(), ['client > ERROR 57P01'], `after ${heard} messages`);
+      assert.deepEqual(stage.send(...batch.slice(heard)).take(), ['client > Ready E']);
+      isRolledBack(stage);
+    }
+  });
+
+  test('by a change of leader, in a transaction of which a batch is being gathered, nothing of the batch is run', () => {
+    const stage = begun().send(Query('BEGIN'), Query('INSERT INTO t VALUES (1)'));
+    const batch = extended('INSERT INTO t VALUES (2)');
+    stage.send(...batch.slice(0, -1)).take();
+    stage.changeWorld((world) => {
+      world.term = { member: 'n2', newestTimeline: 2 };
+    });
+    assert.deepEqual(stage.take(), ['client > ERROR 57P01']);
+    assert.deepEqual(stage.send(...batch.slice(-1)).take(), ['client > Ready E']);
+  });
+
+  test('with the state of a session, a COPY whose data comes with it is refused as a whole', () => {
+    const [data, done] = [Buffer.from('d\0\0\0\x061\n', 'latin1'), Buffer.from('c\0\0\0\x04', 'latin1')];
+    for (const end of [done, CopyFail('no')]) {
+      const stage = begun().send(Query('CREATE TEMP TABLE tt (a int)'));
+      stage.take();
+      stage.lose('n1').take();
+      stage.send(...extended('COPY t FROM STDIN').slice(0, -1), data, end, Sync());
+      assert.deepEqual(stage.take(), ['client > ERROR 08006', 'client > Ready I']);
+      assert.equal(stage.send(Query('INSERT INTO t VALUES (2)')).take().at(-1), 'client > Ready I');
+    }
   });
 
   test('at ROLLBACK AND CHAIN, it is told that there is no new transaction', () => {
