@@ -55,9 +55,9 @@ for (const mode of ['transaction', 'session'] as const) {
     const inApp = { user: 'app', password: 'app', database: 'app' };
     await sql(server, 'CREATE TABLE kept (id int)', inApp);
     const kill = async (): Promise<void> => {
-      const OF_APP = "FROM pg_stat_activity WHERE usename = 'app' AND pid <> pg_backend_pid()";
-      await sql(server, `SELECT pg_terminate_backend(pid) ${OF_APP}`);
-      await eventually('its processes are gone', () => sql(server, `SELECT pid ${OF_APP}`), {
+      const ofApp = "FROM pg_stat_activity WHERE usename = 'app' AND pid <> pg_backend_pid()";
+      await sql(server, `SELECT pg_terminate_backend(pid) ${ofApp}`);
+      await eventually('its processes are gone', () => sql(server, `SELECT pid ${ofApp}`), {
         holds: (rows) => rows.length === 0,
         withinMs: 5000,
       });
@@ -92,7 +92,7 @@ for (const mode of ['transaction', 'session'] as const) {
         assert.ok(await client.answered(), said);
         const after = client.lines.slice(-4).join(' ');
         assert.ok(after.includes('DataRow "42"') || after.includes('08006'), `${said}\n${after}`);
-        client.end();
+        await client.end();
       }
     }
   });
