@@ -30,14 +30,28 @@ export function needsRewind(
 ): RewindNeed {
   if (local.timeline === leader.timeline) return { needed: false, because: 'same-timeline' };
   if (local.timeline > leader.timeline) return { needed: true, because: 'newer-timeline' };
-  const left = leader.history.find((entry) => entry.timeline === local.timeline);
-  if (left === undefined) return { needed: true, because: 'not-an-ancestor' };
+  const from = leader.history.findIndex((entry) => entry.timeline === local.timeline);
+  if (from === -1) return { needed: true, because: 'not-an-ancestor' };
+  // See `hidesFork`.
+  const left = Math.min(...leader.history.slice(from).map((entry) => entry.lsn));
   if (local.lsnIs === 'unknown') return { needed: true, because: 'not-shut-down' };
   // A switch point lies between records, so a record that begins before it also ends before it or at it.
-  const isPast = local.lsnIs === 'end' ? local.lsn > left.lsn : local.lsn >= left.lsn;
+  const isPast = local.lsnIs === 'end' ? local.lsn > left : local.lsn >= left;
   return isPast
     ? { needed: true, because: 'past-the-switch' }
     : { needed: false, because: 'before-the-switch' };
+}
+
+/**
+ * A standby may be promoted before it has replayed up to where the timeline that it follows began. It leaves the earlier
+ * timeline there, but its history file names the followed one as the parent, and the earlier one as left where that one
+ * left it: a later line has a lesser position. pg_rewind (15 to 17) goes by the line of the last timeline that the two have in
+ * common: it may find nothing to do, or start behind the true fork and leave pages as they are. `timeline` is the last of ours.
+ */
+export function hidesFork(timeline: number, history: readonly TimelineSwitch[]): boolean {
+  const from = history.findIndex((entry) => entry.timeline === timeline);
+  const left = history[from];
+  return left !== undefined && history.slice(from + 1).some((entry) => entry.lsn < left.lsn);
 }
 
 /**

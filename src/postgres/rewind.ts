@@ -10,12 +10,13 @@ import { writePassFile, writeSignals } from './config-files.ts';
 import type { ReadControl } from './control-file.ts';
 import { mark, unmark } from './data-dir.ts';
 import { isThere, removeFile } from './files.ts';
+import { hidesFork } from './needs-rewind.ts';
 import type { Place } from './place.ts';
 import type { Postmaster } from './postmaster.ts';
 import { run } from './run.ts';
 import { startServer } from './startup.ts';
 import type { LongWorkOptions, RewindResult, Upstream } from './types.ts';
-import { awaitRewindSource } from './upstream.ts';
+import { askTimeline, awaitRewindSource } from './upstream.ts';
 
 const DEADLINE_MS = 2 * 60 * 60_000;
 const SOURCE_MS = 60_000;
@@ -39,8 +40,11 @@ export async function rewindTo(
   try {
     await shutDownCleanly(parts, options);
     const source = await awaitRewindSource(place.settings, from, { clock, deadlineMs: SOURCE_MS });
-    const { systemId } = await readControl();
+    const { systemId, checkpointTimeline } = await readControl();
     if (source.systemId !== systemId) return failed(`it is another cluster: ${source.systemId}`, damaged);
+    const { history } = await askTimeline(place.settings, from, SOURCE_MS);
+    if (hidesFork(checkpointTimeline, history))
+      return failed('the history of its timeline does not say where the two parted', true);
     await writePassFile(place);
     if (options.signal?.aborted === true) return failed('was told to end', damaged);
     await mark(place, 'rewind');

@@ -253,7 +253,7 @@ export interface CloneProgress {
   readonly totalKb: number;
 }
 
-/** `damaged`: the data directory may be half rewound and is `partial` now: only a fresh clone helps. */
+/** `damaged`: only a fresh clone helps. The directory may be half rewound and is `partial` now, or no rewind can be right. */
 export type RewindResult =
   | { readonly outcome: 'not-needed' }
   | { readonly outcome: 'done'; readonly tookMs: number }

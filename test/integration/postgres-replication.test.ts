@@ -231,6 +231,35 @@ test('a killed standby that went too far is shut down cleanly before it is rewou
   assert.equal(await count(third), 1);
 });
 
+test('behind a primary that was promoted short of the timeline that it followed, nobody is rewound in error', async (t) => {
+  const old = await aPrimary(t, 'old');
+  await sql(old, 'CREATE TABLE kept AS SELECT 1 AS a');
+  const next = await aStandby(t, 'next', old);
+  const late = await aStandby(t, 'late', old);
+  await late.control.stop({ mode: 'fast', deadlineMs: 20_000 });
+  await sql(old, 'INSERT INTO kept SELECT generate_series(10, 99)');
+  await until('next is ahead', async () => (await count(next)) === 91);
+  assert.equal((await next.control.promote({ stillAllowed: () => true })).outcome, 'promoted');
+  // As far as the file, but not the WAL, has come to it.
+  const file = join('pg_wal', '00000002.history');
+  await writeFile(join(late.settings.data_dir, file), readFileSync(join(next.settings.data_dir, file)));
+  await startAs(late, 'standby');
+  assert.equal((await late.control.promote({ stillAllowed: () => true })).outcome, 'promoted');
+  await sql(late, 'CHECKPOINT');
+  assert.equal(await count(late), 1);
+
+  const leader = await old.control.timelineHistory(late.address);
+  const [first, second] = leader.history;
+  assert.ok(first !== undefined && second !== undefined && second.lsn < first.lsn, JSON.stringify(leader));
+  await old.control.stop({ mode: 'fast', deadlineMs: 20_000 });
+  const { control } = await old.control.inspect();
+  assert.ok(control !== undefined);
+  assert.deepEqual(needsRewind(positionOf(control), leader), { needed: true, because: 'past-the-switch' });
+  const refused = await old.control.rewind(late.address);
+  assert.ok(refused.outcome === 'failed' && refused.damaged, JSON.stringify(refused));
+  assert.match(refused.because, /does not say where the two parted/);
+});
+
 test('a standby whose new primary dies at once knows what timeline it is on', async (t) => {
   const old = await aPrimary(t, 'old');
   const next = await aStandby(t, 'next', old);

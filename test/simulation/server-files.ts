@@ -4,6 +4,7 @@
  */
 import { MatriarchError } from '../../src/base/index.ts';
 import type { CloneOptions, RewindResult, Upstream } from '../../src/postgres/index.ts';
+import { hidesFork } from '../../src/postgres/needs-rewind.ts';
 import type { Process } from './events.ts';
 import { freshControl, type Server } from './server.ts';
 import { forkOf, type Position, switchesOf } from './wal.ts';
@@ -117,6 +118,8 @@ export class Directory {
     if (source.control.checkpointTimeline !== source.wal.branch.number)
       return failed('the source has not checkpointed', false);
     if (signal?.aborted === true) return failed('was told to end', false);
+    if (hidesFork(server.wal.branch.number, switchesOf(source.wal.branch)))
+      return failed('the history does not say where they parted', true);
     if (!isRewindNeeded(server.wal, source.wal)) {
       server.hasStandbySignal = true;
       return { outcome: 'not-needed' };

@@ -8,6 +8,7 @@ import {
   positionOf,
   type RewindNeed,
 } from '../../../src/postgres/index.ts';
+import { hidesFork } from '../../../src/postgres/needs-rewind.ts';
 import { parseLsn } from '../../../src/postgres/lsn.ts';
 import { parseTimelineHistory } from '../../../src/postgres/timeline-history.ts';
 
@@ -82,6 +83,25 @@ test('needsRewind: the whole table', () => {
   for (const [timeline, lsn, lsnIs, expected] of table) {
     assert.deepEqual(needsRewind({ timeline, lsn, lsnIs }, LEADER), expected, `${timeline} ${lsn} ${lsnIs}`);
   }
+});
+
+test('a timeline that was left before its child began: the earliest switch counts, and pg_rewind cannot know it', () => {
+  const history = [
+    { timeline: 1, lsn: 1000, reason: '' },
+    { timeline: 2, lsn: 3000, reason: '' },
+    { timeline: 3, lsn: 2500, reason: '' },
+  ];
+  const at = (timeline: number, lsn: number): RewindNeed =>
+    needsRewind({ timeline, lsn, lsnIs: 'end' }, { timeline: 4, history });
+  assert.deepEqual(at(2, 2500), stay('before-the-switch'));
+  assert.deepEqual(at(2, 2501), { needed: true, because: 'past-the-switch' });
+  assert.deepEqual(at(2, 3000), { needed: true, because: 'past-the-switch' });
+  assert.deepEqual(at(3, 2501), { needed: true, because: 'past-the-switch' });
+  assert.deepEqual(at(1, 1000), stay('before-the-switch'));
+  assert.deepEqual(
+    [1, 2, 3, 4].map((timeline) => hidesFork(timeline, history)),
+    [false, true, false, false],
+  );
 });
 
 const control = (state: ControlData['state']): ControlData => ({
