@@ -1,6 +1,6 @@
 /**
  * Who may take the leader key, and who should. Rules, in this order: never a `nofailover` member, never one that is
- * behind the cluster's timeline or too far behind its last known position; then the most WAL, the highest
+ * behind the cluster's timeline or (where commits wait for nobody) too far behind its last known position; then the most WAL, the highest
  * `failover_priority`, the late leader's city, the name. The order is total, so equals never wait for each other.
  *
  * Only peers that answer count: silence of a dead host must not stop an election. The store's create-if-absent has
@@ -55,13 +55,16 @@ export type RaceVerdict =
 /** May this running standby try for the leader key, given what its peers answered? */
 export function mayRace(self: Candidate, peers: readonly PeerAnswer[], cluster: ClusterFacts): RaceVerdict {
   const known = { ...cluster, optime: leaderPosition([self, ...running(peers)], cluster) };
-  const why = whyIneligible(self, known);
+  const forbidden = cluster.promised && whyPromiseForbids(self, peers, cluster.promised);
+  // Whom the promise lets lead has all that was acknowledged. What others have beyond that nobody was told of; and where the
+  // promise lets nobody else lead, a bound on the lag would leave the cluster without a leader for ever.
+  const isComplete = cluster.promised?.leader !== undefined && forbidden === undefined;
+  const why = whyIneligible(self, isComplete ? { ...known, optime: undefined } : known);
   if (why !== undefined) return { may: false, because: why, isCourtesy: false };
   // A primary that answers without a lease has a broken fence: taking over beside it would make two writers.
   if (peers.some((peer) => peer.isRunning && peer.role === 'primary')) {
     return { may: false, because: 'primary-still-alive', isCourtesy: false };
   }
-  const forbidden = cluster.promised && whyPromiseForbids(self, peers, cluster.promised);
   if (forbidden !== undefined) return { may: false, because: forbidden, isCourtesy: false };
   const ahead = candidates(peers, known).filter((peer) => compareCandidates(peer, self) < 0);
   if (ahead.some((peer) => peer.isHeldBack))
