@@ -22,6 +22,18 @@ const CALL = { timeoutMs: 2000 };
 const nothing = async (): Promise<void> => await Promise.resolve();
 const powerBack = async (lab: TestLab, { name }: DbHost): Promise<void> =>
   void (await lab.verb('start', name));
+/** Sooner it would lead again by its own key, which is another fault, and a lesser one. */
+const backBehindAnother = async (lab: TestLab, former: DbHost): Promise<void> => {
+  await eventually(
+    'another member leads',
+    async () =>
+      (await Promise.all(lab.layout.dbHosts.map(documentOf))).some(
+        ({ host, role, state }) => host.name !== former.name && role === 'primary' && state === 'running',
+      ),
+    { holds: (isSo) => isSo, withinMs: WHOLE_MS },
+  );
+  await powerBack(lab, former);
+};
 
 /** `stopMs`: how long an agent is stopped by SIGSTOP, and how long etcd has no quorum. */
 export const faults = (stopMs: number): readonly Fault[] => [
@@ -29,7 +41,7 @@ export const faults = (stopMs: number): readonly Fault[] => [
     name: 'host killed',
     aimMs: 6000,
     strike: async (lab, leader) => void (await killHost(labPaths(lab.folder), leader)),
-    heal: powerBack,
+    heal: backBehindAnother,
   },
   {
     name: 'postmaster killed',
@@ -46,7 +58,7 @@ export const faults = (stopMs: number): readonly Fault[] => [
     strike: async (lab, leader) => {
       await signal(lab, leader, 'agent', 'SIGKILL');
     },
-    heal: powerBack,
+    heal: backBehindAnother,
   },
   {
     name: 'agent stopped',
@@ -76,6 +88,20 @@ export const faults = (stopMs: number): readonly Fault[] => [
     },
   },
   {
+    name: 'switchover',
+    aimMs: 1500,
+    strike: async (lab, leader) => {
+      const [candidate] = lab.layout.dbHosts.filter(({ name }) => name !== leader.name);
+      const { host, port } = leader.rest;
+      const answer = await fetch(`http://${host}:${port}/switchover`, {
+        method: 'POST',
+        body: JSON.stringify({ leader: leader.name, candidate: candidate?.name }),
+      });
+      if (!answer.ok) throw new Error(`switchover: ${answer.status} ${await answer.text()}`);
+    },
+    heal: nothing,
+  },
+  {
     name: 'etcd without a quorum, failsafe_mode',
     aimMs: 1000,
     strike: async (lab, leader) => {
@@ -101,20 +127,6 @@ export const faults = (stopMs: number): readonly Fault[] => [
           withinMs: WHOLE_MS,
         },
       )),
-  },
-  {
-    name: 'switchover',
-    aimMs: 1500,
-    strike: async (lab, leader) => {
-      const [candidate] = lab.layout.dbHosts.filter(({ name }) => name !== leader.name);
-      const { host, port } = leader.rest;
-      const answer = await fetch(`http://${host}:${port}/switchover`, {
-        method: 'POST',
-        body: JSON.stringify({ leader: leader.name, candidate: candidate?.name }),
-      });
-      if (!answer.ok) throw new Error(`switchover: ${answer.status} ${await answer.text()}`);
-    },
-    heal: nothing,
   },
 ];
 
