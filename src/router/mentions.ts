@@ -138,8 +138,9 @@ function collect(classification: Classification, { prepared, into, depth }: Coll
 }
 
 /** The prepared statements that SQL speaks of by the client's names for them. */
-function namesIn({ because, detail, speaksOf }: Classification): readonly string[] {
-  if (speaksOf !== undefined) return speaksOf.flatMap(({ name }) => name ?? []);
+function namesIn({ because, detail, speaksOf, makes }: Classification): readonly string[] {
+  if (speaksOf !== undefined) return [...speaksOf.flatMap(({ name }) => name ?? []), ...(makes ?? NO_NAMES)];
+  if (makes !== undefined) return makes;
   return SPEAKING.has(because) && detail !== undefined ? [detail] : NO_NAMES;
 }
 

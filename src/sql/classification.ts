@@ -47,6 +47,8 @@ interface Common {
   readonly controlsTransaction: boolean;
   /** What SQL in a text of several, or inside of EXPLAIN and CREATE TABLE AS, runs or forgets of prepared statements, in order. */
   readonly speaksOf?: readonly SpokenOf[];
+  /** Names that a text of several prepares: whether one is taken is for the server to say. */
+  readonly makes?: readonly string[];
   /** Of a text that is one PREPARE: what is prepared, if the session can do so by the protocol. */
   readonly prepares?: string;
   /** Of a text that ends a transaction and goes on: the byte where the statement behind that begins. */

@@ -40,6 +40,9 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
   }
   const controlsTransaction = parts.some(isControl);
   const speaksOf = spokenOf(parts);
+  const makes = parts.flatMap(({ because, detail }) =>
+    because === 'prepares-statement' ? (detail ?? []) : [],
+  );
   const goesOnAt = behindEnd(parts, statements);
   return Object.freeze({
     ...asAnswer(strictest(parts, first)),
@@ -49,6 +52,7 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
     ...creates,
     controlsTransaction,
     ...(speaksOf.length === 0 ? {} : { speaksOf }),
+    ...(makes.length === 0 ? {} : { makes }),
     ...(goesOnAt === undefined ? {} : { goesOnAt }),
     endsTransaction: parts.some((part) => part.kind === 'end'),
   });

@@ -165,4 +165,12 @@ describe('a text of several statements tells which of them speak of prepared one
     ]);
     assert.equal(classifier.classify('SELECT 1; SELECT 2').speaksOf, undefined);
   });
+
+  it('and which it prepares', () => {
+    assert.deepEqual(classifier.classify('LISTEN x; PREPARE a AS SELECT 1; PREPARE b AS SELECT 2').makes, [
+      'a',
+      'b',
+    ]);
+    assert.equal(classifier.classify('PREPARE a AS SELECT 1').makes, undefined);
+  });
 });
