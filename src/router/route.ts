@@ -26,7 +26,7 @@ export interface Intent {
 
 const ANYWHERE: Intent = { need: 'anywhere', writes: false, pins: false, ends: undefined };
 const READ: Intent = { need: 'read', writes: false, pins: false, ends: undefined };
-const BEGIN: Intent = { need: 'primary', writes: false, pins: false, ends: undefined };
+const AT_PRIMARY: Intent = { need: 'primary', writes: false, pins: false, ends: undefined };
 const WRITE: Intent = { need: 'primary', writes: true, pins: false, ends: undefined };
 const WRITE_AT_STATE: Intent = { ...WRITE, usesState: true };
 /** One text with a write and a COMMIT or ROLLBACK inside: in an open transaction it may have committed it. */
@@ -49,9 +49,9 @@ export function intentOf(found: Classification): Intent {
     case 'set':
       return ANYWHERE;
     case 'read':
-      return READ;
+      return found.transaction?.isolation === 'serializable' ? AT_PRIMARY : READ;
     case 'begin':
-      return isForStandby(found.transaction) ? READ : BEGIN;
+      return isForStandby(found.transaction) ? READ : AT_PRIMARY;
     case 'end':
       if (found.chain) return found.outcome === 'rollback' ? ROLLBACK_AND_CHAIN : COMMIT_AND_CHAIN;
       return found.outcome === 'rollback' ? ROLLBACK : COMMIT;
@@ -71,7 +71,7 @@ function usesState({ because, detail = '' }: Pick<Classification, 'because' | 'd
 
 const UNLOCKS = /^(?:pg_catalog\.)?pg_advisory_unlock(?:_shared|_all)?$/;
 
-/** A standby serves READ ONLY transactions, but refuses serializable ones. */
+/** A standby serves READ ONLY transactions, but refuses serializable ones: even to say so where no transaction is open. */
 function isForStandby(transaction: { readonly access: string; readonly isolation: string }): boolean {
   return transaction.access === 'read-only' && transaction.isolation !== 'serializable';
 }

@@ -114,7 +114,12 @@ function strictest(parts: readonly Part[], first: Part): Part {
   if (parts.some(isControl)) return { kind: 'write', because: 'several-with-transaction' };
   if (parts.every((part) => part.kind === 'set')) return first;
   if (parts.some((part) => part.kind === 'set')) return { kind: 'write', because: 'several-with-setting' };
-  return withoutPlain(parts.find((part) => part.kind === 'read' && part.transaction !== undefined) ?? first);
+  const options = parts.filter((part) => part.kind === 'read' && part.transaction !== undefined);
+  return withoutPlain(options.find(isSerializable) ?? options[0] ?? first);
+}
+
+function isSerializable(part: Part): boolean {
+  return part.kind === 'read' && part.transaction?.isolation === 'serializable';
 }
 
 /** Among others it is not alone any more. */

@@ -2,6 +2,8 @@
 import { asks, bind, describe, execute, flush, parse, runs, type Step, sync, waits } from './steps.ts';
 
 const LONG = 'n'.repeat(80);
+/** So often that reads come to each node. */
+const REPEATED = [1, 2, 3];
 
 export const FOUND: Readonly<Record<string, readonly Step[]>> = {
   'what only a primary does, first in a READ ONLY transaction': [
@@ -264,6 +266,14 @@ export const FOUND: Readonly<Record<string, readonly Step[]>> = {
     ...asks('ROLLBACK'),
     ...asks('EXECUTE p(6)'),
   ],
+  'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE where no transaction is open': [
+    'SET TRANSACTION ISOLATION LEVEL SERIALIZABLE',
+    "SET transaction_isolation = 'serializable'",
+    "SET LOCAL transaction_isolation = 'serializable'",
+    'SET TRANSACTION READ ONLY; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; SELECT count(*) FROM t',
+    'SELECT count(*) FROM t; SET TRANSACTION ISOLATION LEVEL SERIALIZABLE',
+    "SELECT set_config('transaction_isolation', 'serializable', true)",
+  ].flatMap((sql) => REPEATED.flatMap(() => [...asks(sql), ...runs(sql), sync, waits])),
 };
 
 /** It is prepared, and described in the same batch. */
