@@ -7,6 +7,7 @@
  *   startup -> (SSLRequest: 'S', secure; or 'N') -> identified -> exchange -> authenticated
  */
 import { isMd5Answer, isPassword, type Secret } from '../auth/index.ts';
+import { unreachable } from '../base/index.ts';
 import {
   AuthenticationCleartextPassword,
   AuthenticationMD5Password,
@@ -85,6 +86,8 @@ const DECLINED = Buffer.from('N');
 const ACCEPTED = Buffer.from('S');
 /** 3.2 differs in the length of cancel keys only. */
 const MINOR_SPOKEN = 2;
+/** Before it an error was one text, behind a tag and without a length. */
+const MAJOR_OF_FIELDS = 3;
 /** First byte of a TLS handshake; a start-up packet of this length would be far too long. */
 const TLS_HANDSHAKE = 0x16;
 
@@ -115,33 +118,27 @@ export class ClientLogin implements FrameSink {
     if (isFirst && chunk[0] === TLS_HANDSHAKE && this.#options.tls !== 'none') {
       return { kind: 'secure', isDirect: true, hello: chunk };
     }
-    let bytes = chunk;
-    for (;;) {
-      const read = this.#startupReader.push(bytes);
-      if (read === undefined) return WAIT;
-      bytes = read.rest;
-      const { packet } = read;
-      switch (packet.kind) {
-        case 'ssl-request':
-          if (this.#isSecured || this.#hasAskedForTls) return this.#unsupported(1234, 5679);
-          this.#hasAskedForTls = true;
-          if (this.#options.tls !== 'none') return this.#acceptTls(bytes);
-          this.#options.reply(DECLINED);
-          continue;
-        case 'gssenc-request':
-          if (this.#isSecured || this.#hasAskedForGss) return this.#unsupported(1234, 5680);
-          this.#hasAskedForGss = true;
-          this.#options.reply(DECLINED);
-          continue;
-        case 'cancel-request':
-          return { kind: 'cancel', target: packet };
-        case 'unsupported-protocol':
-          return this.#unsupported(packet.protocol.major, packet.protocol.minor);
-        case 'startup':
-          this.#startup = packet;
-          return this.#begin(packet, bytes);
-      }
+    const read = this.#startupReader.push(chunk);
+    if (read === undefined) return WAIT;
+    const { packet, rest } = read;
+    switch (packet.kind) {
+      case 'ssl-request':
+        if (this.#isSecured || this.#hasAskedForTls) return this.#unsupported(1234, 5679);
+        this.#hasAskedForTls = true;
+        return this.#options.tls === 'none' ? this.#decline('SSL', rest) : this.#acceptTls(rest);
+      case 'gssenc-request':
+        if (this.#isSecured || this.#hasAskedForGss) return this.#unsupported(1234, 5680);
+        this.#hasAskedForGss = true;
+        return this.#decline('GSSAPI encryption', rest);
+      case 'cancel-request':
+        return { kind: 'cancel', target: packet };
+      case 'unsupported-protocol':
+        return this.#unsupported(packet.protocol.major, packet.protocol.minor);
+      case 'startup':
+        this.#startup = packet;
+        return this.#begin(packet, rest);
     }
+    return unreachable(packet);
   }
 
   /** The connection is encrypted from here on; `binding`: tls-server-end-point, if the certificate has one. */
@@ -231,12 +228,22 @@ export class ClientLogin implements FrameSink {
 
   #unsupported(major: number, minor: number): LoginStep {
     const asked = `unsupported frontend protocol ${major}.${minor}`;
-    return this.refuse(REPLY.unsupported(`${asked}: server supports 3.0 to 3.${MINOR_SPOKEN}`));
+    const fields = REPLY.unsupported(`${asked}: server supports 3.0 to 3.${MINOR_SPOKEN}`);
+    if (major >= MAJOR_OF_FIELDS) return this.refuse(fields);
+    this.#options.reply(Buffer.from(`E${fields.severity}:  ${fields.message}\n\0`));
+    this.#step = { kind: 'refused', code: fields.code, isProof: false };
+    return this.#step;
+  }
+
+  /** What comes with the request, before the answer, is refused as by PostgreSQL: it may be from somebody on the way. */
+  #decline(what: 'SSL' | 'GSSAPI encryption', rest: Buffer): LoginStep {
+    this.#options.reply(DECLINED);
+    return rest.length > 0 ? this.refuse(REPLY.sentAheadOf(what)) : WAIT;
   }
 
   /** What came behind the request was not encrypted: anybody on the way may have put it there (CVE-2021-23222). */
   #acceptTls(rest: Buffer): LoginStep {
-    if (rest.length > 0) return this.refuse(REPLY.sentAheadOfTls());
+    if (rest.length > 0) return this.refuse(REPLY.sentAheadOf('SSL'));
     this.#options.reply(ACCEPTED);
     return { kind: 'secure', isDirect: false, hello: rest };
   }

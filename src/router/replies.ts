@@ -238,10 +238,10 @@ export const REPLY = {
     message: 'the router accepts encrypted connections only',
     hint: 'Connect with sslmode=require or stronger.',
   }),
-  sentAheadOfTls: (): ErrorFields => ({
+  sentAheadOf: (what: 'SSL' | 'GSSAPI encryption'): ErrorFields => ({
     severity: FATAL,
     code: SQLSTATE.protocolViolation,
-    message: 'received unencrypted data after SSL request',
+    message: `received unencrypted data after ${what} request`,
     detail:
       'This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.',
   }),

@@ -56,15 +56,30 @@ describe('a client that logs in', () => {
     });
   });
 
-  test('is declined encryption, also where it asks for both and begins at once', () => {
+  test('is declined encryption, also where it asks for both', () => {
     const { login, heard } = aLogin();
-    const step = login.receive(Buffer.concat([SSLRequest(), GSSENCRequest(), StartupMessage(APP)]));
-    assert.deepEqual({ step, heard: heard().toString() }, { step: IDENTIFIED, heard: 'NN' });
+    const steps = [SSLRequest(), GSSENCRequest(), StartupMessage(APP)].map((packet) => login.receive(packet));
+    assert.deepEqual({ step: steps.at(-1), heard: heard().toString() }, { step: IDENTIFIED, heard: 'NN' });
   });
+
+  for (const [what, request] of [
+    ['SSL', SSLRequest()],
+    ['GSSAPI encryption', GSSENCRequest()],
+  ] as const) {
+    for (const behind of [StartupMessage(APP), Buffer.from([0])]) {
+      test(`is declined, and refused with 08P01, if ${behind.length} bytes follow its request for ${what} unasked`, () => {
+        const { login, heard } = aLogin();
+        assert.equal(login.receive(Buffer.concat([request, behind])).kind, 'refused');
+        const said = heard();
+        assert.deepEqual([said.toString('latin1', 0, 1), errorIn(said.subarray(1))], ['N', '08P01']);
+        assert.ok(said.includes(`received unencrypted data after ${what} request`));
+      });
+    }
+  }
 
   test('that asks for encryption again is refused, as by PostgreSQL, with the versions that are spoken', () => {
     const { login, heard } = aLogin();
-    login.receive(Buffer.concat([GSSENCRequest(), GSSENCRequest()]));
+    for (const request of [GSSENCRequest(), GSSENCRequest()]) login.receive(request);
     assert.match(
       heard().toString(),
       /0A000.*unsupported frontend protocol 1234\.5680: server supports 3\.0 to 3\.2/,
@@ -117,7 +132,7 @@ describe('a client that logs in', () => {
 
   const refused: [string, Buffer, string][] = [
     ['without a user', StartupMessage([['database', 'app']]), '28000'],
-    ['in protocol 2', Buffer.from([0, 0, 0, 9, 0, 2, 0, 0, 0]), '0A000'],
+    ['in protocol 4', Buffer.from([0, 0, 0, 9, 0, 4, 0, 0, 0]), '0A000'],
   ];
   for (const [what, packet, code] of refused) {
     test(`${what} is refused with ${code}`, () => {
@@ -126,6 +141,14 @@ describe('a client that logs in', () => {
       assert.equal(errorIn(heard()), code);
     });
   }
+
+  test('in protocol 2 is refused in the words and the form of that', () => {
+    const { login, heard } = aLogin();
+    const step = login.receive(Buffer.from([0, 0, 0, 9, 0, 2, 0, 0, 0]));
+    assert.deepEqual(step, { kind: 'refused', code: '0A000', isProof: false });
+    const text = 'EFATAL:  unsupported frontend protocol 2.0: server supports 3.0 to 3.2\n\0';
+    assert.equal(heard().toString(), text);
+  });
 
   test('with anything but SASL is refused', () => {
     const { login, heard } = aLogin();
