@@ -36,10 +36,12 @@ function lendNamed(
   link: Link,
   { lends, isBatch }: { readonly lends: Mention['lends']; readonly isBatch: boolean },
 ): void {
-  // In a failed transaction nothing is run, and a Parse of ours would be refused.
-  if (standing.status === 'E') return;
-  for (const named of lends) link.statements.lend(named, isBatch);
-  if (lends.length > 0) unit.hasLent = true;
+  for (const named of lends) {
+    // In a failed transaction nothing is run, and a Parse of a text would be refused.
+    if (standing.status === 'E' && named.isEmpty !== true) continue;
+    link.statements.lend(named, isBatch);
+    unit.hasLent = true;
+  }
 }
 
 /** How far a COPY from the client has come. */

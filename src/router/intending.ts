@@ -4,7 +4,7 @@
  */
 import type { Classification, Classifier } from '../sql/index.ts';
 import { isHead, QUERY_TEXT_START, readQueryEnd } from '../wire/index.ts';
-import { forgottenBy, mentionIn, NESTING_MAX } from './mentions.ts';
+import { forgottenBy, mentionIn, mentionInText, NESTING_MAX } from './mentions.ts';
 import { type RouteReason, UNKNOWN_AT_STATE, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionEffects } from './session-types.ts';
@@ -47,7 +47,8 @@ export class Intending {
     const { unit, prepared, portals } = this.#session;
     prepared.forgetUnnamed();
     portals.closed('');
-    unit.mention = mentionIn(classification, prepared);
+    const isAlone = unit.kind === 'query';
+    unit.mention = (isAlone ? mentionInText : mentionIn)(classification, prepared);
     unit.forgets = forgottenBy(classification, prepared);
     unit.isSeveral = classification.speaksOf !== undefined;
     this.#wishing.query = message;

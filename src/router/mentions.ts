@@ -4,7 +4,7 @@
  * message of a batch. Pure.
  */
 import type { Classification, SqlReason } from '../sql/index.ts';
-import { readExecute } from '../wire/index.ts';
+import { Parse, readExecute } from '../wire/index.ts';
 import { CopyPortals } from './copy-portals.ts';
 import type { PreparedStatements } from './prepared.ts';
 import type { Statement } from './statement.ts';
@@ -18,9 +18,15 @@ export interface Forgets {
   readonly isDiscard: boolean;
 }
 
+/** What a server is to know under the client's own name. */
+export interface Lent extends Pick<Statement, 'name' | 'message'> {
+  /** Without a text, since only that its name is taken counts: that can be prepared always, and is no query. */
+  readonly isEmpty?: true;
+}
+
 export interface Mention {
   /** What the server is to know under the client's own names ahead of the message. */
-  readonly lends: readonly Statement[];
+  readonly lends: readonly Lent[];
   /** What an Execute forgets. */
   readonly forgets: Forgets | undefined;
 }
@@ -40,9 +46,27 @@ export function mentionIn(
   if (namesIn(classification).length === 0) return undefined;
   if (made !== undefined && classification.because !== 'executes-prepared') return undefined;
   const lends = new Set<Statement>(made === undefined ? [] : [made]);
-  collect(classification, { prepared, into: lends, depth: 0 });
+  collect(namesIn(classification), { prepared, into: lends, depth: 0 });
   if (made !== undefined) lends.delete(made);
   return lends.size === 0 ? undefined : { lends: [...lends], forgets: undefined };
+}
+
+/** What the text of a simple query says that is a unit of its own: no other message can run what is lent for it. */
+export function mentionInText(
+  classification: Classification,
+  prepared: PreparedStatements,
+): Mention | undefined {
+  const [used, taken] = [usedIn(classification), takenIn(classification)];
+  if (used.length === 0 && taken.length === 0) return undefined;
+  const lends = new Set<Statement>();
+  collect(used, { prepared, into: lends, depth: 0 });
+  const empty = taken.flatMap((called): readonly Lent[] => {
+    const named = prepared.get(called);
+    if (named?.isKept !== true || lends.has(named)) return [];
+    const { name } = named;
+    return [{ name, message: Parse({ name, sql: '', parameterTypes: [] }), isEmpty: true }];
+  });
+  return lends.size + empty.length === 0 ? undefined : { lends: [...lends, ...empty], forgets: undefined };
 }
 
 /** What a simple query forgets, in order, if all of it is run. */
@@ -128,26 +152,33 @@ interface Collecting {
   readonly depth: number;
 }
 
-function collect(classification: Classification, { prepared, into, depth }: Collecting): void {
-  for (const name of namesIn(classification)) {
+function collect(names: readonly string[], { prepared, into, depth }: Collecting): void {
+  for (const name of names) {
     const named = prepared.get(name);
     if (named?.isKept !== true || into.has(named)) continue;
     into.add(named);
-    if (depth < NESTING_MAX) collect(named.classification, { prepared, into, depth: depth + 1 });
+    if (depth < NESTING_MAX) collect(namesIn(named.classification), { prepared, into, depth: depth + 1 });
   }
 }
 
 /** The prepared statements that SQL speaks of by the client's names for them. */
-function namesIn({ because, detail, speaksOf, makes }: Classification): readonly string[] {
-  if (speaksOf !== undefined) return [...speaksOf.flatMap(({ name }) => name ?? []), ...(makes ?? NO_NAMES)];
+function namesIn(classification: Classification): readonly string[] {
+  const [used, taken] = [usedIn(classification), takenIn(classification)];
+  if (used.length === 0) return taken;
+  return taken.length === 0 ? used : [...used, ...taken];
+}
+
+/** Those that it runs or forgets. */
+function usedIn({ because, detail, speaksOf }: Classification): readonly string[] {
+  if (speaksOf !== undefined) return speaksOf.flatMap(({ name }) => name ?? []);
+  return USING.has(because) && detail !== undefined ? [detail] : NO_NAMES;
+}
+
+/** Those that it would prepare: of these it is the server that says that they exist. */
+function takenIn({ because, detail, makes }: Classification): readonly string[] {
   if (makes !== undefined) return makes;
-  return SPEAKING.has(because) && detail !== undefined ? [detail] : NO_NAMES;
+  return because === 'prepares-statement' && detail !== undefined ? [detail] : NO_NAMES;
 }
 
 const NO_NAMES: readonly string[] = [];
-/** Of what PREPARE names it is the server that says that it exists. */
-const SPEAKING: ReadonlySet<SqlReason> = new Set([
-  'executes-prepared',
-  'forgets-statement',
-  'prepares-statement',
-]);
+const USING: ReadonlySet<SqlReason> = new Set(['executes-prepared', 'forgets-statement']);

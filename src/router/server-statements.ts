@@ -216,8 +216,7 @@ export class ServerStatements {
    * Makes a statement known under the client's own name too, for one unit of work: SQL's EXECUTE and DEALLOCATE name it
    * so. `isBatch`: it is among the extended protocol, where a Sync of ours would end what the server skips after an error.
    */
-  lend(statement: Statement, isBatch: boolean): void {
-    const { name, message } = statement;
+  lend({ name, message }: Pick<Statement, 'name' | 'message'>, isBatch: boolean): void {
     if (this.#byName.has(name)) return;
     this.#note(name, STRAY, false);
     this.#hasStrays = true;

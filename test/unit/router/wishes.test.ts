@@ -291,10 +291,12 @@ describe('a statement that SQL prepares', () => {
   test('under a name that is taken is for the server to refuse', () => {
     const stage = begun();
     stage.send(Query('PREPARE p AS SELECT 1')).take();
-    assert.deepEqual(sent(stage, 'PREPARE p AS SELECT 2').slice(0, 2), [
-      'n2 < Parse p:  SELECT 1',
-      'n2 < PREPARE p AS SELECT 2',
-    ]);
+    for (const [text, member] of [
+      ['PREPARE p AS SELECT 2', 'n2'],
+      ['LISTEN x; PREPARE p AS SELECT 2', 'n1'],
+    ] as const) {
+      assert.deepEqual(sent(stage, text).slice(0, 2), [`${member} < Parse p: `, `${member} < ${text}`]);
+    }
   });
 
   test('with types of parameters, or among others, is at one connection only', () => {
