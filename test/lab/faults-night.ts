@@ -60,8 +60,8 @@ const wrong: string[] = [];
 const lab = await placeForLab();
 try {
   await lab.verb('up', '--base-octet', String(lab.baseOctet));
-  let leader = await whole(lab);
-  const probers = await Probers.start(lab.layout, leader);
+  const probers = await Probers.start(lab.layout, await whole(lab));
+  let leader = await settled(probers);
   let count = 0;
   for (const fault of inTurn()) {
     count += 1;

@@ -102,7 +102,7 @@ export const faults = (stopMs: number): readonly Fault[] => [
     heal: nothing,
   },
   {
-    name: 'etcd without a quorum, failsafe_mode',
+    name: 'etcd without a quorum',
     aimMs: 1000,
     strike: async (lab, leader) => {
       await configure(leader, { failsafe_mode: true });
@@ -173,17 +173,18 @@ async function etcdLeader(lab: TestLab): Promise<DbHost> {
   }
 }
 
-/** One primary, and both others stream from it on its timeline. */
+/** One primary; both others stream from it on its timeline, and commits wait for them: so either may lead. */
 export async function whole(lab: TestLab): Promise<DbHost> {
   const seen = await eventually(
-    'one leader and two streaming standbys',
+    'one leader and two standbys that commits wait for',
     async () => {
       const answers = await Promise.all(lab.layout.dbHosts.map(documentOf));
       const [leader, ...more] = answers.filter(
         ({ role, state }) => role === 'primary' && state === 'running',
       );
       const following = answers.filter(
-        ({ replication, timeline }) => replication === 'streaming' && timeline === leader?.timeline,
+        ({ replication, timeline, isSync }) =>
+          replication === 'streaming' && timeline === leader?.timeline && isSync === true,
       );
       return { leader: more.length === 0 ? leader?.host : undefined, following: following.length };
     },
@@ -199,6 +200,7 @@ async function documentOf(host: DbHost): Promise<{
   readonly state?: unknown;
   readonly replication?: unknown;
   readonly timeline?: unknown;
+  readonly isSync?: unknown;
 }> {
   try {
     const { host: address, port } = host.rest;
@@ -210,6 +212,7 @@ async function documentOf(host: DbHost): Promise<{
       state: said['state'],
       replication: said['replication_state'],
       timeline: said['timeline'],
+      isSync: said['sync_standby'],
     };
   } catch {
     return { host };
