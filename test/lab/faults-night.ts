@@ -4,8 +4,9 @@
  * hand, nothing acknowledged is lost, and no two servers took writes at once. Fails by these, and tells what is beyond an aim.
  */
 import { randomInt } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import type { DbHost } from '../../src/lab/index.ts';
+import { type DbHost, labPaths } from '../../src/lab/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Fault, faults, whole } from '../support/lab-faults.ts';
 import { placeForLab } from '../support/lab.ts';
@@ -41,6 +42,8 @@ function* inTurn(): Generator<Fault> {
 }
 
 const SETTLED_MS = 120_000;
+/** Of each agent's log, when the cluster does not come round. */
+const LINES_TOLD = 60;
 
 /** Whole again, and writable: what agents say may still be of before the fault. */
 async function settled(probers: Probers): Promise<DbHost> {
@@ -53,6 +56,11 @@ async function settled(probers: Probers): Promise<DbHost> {
     { holds: ({ isWriting }) => isWriting, withinMs: SETTLED_MS },
   );
   return leader;
+}
+
+async function endOfLog(host: string): Promise<string> {
+  const text = await readFile(labPaths(lab.folder).log(host, 'agent'), 'utf8').catch(String);
+  return `--- ${host}\n${text.split('\n').slice(-LINES_TOLD).join('\n')}`;
 }
 
 const figures = new Map<string, number[]>();
@@ -83,6 +91,10 @@ try {
     );
   }
   await probers.stop();
+} catch (cause) {
+  // The lab is gone with its logs when this ends.
+  for (const { name } of lab.layout.dbHosts) say(await endOfLog(name));
+  throw cause;
 } finally {
   await lab.end();
 }
