@@ -45,7 +45,7 @@ export function needsRewind(
 /**
  * A standby may be promoted before it has replayed up to where the timeline that it follows began. It leaves the earlier
  * timeline there, but its history file names the followed one as the parent, and the earlier one as left where that one
- * left it: a later line has a lesser position. pg_rewind (15 to 17) goes by the line of the last timeline that the two have in
+ * left it: a later line has a lesser position. pg_rewind 15 goes by the line of the last timeline that the two have in
  * common: it may find nothing to do, or start behind the true fork and leave pages as they are. `timeline` is the last of ours.
  */
 export function hidesFork(timeline: number, history: readonly TimelineSwitch[]): boolean {

@@ -4,7 +4,7 @@ import type { Intent } from './route.ts';
 
 /**
  * FETCH has the columns of the cursor, EXECUTE those of the prepared statement, which stand under that name when it is
- * parsed. So no other session may be told them, and a server's copy is good for one unit of work: PostgreSQL (15 to 17)
+ * parsed. So no other session may be told them, and a server's copy is good for one unit of work: PostgreSQL 15
  * dies of a Describe of a FETCH that was parsed while there was such a cursor, once there is none. What was not looked at
  * may be one of these.
  */
