@@ -10,6 +10,7 @@ import { carryOut } from './orders.ts';
 import { clearRequest } from './requests.ts';
 import { reinit, restart } from './restart.ts';
 import * as work from './server-work.ts';
+import { numbersAsOurs } from './timeline.ts';
 
 /** `again`: something changed, so decide again now. `rest`: wait for the next event or the timer. */
 export type Outcome = 'again' | 'rest';
@@ -33,7 +34,7 @@ export async function act(ctx: AgentContext, decision: Decision): Promise<Outcom
       ctx.jobs.abandon(decision.because);
       return 'again';
     case 'acquire-leader':
-      return (await ctx.keeper.acquire(action.syncRevision, action.failsafeRevision)) ? 'again' : 'rest';
+      return await acquireLeader(ctx, action);
     case 'release':
       // Positions may have been asked for since the server was looked at.
       await look(ctx);
@@ -99,6 +100,18 @@ async function workOf(ctx: AgentContext, job: JobContext, action: JobAction): Pr
     default:
       return unreachable(action);
   }
+}
+
+/** A former primary goes on where it ended, without having taken a timeline's number: so it must not have been passed. */
+async function acquireLeader(
+  ctx: AgentContext,
+  { syncRevision, failsafeRevision }: Extract<Action, { readonly do: 'acquire-leader' }>,
+): Promise<Outcome> {
+  const { keeper, state, config } = ctx;
+  const isPrimarys = localServer(state).role === 'primary' && state.view.leader !== config.name;
+  const numbers = isPrimarys ? await numbersAsOurs(ctx) : [];
+  if (numbers === undefined) return 'rest';
+  return (await keeper.acquire(syncRevision, failsafeRevision, numbers)) ? 'again' : 'rest';
 }
 
 async function tried(ctx: AgentContext, what: string, attempt: () => Promise<void>): Promise<Outcome> {

@@ -60,6 +60,8 @@ export interface AgentState {
   optimeSeenAt: number | undefined;
   /** Who led last, present leader included: its city is preferred for the next one. */
   lastLeader: string | undefined;
+  /** The number that was taken last for a promotion, as far as we have asked. */
+  takenTimeline: number;
   /** The cluster's system identifier, as the store last had it in this life. */
   knownSystemId: string | undefined;
   inspection: Inspection | undefined;
@@ -116,6 +118,7 @@ export function freshState(now: number): AgentState {
     contactWallAt: undefined,
     optimeSeenAt: undefined,
     lastLeader: undefined,
+    takenTimeline: 0,
     knownSystemId: undefined,
     inspection: undefined,
     isBlind: false,

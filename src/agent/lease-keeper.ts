@@ -166,7 +166,7 @@ export class LeaseKeeper {
    * absent), or re-attaches one that names us to our lease. Never overwrites another holder. False when another has it, when one
    * of them has changed, when a pledge binds, or when the outcome could not be learned.
    */
-  async acquire(syncRevision: number, failsafeRevision = 0): Promise<boolean> {
+  async acquire(syncRevision: number, failsafeRevision = 0, more: readonly Compare[] = []): Promise<boolean> {
     const { clock, isBound } = this.#options;
     const { lease } = this;
     if (lease === undefined || clock.now() >= this.deadline || isBound()) return false;
@@ -175,6 +175,7 @@ export class LeaseKeeper {
       return await this.#race(lease, [
         unchanged(this.#options.layout.sync, syncRevision),
         unchanged(this.#options.layout.failsafe, failsafeRevision),
+        ...more,
       ]);
     } finally {
       this.#racing -= 1;
@@ -367,6 +368,7 @@ export class LeaseKeeper {
   }
 }
 
-function unchanged(key: string, revision: number): Compare {
+/** The key is as it was at this revision; 0: absent. */
+export function unchanged(key: string, revision: number): Compare {
   return revision === 0 ? { key, is: 'absent' } : { key, is: 'mod-revision', modRevision: revision };
 }

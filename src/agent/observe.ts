@@ -165,6 +165,7 @@ async function clusterFacts(ctx: AgentContext, local: LocalServer, lock: Lock): 
     leader: lock.is === 'other' ? await leaderFacts(ctx, local, lock.leader) : undefined,
     cascade: standbyToFollow({ name: ctx.config.name, tags: ctx.tags }, view),
     newestTimeline: Math.max(view.newestTimeline, local.timeline ?? 0),
+    takenTimeline: ctx.state.takenTimeline,
     optime: view.optime,
     request: request && {
       leader: request.leader,

@@ -76,7 +76,8 @@ export class OpeningKeeper {
     if (!status.isClosed) return { ...known, flushLsn: 0, required: parseRequirement(''), standbys: [] };
     const { flushLsn, setting, standbys } = await pg.synchrony({ deadlineMs: ASK_MS });
     if (flushLsn === undefined) return undefined;
-    return { ...known, flushLsn, required: parseRequirement(setting), standbys };
+    // What its files ask for it is to act on from the reload on that opens it.
+    return { ...known, flushLsn, required: parseRequirement(state.requirement ?? setting), standbys };
   }
 
   /** Files, reload; seen to be in effect by the next run. */

@@ -87,6 +87,8 @@ export interface ClusterFacts {
   readonly cascade: string | undefined;
   /** That the store speaks of, or our own: a primary may be the only one that knows of its timeline. */
   readonly newestTimeline: number;
+  /** The number that was taken last for a promotion, which may have ended before anybody told of it; 0: none is known. */
+  readonly takenTimeline: number;
   /** The leader's last published position. */
   readonly optime: number | undefined;
   readonly request: LeaderRequest | undefined;

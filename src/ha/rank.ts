@@ -108,12 +108,15 @@ export function successor(peers: readonly PeerAnswer[], cluster: ClusterFacts): 
   return bestCandidate(peers.filter(isFree), cluster);
 }
 
-/** Of a former primary: nobody has led since, by timelines and by whose promise it is. Without that it must not lead again. */
+/**
+ * Of a former primary: nobody has led since, by timelines and by whose promise it is. Without that it must not lead again. One
+ * that was promoted and ended at once has published nothing; but it took its timeline's number before.
+ */
 export function isStillFirst({ self, local, cluster }: Observation): boolean {
   const by = cluster.promised?.leader;
   return (
     local.timeline !== undefined &&
-    local.timeline >= cluster.newestTimeline &&
+    local.timeline >= Math.max(cluster.newestTimeline, cluster.takenTimeline) &&
     (by === undefined || by === self.name)
   );
 }

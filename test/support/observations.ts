@@ -39,6 +39,7 @@ export function aCluster(changes: Partial<ClusterFacts> = {}): ClusterFacts {
     leader: aLeader(),
     cascade: undefined,
     newestTimeline: 3,
+    takenTimeline: 3,
     optime: 1000,
     request: undefined,
     maximumLagBytes: 500,

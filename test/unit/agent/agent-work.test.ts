@@ -9,7 +9,7 @@ import { handOver } from '../../../src/agent/hand-over.ts';
 import { leave } from '../../../src/agent/leave.ts';
 import { look, refreshStatus } from '../../../src/agent/look.ts';
 import { MemberKey } from '../../../src/agent/member-key.ts';
-import { localServer } from '../../../src/agent/observe.ts';
+import { localServer, observe } from '../../../src/agent/observe.ts';
 import { promote, startAsPrimary, startAsStandby } from '../../../src/agent/server-work.ts';
 import { AssertionError, deferred, isRecord, parseJson } from '../../../src/base/index.ts';
 import type { Dcs } from '../../../src/dcs/index.ts';
@@ -120,6 +120,24 @@ test('a promotion begins a timeline whose number nobody has taken before', async
   await rejects(promote(ctx, wanted), { code: 'agent-job-failed' });
   deepEqual(begun, [7, 8]);
   equal((await other.get(ctx.layout.timeline, call))?.value, '8');
+});
+
+test('a former primary does not take the key where a number behind its own was taken, and knows it from then on', async (t) => {
+  const { ctx, server, other, see } = await anAgent(t);
+  server.status = aStatus({ inRecovery: false, timeline: 3 });
+  server.postmaster = running;
+  await look(ctx);
+  await see();
+  const acquires = async (): Promise<boolean> => {
+    const action = { do: 'acquire-leader', syncRevision: 0, failsafeRevision: 0 } as const;
+    await act(ctx, { action, because: 'primary-without-leader-key', memory: freshMemory });
+    return ctx.keeper.isHolder;
+  };
+  await other.transact({ when: [], then: [{ op: 'put', key: ctx.layout.timeline, value: '4' }] }, call);
+  equal(await acquires(), false);
+  equal((await observe(ctx, undefined)).cluster.takenTimeline, 4);
+  await other.transact({ when: [], then: [{ op: 'put', key: ctx.layout.timeline, value: '3' }] }, call);
+  equal(await acquires(), true);
 });
 
 test('a promotion begins a timeline later than all that is published, and than its own', async (t) => {

@@ -52,6 +52,9 @@ test('what the agent itself stopped in a pause comes back, as what it was or as 
   equal(decided({ ...stopped, cluster: paused }), 'start-standby: leader-known');
   const newer = { ...leaderless, newestTimeline: 9 };
   equal(decided({ ...stopped, cluster: newer, lock: none }), 'wait: paused');
+  // Promoted to it, and ended before anybody heard of it.
+  const taken = { ...leaderless, takenTimeline: 9 };
+  equal(decided({ ...stopped, cluster: taken, lock: none }), 'wait: paused');
   // Somebody else was promoted to, and may have acknowledged what is not here.
   const theirs = { ...leaderless, promised: { leader: 'beta', voters: [], quorum: 0 } };
   equal(decided({ ...stopped, cluster: theirs, lock: none }), 'wait: paused');
