@@ -158,6 +158,9 @@ function collect(names: readonly string[], { prepared, into, depth }: Collecting
     if (named?.isKept !== true || into.has(named)) continue;
     into.add(named);
     if (depth < NESTING_MAX) collect(namesIn(named.classification), { prepared, into, depth: depth + 1 });
+    // Behind what it runs in turn: the server looks that up when it parses it.
+    into.delete(named);
+    into.add(named);
   }
 }
 

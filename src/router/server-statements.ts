@@ -232,7 +232,7 @@ export class ServerStatements {
 
   /** A unit of work is over: closes what was here for it alone; true: replies of our own are owed now. */
   closeStrays(): boolean {
-    if (this.#isUnnamedMomentary) this.#forgetMomentary();
+    if (this.#isUnnamedMomentary) this.#disown();
     if (!this.#hasStrays) return false;
     this.#hasStrays = false;
     for (const [name, kept] of this.#byName) if (kept === STRAY && name !== '') this.#closeStale(name);
@@ -346,11 +346,11 @@ export class ServerStatements {
     this.#hasStrays = true;
   }
 
-  /** The server has it still; the next use parses it anew. */
-  #forgetMomentary(): void {
+  /** A momentary unnamed statement is nobody's from here on: whoever comes back to it parses it anew, and nobody else finds it. */
+  #disown(): void {
     this.#isUnnamedMomentary = false;
     const unnamed = this.#byName.get('');
-    if (typeof unnamed === 'object' && unnamed.isMomentary) this.#byName.delete('');
+    if (typeof unnamed === 'object' && unnamed.isMomentary) this.#byName.set('', STRAY);
   }
 
   /** Asks for the columns of what was just prepared, unless they are known. */
