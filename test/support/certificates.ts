@@ -1,5 +1,6 @@
 /** Certificates for tests, made by openssl in a folder of the test. */
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chmod, chown, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -38,6 +39,9 @@ export async function aCa(folder: string, name: string): Promise<Certificate> {
   return made;
 }
 
+/** Of its own: a file that counts them would be written by several at once. */
+const serial = (): string => `0x${randomBytes(8).toString('hex')}`;
+
 const EC = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
 /** Signed by `ca`; files that are there are replaced at once, as a renewal does. */
@@ -48,7 +52,7 @@ export async function aLeaf(folder: string, ca: Certificate, options: LeafOption
   const extensions = join(folder, `${file}.ext`);
   await writeFile(extensions, san === undefined ? '' : `subjectAltName=${san}\n`);
   await run('openssl', ['req', '-new', ...EC, '-subj', `/CN=${name}`, '-keyout', made.key, '-out', request]);
-  const signing = ['-CA', ca.cert, '-CAkey', ca.key, '-CAcreateserial', '-days', '2', `-${digest}`];
+  const signing = ['-CA', ca.cert, '-CAkey', ca.key, '-set_serial', serial(), '-days', '2', `-${digest}`];
   await run('openssl', [
     'x509',
     '-req',
