@@ -194,9 +194,11 @@ export async function promote(ctx: AgentContext, job: JobContext): Promise<void>
     case 'cancelled':
       throw notSafe('promoting');
     case 'failed':
+      // Server and key are by now those of whoever replaced this job: what that starts must not lose its key.
+      if (!job.isCurrent()) throw notSafe('promoting');
       // It may still become a primary by itself: only stopped is it certain.
       await stopped(ctx, 'immediate', 2000);
-      await keeper.release();
+      if (job.isCurrent()) await keeper.release();
       throw new MatriarchError('agent-job-failed', result.because);
   }
 }

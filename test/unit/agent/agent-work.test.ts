@@ -106,6 +106,24 @@ test('the key is not given away when PostgreSQL turns out to be a running primar
   equal(ctx.keeper.isHolder, false);
 });
 
+test('a promotion that fails after it was abandoned leaves server and key to what came instead', async (t) => {
+  let isCurrent = true;
+  const { ctx, done } = await anAgent(t, {
+    promote: async () => {
+      isCurrent = false;
+      return await Promise.resolve({ outcome: 'failed', because: 'the server has ended' });
+    },
+    stop: async () => {
+      done.push('stop');
+      return await Promise.resolve({ outcome: 'stopped', by: 'immediate', tookMs: 1 });
+    },
+  });
+  ok(await ctx.keeper.acquire(0));
+  await rejects(promote(ctx, { ...wanted, isCurrent: () => isCurrent }), { code: 'agent-job-failed' });
+  ok(ctx.keeper.isHolder);
+  equal(done.includes('stop'), false);
+});
+
 test('a promotion begins a timeline whose number nobody has taken before', async (t) => {
   const begun: (number | undefined)[] = [];
   const { ctx, other } = await anAgent(t, {
