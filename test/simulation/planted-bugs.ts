@@ -104,7 +104,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'what initdb left is taken for a cluster that somebody made',
-    from: 2930,
+    from: 9200,
     file: 'agent/observe.js',
     line: 'return isUnclaimed && !isBootstrapping && inspection.control?.systemId !== view.systemId;',
     instead: 'return false;',
