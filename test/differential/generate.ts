@@ -181,8 +181,9 @@ const prepared: fc.Arbitrary<readonly Step[]> = fc
     ...(isDescribed ? [{ kind: 'describe', what: 'statement', name } as const] : []),
     { kind: 'bind', portal, statement: name, values: work.values, format } as const,
     ...(isDescribed ? [{ kind: 'describe', what: 'portal', name: portal } as const] : []),
-    // One that writes and is suspended is a documented difference.
-    execute(portal, work.sql.includes('RETURNING') ? 0 : maxRows),
+    execute(portal, maxRows),
+    // When others see what a suspended write has written is a documented difference; from the next Parse on they do.
+    ...(maxRows > 0 && work.sql.includes('RETURNING') ? [parse('', 'SELECT 1')] : []),
   ]);
 
 /** Run again what may have been prepared before. */
