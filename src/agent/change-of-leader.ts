@@ -3,7 +3,7 @@
  * else leads and its PostgreSQL is a running primary, or the request is refused. The decision is the leader's own.
  */
 import { failure, pause, rethrowBug } from '../base/index.ts';
-import type { Compare, KeyValue } from '../dcs/index.ts';
+import { unchanged } from '../dcs/index.ts';
 import { whyIneligible } from '../ha/index.ts';
 import { type ClusterView, isPaused, primaryOf } from '../topology/index.ts';
 import { type AgentContext, clusterNumber, MAXIMUM_LAG_BYTES } from './context.ts';
@@ -50,7 +50,10 @@ export async function changeLeader(
   });
   try {
     const { outcome, revision } = await dcs.transact(
-      { when: [asSeen(layout.failover, seen)], then: [{ op: 'put', key: layout.failover, value }] },
+      {
+        when: [unchanged(layout.failover, seen?.modRevision)],
+        then: [{ op: 'put', key: layout.failover, value }],
+      },
       { timeoutMs: CALL_MS },
     );
     if (outcome === 'refused') return { status: 409, text: 'another request was made just now' };
@@ -94,13 +97,6 @@ function whatIsPending({ failover, leader }: ClusterView, action: Action): strin
   const to = failover.candidate === undefined ? '' : ` to "${failover.candidate}"`;
   const when = scheduledAt === undefined ? 'is under way' : `is already scheduled for ${scheduledAt}`;
   return `Another ${kind}${from}${to} ${when}`;
-}
-
-/** The key is as it was when nothing was seen to be pending. */
-function asSeen(key: string, entry: KeyValue | undefined): Compare {
-  return entry === undefined
-    ? { key, is: 'absent' }
-    : { key, is: 'mod-revision', modRevision: entry.modRevision };
 }
 
 const titleOf = (action: Action): string => (action === 'switchover' ? 'Switchover' : 'Failover');

@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { background, backoffMs, failure, isRecord, parseJson, rethrowBug } from '../base/index.ts';
 import type { Config } from '../config/index.ts';
+import { unchanged } from '../dcs/index.ts';
 import { ROUTER_ROLE } from '../postgres/index.ts';
 import type { HistoryEntry } from '../topology/index.ts';
 import { type AgentContext, MAXIMUM_LAG_BYTES } from './context.ts';
@@ -136,11 +137,7 @@ export class Duties {
     const isWritten = await putAsLeader(
       this.#ctx,
       [{ op: 'put', key, value: firstConfiguration(config) }],
-      [
-        present === undefined
-          ? { key, is: 'absent' }
-          : { key, is: 'mod-revision', modRevision: present.modRevision },
-      ],
+      [unchanged(key, present?.modRevision)],
     );
     if (isWritten) log.info('cluster-configuration-written', {});
   }

@@ -3,7 +3,7 @@
  * the members for pledges while its lease is not confirmed. What comes of a round goes to the lease keeper.
  */
 import { background } from '../base/index.ts';
-import { type Compare, DcsError, type KeyValue } from '../dcs/index.ts';
+import { type Compare, DcsError, type KeyValue, unchanged } from '../dcs/index.ts';
 import {
   type FailsafeList,
   type FailsafeLists,
@@ -116,12 +116,7 @@ export class Failsafe {
   /** Of this term, and on what was seen: a write that is late changes nothing that is newer. */
   #guards(held: number, seen: KeyValue | undefined): readonly Compare[] {
     const { leader, failsafe } = this.#ctx.layout;
-    return [
-      { key: leader, is: 'mod-revision', modRevision: held },
-      seen === undefined
-        ? { key: failsafe, is: 'absent' }
-        : { key: failsafe, is: 'mod-revision', modRevision: seen.modRevision },
-    ];
+    return [{ key: leader, is: 'mod-revision', modRevision: held }, unchanged(failsafe, seen?.modRevision)];
   }
 
   #beginReign(): void {

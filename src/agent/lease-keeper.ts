@@ -7,7 +7,7 @@
  */
 import { type Clock, failure, type Log, pause, rethrowBug, type Timers } from '../base/index.ts';
 import type { LeaseConfig } from '../config/index.ts';
-import { type Compare, type Dcs, DcsError } from '../dcs/index.ts';
+import { type Compare, type Dcs, DcsError, unchanged } from '../dcs/index.ts';
 import {
   deadlineOf,
   type Instant,
@@ -366,9 +366,4 @@ export class LeaseKeeper {
     this.#isFailing = true;
     if (this.isHolder) this.#onUnconfirmed();
   }
-}
-
-/** The key is as it was at this revision; 0: absent. */
-export function unchanged(key: string, revision: number): Compare {
-  return revision === 0 ? { key, is: 'absent' } : { key, is: 'mod-revision', modRevision: revision };
 }

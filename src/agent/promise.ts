@@ -3,7 +3,7 @@
  * leader. Every write of it is the leader's, and compares the revision that it was decided by.
  */
 import { MatriarchError } from '../base/index.ts';
-import type { KeyValue } from '../dcs/index.ts';
+import { type KeyValue, unchanged } from '../dcs/index.ts';
 import {
   type DurabilityMode,
   isSamePromise,
@@ -114,10 +114,7 @@ export async function publish(
   const key = layout.sync;
   const result = await dcs.transact(
     {
-      when: [
-        { key: layout.leader, is: 'value', value: config.name },
-        revision === 0 ? { key, is: 'absent' } : { key, is: 'mod-revision', modRevision: revision },
-      ],
+      when: [{ key: layout.leader, is: 'value', value: config.name }, unchanged(key, revision)],
       then: [{ op: 'put', key, value: renderPromised(promised) }],
     },
     { timeoutMs: CALL_MS },

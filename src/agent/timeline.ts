@@ -4,10 +4,9 @@
  * and not its WAL, with the next one. A number that comes to nothing is not used again.
  */
 import { failure, MatriarchError, rethrowBug, wholeNumber } from '../base/index.ts';
-import type { Compare } from '../dcs/index.ts';
+import { type Compare, unchanged } from '../dcs/index.ts';
 import type { AgentContext } from './context.ts';
 import { putAsLeader } from './leader-write.ts';
-import { unchanged } from './lease-keeper.ts';
 import { localServer } from './observe.ts';
 
 const CALL_MS = 1000;
@@ -22,11 +21,7 @@ export async function takeTimeline(ctx: AgentContext): Promise<number> {
   const isTaken = await putAsLeader(
     ctx,
     [{ op: 'put', key, value: String(timeline) }],
-    [
-      entry === undefined
-        ? { key, is: 'absent' }
-        : { key, is: 'mod-revision', modRevision: entry.modRevision },
-    ],
+    [unchanged(key, entry?.modRevision)],
   );
   if (!isTaken)
     throw new MatriarchError('agent-job-failed', `not promoting: timeline ${timeline} was not ours to take`);
@@ -45,7 +40,7 @@ export async function numbersAsOurs(ctx: AgentContext): Promise<readonly Compare
     const entry = await dcs.get(layout.timeline, { timeoutMs: CALL_MS });
     state.takenTimeline = takenTimeline(entry);
     const own = localServer(state).timeline ?? 0;
-    if (own >= state.takenTimeline) return [unchanged(layout.timeline, entry?.modRevision ?? 0)];
+    if (own >= state.takenTimeline) return [unchanged(layout.timeline, entry?.modRevision)];
     log.warn('timeline-passed', { own, taken: state.takenTimeline });
   } catch (cause) {
     rethrowBug(cause);

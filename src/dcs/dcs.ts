@@ -29,6 +29,13 @@ export type Compare =
   | { readonly key: string; readonly is: 'value'; readonly value: string }
   | { readonly key: string; readonly is: 'mod-revision'; readonly modRevision: number };
 
+/** The key is as it was at this revision of its own; 0 or undefined: absent. */
+export function unchanged(key: string, revision: number | undefined): Compare {
+  return revision === undefined || revision === 0
+    ? { key, is: 'absent' }
+    : { key, is: 'mod-revision', modRevision: revision };
+}
+
 /** A change. A put without `lease` detaches the key from any lease. */
 export type Write =
   | { readonly op: 'put'; readonly key: string; readonly value: string; readonly lease?: string }

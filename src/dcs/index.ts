@@ -14,6 +14,7 @@ export type {
   WatchOptions,
   Write,
 } from './dcs.ts';
+export { unchanged } from './dcs.ts';
 export { DcsError, type DcsErrorReason, type DcsOutcome } from './dcs-error.ts';
 export { connectEtcd, type EtcdDeps, type EtcdOptions } from './etcd.ts';
 export { createMemoryDcs, type MemoryClient, type MemoryDcs, type MemoryFault } from './memory.ts';
