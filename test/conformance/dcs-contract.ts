@@ -162,6 +162,7 @@ export function describeDcsContract(store: string, open: () => Promise<Subject>)
     }, async () => {
       const prefix = freshPrefix();
       const watch = recordWatch(its.two, prefix);
+      await watch.started();
       const { lease } = await its.one.grantLease(2000, call);
       await its.put(`${prefix}leader`, 'one', lease);
       await its.put(`${prefix}members/one`, '{}', lease);

@@ -59,12 +59,6 @@ const put = async (dcs: Dcs, key: string, value: string, timeoutMs = 5000): Prom
   return result.outcome;
 };
 
-const ready = async (watch: WatchRecord): Promise<unknown> =>
-  await eventually('the first contact', () => watch.contacts.length, {
-    holds: (count) => count > 0,
-    withinMs: 5000,
-  });
-
 /** Numbers 1 to `count` are written to one key; each must be reported once, whatever happens in between. */
 async function assertNothingLost(watch: WatchRecord, count: number): Promise<void> {
   await eventually('the last number', () => watch.events.at(-1), {
@@ -81,7 +75,7 @@ async function assertNothingLost(watch: WatchRecord, count: number): Promise<voi
 test('a watch whose etcd member is killed goes on at another, and loses nothing', options, async (t) => {
   const { victim, client, bystander } = await setUp(t, 'follower');
   const watch = recordWatch(client, '/k');
-  await ready(watch);
+  await watch.started();
   for (let step = 1; step <= 20; step += 1) await put(bystander, '/k', String(step));
   await victim.kill();
   const killedAt = systemClock.now();
@@ -99,7 +93,7 @@ test('a watch whose etcd member is killed goes on at another, and loses nothing'
 test('a watch survives the death of the etcd leader, and proves contact again', options, async (t) => {
   const { victim, client, bystander } = await setUp(t, 'leader');
   const watch = recordWatch(client, '/k');
-  await ready(watch);
+  await watch.started();
   await put(bystander, '/k', '1');
   await victim.kill();
   const killedAt = systemClock.now();
@@ -119,7 +113,7 @@ test(
   async (t) => {
     const { victim, client, bystander } = await setUp(t, 'follower');
     const watch = recordWatch(client, '/k', 500);
-    await ready(watch);
+    await watch.started();
     await put(bystander, '/k', '1');
     await eventually('the first change', () => watch.events.length, {
       holds: (count) => count === 1,
@@ -192,7 +186,7 @@ test(
   async (t) => {
     const { client, others } = await setUp(t, 'leader');
     const watch = recordWatch(client, '/k');
-    await ready(watch);
+    await watch.started();
     for (const other of others) await other.freeze();
     const cutAt = systemClock.now();
     await assertDcsError(client.get('/k', { timeoutMs: 1000 }), 'not-sent');
@@ -259,7 +253,7 @@ test('a watch that was cut off past a compaction starts again from a snapshot', 
   const direct = connect(t, [member]);
   const client = connect(t, [{ ...member, url: `http://${proxy.host}:${proxy.port}` }]);
   const watch = recordWatch(client, '/k');
-  await ready(watch);
+  await watch.started();
   await put(direct, '/k', '1');
   await eventually('the change', () => watch.events.length, {
     holds: (count) => count === 1,
@@ -299,7 +293,7 @@ test(
     const proxy = await startProxy(t, { host: new URL(victim.url).hostname, port: 2379 });
     const client = connect(t, [{ ...victim, url: `http://${proxy.host}:${proxy.port}` }, ...others]);
     const watch = recordWatch(client, '/k', 200);
-    await ready(watch);
+    await watch.started();
     await put(bystander, '/k', '1');
     await eventually('the first change', () => watch.events.length, {
       holds: (count) => count === 1,
@@ -337,6 +331,7 @@ test('a change whose answer was lost is unknown, although it was made', options,
 test('a lease ends while its member hangs, and the others see its key go', options, async (t) => {
   const { victim, client, bystander } = await setUp(t, 'follower');
   const watch = recordWatch(bystander, '/leader');
+  await watch.started();
   const { lease, ttlMs } = await client.grantLease(2000, call);
   await client.transact({ when: [], then: [{ op: 'put', key: '/leader', value: 'one', lease }] }, call);
   const leasedAt = systemClock.now();

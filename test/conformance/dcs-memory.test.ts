@@ -30,7 +30,7 @@ test('a client that is cut off sends nothing; its watch resumes from where it wa
   const cut = store.connect();
   const other = store.connect();
   const watch = recordWatch(cut, '/');
-  await eventually('the snapshot', () => watch.snapshots, { holds: (count) => count === 1, withinMs: 1000 });
+  await watch.started();
   cut.setFault('cut');
   await assertDcsError(cut.transact(putOne, call), 'not-sent', 'timeout');
   await assertDcsError(cut.get('/k', call), 'not-sent', 'timeout');
@@ -53,7 +53,7 @@ test('after a compaction a watch that was cut off starts from a snapshot', async
   t.after(store.close);
   const cut = store.connect();
   const watch = recordWatch(cut, '/');
-  await eventually('the snapshot', () => watch.snapshots, { holds: (count) => count === 1, withinMs: 1000 });
+  await watch.started();
   cut.setFault('cut');
   await store.connect().transact(putOne, call);
   store.compact();

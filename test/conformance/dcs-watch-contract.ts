@@ -20,10 +20,7 @@ export function describeDcsWatchContract(store: string, open: () => Promise<Subj
       const prefix = freshPrefix();
       await its.put(`${prefix}a`, '0');
       const watch = recordWatch(its.two, prefix);
-      await eventually('the snapshot', () => watch.snapshots, {
-        holds: (count) => count === 1,
-        withinMs: 5000,
-      });
+      await watch.started();
       assert.deepEqual([...watch.state], [[`${prefix}a`, '0']]);
       for (let step = 1; step <= 50; step += 1) await its.put(`${prefix}a`, String(step));
       await its.remove(`${prefix}a`);
@@ -40,37 +37,20 @@ export function describeDcsWatchContract(store: string, open: () => Promise<Subj
 
     test('all changes of one transaction arrive together', async () => {
       const prefix = freshPrefix();
-      const seen: string[][] = [];
-      const stop = new AbortController();
-      const ended = its.two.watch(
-        prefix,
-        {
-          snapshot: () => {},
-          changes: (_revision, events) => {
-            seen.push(
-              events.map((event) =>
-                event.type === 'put' ? `put ${event.entry.key}` : `delete ${event.key}`,
-              ),
-            );
-          },
-          contact: () => {},
-          disconnected: () => {},
-        },
-        { contactEveryMs: 100, signal: stop.signal },
-      );
+      const watch = recordWatch(its.two, prefix);
+      await watch.started();
       await its.put(`${prefix}a`, '1');
       const then = [
         { op: 'delete', key: `${prefix}a` },
-        { op: 'put', key: `${prefix}b`, value: '1' },
+        { op: 'put', key: `${prefix}b`, value: '2' },
       ] as const;
       await its.one.transact({ when: [], then }, call);
-      const together = [`delete ${prefix}a`, `put ${prefix}b`];
-      await eventually('the transaction', () => seen.at(-1)?.join(), {
-        holds: (last) => last === together.join(),
+      await eventually('all changes', () => watch.events.length, {
+        holds: (count) => count >= 3,
         withinMs: 5000,
       });
-      stop.abort();
-      await ended;
+      assert.deepEqual(watch.batches, [[`put ${prefix}a=1`], [`delete ${prefix}a`, `put ${prefix}b=2`]]);
+      await watch.stop();
     });
 
     test('contact is proven again and again while nothing changes, with the time it was asked', async () => {
@@ -132,10 +112,7 @@ export function describeDcsWatchContract(store: string, open: () => Promise<Subj
     test('a watch ends when its signal aborts, and reports nothing afterwards', async () => {
       const prefix = freshPrefix();
       const watch = recordWatch(its.two, prefix);
-      await eventually('the snapshot', () => watch.snapshots, {
-        holds: (count) => count === 1,
-        withinMs: 5000,
-      });
+      await watch.started();
       await watch.stop();
       await its.put(`${prefix}a`, '1');
       await its.one.range(prefix, call);
@@ -145,10 +122,7 @@ export function describeDcsWatchContract(store: string, open: () => Promise<Subj
     test('a watch whose client is closed ends with that error, and one whose handler throws with the thrown one', async () => {
       const client = its.subject.connect();
       const watch = recordWatch(client, freshPrefix());
-      await eventually('a contact', () => watch.contacts.length, {
-        holds: (count) => count > 0,
-        withinMs: 5000,
-      });
+      await watch.started();
       await client.close();
       await assertDcsError(watch.stop(), 'not-sent', 'closed');
       const prefix = freshPrefix();
