@@ -1,5 +1,5 @@
 /** The REST API's documents, in Patroni's form, from what the agent last saw. No waiting, no SQL. */
-import { isHeldBack } from '../ha/index.ts';
+import { isHeldBack, isOnlyLeaders } from '../ha/index.ts';
 import {
   type ClusterView,
   FEATURE_LEVEL,
@@ -99,10 +99,14 @@ function xlogDocument(ctx: AgentContext): Readonly<Record<string, unknown>> {
   };
 }
 
-/** Standbys that commits wait for, by the key `sync`; none where the cluster is asynchronous. */
+/**
+ * Standbys that commits wait for, by the key `sync`. None where the cluster is asynchronous, and none while nobody but the
+ * key's leader may lead: whoever reads that there is one counts on it when the leader's host dies.
+ */
 export function syncStandbys(ctx: AgentContext): ReadonlySet<string> {
   const mode = durabilityModeOf(ctx.state.view.config?.value);
-  return new Set(mode.is === 'asynchronous' ? [] : promisedIn(ctx).promised.voters);
+  const { promised } = promisedIn(ctx);
+  return new Set(mode.is === 'asynchronous' || isOnlyLeaders(promised) ? [] : promised.voters);
 }
 
 /** `GET /cluster`; `syncs` are those that commits wait for. */

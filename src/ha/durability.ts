@@ -134,6 +134,11 @@ export function onlyLeader(leader: string, voters: readonly string[]): Promised 
   return { leader, voters: [...voters].sort(), quorum: voters.length };
 }
 
+/** No voter can see as many others as it would have to. */
+export function isOnlyLeaders({ voters, quorum }: Promised): boolean {
+  return quorum >= voters.length;
+}
+
 /** A standby as the leader's server sees it. */
 export interface SyncStandby {
   readonly name: string;

@@ -63,7 +63,7 @@ export const METRICS = {
   patroni_primary: patroni('1 while PostgreSQL is a running primary, else 0.'),
   patroni_standby_leader: patroni('Always 0: there are no standby clusters.'),
   patroni_replica: patroni('1 while this member is a standby, else 0.'),
-  patroni_sync_standby: patroni('1 while commits wait for this standby, else 0.'),
+  patroni_sync_standby: patroni('1 while commits wait for this standby and it may lead, else 0.'),
   patroni_xlog_location: patroni('Flushed WAL position of a primary in bytes, else 0.'),
   patroni_xlog_received_location: patroni('Received WAL position of a standby in bytes, else 0.'),
   patroni_xlog_replayed_location: patroni('Replayed WAL position of a standby in bytes, else 0.'),

@@ -43,6 +43,8 @@ test('a standby that commits wait for is synchronous, and any other is not', asy
   equal(isRecord(document) && document['sync_standby'] === true && document['pause'] === true, true);
   await put(ctx.layout.sync, { leader: 'beta', quorum: 0, sync_standby: 'gamma' });
   deepEqual(await yes(), ['/async', '/asynchronous']);
+  await put(ctx.layout.sync, { leader: 'beta', quorum: 2, sync_standby: 'alpha,gamma' });
+  deepEqual(await yes(), ['/async', '/asynchronous'], 'nobody but beta may lead by this key');
 });
 
 test('what is paused and scheduled is in GET /cluster, and members that wait for a restart', async (t) => {
