@@ -27,14 +27,24 @@ import { requestAsLeader, requestAsStandby } from './switchover.ts';
 import { upstreamUnder, whenFollowingAnother } from './upstream.ts';
 import { whenUseless } from './useless.ts';
 
-/** A promotion is not begun with less lease than this, in times to step down: it would be demoted half-way. */
-const PROMOTE_NEEDS_STEP_DOWNS = 1.5;
+/** A server is not made a primary with less lease than this, in times to step down: it would be stopped half-way. */
+const PRIMARY_NEEDS_STEP_DOWNS = 1.5;
 
 /** Decides one cycle. */
 export function decide(o: Observation): Decision {
   const memory = remember(o);
-  const [action, because] = heedFailsafe(choose({ ...o, memory }), o, mayWrite(o));
+  const chosen = whileLeaseLasts(choose({ ...o, memory }), o);
+  const [action, because] = heedFailsafe(chosen, o, mayWrite(o));
   return { action, because, memory: rememberAction(memory, { action, because }, o) };
+}
+
+/** Invariant 2. Without it a primary is started and stopped over and over while a lease runs out. */
+function whileLeaseLasts(choice: Choice, { lock, now, limits }: Observation): Choice {
+  const [{ do: what }] = choice;
+  if (what !== 'promote' && what !== 'start-primary') return choice;
+  return lock.is === 'mine' && now < lock.deadline - PRIMARY_NEEDS_STEP_DOWNS * limits.stepDownMs
+    ? choice
+    : [{ do: 'wait' }, 'lease-too-short'];
 }
 
 function choose(o: Observation): Choice {
@@ -299,9 +309,7 @@ function whenStandby(o: Observation): Choice {
       // The key may have been asked for long ago: somebody may have led meanwhile, and be heard of only now.
       if (whyIneligible(asCandidate(o.self, local), cluster) === 'behind-timeline')
         return [{ do: 'release' }, 'behind-timeline'];
-      return o.now < lock.deadline - PROMOTE_NEEDS_STEP_DOWNS * o.limits.stepDownMs
-        ? [{ do: 'promote' }, 'leader-key-won']
-        : [{ do: 'wait' }, 'lease-too-short-to-promote'];
+      return [{ do: 'promote' }, 'leader-key-won'];
     case 'named':
       return acquire(o, 'key-names-us');
     case 'unknown':

@@ -66,7 +66,7 @@ export const REASONS = {
   'courtesy-over': 'the better candidate did not act in time',
   'leader-key-won': 'the leader key is ours and this server is still a standby',
   'promotion-failed': 'this standby won the leader key but could not be promoted; others go first',
-  'lease-too-short-to-promote': 'the lease has too little life left to begin a promotion',
+  'lease-too-short': 'the lease has too little life left to make a server the primary',
   'postgres-died-candidate-ready': 'PostgreSQL died here and a healthy standby can take over',
   'postgres-died-no-candidate': 'PostgreSQL died here and no standby can take over',
   'postgres-hangs': 'PostgreSQL runs here and answers no question, and a healthy standby can take over',

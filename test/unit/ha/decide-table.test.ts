@@ -142,7 +142,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   ],
   'whole, running, standby': [
     'promote: leader-key-won',
-    'wait: lease-too-short-to-promote',
+    'wait: lease-too-short',
     'acquire-leader: key-names-us',
     'ask-peers: positions-unknown',
     'wait: following',

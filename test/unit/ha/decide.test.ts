@@ -260,8 +260,19 @@ test('a standby follows a new leader', () => {
 });
 
 test('a promotion is not begun with a lease that is about to end', () => {
-  equal(decided({ lock: { is: 'mine', deadline: NOW + 900 } }), 'wait: lease-too-short-to-promote');
+  equal(decided({ lock: { is: 'mine', deadline: NOW + 900 } }), 'wait: lease-too-short');
   equal(decided({ lock: { is: 'mine', deadline: NOW + 901 } }), 'promote: leader-key-won');
+});
+
+test('a primary is not started with a lease that is about to end, whatever it died of', () => {
+  for (const [state, started] of [
+    [{ cluster: leaderless, peers: [] }, 'start-primary: postgres-died-no-candidate'],
+    [{ isBootstrapping: true }, 'start-primary: cluster-made-here'],
+  ] as const) {
+    const stopped = { ...state, local: dead };
+    equal(decided({ ...stopped, lock: { is: 'mine', deadline: NOW + 900 } }), 'wait: lease-too-short');
+    equal(decided({ ...stopped, lock: { is: 'mine', deadline: NOW + 901 } }), started);
+  }
 });
 
 test('a promotion that was begun is not demoted in the same breath, whatever the time to step down', () => {

@@ -49,6 +49,8 @@ test('what the agent itself stopped in a pause comes back, as what it was or as 
   const stopped = { memory: byUs, local: stoppedPrimary };
   equal(decided({ ...stopped, cluster: leaderless, lock: none }), 'acquire-leader: stopped-by-us');
   equal(decided({ ...stopped, cluster: leaderless, lock: mine }), 'start-primary: stopped-by-us');
+  const ending = { is: 'mine', deadline: NOW + 900 } as const;
+  equal(decided({ ...stopped, cluster: leaderless, lock: ending }), 'wait: lease-too-short');
   equal(decided({ ...stopped, cluster: paused }), 'start-standby: leader-known');
   const newer = { ...leaderless, newestTimeline: 9 };
   equal(decided({ ...stopped, cluster: newer, lock: none }), 'wait: paused');
