@@ -25,6 +25,7 @@ export const BY_TEXTS: CatalogNow = {
   resolvers: undefined,
   generation: 0,
   readUpTo: 0,
+  changes: 0,
   changed: () => 0,
   doubted: () => undefined,
 };

@@ -63,6 +63,7 @@ export class DatabaseCatalog implements CatalogNow {
   idleSince = 0;
   resolvers: Resolvers | undefined = undefined;
   readUpTo = 0;
+  changes = 0;
   /** How often it was found changed. */
   generation = 0;
   /** When it was last known to be as it was read. */
@@ -73,7 +74,6 @@ export class DatabaseCatalog implements CatalogNow {
   trouble: string | undefined = undefined;
 
   readonly #options: DatabaseCatalogOptions;
-  #changes = 0;
   #isNotifying = false;
   #isWanted = false;
   #running: Promise<void> | undefined = undefined;
@@ -87,10 +87,10 @@ export class DatabaseCatalog implements CatalogNow {
   }
 
   changed(): number {
-    this.#changes += 1;
+    this.changes += 1;
     this.#isNotifying = true;
     this.look();
-    return this.#changes;
+    return this.changes;
   }
 
   doubted(): void {
@@ -122,7 +122,7 @@ export class DatabaseCatalog implements CatalogNow {
   async #run(): Promise<void> {
     while (this.#isWanted && !this.#isClosed) {
       this.#isWanted = false;
-      const upTo = this.#changes;
+      const upTo = this.changes;
       try {
         await withDeadline(this.#read(), READ_TIMEOUT_MS, 'reading a catalogue');
         this.readUpTo = upTo;

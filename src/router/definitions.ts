@@ -1,7 +1,7 @@
 /**
  * What the database's definitions make of a session's statements: each classification resolved under the search_path that
  * the session has now. After it has changed definitions itself, what hangs on them is for the primary until they were read
- * again. Pure.
+ * again; after any client of this router has, what is for the primary anyway may run code that nobody has looked into. Pure.
  */
 import {
   type CatalogFacts,
@@ -24,6 +24,8 @@ export interface CatalogNow {
   readonly generation: number;
   /** The last change that what was read has. */
   readonly readUpTo: number;
+  /** The last change that a client of this router has made. */
+  readonly changes: number;
   /** Definitions were changed by a client: gives the number of the change. */
   readonly changed: () => number;
   /** Something was not as it was read. */
@@ -58,8 +60,10 @@ export class Definitions {
   resolve(found: Classification, types: readonly number[], settings: Settings | undefined): Classification {
     const names = found.references ?? found.touches;
     if ((names === undefined && types.length === 0) || this.#catalog.isOff) return found;
-    const { resolvers, readUpTo } = this.#catalog;
-    if (resolvers === undefined || readUpTo < this.#ownChange) return unresolved(found, types);
+    const { resolvers, readUpTo, changes } = this.#catalog;
+    // A trigger that is not known yet leaves its state to the next client; a read that went wrong is put right.
+    const needed = found.touches === undefined ? this.#ownChange : changes;
+    if (resolvers === undefined || readUpTo < needed) return unresolved(found, types);
     if (settings === undefined) return resolvers.under('any').resolve(found, types);
     if (resolvers !== this.#resolvers || settings !== this.#settings || this.#resolver === undefined) {
       this.#resolvers = resolvers;

@@ -201,11 +201,12 @@ export class Placement {
       link.isSuspect = true;
       link.doubtedSince = owner;
     }
-    // In session mode a pin matters only where the session could not write.
-    const isAtStandby = this.#pinned.to !== undefined && this.#pinned.to.proof === undefined;
-    if (isSessionMode && !isAtStandby && !link.isSuspect) return;
-    if (link.status !== 'I' || hasUnnamedThere) return;
     const mayBeFree = this.#pinned.to === link && mayEndPin(unit, this.#pinned.because);
+    // In session mode a pin matters only where the session could not write, or would be told that its server is gone.
+    const isAtStandby = this.#pinned.to !== undefined && this.#pinned.to.proof === undefined;
+    const isMattering = isAtStandby || (mayBeFree && this.listens);
+    if (isSessionMode && !isMattering && !link.isSuspect) return;
+    if (link.status !== 'I' || hasUnnamedThere) return;
     const isWanted = (mayBeFree || link.isSuspect) && !this.#pinned.isForGood;
     // What is lent to SQL under the client's names is being closed.
     if (!link.owesClientNothing) return;

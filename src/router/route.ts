@@ -33,6 +33,8 @@ const WRITE_AT_STATE: Intent = { ...WRITE, usesState: true };
 const WRITE_AND_END: Intent = { need: 'primary', writes: true, pins: false, ends: 'commit' };
 const SESSION: Intent = { need: 'primary', writes: true, pins: true, ends: undefined };
 const COMMIT: Intent = { need: 'anywhere', writes: false, pins: false, ends: 'commit' };
+/** Where no transaction is open, it is a warning at a primary, and refused by a standby. */
+const PREPARE_TRANSACTION: Intent = { ...COMMIT, need: 'primary' };
 const ROLLBACK: Intent = { need: 'anywhere', writes: false, pins: false, ends: 'rollback' };
 const COMMIT_AND_CHAIN: Intent = { ...COMMIT, chains: true };
 const ROLLBACK_AND_CHAIN: Intent = { ...ROLLBACK, chains: true };
@@ -54,6 +56,7 @@ export function intentOf(found: Classification): Intent {
       return isForStandby(found.transaction) ? READ : AT_PRIMARY;
     case 'end':
       if (found.chain) return found.outcome === 'rollback' ? ROLLBACK_AND_CHAIN : COMMIT_AND_CHAIN;
+      if (found.outcome === 'prepare') return PREPARE_TRANSACTION;
       return found.outcome === 'rollback' ? ROLLBACK : COMMIT;
     case 'write':
       if (found.controlsTransaction) return WRITE_AND_END;

@@ -1,5 +1,5 @@
 /** What the classification of a statement says about the unit of work that it is in, beside where it must run. Pure. */
-import { type Classification, isLocal, NOT_LOOKED_AT, type SpokenOf } from '../sql/index.ts';
+import { type Classification, isLocal, NOT_LOOKED_AT, type SpokenOf, type Verdict } from '../sql/index.ts';
 import type { PreparedStatements } from './prepared.ts';
 import type { RouteReason } from './route.ts';
 import type { Unit } from './unit.ts';
@@ -31,20 +31,29 @@ const SUSPECT: ReadonlySet<RouteReason> = new Set([
 ]);
 
 export function noteFacts(unit: Unit, classification: Classification): void {
-  const { kind, because, settings, controlsTransaction, endsTransaction } = classification;
-  if (kind === 'session') unit.pinBecause.add(because);
+  const { kind, settings, controlsTransaction, endsTransaction } = classification;
+  for (const verdict of classification.among ?? [classification]) noteVerdict(unit, verdict);
+  if (kind === 'session') unit.pinBecause.add(classification.because);
   if (controlsTransaction || kind === 'begin' || kind === 'end') unit.controlsTransaction = true;
   if (isAboutTransaction(classification)) unit.isAboutTransaction = true;
   if (endsTransaction) unit.endsAmong = true;
   if (settings.length > 0) unit.settings.push(...settings);
   if (kind !== 'set') unit.doesMore = true;
   if (classification.sets !== undefined) unit.sets.push(...classification.sets);
-  if (UNPINNING.has(because)) unit.mayUnpin = true;
-  if (SUSPECT.has(because) || classification.runsUnseen === true) unit.isSuspect = true;
-  if (because === 'changes-schema') unit.changesDefinitions = true;
+  if (classification.runsUnseen === true) unit.isSuspect = true;
   if (classification.creates === true) unit.creates = true;
+  if (unit.sets.length > 0) unit.setsLocally = true;
+}
+
+/** Each statement of a text acts, whichever gives the reason for where the text runs. */
+function noteVerdict(unit: Unit, verdict: Verdict): void {
+  const { kind, because } = verdict;
+  if (kind === 'session') unit.pinBecause.add(because);
+  if (UNPINNING.has(because)) unit.mayUnpin = true;
+  if (SUSPECT.has(because)) unit.isSuspect = true;
+  if (because === 'changes-schema') unit.changesDefinitions = true;
   if (because === 'savepoint') unit.hasSavepoint = true;
-  if (isLocal(classification) || unit.sets.length > 0) unit.setsLocally = true;
+  if (isLocal(verdict)) unit.setsLocally = true;
 }
 
 /** It begins or ends a transaction, or says of which kind it is, and nothing else. */

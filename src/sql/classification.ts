@@ -43,6 +43,8 @@ interface Common {
   readonly creates?: true;
   /** By its database's catalogue it runs code that nobody looks into, whatever the reason of its kind. */
   readonly runsUnseen?: true;
+  /** Of a text of several: what each of them is by itself. `because` says one reason only, and the others act as well. */
+  readonly among?: readonly Verdict[];
   /** The text holds several statements and a BEGIN, COMMIT, ROLLBACK or the like is among them. */
   readonly controlsTransaction: boolean;
   /** What SQL in a text of several, or inside of EXPLAIN and CREATE TABLE AS, runs or forgets of prepared statements, in order. */
@@ -55,6 +57,13 @@ interface Common {
   readonly goesOnAt?: number;
   /** One of those ends a transaction: what stands before and behind it in the text has not the same fate. */
   readonly endsTransaction: boolean;
+}
+
+/** What one statement is, and why. */
+export interface Verdict {
+  readonly kind: Classification['kind'];
+  readonly because: SqlReason;
+  readonly detail?: string;
 }
 
 /** One EXECUTE or DEALLOCATE among the statements of a text. */

@@ -3,7 +3,7 @@
  * binds the session, then what writes; a transaction's begin or end, or a setting, among others makes the
  * whole a write, because the server runs them as one and the primary is right for any of it.
  */
-import type { Classification, SettingStatement, SpokenOf } from './classification.ts';
+import type { Classification, SettingStatement, SpokenOf, Verdict } from './classification.ts';
 import type { Attention, BeginPart, EndPart, Part, ReadPart, SetPart, StrictPart } from './part.ts';
 import { textOfPrepared } from './prepared-text.ts';
 import type { SqlReason } from './reasons.ts';
@@ -54,6 +54,7 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
     ...(speaksOf.length === 0 ? {} : { speaksOf }),
     ...(makes.length === 0 ? {} : { makes }),
     ...(goesOnAt === undefined ? {} : { goesOnAt }),
+    among: parts.map(asVerdict),
     endsTransaction: parts.some((part) => part.kind === 'end'),
   });
 }
@@ -101,6 +102,10 @@ function asAnswer(part: Part): Answer {
   if (!('speaks' in part)) return part;
   const { speaks: _speaks, ...answer } = part;
   return answer;
+}
+
+function asVerdict({ kind, because, detail }: Part): Verdict {
+  return detail === undefined ? { kind, because } : { kind, because, detail };
 }
 
 function strictest(parts: readonly Part[], first: Part): Part {
@@ -151,7 +156,7 @@ function isControl(part: Part): boolean {
 }
 
 /** It sets something for its transaction alone. */
-export function isLocal({ because, detail }: Pick<Classification, 'because' | 'detail'>): boolean {
+export function isLocal({ because, detail }: Pick<Verdict, 'because' | 'detail'>): boolean {
   const isConfig = because === 'function-volatile' && detail?.endsWith('set_config') === true;
   return isConfig || because === 'transaction-local';
 }

@@ -7,6 +7,7 @@ export type {
   SpokenOf,
   TransactionAccess,
   TransactionOptions,
+  Verdict,
 } from './classification.ts';
 export {
   type Classifier,

@@ -82,7 +82,7 @@ const NO_TYPES: readonly number[] = [];
 
 function resolve(found: Classification, types: readonly number[], lookup: Lookup): Classification {
   const { references, touches } = found;
-  if (touches !== undefined) return lookup.runsUnseen(touches, found.because) ? unseen(found) : found;
+  if (touches !== undefined) return lookup.runsUnseen(touches, found) ? unseen(found) : found;
   if (!isOfCatalog(found, types)) return found;
   const outcome = lookup.outcomeOf(references ?? NOTHING, types);
   if (outcome.kind !== 'read') return strict(found, outcome);
@@ -195,7 +195,7 @@ class Lookup {
    * Whether a text that is for the primary may leave something in its session unseen: it names a function that does, or a
    * relation with triggers, rules, defaults or checks that do. A relation that is not known is new, or the session's own.
    */
-  runsUnseen(touches: References, because: SqlReason): boolean {
+  runsUnseen(touches: References, found: Classification): boolean {
     for (const { path, args } of touches.functions) {
       const before = this.#roots.length;
       this.#function(path, args);
@@ -210,7 +210,8 @@ class Lookup {
     for (const path of touches.types) this.#type(path);
     for (const name of touches.attributes) this.#attribute(name);
     for (const key of this.#roots) if (key.startsWith('r')) this.#roots.push(writingKey(key));
-    if (because === 'changes-schema') this.#roots.push(DEFINING);
+    if ((found.among ?? [found]).some(({ because }) => because === 'changes-schema'))
+      this.#roots.push(DEFINING);
     for (const path of touches.operators) for (const { key } of this.#operators(path)) this.#roots.push(key);
     return this.#facts.runsUnseen(this.#roots);
   }
