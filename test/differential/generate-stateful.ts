@@ -50,6 +50,27 @@ const STATEMENTS = [
   'SELECT 1/0',
 ];
 
+/** What stands first in a text of several, and says why the text runs where it does. */
+const FIRST = [
+  "NOTIFY ch, 'y'",
+  'UNLISTEN *',
+  'INSERT INTO t VALUES (7, NULL) ON CONFLICT DO NOTHING',
+  'SELECT count(*) FROM t',
+  'DISCARD TEMP',
+  'LISTEN ch',
+  'SHOW work_mem',
+];
+
+/** What leaves state behind it; nobody looks into the code of some. */
+const BEHIND = [
+  'DO $$ BEGIN CREATE TEMP TABLE tt (a int); END $$',
+  "DO $$ BEGIN PERFORM set_config('work_mem', '27MB', false); END $$",
+  'DO $$ BEGIN PERFORM pg_advisory_lock(2); END $$',
+  'CREATE TEMP TABLE tt (a int)',
+  'SELECT pg_advisory_lock(1)',
+  'LISTEN ch',
+];
+
 const PREPARED = [
   'SELECT 1',
   "SELECT 'two', 2",
@@ -61,6 +82,12 @@ const name = fc.constantFrom('', 's1', 's2');
 
 const part: fc.Arbitrary<readonly Step[]> = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(...STATEMENTS).map((sql) => asks(sql)) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.constantFrom(...FIRST), fc.constantFrom(...BEHIND))
+      .map(([first, behind]) => asks(`${first}; ${behind}`)),
+  },
   {
     weight: 2,
     arbitrary: fc

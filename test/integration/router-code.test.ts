@@ -49,6 +49,50 @@ test('code that nobody looked into', { timeout: 120_000 }, async (suite) => {
     },
   );
 
+  await suite.test('each statement of a text acts, whichever says where the text runs', async (t) => {
+    const router = await aRouter(t, stage, ['default_pool_size: 1', 'query_wait_timeout: 300ms']);
+    const [one, other] = await pair(t, router);
+    const isTaken = async (): Promise<boolean> =>
+      (await codeOf(other.query('DELETE FROM t WHERE false'))) === '53300';
+    const firsts = ['NOTIFY q', 'UNLISTEN *', 'CLOSE ALL', 'DISCARD TEMP', 'DEALLOCATE ALL', 'DELETE FROM t'];
+    for (const first of firsts) {
+      await one.query(`${first}; DO $$ BEGIN PERFORM ${set('6MB')}; END $$`);
+      assert.equal(await settingOf(other, 'work_mem'), '4MB', first);
+      assert.equal(await settingOf(one, 'work_mem'), '6MB', first);
+      await one.query('RESET work_mem');
+      await one.query(`${first}; DO $$ BEGIN PERFORM pg_advisory_lock(57); END $$`);
+      assert.equal(await isTaken(), true, first);
+      await one.query(`${first}; SELECT pg_advisory_unlock(57)`);
+      assert.equal(await isTaken(), false, first);
+    }
+    await one.query('LISTEN q; SELECT setseed(0.5)');
+    await one.query('UNLISTEN q');
+    // Nobody can ask for the seed: it is the client's for as long as that is there.
+    assert.equal(await isTaken(), true);
+    await one.end();
+    assert.equal(await isTaken(), false);
+  });
+
+  await suite.test('a definition that any client has changed is not known to be harmless', async (t) => {
+    const router = await aRouter(t, stage, ['default_pool_size: 1', 'query_wait_timeout: 300ms']);
+    const [one, other] = await pair(t, router);
+    await one.query(`CREATE TABLE watched (a int);
+      CREATE FUNCTION watching() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM ${set('5MB')}; RETURN NEW; END $$`);
+    await new Promise((resolve) => setTimeout(resolve, CATALOG_POLLED_MS));
+    for (const first of ['', 'DELETE FROM watched; ']) {
+      await other.query(
+        `${first}CREATE OR REPLACE TRIGGER x BEFORE INSERT ON watched FOR EACH ROW EXECUTE FUNCTION watching()`,
+      );
+      await one.query('INSERT INTO watched VALUES (1)');
+      assert.equal(await settingOf(other, 'work_mem'), '4MB');
+      assert.equal(await settingOf(one, 'work_mem'), '5MB');
+      await one.query('RESET work_mem');
+      await other.query('DROP TRIGGER x ON watched');
+      await new Promise((resolve) => setTimeout(resolve, CATALOG_POLLED_MS));
+    }
+    await one.query('DROP TABLE watched; DROP FUNCTION watching');
+  });
+
   await suite.test('operators of the client’s own have no say in what it has left', async (t) => {
     const router = await aRouter(t, stage, ['default_pool_size: 1', 'query_wait_timeout: 300ms']);
     const [one, other] = await pair(t, router);

@@ -71,6 +71,25 @@ test('clients keep their connection whatever happens to servers', { timeout: 150
     },
   );
 
+  await suite.test(
+    'in session mode, too, who listens no more is not told that its server is lost',
+    async (t) => {
+      const sessions = await aRouter(t, stage, ['pool_mode: session']);
+      for (const work of [
+        ['LISTEN news', 'UNLISTEN *'],
+        ['BEGIN; LISTEN news', 'ROLLBACK'],
+        ['LISTEN news; UNLISTEN news'],
+      ]) {
+        const client = await aClient(t, sessions.as());
+        // The last waits until the server was asked what is left there.
+        for (const text of [...work, 'SELECT 1']) await client.query(text);
+        await kill('n1');
+        assert.deepEqual(await rowsOf(client, 'SELECT 1 AS v'), [{ v: 1 }], work.join());
+        await client.end();
+      }
+    },
+  );
+
   await suite.test('a read that had sent no row is run again elsewhere', async (t) => {
     const client = await aClient(t, router.as());
     const reading = outcome(

@@ -46,6 +46,18 @@ it('a session that has changed definitions goes to the primary until they were r
   assert.equal(because(own, 'SELECT harmless(1)'), 'function-not-known');
 });
 
+it('a write may run unseen code from when any client has changed definitions until they were read again', () => {
+  const catalog = new TestCatalog();
+  const other = new Definitions(catalog, 'app');
+  const insert = classifier.classify('INSERT INTO t VALUES (1)');
+  const runsUnseen = (): boolean => other.resolve(insert, [], NO_SETTINGS).runsUnseen === true;
+  assert.equal(runsUnseen(), false);
+  catalog.changed();
+  assert.equal(runsUnseen(), true);
+  catalog.readUpTo = 1;
+  assert.equal(runsUnseen(), false);
+});
+
 it('nothing is known before the first reading, and texts count where none is read', () => {
   const catalog = new TestCatalog();
   catalog.resolvers = undefined;

@@ -55,6 +55,12 @@ describe('a change of settings', () => {
         aSetting("SET a.b = 'ß🐘'", { name: 'a.b', value: 'ß🐘' }),
         { text: 'RESET ALL', changes: [], clears: 'settings' },
       ],
+      among: [
+        { kind: 'read', because: 'only-reads' },
+        { kind: 'set', because: 'sets-setting', detail: 'a.b' },
+        { kind: 'read', because: 'only-reads' },
+        { kind: 'set', because: 'resets-all' },
+      ],
       controlsTransaction: false,
       endsTransaction: false,
     } satisfies Classification);
