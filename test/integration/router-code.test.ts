@@ -93,6 +93,34 @@ test('code that nobody looked into', { timeout: 120_000 }, async (suite) => {
     await one.query('DROP TABLE watched; DROP FUNCTION watching');
   });
 
+  await suite.test(
+    'a temporary table stands before another one at any connection, in plans of before, too',
+    async (t) => {
+      const router = await aRouter(t, stage, ['default_pool_size: 1']);
+      const maker = await aClient(t, router.as());
+      await maker.query(`CREATE TABLE account (v text);
+      CREATE FUNCTION put(v text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN INSERT INTO account VALUES (v); END $$`);
+      const makes = [
+        'CREATE TEMP TABLE account (v text)',
+        'DO $$ BEGIN CREATE TEMP TABLE account (v text); END $$',
+        'BEGIN; CREATE TEMP TABLE account (v text)',
+      ];
+      for (const make of makes) {
+        const client = await aClient(t, router.as());
+        await client.query("SELECT put('everybody’s')");
+        await client.query("PREPARE all_of(int) AS SELECT string_agg(v, ',') FROM account WHERE $1 = 1");
+        await client.query('EXECUTE all_of(1)');
+        await client.query(make);
+        await client.query("SELECT put('own')");
+        assert.equal(await value(client, 'EXECUTE all_of(1)'), 'own', make);
+        assert.equal(await value(client, 'SELECT count(*)::int FROM account'), 1, make);
+        await client.end();
+      }
+      assert.equal(await value(maker, "SELECT count(*)::int FROM account WHERE v = 'own'"), 0);
+      await maker.query('DROP TABLE account; DROP FUNCTION put');
+    },
+  );
+
   await suite.test('operators of the client’s own have no say in what it has left', async (t) => {
     const router = await aRouter(t, stage, ['default_pool_size: 1', 'query_wait_timeout: 300ms']);
     const [one, other] = await pair(t, router);
