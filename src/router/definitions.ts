@@ -32,20 +32,27 @@ export interface CatalogNow {
   readonly doubted: () => void;
 }
 
+/** Whose definitions these are. */
+export interface DefinitionsOptions {
+  /** Who the session logged in as. */
+  readonly user: string;
+  /** The search_path that it has begun with, if not the role's. */
+  readonly startPath?: string | undefined;
+  /** Its server connections are its own to its end: nobody else gets what is left there. */
+  readonly isSessionMode?: boolean;
+}
+
 export class Definitions {
   readonly #catalog: CatalogNow;
-  readonly #user: string;
-  readonly #startPath: string | undefined;
+  readonly #options: DefinitionsOptions;
   #ownChange = 0;
   #resolvers: Resolvers | undefined = undefined;
   #settings: Settings | undefined = undefined;
   #resolver: Resolver | undefined = undefined;
 
-  /** `user` is who the session logged in as; `startPath` the search_path that it has begun with, if not the role's. */
-  constructor(catalog: CatalogNow, user: string, startPath?: string) {
+  constructor(catalog: CatalogNow, options: DefinitionsOptions) {
     this.#catalog = catalog;
-    this.#user = user;
-    this.#startPath = startPath;
+    this.#options = options;
   }
 
   /** How often definitions were seen to have changed, by whomever. */
@@ -62,7 +69,8 @@ export class Definitions {
     if ((names === undefined && types.length === 0) || this.#catalog.isOff) return found;
     const { resolvers, readUpTo, changes } = this.#catalog;
     // A trigger that is not known yet leaves its state to the next client; a read that went wrong is put right.
-    const needed = found.touches === undefined ? this.#ownChange : changes;
+    const isOwn = found.touches === undefined || this.#options.isSessionMode === true;
+    const needed = isOwn ? this.#ownChange : changes;
     if (resolvers === undefined || readUpTo < needed) return unresolved(found, types);
     if (settings === undefined) return resolvers.under('any').resolve(found, types);
     if (resolvers !== this.#resolvers || settings !== this.#settings || this.#resolver === undefined) {
@@ -85,11 +93,13 @@ export class Definitions {
 
   #pathUnder({ entries, own }: Settings, facts: CatalogFacts): SearchPath {
     const isSet = entries.some(({ names }) => names.includes('search_path'));
-    const text = isSet ? own.get('search_path') : (this.#startPath ?? facts.startPath(this.#user));
+    const text = isSet
+      ? own.get('search_path')
+      : (this.#options.startPath ?? facts.startPath(this.#options.user));
     const role = own.get('role') ?? 'none';
     return searchPathOf({
       text,
-      role: role === 'none' ? (own.get('session_authorization') ?? this.#user) : role,
+      role: role === 'none' ? (own.get('session_authorization') ?? this.#options.user) : role,
     });
   }
 }

@@ -40,7 +40,7 @@ export function sessionOptions(
     isSerializable: startUp.isSerializable,
     applicationName: startUp.applicationName,
     searchPath: startUp.searchPath,
-    isSessionMode: poolSettings(config, startUp.database, startUp.user).isSessionMode,
+    isSessionMode: isSessionMode(shared, startUp),
     auditsCode: config.audit_code,
     welcome: (parameters) => welcomeOf(parameters, startUp),
     processId,
@@ -49,9 +49,17 @@ export function sessionOptions(
   };
 }
 
+function isSessionMode({ config }: Shared, { database, user }: StartUp): boolean {
+  return poolSettings(config, database, user).isSessionMode;
+}
+
 function routingOf(shared: Shared, startUp: StartUp, catalog: CatalogNow): SessionRouting {
-  const { user, database, searchPath } = startUp;
-  const definitions = new Definitions(catalog, user, searchPath);
+  const { user, database, searchPath: startPath } = startUp;
+  const definitions = new Definitions(catalog, {
+    user,
+    startPath,
+    isSessionMode: isSessionMode(shared, startUp),
+  });
   return {
     user,
     database,

@@ -35,7 +35,7 @@ function after(sets: readonly string[]): Settings {
 
 it('a session that has changed definitions goes to the primary until they were read again', () => {
   const catalog = new TestCatalog();
-  const [own, other] = [new Definitions(catalog, 'app'), new Definitions(catalog, 'app')];
+  const [own, other] = [new Definitions(catalog, { user: 'app' }), new Definitions(catalog, { user: 'app' })];
   assert.equal(because(own, 'SELECT harmless(1)'), 'only-reads');
   own.changed();
   assert.equal(because(own, 'SELECT harmless(1)'), 'catalog-not-read');
@@ -48,12 +48,14 @@ it('a session that has changed definitions goes to the primary until they were r
 
 it('a write may run unseen code from when any client has changed definitions until they were read again', () => {
   const catalog = new TestCatalog();
-  const other = new Definitions(catalog, 'app');
+  const other = new Definitions(catalog, { user: 'app' });
   const insert = classifier.classify('INSERT INTO t VALUES (1)');
+  const alone = new Definitions(catalog, { user: 'app', isSessionMode: true });
   const runsUnseen = (): boolean => other.resolve(insert, [], NO_SETTINGS).runsUnseen === true;
   assert.equal(runsUnseen(), false);
   catalog.changed();
   assert.equal(runsUnseen(), true);
+  assert.equal(alone.resolve(insert, [], NO_SETTINGS).runsUnseen, undefined);
   catalog.readUpTo = 1;
   assert.equal(runsUnseen(), false);
 });
@@ -61,7 +63,7 @@ it('a write may run unseen code from when any client has changed definitions unt
 it('nothing is known before the first reading, and texts count where none is read', () => {
   const catalog = new TestCatalog();
   catalog.resolvers = undefined;
-  const definitions = new Definitions(catalog, 'app');
+  const definitions = new Definitions(catalog, { user: 'app' });
   assert.equal(because(definitions, 'SELECT * FROM t'), 'catalog-not-read');
   catalog.isOff = true;
   assert.equal(because(definitions, 'SELECT * FROM t'), 'only-reads');
@@ -70,9 +72,9 @@ it('nothing is known before the first reading, and texts count where none is rea
 
 it('the search_path that a session has begun with counts before its role’s, and a reset goes back to it', () => {
   const sql = 'SELECT * FROM t';
-  const begun = new Definitions(new TestCatalog(), 'app', 'side, public');
-  const asRole = new Definitions(new TestCatalog(), 'special');
-  assert.notEqual(because(begun, sql), because(new Definitions(new TestCatalog(), 'app'), sql));
+  const begun = new Definitions(new TestCatalog(), { user: 'app', startPath: 'side, public' });
+  const asRole = new Definitions(new TestCatalog(), { user: 'special' });
+  assert.notEqual(because(begun, sql), because(new Definitions(new TestCatalog(), { user: 'app' }), sql));
   assert.equal(because(begun, sql), because(asRole, sql));
   assert.equal(
     because(begun, sql, after(['SET search_path = public', 'RESET search_path'])),
@@ -81,7 +83,7 @@ it('the search_path that a session has begun with counts before its role’s, an
 });
 
 it('the search_path is that of the session: set, reset, of its role, or unknown', () => {
-  const definitions = new Definitions(new TestCatalog(), 'app');
+  const definitions = new Definitions(new TestCatalog(), { user: 'app' });
   const sql = 'SELECT * FROM t';
   assert.equal(because(definitions, sql), 'only-reads');
   assert.equal(because(definitions, sql, after(['SET search_path = side, public'])), 'relation-unlogged');
@@ -97,5 +99,5 @@ it('the search_path is that of the session: set, reset, of its role, or unknown'
   assert.equal(because(definitions, sql, after(['SET ROLE side', 'RESET ROLE'])), 'only-reads');
   assert.equal(because(definitions, sql, after(['SET SESSION AUTHORIZATION side'])), 'relation-unlogged');
   assert.equal(because(definitions, sql, NO_SETTINGS, false), 'relation-unlogged');
-  assert.equal(because(new Definitions(new TestCatalog(), 'special'), sql), 'relation-unlogged');
+  assert.equal(because(new Definitions(new TestCatalog(), { user: 'special' }), sql), 'relation-unlogged');
 });
