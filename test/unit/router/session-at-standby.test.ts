@@ -82,13 +82,14 @@ test('a batch of a READ ONLY transaction whose part behind a Flush is for the pr
   assert.deepEqual(heardAt(stage), ['n2 < Parse : SELECT 2', 'n2 < Execute SELECT 2']);
 });
 
+const inTransaction = (...texts: readonly string[]): SessionStage => {
+  const stage = begun();
+  for (const text of ['BEGIN READ ONLY', 'SELECT 1', ...texts]) stage.send(Query(text));
+  stage.take();
+  return stage;
+};
+
 describe('what only the primary is right for, and a standby would do', () => {
-  const inTransaction = (...texts: readonly string[]): SessionStage => {
-    const stage = begun();
-    for (const text of ['BEGIN READ ONLY', 'SELECT 1', ...texts]) stage.send(Query(text));
-    stage.take();
-    return stage;
-  };
   const NONE = 'n2 < EXECUTE "matriarch none"';
   for (const text of [
     'SELECT pg_advisory_xact_lock(1)',
@@ -129,7 +130,9 @@ describe('what only the primary is right for, and a standby would do', () => {
       'n2 < Parse : SELECT 2',
       'n2 < Execute SELECT 2',
       'n2 < Parse : SELECT pg_advisory_xact_lock(1)',
-      ...['1', '2', 'n', 'row 2', 'SELECT 1', '1', 'ERROR 25006', 'Ready E'].map((line) => `client > ${line}`),
+      ...['1', '2', 'n', 'row 2', 'SELECT 1', '1', 'ERROR 25006', 'Ready E'].map(
+        (line) => `client > ${line}`,
+      ),
     ]);
   });
 
