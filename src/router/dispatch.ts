@@ -2,9 +2,10 @@
  * How each message of a client is sent on a server connection, which reply is expected for it, and what that makes of the
  * unit of work that it is of. Pure.
  */
-import { FRONTEND, readClose, readDescribe } from '../wire/index.ts';
+import { type ErrorFields, FRONTEND, readClose, readDescribe } from '../wire/index.ts';
 import type { Link } from './link.ts';
 import type { Mention } from './mentions.ts';
+import { FAILING_QUERY } from './misleading.ts';
 import { REQUEST } from './pipeline.ts';
 import type { Session } from './session.ts';
 import type { Statement } from './statement.ts';
@@ -23,11 +24,30 @@ export function dispatch(
 ): void {
   const tag = message[0];
   if (statement !== undefined) session.prepared.nameFor(statement, session.planningKey);
+  const refusal = session.intake.misleading.refusalOf(link, message, statement);
+  if (refusal !== undefined) return refuse(session, link, message, { statement, refusal });
   if (mention !== undefined)
     lendNamed(session, link, { lends: mention.lends, isBatch: session.unit.kind === 'batch' });
   noteCopy(session.unit, tag);
   if (mention?.forgets === undefined) send(link, message, statement, session.unit);
   else link.statements.executeForgetting(message, mention.forgets.name);
+}
+
+/** What is sent in the message's place fails, and the client is told why. */
+function refuse(
+  { unit }: Session,
+  link: Link,
+  message: Buffer,
+  { statement, refusal }: { readonly statement: Statement | undefined; readonly refusal: ErrorFields },
+): void {
+  unit.misfitBecause = refusal;
+  if (message[0] === FRONTEND.Bind && statement !== undefined) {
+    link.statements.refuse(message, statement);
+    return;
+  }
+  // Nothing of the text is run.
+  if (unit.kind === 'query') unit.mayPin = false;
+  link.send(FAILING_QUERY, REQUEST.query);
 }
 
 /** SQL in the unit speaks of a statement that was prepared by the protocol, by the client's name for it. */

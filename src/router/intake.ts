@@ -23,6 +23,7 @@ import { Inbox, type Waiting } from './inbox.ts';
 import { Intending } from './intending.ts';
 import type { Link } from './link.ts';
 import { isLong, LongMessage } from './long-message.ts';
+import { MisleadingCalls } from './misleading.ts';
 import { endAmongCopyData, endForViolation, skipMessage } from './not-work.ts';
 import { Noting } from './noting.ts';
 import { Sending } from './sending.ts';
@@ -51,6 +52,7 @@ export class Intake implements FrameSink {
   readonly #noting: Noting;
   readonly #turn: Turn;
   readonly sending: Sending;
+  readonly misleading: MisleadingCalls;
   /** What is to follow the unit at work if that succeeds, and is behind no transaction any more; it did. */
   #rest: Rest | undefined = undefined;
   #isRestDue = false;
@@ -67,6 +69,7 @@ export class Intake implements FrameSink {
     this.#inLimbo = new InLimbo(session, effects);
     this.#turn = new Turn(effects);
     this.sending = new Sending(session, this.#turn, this.long);
+    this.misleading = new MisleadingCalls(session, options, (query) => this.#intending.classify(query));
   }
 
   /** Who has got a part of a message. */

@@ -3,6 +3,7 @@
  * internals, never SQL. Pure. A new reply? Its SQLSTATE is counted in matriarch_router_errors_total by itself.
  */
 import type { Attempt } from '../auth/index.ts';
+import type { Misleading } from '../sql/index.ts';
 import { type ErrorFields, SQLSTATE } from '../wire/index.ts';
 import { HOLD_REASONS, type HoldReason, type LossReason } from './route.ts';
 
@@ -19,6 +20,12 @@ const LOSS_REASONS: Readonly<Record<LossReason, string>> = {
   'primary-unknown': 'The router does not know any more who the primary is.',
   'settings-refused': 'The server refused a setting of the session that it had taken before.',
   'given-up': 'The router gave it up because of an earlier error.',
+};
+
+const MISLEADS: Readonly<Record<Misleading['because'], string>> = {
+  locks: 'An advisory lock that is taken at a standby excludes nobody at the primary.',
+  signals: 'Process ids are those of the primary; at the standby it would be for another process.',
+  resets: 'It would reset the statistics of the standby, and not those of the primary.',
 };
 
 const seconds = (ms: number): string => `${Math.round(ms / 100) / 10} s`;
@@ -112,6 +119,13 @@ export const REPLY = {
     message: 'this session is bound to a standby, which cannot run the statement',
     detail: 'It made state in a READ ONLY transaction that only this standby has.',
     hint: 'DISCARD ALL frees it, or connect again; make such state outside of READ ONLY transactions.',
+  }),
+  misleadsAtStandby: ({ name, because }: Misleading): ErrorFields => ({
+    severity: ERROR,
+    code: SQLSTATE.readOnlySqlTransaction,
+    message: `cannot run ${name}() at the standby that serves the READ ONLY transaction`,
+    detail: MISLEADS[because],
+    hint: 'Call it in the first statement of the transaction, which then runs at the primary, or BEGIN READ WRITE.',
   }),
   inFailedTransaction: (): ErrorFields => ({
     severity: ERROR,

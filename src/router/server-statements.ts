@@ -35,7 +35,9 @@ const NO_NAME = Buffer.alloc(0);
 /** Of a statement and a portal for a question of our own. */
 const OWN_NAME = 'matriarch own';
 /** There is none of this name. */
-const NOBODYS = Buffer.from('matriarch none');
+/** The name of a statement that nobody prepares. */
+export const NOBODYS = 'matriarch none';
+const NOBODYS_BYTES = Buffer.from(NOBODYS);
 
 interface Undo {
   readonly name: string;
@@ -187,7 +189,7 @@ export class ServerStatements {
   /** Sends the client's Bind so that it fails: the statement is not what the client takes it for. */
   refuse(message: Buffer, statement: Statement): void {
     this.#uses.push(statement);
-    this.#forward(withBindStatement(message, NOBODYS), REQUEST.bind);
+    this.#forward(withBindStatement(message, NOBODYS_BYTES), REQUEST.bind);
   }
 
   /** Sends the client's Close of a statement; what sessions share stays, and what is closed instead is nobody's. */

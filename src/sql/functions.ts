@@ -5,6 +5,7 @@
  * Not seen here: overloads and namesakes in the search path, and functions behind operators and casts.
  */
 import { HARMLESS_FUNCTIONS, VOLATILE_FUNCTIONS } from './builtin-functions.ts';
+import type { Classification } from './classification.ts';
 
 export type FunctionVerdict =
   | 'harmless'
@@ -83,3 +84,28 @@ export const LEAVES_STATE =
   /^(set_config|pg_(try_)?advisory_lock(_shared)?|pg_(backup_start|start_backup)|pg_(create|copy)_(physical|logical)_replication_slot|(query|cursor|table|schema|database)_to_xml.*|ts_stat|ts_rewrite)$/;
 
 export const HARMFUL_BUILTINS: readonly string[] = [...SPECIAL.keys()];
+
+/** Why a call is worth nothing at a standby, which makes it all the same. */
+export interface Misleading {
+  readonly name: string;
+  readonly because: 'locks' | 'signals' | 'resets';
+}
+
+const MISLEADING: readonly (readonly [Misleading['because'], RegExp])[] = [
+  ['locks', /^pg_(try_)?advisory_(xact_)?lock(_shared)?$/],
+  ['signals', /^pg_(cancel_backend|terminate_backend|log_backend_memory_contexts)$/],
+  ['resets', /^pg_stat_reset(_|$)/],
+];
+
+/** A call that the text names and runs, of those which only the primary can do and a standby does not refuse. */
+export function misleadingIn(found: Classification): Misleading | undefined {
+  const { because, among, references, touches } = found.origin ?? found;
+  const isRun = among !== undefined || (because !== 'explains-a-write' && because !== 'prepares-statement');
+  if (!isRun) return undefined;
+  for (const { path } of (references ?? touches)?.functions ?? []) {
+    const name = nameInCatalog(path);
+    const kind = name === undefined ? undefined : MISLEADING.find(([, pattern]) => pattern.test(name));
+    if (name !== undefined && kind !== undefined) return { name, because: kind[0] };
+  }
+  return undefined;
+}

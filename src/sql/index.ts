@@ -15,7 +15,7 @@ export {
   type ClassifierStats,
   loadClassifier,
 } from './classifier.ts';
-export { HARMFUL_BUILTINS, LEAVES_STATE } from './functions.ts';
+export { HARMFUL_BUILTINS, LEAVES_STATE, type Misleading, misleadingIn } from './functions.ts';
 export { CatalogFacts } from './catalog-facts.ts';
 export { isLocal } from './classify.ts';
 export type { CatalogRows } from './catalog-rows.ts';

@@ -15,6 +15,9 @@ const set = (to: string): string => `set_config('work_mem', '${to}', false)`;
 const settingOf = async (client: Client, name: string): Promise<string> =>
   String(await value(client, `SELECT current_setting('${name}', true) FROM pg_advisory_xact_lock(98)`));
 
+/** What the one who holds it excludes is nobody else's. */
+const LOCK = 'SELECT pg_try_advisory_xact_lock(4711)';
+
 test('code that nobody looked into', { timeout: 120_000 }, async (suite) => {
   const stage = await aStage(suite);
   const primary = stage.nodes.n1;
@@ -266,4 +269,46 @@ test('code that nobody looked into', { timeout: 120_000 }, async (suite) => {
       assert.equal(await settingOf(one, 'work_mem'), mine, text);
     }
   });
+
+  await suite.test(
+    'what a standby would do in vain is refused in a READ ONLY transaction there',
+    async (t) => {
+      const router = await aRouter(t, stage, ['weights: { local: 0, remote: 1 }']);
+      const [one, other] = await pair(t, router);
+      await one.query('BEGIN READ ONLY');
+      await one.query('SELECT 1');
+      assert.equal(await value(one, 'SELECT pg_is_in_recovery() FROM clock_timestamp(), random()'), true);
+      await one.query('SAVEPOINT before');
+      for (const query of [{ text: LOCK }, { name: 'lock', text: LOCK }]) {
+        const refused = one.query(query);
+        await assert.rejects(refused, {
+          code: '25006',
+          message:
+            'cannot run pg_try_advisory_xact_lock() at the standby that serves the READ ONLY transaction',
+          detail: 'An advisory lock that is taken at a standby excludes nobody at the primary.',
+        });
+        assert.equal(await codeOf(one.query('SELECT 1')), '25P02');
+        assert.equal(await codeOf(one.query(query)), '25P02');
+        await one.query('ROLLBACK TO before');
+        assert.equal(await value(one, 'SELECT 2'), 2);
+      }
+      for (const node of ['n2', 'n3'] as const) {
+        const [row] = await sql(
+          stage.nodes[node],
+          "SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory'",
+        );
+        assert.deepEqual(row, { n: 0 });
+      }
+      const victim = Number(await value(other, 'SELECT pg_backend_pid()'));
+      assert.equal(await codeOf(one.query('SELECT pg_terminate_backend($1)', [victim])), '25006');
+      assert.equal((await one.query('COMMIT')).command, 'ROLLBACK');
+
+      await one.query('BEGIN READ ONLY');
+      assert.equal(await value(one, LOCK), true);
+      assert.equal(await value(one, LOCK), true);
+      assert.equal(await value(other, LOCK), false);
+      await one.query('COMMIT');
+      assert.equal(await value(other, LOCK), true);
+    },
+  );
 });

@@ -120,6 +120,7 @@ export class TestServer {
     }
     const isEnd = /^(COMMIT|ROLLBACK)/.test(text);
     if (this.status === 'E' && !isEnd) return this.#fail('25P02', isSimple);
+    if (text === 'EXECUTE "matriarch none"') return this.#fail('26000', isSimple);
     if (text.includes('fail')) return this.#fail('22012', isSimple);
     if (this.timeline === undefined && text.includes('refused_by_standby'))
       return this.#fail('25006', isSimple);
