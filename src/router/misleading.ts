@@ -39,6 +39,8 @@ export class MisleadingCalls {
     if (standing.status === 'E' && !unit.hasSavepoint) return undefined;
     const tag = message[0];
     if (tag !== FRONTEND.Query && tag !== FRONTEND.Bind) return undefined;
+    // Alone, it was placed by what it is.
+    if (tag === FRONTEND.Query && standing.status === 'I') return undefined;
     const found = tag === FRONTEND.Query ? this.#classify(message) : statement?.classification;
     const call = found && callIn(found, prepared);
     return call && REPLY.misleadsAtStandby(call);

@@ -34,7 +34,6 @@ const STRAY = Symbol('stray');
 const NO_NAME = Buffer.alloc(0);
 /** Of a statement and a portal for a question of our own. */
 const OWN_NAME = 'matriarch own';
-/** There is none of this name. */
 /** The name of a statement that nobody prepares. */
 export const NOBODYS = 'matriarch none';
 const NOBODYS_BYTES = Buffer.from(NOBODYS);

@@ -97,9 +97,20 @@ const MISLEADING: readonly (readonly [Misleading['because'], RegExp])[] = [
   ['resets', /^pg_stat_reset(_|$)/],
 ];
 
+const misleading = new WeakMap<Classification, Misleading | 'none'>();
+
 /** A call that the text names and runs, of those which only the primary can do and a standby does not refuse. */
 export function misleadingIn(found: Classification): Misleading | undefined {
-  const { because, among, references, touches } = found.origin ?? found;
+  const origin = found.origin ?? found;
+  let call = misleading.get(origin);
+  if (call === undefined) {
+    call = firstMisleading(origin) ?? 'none';
+    misleading.set(origin, call);
+  }
+  return call === 'none' ? undefined : call;
+}
+
+function firstMisleading({ because, among, references, touches }: Classification): Misleading | undefined {
   const isRun = among !== undefined || (because !== 'explains-a-write' && because !== 'prepares-statement');
   if (!isRun) return undefined;
   for (const { path } of (references ?? touches)?.functions ?? []) {
