@@ -121,9 +121,11 @@ export class WalModel {
     server.isAlive = true;
     server.timeline = this.#primary.timeline;
     server.log = this.#primary.log.slice(0, server.log.length + this.#random(4));
+    // Redo of one that drops files takes long.
+    if (server.isRedoing && this.#random(8) > 0) return;
     const redone = Math.max(this.#random(4), server.isRedoing ? 1 : 0);
     server.replayed = Math.min(server.log.length, server.replayed + redone);
-    server.isRedoing = server.replayed < server.log.length && this.#random(2) === 0;
+    server.isRedoing = server.replayed < server.log.length;
     server.isFed = this.#random(4) > 0;
   }
 
