@@ -12,9 +12,17 @@ import type { OwnConnection } from './own-connection.ts';
 import { openServerSocket, type ServerTls } from './server-tls.ts';
 
 /**
- * As one text; what only the other role may be asked is guarded by CASE. `replay` is asked before `receive`, which is never
- * behind it then. Any role may ask all of it; one that is not of pg_read_all_stats learns of a standby's new timeline at
- * its next restart point only.
+ * A standby that is fed by a stream: what it redoes lies within what it has received. It redoes what comes from an archive or
+ * from its own pg_wal while no WAL receiver is there, or while one waits behind the end of a timeline.
+ */
+const IS_FED = `EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver
+  WHERE COALESCE(status OPERATOR(pg_catalog.<>) 'waiting'::text, true))`;
+
+/**
+ * As one text; what only the other role may be asked is guarded by CASE. In this order: whether a stream feeds it, what it
+ * has received, what it has replayed. A record that was being redone when the question came lies within what was received
+ * then, or has been replayed since; in the other order a stream that begins anew in between could hide it. Any role may ask
+ * all of it; one that is not of pg_read_all_stats learns of a standby's new timeline at its next restart point only.
  */
 const WHAT_ARE_YOU = `
 WITH server AS MATERIALIZED (SELECT pg_catalog.pg_is_in_recovery() AS in_recovery)
@@ -23,8 +31,9 @@ SELECT pg_catalog.json_build_object(
   'wal_file', CASE WHEN NOT in_recovery THEN pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) END,
   'insert', CASE WHEN NOT in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint END,
   'write', CASE WHEN NOT in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), '0/0')::bigint END,
-  'replay', CASE WHEN in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0')::bigint END,
+  'fed', in_recovery AND ${IS_FED},
   'receive', CASE WHEN in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(), '0/0')::bigint END,
+  'replay', CASE WHEN in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0')::bigint END,
   'timeline', GREATEST((SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()),
                        (SELECT min_recovery_end_timeline FROM pg_catalog.pg_control_recovery()),
                        (SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver)),
@@ -38,12 +47,15 @@ SELECT pg_catalog.json_build_object(
 )::text FROM server`;
 
 /**
- * How far, in brief: an eighth of the other's cost, for reads that wait. `standby`, the end of what was replayed, or `primary`,
- * a WAL file of its timeline, the end of what was put into WAL; then the bounds of the snapshot.
+ * How far, in brief: an eighth of the other's cost, for reads that wait. `standby`, the end of what it has received if a stream
+ * feeds it, the end of what was replayed, in this order as above; or `primary`, a WAL file of its timeline, the end of what
+ * was put into WAL; then the bounds of the snapshot.
  */
 const HOW_FAR = `SELECT pg_catalog.concat_ws(' ',
   CASE WHEN pg_catalog.pg_is_in_recovery()
-    THEN pg_catalog.concat_ws(' ', 'standby', '-', pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0'))
+    THEN pg_catalog.concat_ws(' ', 'standby',
+      COALESCE(CASE WHEN ${IS_FED} THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(), '0/0')::text END, '-'),
+      pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0'))
     ELSE pg_catalog.concat_ws(' ', 'primary', pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()),
                               pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')) END,
   pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot()),
@@ -56,6 +68,7 @@ const answerSchema = z.object({
   wal_file: z.string().nullable(),
   insert: lsn,
   write: lsn,
+  fed: z.boolean(),
   receive: lsn,
   replay: lsn,
   timeline: z.int(),
@@ -85,14 +98,16 @@ export async function askWhatItIs(connection: OwnConnection): Promise<NodeFacts>
 export async function askHowFar(connection: OwnConnection, before: Position): Promise<Partial<Position>> {
   const row = await connection.ask(Query(HOW_FAR));
   const text = row === undefined ? undefined : readFirstColumn(row);
-  const [role, file = '', ...numbers] = text?.split(' ') ?? [];
+  const [role, second = '', ...numbers] = text?.split(' ') ?? [];
   const [position, xmin, xmax] = numbers.map(Number);
   if (position === undefined || xmin === undefined || xmax === undefined)
     throw noAnswer('its answer cannot be read');
-  if (role === 'standby')
-    return { isInRecovery: true, timeline: before.timeline, replayLsn: position, xmin, xmax };
-  const timeline = timelineOf(file);
-  return { isInRecovery: false, timeline, insertLsn: position, replayLsn: undefined, xmin, xmax };
+  if (role === 'standby') {
+    const boundLsn = second === '-' ? undefined : Math.max(Number(second), position);
+    return { isInRecovery: true, timeline: before.timeline, replayLsn: position, boundLsn, xmin, xmax };
+  }
+  const asPrimary = { isInRecovery: false, replayLsn: undefined, boundLsn: undefined };
+  return { ...asPrimary, timeline: timelineOf(second), insertLsn: position, xmin, xmax };
 }
 
 export interface AliveOptions {
@@ -153,6 +168,7 @@ function readFacts(text: string): NodeFacts {
     timeline: told.wal_file === null ? told.timeline : timelineOf(told.wal_file),
     lsn: told.in_recovery ? received : (told.write ?? undefined),
     replayLsn: told.replay ?? undefined,
+    boundLsn: told.fed && told.receive !== null ? received : undefined,
     insertLsn: told.insert ?? undefined,
     writeLsn: told.write ?? undefined,
     xmin: told.xmin,

@@ -85,11 +85,12 @@ export class ReadRoom implements ReadKnowledge {
   told(member: string, position: Position): void {
     const lsn = position.isInRecovery ? position.replayLsn : position.insertLsn;
     if (lsn === undefined) return;
-    this.book.told(member, {
-      ...position,
-      isPrimary: !position.isInRecovery,
-      lsn: position.isInRecovery ? lsn : recordEnd(lsn),
-    });
+    this.book.told(
+      member,
+      position.isInRecovery
+        ? { ...position, isPrimary: false, lsn }
+        : { ...position, isPrimary: true, lsn: recordEnd(lsn), boundLsn: recordEnd(lsn) },
+    );
     this.#toldAt.set(member, this.#options.clock.now());
     if (this.#waiting.size > 0) this.#wake();
   }

@@ -5,6 +5,12 @@
  * What a session must see is not a position in the WAL, since asking for that would cost each write a round trip. It is
  * *the position of one server after one instant*: of the server that served the session last, after its answer. Any answer
  * that this server gives to a question sent later is a number for it.
+ *
+ * Of a standby, an answer has two numbers. What it has replayed is a *lower* bound of what it shows: redo of a commit first
+ * ends the transaction for readers, then removes the files that it drops (TRUNCATE, DROP, REFRESH MATERIALIZED VIEW), and only
+ * then counts the record as replayed. That is what tells whether a session may be served. What it has received is an *upper*
+ * bound, since the record being redone lies within it. That is what tells what a session has seen. With one number for both,
+ * a session that saw the commit at one standby was served at another that had replayed as much and did not show it.
  */
 import type { Staleness } from './consistency-level.ts';
 
@@ -16,8 +22,10 @@ export interface NodePosition {
   readonly connectedAt: number;
   readonly isPrimary: boolean;
   readonly timeline: number;
-  /** Of a primary the end of what was put into WAL, of a standby the end of what was replayed. */
+  /** Of a primary the end of what was put into WAL, of a standby the end of what was replayed: it has all up to this. */
   readonly lsn: number;
+  /** It has shown nothing behind this: of a primary the same, of a standby the end of what it has received. Undefined: it cannot tell. */
+  readonly boundLsn: number | undefined;
   /** Of its snapshot: all transactions below `xmin` had ended, none from `xmax` on had. */
   readonly xmin: number;
   readonly xmax: number;
@@ -127,7 +135,7 @@ export class PositionBook {
     if (member === this.#primary) return this.#judgeShown(unconfirmed, member, position);
     const isConfirmed = unconfirmed.at === NEVER || unconfirmed.member === member;
     // The same server, and not started again since: a standby that starts shows for a while less than it had shown.
-    if (last.member === member && connectedAt <= last.at && isConfirmed) return 'met';
+    if (last.member === member && isConfirmed && isOfBefore(last.at, connectedAt, position)) return 'met';
     if (!this.#resolve(last) || position === undefined || connectedAt > position.askedAt) return 'unknown';
     if (position.isPrimary) {
       const shown = this.#judgeShown(unconfirmed, member, position);
@@ -200,9 +208,10 @@ export class PositionBook {
   /** Finds the position for a mark, if an answer is there that gives it. */
   #resolve(mark: Mark): boolean {
     if (mark.lsn !== UNRESOLVED) return true;
-    const position = this.#ownAfter(mark) ?? this.#primaryAfter(mark);
-    if (position === undefined) return false;
-    mark.lsn = position.lsn;
+    let position = this.#ownAfter(mark);
+    if (position?.boundLsn === undefined) position = this.#primaryAfter(mark);
+    if (position?.boundLsn === undefined) return false;
+    mark.lsn = position.boundLsn;
     mark.timeline = Math.max(mark.timeline, position.timeline);
     return true;
   }
@@ -228,6 +237,16 @@ export class PositionBook {
       position?.isPrimary === true && position.askedAt > mark.at && position.timeline >= mark.timeline;
     return isGood ? position : undefined;
   }
+}
+
+/**
+ * Whether the connection is to the incarnation of the server that was there at `at`: by itself, or since the server has
+ * answered on one that was there at `at` and after it. Without the latter a late standby, which has received far more than
+ * it shows, would be left by each session that comes back to it on a newer connection.
+ */
+function isOfBefore(at: number, connectedAt: number, position: NodePosition | undefined): boolean {
+  if (connectedAt <= at) return true;
+  return position !== undefined && position.connectedAt <= at && connectedAt <= position.askedAt;
 }
 
 /** A position is no bound on the present for longer. */

@@ -21,8 +21,10 @@ export interface Position {
   /** Of a primary: the end of what was put into WAL; and of what was written of it. */
   readonly insertLsn: number | undefined;
   readonly writeLsn: number | undefined;
-  /** Of a standby: the end of what reads see. */
+  /** Of a standby: reads see all up to it. They may see more: redo shows a commit before it counts it as replayed. */
   readonly replayLsn: number | undefined;
+  /** Of a standby: no read has seen what lies behind it. Undefined: it cannot tell, since no stream feeds it. */
+  readonly boundLsn: number | undefined;
   /** Of its snapshot: all transactions below `xmin` have ended, none from `xmax` on has. */
   readonly xmin: number;
   readonly xmax: number;

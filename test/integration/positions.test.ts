@@ -85,6 +85,8 @@ test('members say where they are', { timeout: 120_000 }, async (suite) => {
     );
     assert((primary.insertLsn ?? 0) >= lsn && (standby.replayLsn ?? 0) >= lsn);
     assert.deepEqual([standby.isStreaming, standby.isReplayPaused], [true, false]);
+    assert((standby.boundLsn ?? 0) >= (standby.replayLsn ?? 0));
+    assert.equal(primary.boundLsn, undefined);
     assert(Math.abs((standby.replayedCommitAtMs ?? 0) - Date.now()) < 10_000);
   });
 
@@ -113,6 +115,17 @@ test('members say where they are', { timeout: 120_000 }, async (suite) => {
       stopping.abort();
       assert.equal(await given, undefined);
       assert.equal((await positions.ask('n2'))?.isReplayPaused, true);
+      // What it may be redoing lies within what it has received; by the short question and by the whole one.
+      await until('it has received more than it has replayed', async () => {
+        const told = await positions.ask('n2');
+        return (told?.boundLsn ?? 0) >= lsn && (told?.replayLsn ?? lsn) < lsn;
+      });
+      const anew = poll(
+        t,
+        [both[1], both[0]].filter((one) => one !== undefined),
+      ).positions;
+      const whole = await anew.ask('n2');
+      assert((whole?.boundLsn ?? 0) >= lsn && (whole?.replayLsn ?? lsn) < lsn);
       await sql(n2, 'SELECT pg_wal_replay_resume()');
       assert(((await waiting)?.replayLsn ?? 0) >= lsn);
     },

@@ -14,6 +14,7 @@ export function aPosition(changes: Partial<Position> = {}): Position {
     insertLsn: undefined,
     writeLsn: undefined,
     replayLsn: 100,
+    boundLsn: 100,
     isReplayPaused: false,
     isStreaming: true,
     replayedCommitAtMs: undefined,

@@ -1,7 +1,7 @@
 /**
  * A cluster as a model: one primary that writes WAL, standbys that receive, replay, stop and start again, failovers that
  * lose what was not received. Commits are shown by the primary only some time after they are in WAL, as while it waits for
- * a synchronous standby. Time is a counter. What is known of the servers comes from questions whose answers are late.
+ * a synchronous standby. A standby shows a commit while it still redoes it, and counts it as replayed later. Time is a counter. What is known of the servers comes from questions whose answers are late.
  */
 import type { NodePosition } from '../../src/routing/index.ts';
 
@@ -16,6 +16,10 @@ class Server {
   readonly name: string;
   log: readonly Commit[] = [];
   replayed = 0;
+  /** The next commit is being redone: it is shown, and not counted as replayed. */
+  isRedoing = false;
+  /** What it redoes came by a stream, so that it lies within what it says that it has received. */
+  isFed = true;
   timeline = 1;
   isAlive = true;
   startedAt = 0;
@@ -49,7 +53,7 @@ export class WalModel {
     const log =
       server === this.#primary
         ? server.log.filter((one) => one.isShownByPrimary)
-        : server.log.slice(0, server.replayed);
+        : server.log.slice(0, server.replayed + (server.isRedoing ? 1 : 0));
     return new Set(log.map(({ id }) => id));
   }
 
@@ -117,13 +121,19 @@ export class WalModel {
     server.isAlive = true;
     server.timeline = this.#primary.timeline;
     server.log = this.#primary.log.slice(0, server.log.length + this.#random(4));
-    server.replayed = Math.min(server.log.length, server.replayed + this.#random(4));
+    // Redo of one that drops files takes long.
+    if (server.isRedoing && this.#random(8) > 0) return;
+    const redone = Math.max(this.#random(4), server.isRedoing ? 1 : 0);
+    server.replayed = Math.min(server.log.length, server.replayed + redone);
+    server.isRedoing = server.replayed < server.log.length;
+    server.isFed = this.#random(4) > 0;
   }
 
   /** It begins behind what it had replayed, and has all that it had received. */
   #restart(server: Server): void {
     server.startedAt = this.now;
     server.replayed = this.#random(Math.min(server.replayed, server.log.length) + 1);
+    server.isRedoing = false;
     server.askedAt = undefined;
     server.answer = undefined;
   }
@@ -142,6 +152,7 @@ export class WalModel {
     this.#primary = next;
     next.timeline += 1;
     next.replayed = next.log.length;
+    next.isRedoing = false;
     for (const commit of next.log) commit.isShownByPrimary = true;
     // Its WAL goes on where what it has ends: numbers that others have used are used again.
     this.#lsn = next.log.at(-1)?.lsn ?? 100;
@@ -160,7 +171,8 @@ export class WalModel {
 
   #position(server: Server, askedAt: number): NodePosition {
     const isPrimary = server === this.#primary;
-    const seen = server.log.slice(0, isPrimary ? server.log.length : server.replayed);
+    const all = server.log.at(-1)?.lsn ?? 0;
+    const replayed = server.log[server.replayed - 1]?.lsn ?? 0;
     const shown = this.shown(server);
     // Transactions have the numbers of their commits.
     const running = isPrimary ? server.log.filter(({ id }) => !shown.has(id)).map(({ id }) => id) : [];
@@ -171,7 +183,8 @@ export class WalModel {
       connectedAt,
       isPrimary,
       timeline: server.timeline,
-      lsn: seen.at(-1)?.lsn ?? 0,
+      lsn: isPrimary ? all : replayed,
+      boundLsn: isPrimary || server.isFed ? all : undefined,
       xmin: Math.min(xmax, ...running),
       xmax,
     };

@@ -17,6 +17,7 @@ const told = (stage: SessionStage, member: string, over: Partial<NodePosition> =
     isPrimary: member === 'n1',
     timeline: 1,
     lsn: 100,
+    boundLsn: over.lsn ?? 100,
     xmin: 10,
     xmax: 10,
     ...over,
@@ -87,6 +88,21 @@ describe('a session that reads what it has written', () => {
     stage.settle();
     assert.deepEqual(take(stage), ['counted read at n1', 'read not-proven']);
     assert.deepEqual(run(stage, 'SELECT 1'), ['counted read at n1']);
+  });
+
+  test('goes on at a standby that has received far more than it shows, and elsewhere for nothing', () => {
+    const stage = begun();
+    told(stage, 'n1');
+    told(stage, 'n2');
+    run(stage, 'SELECT 1');
+    told(stage, 'n2', { lsn: 100, boundLsn: 900 });
+    assert.deepEqual(run(stage, 'SELECT 1'), ['counted read at n2']);
+    told(stage, 'n2', { lsn: 100, boundLsn: 900 });
+    told(stage, 'n3', { lsn: 100, boundLsn: 900 });
+    const elsewhere = run(stage, '/* matriarch: node=n3 */ SELECT 1');
+    assert.notDeepEqual(elsewhere, ['counted read at n3']);
+    told(stage, 'n3', { lsn: 900, boundLsn: 900 });
+    assert.deepEqual(take(stage), ['counted read at n3', 'read waited']);
   });
 
   test('is held where nobody is fit and there is no primary', () => {

@@ -102,7 +102,7 @@ describe('where a statement is wished to run', () => {
     );
     const stage = begun({ settings });
     stage.book.viewChanged('n1', () => true);
-    const position = { askedAt: 0, connectedAt: 0, timeline: 1, lsn: 1, xmin: 1, xmax: 1 };
+    const position = { askedAt: 0, connectedAt: 0, timeline: 1, lsn: 1, boundLsn: 1, xmin: 1, xmax: 1 };
     for (const member of ['n1', 'n3']) stage.book.told(member, { ...position, isPrimary: member === 'n1' });
     assert.equal(at(stage, 'SELECT 1'), 'n3');
   });
