@@ -1,7 +1,8 @@
 /**
  * A cluster as a model: one primary that writes WAL, standbys that receive, replay, stop and start again, failovers that
  * lose what was not received. Commits are shown by the primary only some time after they are in WAL, as while it waits for
- * a synchronous standby. A standby shows a commit while it still redoes it, and counts it as replayed later. Time is a counter. What is known of the servers comes from questions whose answers are late.
+ * a synchronous standby. A standby shows a commit while it still redoes it, and counts it as replayed later. Time is a
+ * counter. What is known of the servers comes from questions whose answers are late.
  */
 import type { NodePosition } from '../../src/routing/index.ts';
 
