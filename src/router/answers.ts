@@ -13,6 +13,7 @@ import { REQUEST } from './pipeline.ts';
 import type { LossReason } from './route.ts';
 import { reopenAfterError, reopenForCopy } from './sending.ts';
 import { APPLICATION_NAME } from './server-parameters.ts';
+import { NOBODYS } from './server-statements.ts';
 import type { Session } from './session.ts';
 import type { SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
@@ -267,10 +268,11 @@ export class Answers implements LinkOwner {
   }
 
   /** The error is that of a Bind which was sent so that it fails, or of the failed transaction that it is in. */
-  #madeToFail({ code }: ErrorFields): Buffer | undefined {
+  #madeToFail({ code, message }: ErrorFields): Buffer | undefined {
     const { unit, prepared } = this.#session;
     const { misfitBecause } = unit;
-    const isOurs = code === SQLSTATE.invalidSqlStatementName || code === SQLSTATE.inFailedSqlTransaction;
+    const isNobodys = code === SQLSTATE.invalidSqlStatementName && message.includes(NOBODYS);
+    const isOurs = isNobodys || code === SQLSTATE.inFailedSqlTransaction;
     if (misfitBecause === undefined || !isOurs) return undefined;
     unit.isFailed = true;
     if (unit.link !== undefined) unit.link.hasResult = true;

@@ -1,14 +1,17 @@
 /**
  * Connections that come back with state of their session: that is discarded, by the server itself, before the next
- * session has them. One that cannot be cleaned is of no use to anybody.
+ * session has them. One that cannot be cleaned is of no use to anybody, nor is one whose schema for temporary objects
+ * stays: see temporary.ts.
  */
-import { Query } from '../wire/index.ts';
+import { Query, readFirstColumn } from '../wire/index.ts';
 import type { Link } from './link.ts';
 import type { LinkOwner } from './link-types.ts';
 import { NO_SETTINGS } from './settings.ts';
 
 /** PostgreSQL's own word for a session without state; not allowed in a transaction, and none is open. */
 const CLEAN = Query('DISCARD ALL');
+const TEMPORARY_SCHEMA = Query('SELECT pg_catalog.pg_my_temp_schema()');
+const NONE = '0';
 
 export class Cleaning {
   readonly #links = new Set<Link>();
@@ -22,7 +25,7 @@ export class Cleaning {
       forward: nothing,
       ready: nothing,
       ownAccepted: nothing,
-      isPreparedBy: (link) => this.#end(link, link.ownError === undefined),
+      isPreparedBy: (link) => this.#end(link, link.ownError === undefined && !hasTemporarySchema(link)),
       ownRefused: (link) => this.#end(link, false),
       failed: () => undefined,
       completed: nothing,
@@ -40,6 +43,7 @@ export class Cleaning {
     this.#links.add(link);
     link.owner = this.#owner;
     link.sendOwn(CLEAN);
+    link.sendOwn(TEMPORARY_SCHEMA);
   }
 
   /** It is gone. */
@@ -60,3 +64,7 @@ export class Cleaning {
 }
 
 function nothing(): void {}
+
+function hasTemporarySchema({ probedRow }: Link): boolean {
+  return probedRow === undefined || readFirstColumn(probedRow) !== NONE;
+}

@@ -1,19 +1,11 @@
-/**
- * The connection to which a session is pinned, and why.
- *
- * The first temporary object of a session with PostgreSQL makes its schema of temporary objects, and with it all plans anew:
- * those of functions and of PREPARE, too, which mean the temporary table from then on where that has a table's name. At a
- * connection where an earlier session has made the schema, nothing would come of that, and a function would go on to write
- * into the table that everybody sees. So there the plans are discarded.
- */
+/** The connection to which a session is pinned, and why. Pure. */
 import { isAuditable } from './audit.ts';
 import type { Link } from './link.ts';
 import type { PinReason } from './route.ts';
+import { planAnewAfterAudit } from './temporary.ts';
 
 /** DISCARD ALL does not end these. */
 const OUTLASTING: ReadonlySet<PinReason> = new Set(['loads-library', 'ends-with-connection', 'seeds-random']);
-
-const TEMPORARY: readonly PinReason[] = ['creates-temporary', 'uses-temporary'];
 
 export class Pinned {
   readonly because = new Set<PinReason>();
@@ -23,18 +15,19 @@ export class Pinned {
   isForGood = false;
 
   pin(link: Link, because: PinReason): void {
-    const had = this.#hasTemporary;
-    this.#add(link, because);
-    if (!had && this.#hasTemporary) beginTemporary(link);
+    this.to = link;
+    this.because.add(because);
+    if (!isAuditable(because)) this.isForGood = true;
+    if (OUTLASTING.has(because)) link.isSpoilt = true;
+    link.isSoiled = true;
   }
 
   /** What there is at the connection: nothing but these. */
   become(link: Link, reasons: readonly PinReason[]): void {
-    const had = this.#hasTemporary;
+    planAnewAfterAudit(link, this.because, reasons);
     this.because.clear();
     if (reasons.length === 0) this.free();
-    for (const because of reasons) this.#add(link, because);
-    if (!had && this.#hasTemporary) beginTemporary(link);
+    for (const because of reasons) this.pin(link, because);
   }
 
   /** The state is gone from the connection, which is fit for others again; unless it has what does not go. */
@@ -49,23 +42,4 @@ export class Pinned {
     this.because.clear();
     this.isForGood = false;
   }
-
-  get #hasTemporary(): boolean {
-    return TEMPORARY.some((because) => this.because.has(because));
-  }
-
-  #add(link: Link, because: PinReason): void {
-    this.to = link;
-    this.because.add(because);
-    if (!isAuditable(because)) this.isForGood = true;
-    if (OUTLASTING.has(because)) link.isSpoilt = true;
-    link.isSoiled = true;
-  }
-}
-
-function beginTemporary(link: Link): void {
-  // What failed has made no schema either, and nothing is answered there.
-  if (link.status === 'E') return;
-  if (link.hasTemporarySchema) link.ask('DISCARD PLANS');
-  link.hasTemporarySchema = true;
 }

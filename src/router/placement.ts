@@ -24,6 +24,7 @@ import {
 import { isOfStandby, PROBE_SQL, readProbe } from './probe.ts';
 import type { HoldReason, Need, PinReason } from './route.ts';
 import { Reads } from './reads.ts';
+import { planAnew } from './temporary.ts';
 import {
   differenceOf,
   haveRoom,
@@ -195,6 +196,7 @@ export class Placement {
    */
   auditAfter(unit: Unit, link: Link, hasUnnamedThere = false): void {
     const { isSessionMode, auditsCode, owner } = this.#options;
+    if (!isSessionMode) planAnew(unit, link, link.status === 'I' && !this.#pinned.isForGood);
     if (unit.isSuspect && unit.executes && auditsCode) {
       // Reads too are to see what no question finds, such as a custom setting of a function.
       if (isSessionMode && unit.need === 'primary') this.pin(link, 'runs-code');

@@ -94,7 +94,10 @@ export interface Misleading {
 const MISLEADING: readonly (readonly [Misleading['because'], RegExp])[] = [
   ['locks', /^pg_(try_)?advisory_(xact_)?lock(_shared)?$/],
   ['signals', /^pg_(cancel_backend|terminate_backend|log_backend_memory_contexts)$/],
-  ['resets', /^pg_stat_reset(_|$)/],
+  [
+    'resets',
+    /^pg_stat_reset(_(shared|slru|replication_slot|subscription_stats|backend_stats|single_(table|function)_counters))?$/,
+  ],
 ];
 
 const misleading = new WeakMap<Classification, Misleading | 'none'>();

@@ -96,33 +96,57 @@ test('code that nobody looked into', { timeout: 120_000 }, async (suite) => {
     await one.query('DROP TABLE watched; DROP FUNCTION watching');
   });
 
-  await suite.test(
-    'a temporary table stands before another one at any connection, in plans of before, too',
-    async (t) => {
-      const router = await aRouter(t, stage, ['default_pool_size: 1']);
-      const maker = await aClient(t, router.as());
-      await maker.query(`CREATE TABLE account (v text);
-      CREATE FUNCTION put(v text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN INSERT INTO account VALUES (v); END $$`);
-      const makes = [
-        'CREATE TEMP TABLE account (v text)',
-        'DO $$ BEGIN CREATE TEMP TABLE account (v text); END $$',
-        'BEGIN; CREATE TEMP TABLE account (v text)',
-      ];
-      for (const make of makes) {
-        const client = await aClient(t, router.as());
-        await client.query("SELECT put('everybody’s')");
-        await client.query("PREPARE all_of(int) AS SELECT string_agg(v, ',') FROM account WHERE $1 = 1");
-        await client.query('EXECUTE all_of(1)');
-        await client.query(make);
-        await client.query("SELECT put('own')");
-        assert.equal(await value(client, 'EXECUTE all_of(1)'), 'own', make);
-        assert.equal(await value(client, 'SELECT count(*)::int FROM account'), 1, make);
-        await client.end();
-      }
-      assert.equal(await value(maker, "SELECT count(*)::int FROM account WHERE v = 'own'"), 0);
-      await maker.query('DROP TABLE account; DROP FUNCTION put');
-    },
-  );
+  for (const mode of ['transaction', 'session'])
+    await suite.test(
+      `a temporary table stands before another one, in plans of before, too: ${mode} mode`,
+      async (t) => {
+        const router = await aRouter(t, stage, ['default_pool_size: 1', `pool_mode: ${mode}`]);
+        const maker = await aClient(t, {
+          ...stage.nodes.n1.address,
+          user: 'app',
+          password: 'app',
+          database: 'app',
+        });
+        await maker.query(`CREATE TABLE account (v text);
+        CREATE FUNCTION put(v text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN INSERT INTO account VALUES (v); END $$;
+        CREATE FUNCTION make() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE account (v text); END $$`);
+        await new Promise((resolve) => setTimeout(resolve, CATALOG_POLLED_MS));
+        const temporary = 'CREATE TEMP TABLE account (v text)';
+        const failing = `CREATE TEMP TABLE nothing (v int); SELECT 1/0`;
+        const makes = [
+          [temporary],
+          ['SELECT make()'],
+          ['BEGIN', temporary],
+          ['BEGIN', 'SELECT make()'],
+          ['BEGIN', 'SAVEPOINT a', 'CREATE TEMP TABLE other (v int)', 'ROLLBACK TO a', temporary],
+          ['BEGIN', 'SAVEPOINT a', failing, 'ROLLBACK TO a', temporary],
+          ['BEGIN', `${temporary}; SAVEPOINT a; SELECT 1/0`, 'ROLLBACK TO a'],
+          ['BEGIN', 'SET LOCAL search_path = pg_temp, public', 'CREATE TABLE account (v text)'],
+          [failing, temporary],
+          ['SELECT setseed(0.5)', 'SELECT make()'],
+        ];
+        const pids = new Set<unknown>();
+        for (const texts of makes) {
+          const client = await aClient(t, router.as());
+          await client.query("SELECT put('everybody’s')");
+          await client.query("PREPARE all_of(int) AS SELECT string_agg(v, ',') FROM account WHERE $1 = 1");
+          await client.query('EXECUTE all_of(1)');
+          for (const text of texts) await client.query(text).catch(() => undefined);
+          await client.query("SELECT put('own')");
+          assert.equal(await value(client, 'EXECUTE all_of(1)'), 'own', texts.join('; '));
+          await client.query('COMMIT; DROP TABLE pg_temp.account');
+          // So it goes to the next without being cleaned; the last waits until the server was asked what is left.
+          await client.query('DEALLOCATE all_of');
+          pids.add(await value(client, 'SELECT pg_backend_pid() FROM pg_advisory_xact_lock(98)'));
+          await client.end();
+        }
+        assert.equal(await value(maker, "SELECT count(*)::int FROM account WHERE v = 'own'"), 0);
+        // Most of these followed another one at its connection.
+        if (mode === 'transaction') assert.ok(pids.size < makes.length / 2, `${pids.size} connections`);
+        else assert.equal(pids.size, makes.length);
+        await maker.query('DROP TABLE account; DROP FUNCTION put, make');
+      },
+    );
 
   await suite.test('operators of the client’s own have no say in what it has left', async (t) => {
     const router = await aRouter(t, stage, ['default_pool_size: 1', 'query_wait_timeout: 300ms']);

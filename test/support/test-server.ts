@@ -4,6 +4,7 @@ import {
   BindComplete,
   CloseComplete,
   CommandComplete,
+  type ErrorFields,
   ErrorResponse,
   FRAME_BYTES_MAX,
   FRONTEND,
@@ -79,8 +80,9 @@ export class TestServer {
         return this.#say(ParseComplete());
       }
       case FRONTEND.Bind: {
-        const text = this.#statements.get(readBind(message).statement);
-        if (text === undefined) return this.#fail('26000');
+        const { statement } = readBind(message);
+        const text = this.#statements.get(statement);
+        if (text === undefined) return this.#fail('26000', false, { message: `there is no ${statement}` });
         this.#portal = text;
         return this.#say(BindComplete());
       }
@@ -120,14 +122,14 @@ export class TestServer {
     }
     const isEnd = /^(COMMIT|ROLLBACK)/.test(text);
     if (this.status === 'E' && !isEnd) return this.#fail('25P02', isSimple);
-    if (text === 'EXECUTE "matriarch none"') return this.#fail('26000', isSimple);
+    if (text === 'EXECUTE "matriarch none"') return this.#fail('26000', isSimple, { message: text });
     if (text.includes('fail')) return this.#fail('22012', isSimple);
     if (this.timeline === undefined && text.includes('refused_by_standby'))
       return this.#fail('25006', isSimple);
     if (this.timeline === undefined && text.includes('wal_position'))
-      return this.#fail('55000', isSimple, 'pg_current_wal_lsn');
+      return this.#fail('55000', isSimple, { routine: 'pg_current_wal_lsn' });
     if (this.timeline === undefined && this.isSerializable && text.startsWith('SELECT'))
-      return this.#fail('0A000', isSimple, 'GetSerializableTransactionSnapshot');
+      return this.#fail('0A000', isSimple, { routine: 'GetSerializableTransactionSnapshot' });
     if (/^(?:\/\*.*\*\/ )?BEGIN(?!.*(COMMIT|ROLLBACK)$)/.test(text)) this.status = 'T';
     if (isEnd) {
       this.#say(CommandComplete(this.status === 'E' ? 'ROLLBACK' : text));
@@ -142,10 +144,10 @@ export class TestServer {
       );
   }
 
-  #fail(code: string, isSimple = false, routine = ''): void {
+  #fail(code: string, isSimple = false, fields: Partial<ErrorFields> = {}): void {
     if (this.status === 'T') this.status = 'E';
     this.#isSkipping = !isSimple;
-    this.#say(ErrorResponse({ severity: 'ERROR', code, message: 'as the test wants', routine }));
+    this.#say(ErrorResponse({ severity: 'ERROR', code, message: 'as the test wants', ...fields }));
   }
 }
 
