@@ -19,8 +19,16 @@ const IS_FED = `EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver
   WHERE COALESCE(status OPERATOR(pg_catalog.<>) 'waiting'::text, true))`;
 
 /**
- * As one text; what only the other role may be asked is guarded by CASE. In this order: whether a stream feeds it, what it
- * has received, what it has replayed. A record that was being redone when the question came lies within what was received
+ * Its redo waits for WAL to come, so that all it has shown is what it has replayed: as when the primary is gone. Another role
+ * than one of pg_read_all_stats is not told.
+ */
+const IS_AT_END = `EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(NULL)
+  WHERE backend_type OPERATOR(pg_catalog.=) 'startup'::text
+    AND wait_event OPERATOR(pg_catalog.=) ANY ('{RecoveryWalStream,RecoveryRetrieveRetryInterval}'::text[]))`;
+
+/**
+ * As one text; what only the other role may be asked is guarded by CASE. In this order: what bounds that which it has shown
+ * (what it has received, if a stream feeds it; or what it has replayed), what it has received, what it has replayed. A record that was being redone when the question came lies within what was received
  * then, or has been replayed since; in the other order a stream that begins anew in between could hide it. Any role may ask
  * all of it; one that is not of pg_read_all_stats learns of a standby's new timeline at its next restart point only.
  */
@@ -31,7 +39,7 @@ SELECT pg_catalog.json_build_object(
   'wal_file', CASE WHEN NOT in_recovery THEN pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) END,
   'insert', CASE WHEN NOT in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint END,
   'write', CASE WHEN NOT in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), '0/0')::bigint END,
-  'fed', in_recovery AND ${IS_FED},
+  'bound', CASE WHEN NOT in_recovery THEN NULL WHEN ${IS_FED} THEN 'received' WHEN ${IS_AT_END} THEN 'replayed' END,
   'receive', CASE WHEN in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(), '0/0')::bigint END,
   'replay', CASE WHEN in_recovery THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0')::bigint END,
   'timeline', GREATEST((SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()),
@@ -48,13 +56,14 @@ SELECT pg_catalog.json_build_object(
 
 /**
  * How far, in brief: an eighth of the other's cost, for reads that wait. `standby`, the end of what it has received if a stream
- * feeds it, the end of what was replayed, in this order as above; or `primary`, a WAL file of its timeline, the end of what
+ * feeds it, or 0 if all it has shown is replayed, the end of what was replayed, in this order as above; or `primary`, a WAL file of its timeline, the end of what
  * was put into WAL; then the bounds of the snapshot.
  */
 const HOW_FAR = `SELECT pg_catalog.concat_ws(' ',
   CASE WHEN pg_catalog.pg_is_in_recovery()
     THEN pg_catalog.concat_ws(' ', 'standby',
-      COALESCE(CASE WHEN ${IS_FED} THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(), '0/0')::text END, '-'),
+      COALESCE(CASE WHEN ${IS_FED} THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(), '0/0')::text
+                    WHEN ${IS_AT_END} THEN '0' END, '-'),
       pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0'))
     ELSE pg_catalog.concat_ws(' ', 'primary', pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()),
                               pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')) END,
@@ -68,7 +77,7 @@ const answerSchema = z.object({
   wal_file: z.string().nullable(),
   insert: lsn,
   write: lsn,
-  fed: z.boolean(),
+  bound: z.enum(['received', 'replayed']).nullable(),
   receive: lsn,
   replay: lsn,
   timeline: z.int(),
@@ -158,6 +167,11 @@ function askInTheClear(address: Address, { alive, failed }: Outcome): Socket {
   return socket;
 }
 
+function boundOf({ bound, receive, replay }: z.infer<typeof answerSchema>): number | undefined {
+  if (bound === 'replayed') return replay ?? undefined;
+  return bound === 'received' && receive !== null ? Math.max(receive, replay ?? 0) : undefined;
+}
+
 function readFacts(text: string): NodeFacts {
   const parsed = answerSchema.safeParse(parseJson(text));
   if (!parsed.success) throw noAnswer('its answer cannot be read');
@@ -168,7 +182,7 @@ function readFacts(text: string): NodeFacts {
     timeline: told.wal_file === null ? told.timeline : timelineOf(told.wal_file),
     lsn: told.in_recovery ? received : (told.write ?? undefined),
     replayLsn: told.replay ?? undefined,
-    boundLsn: told.fed && told.receive !== null ? received : undefined,
+    boundLsn: boundOf(told),
     insertLsn: told.insert ?? undefined,
     writeLsn: told.write ?? undefined,
     xmin: told.xmin,

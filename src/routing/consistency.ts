@@ -9,7 +9,7 @@
  * Of a standby, an answer has two numbers. What it has replayed is a *lower* bound of what it shows: redo of a commit first
  * ends the transaction for readers, then removes the files that it drops (TRUNCATE, DROP, REFRESH MATERIALIZED VIEW), and only
  * then counts the record as replayed. That is what tells whether a session may be served. What it has received is an *upper*
- * bound, since the record being redone lies within it. That is what tells what a session has seen. With one number for both,
+ * bound, since the record being redone lies within it; or what it has replayed, while no record is being redone. That is what tells what a session has seen. With one number for both,
  * a session that saw the commit at one standby was served at another that had replayed as much and did not show it.
  */
 import type { Staleness } from './consistency-level.ts';

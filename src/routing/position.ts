@@ -23,7 +23,7 @@ export interface Position {
   readonly writeLsn: number | undefined;
   /** Of a standby: reads see all up to it. They may see more: redo shows a commit before it counts it as replayed. */
   readonly replayLsn: number | undefined;
-  /** Of a standby: no read has seen what lies behind it. Undefined: it cannot tell, since no stream feeds it. */
+  /** Of a standby: no read has seen what lies behind it. Undefined: it cannot tell, since it redoes what no stream feeds it. */
   readonly boundLsn: number | undefined;
   /** Of its snapshot: all transactions below `xmin` have ended, none from `xmax` on has. */
   readonly xmin: number;
