@@ -28,9 +28,9 @@ const IS_AT_END = `EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(NULL)
 
 /**
  * As one text; what only the other role may be asked is guarded by CASE. In this order: what bounds that which it has shown
- * (what it has received, if a stream feeds it; or what it has replayed), what it has received, what it has replayed. A record that was being redone when the question came lies within what was received
- * then, or has been replayed since; in the other order a stream that begins anew in between could hide it. Any role may ask
- * all of it; one that is not of pg_read_all_stats learns of a standby's new timeline at its next restart point only.
+ * (what it has received, if a stream feeds it; or what it has replayed), what it has received, what it has replayed. A record
+ * that was being redone when the question came lies within what was received then, or has been replayed since; in the other
+ * order a stream that begins anew in between could hide it. Any role may ask all of it; one that is not of pg_read_all_stats learns of a standby's new timeline at its next restart point only.
  */
 const WHAT_ARE_YOU = `
 WITH server AS MATERIALIZED (SELECT pg_catalog.pg_is_in_recovery() AS in_recovery)
@@ -56,8 +56,8 @@ SELECT pg_catalog.json_build_object(
 
 /**
  * How far, in brief: an eighth of the other's cost, for reads that wait. `standby`, the end of what it has received if a stream
- * feeds it, or 0 if all it has shown is replayed, the end of what was replayed, in this order as above; or `primary`, a WAL file of its timeline, the end of what
- * was put into WAL; then the bounds of the snapshot.
+ * feeds it, or 0 if all it has shown is replayed, the end of what was replayed, in this order as above; or `primary`, a WAL
+ * file of its timeline, the end of what was put into WAL; then the bounds of the snapshot.
  */
 const HOW_FAR = `SELECT pg_catalog.concat_ws(' ',
   CASE WHEN pg_catalog.pg_is_in_recovery()

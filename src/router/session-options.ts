@@ -28,19 +28,20 @@ export function sessionOptions(
   effects: SessionEffects,
 ): SessionOptions {
   const { world, classifier, servers, config } = shared;
+  const { isSessionMode } = poolSettings(config, startUp.database, startUp.user);
   return {
     world,
     classifier,
     serverNames: servers.names,
     tally: servers.tallyOf(startUp.database),
-    routing: routingOf(shared, startUp, catalog),
+    routing: routingOf(shared, startUp, { catalog, isSessionMode }),
     knowledge: shared.reads,
     effects,
     settings: startUp.settings,
     isSerializable: startUp.isSerializable,
     applicationName: startUp.applicationName,
     searchPath: startUp.searchPath,
-    isSessionMode: isSessionMode(shared, startUp),
+    isSessionMode,
     auditsCode: config.audit_code,
     welcome: (parameters) => welcomeOf(parameters, startUp),
     processId,
@@ -49,16 +50,16 @@ export function sessionOptions(
   };
 }
 
-function isSessionMode({ config }: Shared, { database, user }: StartUp): boolean {
-  return poolSettings(config, database, user).isSessionMode;
-}
-
-function routingOf(shared: Shared, startUp: StartUp, catalog: CatalogNow): SessionRouting {
+function routingOf(
+  shared: Shared,
+  startUp: StartUp,
+  { catalog, isSessionMode }: { readonly catalog: CatalogNow; readonly isSessionMode: boolean },
+): SessionRouting {
   const { user, database, searchPath: startPath } = startUp;
   const definitions = new Definitions(catalog, {
     user,
     startPath,
-    isSessionMode: isSessionMode(shared, startUp),
+    isSessionMode,
   });
   return {
     user,
