@@ -29,8 +29,8 @@ const IS_AT_END = `EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(NULL)
 /**
  * As one text; what only the other role may be asked is guarded by CASE. In this order: what bounds that which it has shown
  * (what it has received, if a stream feeds it; or what it has replayed), what it has received, what it has replayed. A record
- * that was being redone when the question came lies within what was received then, or has been replayed since; in the other
- * order a stream that begins anew in between could hide it. Any role may ask all of it; one that is not of pg_read_all_stats learns of a standby's new timeline at its next restart point only.
+ * that was being redone when the question came, which is when its snapshot was taken, lies within what was received then, or
+ * has been replayed since; in the other order a stream that begins anew in between could hide it. Any role may ask all of it; one that is not of pg_read_all_stats learns of a standby's new timeline at its next restart point only.
  */
 const WHAT_ARE_YOU = `
 WITH server AS MATERIALIZED (SELECT pg_catalog.pg_is_in_recovery() AS in_recovery)

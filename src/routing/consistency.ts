@@ -6,11 +6,19 @@
  * *the position of one server after one instant*: of the server that served the session last, after its answer. Any answer
  * that this server gives to a question sent later is a number for it.
  *
- * Of a standby, an answer has two numbers. What it has replayed is a *lower* bound of what it shows: redo of a commit first
+ * A server has it all in either of two ways. By *position*: it has all of the WAL up to there. Or by *transactions*: all that
+ * could have been shown, those below the `xmax` of a snapshot, have ended for it, being below its `xmin`, and it is done with
+ * their redo (see below). WAL alone asks for too much: reads set hint bits, whose WAL is sent once the WAL writer flushes it, so
+ * that a session which reads at a primary would find no standby in step where nothing is written. Transactions alone do: one
+ * that stays open hides the end of all that are younger. What shows before its transaction has ended, a sequence, is not read
+ * at standbys.
+ *
+ * Of a standby, an answer has two positions. What it has replayed is a *lower* bound of what it shows: redo of a commit first
  * ends the transaction for readers, then removes the files that it drops (TRUNCATE, DROP, REFRESH MATERIALIZED VIEW), and only
  * then counts the record as replayed. That is what tells whether a session may be served. What it has received is an *upper*
- * bound, since the record being redone lies within it; or what it has replayed, while no record is being redone. That is what tells what a session has seen. With one number for both,
- * a session that saw the commit at one standby was served at another that had replayed as much and did not show it.
+ * bound, since the record being redone lies within it; or what it has replayed, while no record is being redone. That is what
+ * tells what a session has seen. With one number for both, a session that saw the commit at one standby was served at another
+ * that had replayed as much and did not show it.
  */
 import type { Staleness } from './consistency-level.ts';
 
@@ -26,16 +34,23 @@ export interface NodePosition {
   readonly lsn: number;
   /** It has shown nothing behind this: of a primary the same, of a standby the end of what it has received. Undefined: it cannot tell. */
   readonly boundLsn: number | undefined;
-  /** Of its snapshot: all transactions below `xmin` had ended, none from `xmax` on had. */
+  /** Of a snapshot older than `boundLsn`, which is older than `lsn`: all transactions below `xmin` had ended, none from `xmax` on had. */
   readonly xmin: number;
   readonly xmax: number;
+}
+
+/** An answer, with what earlier ones add to it. */
+interface Told extends NodePosition {
+  /** Redo of the transactions below is done with: no record was being redone, or the one that was has been replayed since. */
+  readonly doneXmin: number;
 }
 
 /** `unknown`: it may be met, and an answer that is not there yet would tell. */
 export type Verdict = 'met' | 'late' | 'unknown';
 
 const NEVER = -1;
-const UNRESOLVED = -1;
+/** No position and no transaction is as far. */
+const UNRESOLVED = Number.POSITIVE_INFINITY;
 
 /** All that `member` showed at `at`. */
 class Mark {
@@ -44,7 +59,7 @@ class Mark {
   /** Of which primary it followed, as a count of them. */
   reign = 0;
   timeline = 0;
-  /** Once known. */
+  /** Once known: where the WAL and the transactions end that could have been shown. */
   lsn = UNRESOLVED;
   xmax = UNRESOLVED;
 
@@ -91,7 +106,7 @@ export class PositionBook {
   #primary: string | undefined = undefined;
   /** Primaries that are over. */
   #reign = 0;
-  readonly #positions = new Map<string, NodePosition>();
+  readonly #positions = new Map<string, Told>();
   /** Of the primary, the oldest first. */
   readonly #trail: NodePosition[] = [];
 
@@ -109,7 +124,8 @@ export class PositionBook {
 
   /** A member has answered. */
   told(member: string, position: NodePosition): void {
-    this.#positions.set(member, position);
+    const doneXmin = doneBelow(position, this.#positions.get(member));
+    this.#positions.set(member, { ...position, doneXmin });
     if (member !== this.#primary || !position.isPrimary) return;
     this.#trail.push(position);
     if (this.#trail.length > TRAIL_LENGTH) this.#thin(position.askedAt);
@@ -149,7 +165,7 @@ export class PositionBook {
    * Whether a primary shows what a standby has shown. That may be a commit which its session still waits with, for standbys
    * to have it: it is in the primary's WAL, and in no snapshot of it.
    */
-  #judgeShown(mark: Mark, member: string, position: NodePosition | undefined): Verdict {
+  #judgeShown(mark: Mark, member: string, position: Told | undefined): Verdict {
     // With a primary goes what it had not shown yet: its successor shows all that it has.
     if (mark.at === NEVER || mark.member === member || mark.reign < this.#reign) return 'met';
     if (position?.isPrimary !== true || !this.#resolveShown(mark)) return 'unknown';
@@ -183,7 +199,7 @@ export class PositionBook {
   }
 
   /** The instant of which the member shows what the primary had then, or later. */
-  #asOf(position: NodePosition): number {
+  #asOf(position: Told): number {
     const shown = this.#trail.findLast((one) => contains(position, one));
     return shown?.askedAt ?? Number.NEGATIVE_INFINITY;
   }
@@ -205,18 +221,17 @@ export class PositionBook {
     mark.timeline = this.#positions.get(member)?.timeline ?? 0;
   }
 
-  /** Finds the position for a mark, if an answer is there that gives it. */
+  /** Finds the ends for a mark, if an answer is there that gives one. */
   #resolve(mark: Mark): boolean {
     if (mark.lsn !== UNRESOLVED) return true;
-    let position = this.#ownAfter(mark);
-    if (position?.boundLsn === undefined) position = this.#primaryAfter(mark);
-    if (position?.boundLsn === undefined) return false;
-    mark.lsn = position.boundLsn;
-    mark.timeline = Math.max(mark.timeline, position.timeline);
-    return true;
+    const own = this.#ownAfter(mark);
+    const withWal = own?.boundLsn === undefined ? this.#primaryAfter(mark) : own;
+    mark.lsn = withWal?.boundLsn ?? UNRESOLVED;
+    mark.timeline = Math.max(mark.timeline, own?.timeline ?? 0, withWal?.timeline ?? 0);
+    return this.#resolveShown(mark) || mark.lsn !== UNRESOLVED;
   }
 
-  /** Finds the end of what was shown, of which only that server itself can tell. */
+  /** Finds the end of the transactions that were shown. The primary cannot tell: what it still waits with is shown by standbys. */
   #resolveShown(mark: Mark): boolean {
     if (mark.xmax === UNRESOLVED) mark.xmax = this.#ownAfter(mark)?.xmax ?? UNRESOLVED;
     return mark.xmax !== UNRESOLVED;
@@ -253,14 +268,21 @@ function isOfBefore(at: number, connectedAt: number, position: NodePosition | un
 const FRESH_MS = 1000;
 
 /**
- * Equal positions past the end of a common timeline are of different histories, so the timeline counts. A server on a newer
- * one that has passed the position has either all up to it, or it is lost for everybody.
+ * Equal positions past the end of a common timeline are of different histories, and so are equal transactions, so the timeline
+ * counts. A server on a newer one that has passed the position has either all up to it, or it is lost for everybody.
  */
 function contains(
-  position: NodePosition,
-  point: { readonly timeline: number; readonly lsn: number },
+  { timeline, lsn, doneXmin }: Told,
+  end: { readonly timeline: number; readonly lsn: number; readonly xmax: number },
 ): boolean {
-  return position.timeline >= point.timeline && position.lsn >= point.lsn;
+  return timeline >= end.timeline && (lsn >= end.lsn || doneXmin >= end.xmax);
+}
+
+/** The record that was being redone at an answer is the one behind what was replayed then. */
+function doneBelow(position: NodePosition, before: Told | undefined): number {
+  if (position.lsn === position.boundLsn) return position.xmin;
+  if (before === undefined || position.connectedAt > before.askedAt) return NEVER;
+  return position.lsn > before.lsn ? before.xmin : before.doneXmin;
 }
 
 function bytesBehind(position: NodePosition, newest: NodePosition): number {

@@ -1,23 +1,27 @@
 /**
  * A cluster as a model: one primary that writes WAL, standbys that receive, replay, stop and start again, failovers that
- * lose what was not received. Commits are shown by the primary only some time after they are in WAL, as while it waits for
- * a synchronous standby. A standby shows a commit while it still redoes it, and counts it as replayed later. Time is a
- * counter. What is known of the servers comes from questions whose answers are late.
+ * lose what was not received. Transactions end in another order than they began in, and some are rolled back. Commits are shown
+ * by the primary only some time after they are in WAL, as while it waits for a synchronous standby; and there is WAL that no
+ * standby gets for a while, as of hint bits. A standby shows a commit while it still redoes it, and counts it as replayed later.
+ * Time is a counter. What is known of the servers comes from questions whose answers are late.
  */
 import type { NodePosition } from '../../src/routing/index.ts';
 
-interface Commit {
+/** The end of a transaction. */
+interface Ending {
+  /** Of this one alone, where transactions after a failover have numbers again that were lost. */
   readonly id: number;
-  readonly timeline: number;
+  readonly xid: number;
+  readonly isCommit: boolean;
   readonly lsn: number;
   isShownByPrimary: boolean;
 }
 
 class Server {
   readonly name: string;
-  log: readonly Commit[] = [];
+  log: readonly Ending[] = [];
   replayed = 0;
-  /** The next commit is being redone: it is shown, and not counted as replayed. */
+  /** The next ending is being redone: it is shown, and not counted as replayed. */
   isRedoing = false;
   /** What it redoes came by a stream, so that it lies within what it says that it has received. */
   isFed = true;
@@ -42,8 +46,13 @@ export class WalModel {
   readonly servers = ['a', 'b', 'c'].map((name) => new Server(name));
   readonly #random: Random;
   #primary: Server | undefined = this.servers[0];
-  #commits = 0;
+  /** The primary, or the last one while there is none. */
+  #last = this.#primary;
+  #endings = 0;
   #lsn = 100;
+  #nextXid = 1;
+  /** Transactions of the primary that have not ended. */
+  #open: number[] = [];
 
   constructor(random: Random) {
     this.#random = random;
@@ -51,16 +60,18 @@ export class WalModel {
 
   /** What a read on the server would see. */
   shown(server: Server): ReadonlySet<number> {
-    const log =
-      server === this.#primary
-        ? server.log.filter((one) => one.isShownByPrimary)
-        : server.log.slice(0, server.replayed + (server.isRedoing ? 1 : 0));
-    return new Set(log.map(({ id }) => id));
+    return commitsOf(this.#ended(server));
+  }
+
+  /** What has ended, as the server shows it. */
+  #ended(server: Server): readonly Ending[] {
+    if (server === this.#primary) return server.log.filter((one) => one.isShownByPrimary);
+    return server.log.slice(0, server.replayed + (server.isRedoing ? 1 : 0));
   }
 
   /** What has outlived all failovers so far. */
-  get surviving(): ReadonlySet<number> | undefined {
-    return this.#primary && new Set(this.#primary.log.map(({ id }) => id));
+  get surviving(): ReadonlySet<number> {
+    return commitsOf(this.#last?.log ?? []);
   }
 
   get primary(): Server | undefined {
@@ -71,11 +82,29 @@ export class WalModel {
   commit(isShownByPrimary: boolean): number | undefined {
     const primary = this.#primary;
     if (primary?.isAlive !== true) return undefined;
-    this.#commits += 1;
+    if (this.#open.length === 0 || this.#random(2) === 0) this.#begin();
+    return this.#end(primary, this.#someOpen(), { isCommit: true, isShownByPrimary });
+  }
+
+  #begin(): void {
+    this.#open.push(this.#nextXid);
+    this.#nextXid += 1;
+  }
+
+  #someOpen(): number {
+    return this.#open[this.#random(this.#open.length)] ?? 0;
+  }
+
+  #end(
+    primary: Server,
+    xid: number,
+    how: { readonly isCommit: boolean; readonly isShownByPrimary: boolean },
+  ): number {
+    this.#open = this.#open.filter((one) => one !== xid);
+    this.#endings += 1;
     this.#lsn += 1 + this.#random(50);
-    const commit = { id: this.#commits, timeline: primary.timeline, lsn: this.#lsn, isShownByPrimary };
-    primary.log = [...primary.log, commit];
-    return commit.id;
+    primary.log = [...primary.log, { id: this.#endings, xid, lsn: this.#lsn, ...how }];
+    return this.#endings;
   }
 
   /** Something happens that no session does. */
@@ -85,11 +114,11 @@ export class WalModel {
     if (server === undefined) return;
     switch (this.#random(13)) {
       case 0:
-        this.commit(this.#random(2) === 0);
+        this.#work();
         return;
       case 1:
         if (this.#random(2) === 0) return;
-        for (const commit of this.#primary?.log ?? []) commit.isShownByPrimary = true;
+        for (const ending of this.#primary?.log ?? []) ending.isShownByPrimary = true;
         return;
       case 2:
       case 3:
@@ -111,12 +140,33 @@ export class WalModel {
     }
   }
 
+  /** Of others than the sessions. */
+  #work(): void {
+    const primary = this.#primary;
+    if (primary?.isAlive !== true) return;
+    switch (this.#random(8)) {
+      case 0:
+        this.#begin();
+        return;
+      case 1:
+        if (this.#open.length === 0) return;
+        this.#end(primary, this.#someOpen(), { isCommit: false, isShownByPrimary: true });
+        return;
+      case 2:
+        // No standby gets this before what comes behind it.
+        this.#lsn += this.#random(50);
+        return;
+      default:
+        this.commit(this.#random(2) === 0);
+    }
+  }
+
   #follow(server: Server): void {
     if (this.#primary === undefined) return;
-    const isOnBranch = server.log.every((commit, index) => this.#primary?.log[index] === commit);
+    const isOnBranch = server.log.every((ending, index) => this.#primary?.log[index] === ending);
     if (!isOnBranch) {
       // Rewound: it starts with what both have.
-      server.log = server.log.filter((commit, index) => this.#primary?.log[index] === commit);
+      server.log = server.log.filter((ending, index) => this.#primary?.log[index] === ending);
       this.#restart(server);
     }
     server.isAlive = true;
@@ -148,15 +198,22 @@ export class WalModel {
       this.viewed = undefined;
       return;
     }
-    const next = this.servers.find(({ isAlive }) => isAlive);
+    // One that is not of the last primary's timeline has another history, and is no candidate.
+    const next = this.servers.find(({ isAlive, timeline }) => isAlive && timeline === this.#last?.timeline);
     if (next === undefined) return;
     this.#primary = next;
+    this.#last = next;
     next.timeline += 1;
+    // Its WAL and its transactions go on where what it has ends: numbers that others have used are used again.
+    this.#lsn = next.log.at(-1)?.lsn ?? 100;
+    const ended = new Set(next.log.map(({ xid }) => xid));
+    this.#nextXid = Math.max(0, ...ended) + 1;
+    for (let xid = 1; xid < this.#nextXid; xid += 1)
+      if (!ended.has(xid)) this.#end(next, xid, { isCommit: false, isShownByPrimary: true });
+    this.#open = [];
     next.replayed = next.log.length;
     next.isRedoing = false;
-    for (const commit of next.log) commit.isShownByPrimary = true;
-    // Its WAL goes on where what it has ends: numbers that others have used are used again.
-    this.#lsn = next.log.at(-1)?.lsn ?? 100;
+    for (const ending of next.log) ending.isShownByPrimary = true;
   }
 
   #ask(server: Server, told: (member: string, position: NodePosition) => void): void {
@@ -172,12 +229,12 @@ export class WalModel {
 
   #position(server: Server, askedAt: number): NodePosition {
     const isPrimary = server === this.#primary;
-    const all = server.log.at(-1)?.lsn ?? 0;
+    const all = isPrimary ? this.#lsn : (server.log.at(-1)?.lsn ?? 0);
     const replayed = server.log[server.replayed - 1]?.lsn ?? 0;
-    const shown = this.shown(server);
-    // Transactions have the numbers of their commits.
-    const running = isPrimary ? server.log.filter(({ id }) => !shown.has(id)).map(({ id }) => id) : [];
-    const xmax = Math.max(0, ...shown) + 1;
+    const ended = new Set(this.#ended(server).map(({ xid }) => xid));
+    const xmax = Math.max(0, ...ended) + 1;
+    let xmin = 1;
+    while (ended.has(xmin)) xmin += 1;
     const connectedAt = server.startedAt + this.#random(Math.max(1, askedAt - server.startedAt));
     return {
       askedAt,
@@ -186,8 +243,12 @@ export class WalModel {
       timeline: server.timeline,
       lsn: isPrimary ? all : replayed,
       boundLsn: isPrimary || server.isFed ? all : undefined,
-      xmin: Math.min(xmax, ...running),
+      xmin,
       xmax,
     };
   }
+}
+
+function commitsOf(log: readonly Ending[]): ReadonlySet<number> {
+  return new Set(log.filter(({ isCommit }) => isCommit).map(({ id }) => id));
 }

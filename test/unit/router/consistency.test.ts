@@ -18,7 +18,8 @@ const told = (stage: SessionStage, member: string, over: Partial<NodePosition> =
     timeline: 1,
     lsn: 100,
     boundLsn: over.lsn ?? 100,
-    xmin: 10,
+    // For a standby a transaction has not ended yet, so that only the WAL tells what it has.
+    xmin: member === 'n1' ? 10 : 9,
     xmax: 10,
     ...over,
   });
