@@ -32,7 +32,8 @@ const EQUALS = 'OPERATOR(pg_catalog.=)';
 
 /**
  * One row: states with blanks between them; settings as a JSON array of name, value, and whether not every role
- * may set it; the role, which is not among them; the session's user, where that is not who logged in; custom settings.
+ * may set it; the role, which is not among them; the session's user, where that is not who logged in; the schema for temporary
+ * objects, empty or not; custom settings.
  */
 const AUDIT_SQL = `SELECT pg_catalog.concat_ws(' ',
   CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_listening_channels()) THEN 'listens' END,
@@ -48,7 +49,8 @@ const AUDIT_SQL = `SELECT pg_catalog.concat_ws(' ',
     FROM pg_catalog.pg_show_all_settings() WHERE source ${EQUALS} 'session'),
   pg_catalog.current_setting('role'),
   (SELECT CASE WHEN session_user OPERATOR(pg_catalog.<>) pg_catalog.pg_get_userbyid(usesysid) THEN session_user END
-    FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()))`;
+    FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())),
+  CASE WHEN pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) '0'::pg_catalog.oid THEN '' END`;
 
 /** Of the transaction, whatever their source is. */
 const OF_TRANSACTION: ReadonlySet<string> = new Set([
@@ -74,7 +76,9 @@ export function mayEndPin(unit: Unit, because: ReadonlySet<PinReason>): boolean 
   const isUndone = unit.isFailed || unit.endsAmong;
   const isReset = unit.settings.length > 0 && [...because].some((reason) => OF_SETTINGS.has(reason));
   const isOwed = because.has('unnamed-past-limit') || because.has('state-not-told');
-  return unit.mayUnpin || isUndone || isReset || isOwed;
+  // ON COMMIT DROP, it may be gone already.
+  const isTemporary = unit.pinBecause.has('creates-temporary');
+  return unit.mayUnpin || isUndone || isReset || isOwed || isTemporary;
 }
 
 /** Custom settings to ask for: those that the connection is known to have, and the `doubted`. */
@@ -93,9 +97,11 @@ export interface Audit {
   readonly pins: readonly PinReason[];
   /** What the connection has, and is not known to have: for the session to take over. */
   readonly changes: readonly SettingStatement[];
+  /** Temporary objects were made there; none need be left. */
+  readonly hasTemporarySchema: boolean;
 }
 
-const UNASKED: Audit = { pins: ['settings-unknown'], changes: [] };
+const UNASKED: Audit = { pins: ['settings-unknown'], changes: [], hasTemporarySchema: true };
 
 export interface AuditContext {
   /** Settings that were asked for by name. */
@@ -108,7 +114,7 @@ export interface AuditContext {
 /** What the row answers to `auditSql(names)`; without a row, the worst. */
 export function readAudit(row: Buffer | undefined, { names, known, doubted }: AuditContext): Audit {
   if (row === undefined) return UNASKED;
-  const [states = '', listed, role, user, ...custom] = readTextColumns(row);
+  const [states = '', listed, role, user, schema, ...custom] = readTextColumns(row);
   const found = states === '' ? [] : states.split(' ');
   const pins = new Set<PinReason>(STATES.filter((state) => found.includes(state)));
   if (pins.size !== found.length) return UNASKED;
@@ -133,7 +139,7 @@ export function readAudit(row: Buffer | undefined, { names, known, doubted }: Au
 
   // In another encoding their values would be misread; the session stays anyway.
   const changes = pins.has('setting-changes-grammar') ? [] : changesTo(values, before, names);
-  return { pins: [...pins], changes };
+  return { pins: [...pins], changes, hasTemporarySchema: schema !== undefined };
 }
 
 function changesTo(

@@ -1,7 +1,7 @@
 /**
  * Connections that come back with state of their session: that is discarded, by the server itself, before the next
  * session has them. One that cannot be cleaned is of no use to anybody, nor is one whose schema for temporary objects
- * stays: see temporary.ts.
+ * stays: see pinned.ts.
  */
 import { Query, readFirstColumn } from '../wire/index.ts';
 import type { Link } from './link.ts';

@@ -11,6 +11,7 @@ import {
   type SearchPath,
   searchPathOf,
   unresolved,
+  withoutCatalog,
 } from '../sql/index.ts';
 import type { Settings } from './settings.ts';
 
@@ -66,7 +67,8 @@ export class Definitions {
    */
   resolve(found: Classification, types: readonly number[], settings: Settings | undefined): Classification {
     const names = found.references ?? found.touches;
-    if ((names === undefined && types.length === 0) || this.#catalog.isOff) return found;
+    if (names === undefined && types.length === 0) return found;
+    if (this.#catalog.isOff) return withoutCatalog(found);
     const { resolvers, readUpTo, changes } = this.#catalog;
     // A trigger that is not known yet leaves its state to the next client; a read that went wrong is put right.
     const isOwn = found.touches === undefined || this.#options.isSessionMode === true;

@@ -203,7 +203,7 @@ export class Intake implements FrameSink {
   #tellBacklog(): void {
     const { unit } = this.#session;
     const isWaiting = this.#turn.isOver || (unit.phase !== 'collecting' && unit.kind !== 'none');
-    const isPausable = this.#inbox.isFull(unit.bytes) && isWaiting;
+    const isPausable = this.#inbox.isFull(unit.messages.bytes) && isWaiting;
     if (isPausable === this.#isBacklogged) return;
     this.#isBacklogged = isPausable;
     this.#effects.backlog(isPausable);
@@ -337,7 +337,7 @@ export class Intake implements FrameSink {
     unit.keep(message, statement);
     if (unit.phase !== 'collecting') return;
     if (tag === FRONTEND.Execute && unit.ends !== undefined && session.isReadOnly) this.#part();
-    const isMany = unit.bytes > BATCH_BYTES_MAX || isHead(message);
+    const isMany = unit.messages.bytes > BATCH_BYTES_MAX || isHead(message);
     if (unit.isClosed) this.#place(undefined);
     else if (tag === FRONTEND.Flush || isMany) this.#placeOpen();
   }

@@ -88,10 +88,6 @@ export class Link implements FrameSink, Poolable {
   isSoiled = false;
   /** What it has does not go away by cleaning: it is closed when its session no longer has it. */
   isSpoilt = false;
-  /** A session has made temporary objects there: the schema for them stays. See temporary.ts. */
-  hasTemporarySchema = false;
-  /** Plans there may be of before the present session's temporary objects. */
-  hasOldPlans = false;
   /** It waits for the rest of a message that will not come: nothing can be sent on it any more. */
   isOutOfStep = false;
   /** A row, a completion or COPY data of the present unit has come; before it, an answer can still be taken back. */

@@ -5,7 +5,7 @@
  */
 import { CommandComplete, type TransactionStatus } from '../wire/index.ts';
 import type { Link } from './link.ts';
-import { whenServerLost } from './lost.ts';
+import { type LossFacts, whenServerLost } from './lost.ts';
 import type { Placement } from './placement.ts';
 import { REPLY } from './replies.ts';
 import type { LossReason } from './route.ts';
@@ -73,6 +73,8 @@ export class Losses {
       !isInTransaction &&
       link === this.#placement.pinnedTo &&
       this.#placement.listens;
+    const isAtStandby =
+      isTransaction && !this.#writesOn(link) && link.member !== this.#options.world.leader();
     this.drop(link, because);
     this.#options.effects.serverLost(because);
     this.#options.effects.note('server-connection-lost', { member: link.member, because, isAtWork, status });
@@ -83,7 +85,7 @@ export class Losses {
       this.#options.effects.endClient();
       return;
     }
-    if (isAtWork) this.#settle(status, because);
+    if (isAtWork) this.#settle({ status, isAtStandby }, because);
     else if (!isTransaction) session.placeAgain();
     // What of a batch is here is of that transaction: at another server it would be one of its own, and be committed.
     else if (unit.kind !== 'none') this.#failInLimbo(because);
@@ -103,14 +105,14 @@ export class Losses {
   }
 
   /** The unit that was sent will not be answered: says so, or runs it again. */
-  #settle(status: TransactionStatus, because: LossReason): void {
+  #settle(transaction: Pick<LossFacts, 'status' | 'isAtStandby'>, because: LossReason): void {
     const session = this.#session;
     const { unit } = session;
     // What the server did not get to its end it has not begun; in a batch it may have got other things before.
     const isPartial =
       unit.kind !== 'batch' && unit.link !== undefined && unit.link === session.intake.long.link;
     const verdict = whenServerLost({
-      status,
+      ...transaction,
       begins: session.standing.prelude.isOpen,
       ends: isPartial ? undefined : unit.ends,
       writes: unit.writes && !isPartial,
@@ -138,7 +140,11 @@ export class Losses {
         return;
       case 'rolled-back':
         session.standing.transactionOver();
-        this.#answerRollback(because);
+        this.#answerEnd('ROLLBACK', because);
+        return;
+      case 'committed':
+        session.standing.transactionOver();
+        this.#answerEnd('COMMIT', because);
         return;
       case 'transaction-lost':
         this.#failInLimbo(because);
@@ -152,15 +158,15 @@ export class Losses {
     else session.fail(REPLY.transactionLost(because));
   }
 
-  /** ROLLBACK was asked for, and happened by the loss; only a simple query's answer can be made up whole. */
-  #answerRollback(because: LossReason): void {
+  /** The end that was asked for has come by the loss; only a simple query's answer can be made up whole. */
+  #answerEnd(tag: 'COMMIT' | 'ROLLBACK', because: LossReason): void {
     const session = this.#session;
     const { unit, intake } = session;
     if (unit.kind !== 'query' || unit.isAnswered || unit.mayChain || intake.hasRest) {
       session.fail(REPLY.failed(because));
       return;
     }
-    this.#options.effects.toClient(CommandComplete('ROLLBACK'));
+    this.#options.effects.toClient(CommandComplete(tag));
     session.conclude();
   }
 }

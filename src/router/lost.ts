@@ -9,6 +9,8 @@ export interface LossFacts {
   readonly status: TransactionStatus;
   /** The transaction's BEGIN went with it, so that all of the transaction is still here. */
   readonly begins: boolean;
+  /** It is a READ ONLY one at a standby. */
+  readonly isAtStandby: boolean;
   /** How the unit would have ended the transaction. */
   readonly ends: 'commit' | 'rollback' | undefined;
   /** It may have changed something. */
@@ -29,15 +31,23 @@ export interface LossFacts {
  * failed: it had no effect, but the client has seen a part of the answer: an error.
  * in-doubt: it may have been carried out (08007).
  * rolled-back: that was asked for, and the loss did it.
+ * committed: that was asked for, and there was nothing to commit.
  * transaction-lost: the open transaction is gone, nothing of it was committed.
  */
-export type Verdict = 'again' | 'over' | 'failed' | 'in-doubt' | 'rolled-back' | 'transaction-lost';
+export type Verdict =
+  | 'again'
+  | 'over'
+  | 'failed'
+  | 'in-doubt'
+  | 'rolled-back'
+  | 'committed'
+  | 'transaction-lost';
 
 export function whenServerLost(facts: LossFacts): Verdict {
   if (facts.begins && mayBeginAgain(facts)) return 'again';
   if (facts.status === 'T') {
     if (facts.failed) return 'transaction-lost';
-    if (facts.ends === 'commit') return 'in-doubt';
+    if (facts.ends === 'commit') return facts.isAtStandby && !facts.writes ? 'committed' : 'in-doubt';
     return facts.ends === 'rollback' ? whenRolledBack(facts) : 'transaction-lost';
   }
   if (facts.status === 'E') return facts.ends === undefined ? 'transaction-lost' : whenRolledBack(facts);

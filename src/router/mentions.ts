@@ -44,11 +44,15 @@ export function mentionIn(
   made?: Statement,
 ): Mention | undefined {
   if (namesIn(classification).length === 0) return undefined;
-  if (made !== undefined && classification.because !== 'executes-prepared') return undefined;
+  if (made !== undefined && !isExecute(classification)) return undefined;
   const lends = new Set<Statement>(made === undefined ? [] : [made]);
   collect(namesIn(classification), { prepared, into: lends, depth: 0 });
   if (made !== undefined) lends.delete(made);
   return lends.size === 0 ? undefined : { lends: [...lends], forgets: undefined };
+}
+
+function isExecute({ because, speaksOf }: Classification): boolean {
+  return because === 'executes-prepared' || speaksOf?.some(({ isExecuted }) => isExecuted === true) === true;
 }
 
 /** What the text of a simple query says that is a unit of its own: no other message can run what is lent for it. */

@@ -1,8 +1,15 @@
-/** The connection to which a session is pinned, and why. Pure. */
-import { isAuditable } from './audit.ts';
+/**
+ * The connection to which a session is pinned, and why.
+ *
+ * One on which a session has made a temporary object is closed when the session no longer has it, though nothing is left: the
+ * schema for such objects stays as long as the connection. With PostgreSQL the first temporary object of a session makes that
+ * schema, and so all plans of the session anew, those of functions and of PREPARE too: they mean the temporary table from then on
+ * where it has the name of another. Where the schema was there already, the next session's first temporary table would change
+ * no plan, and a function that it had called before would go on to write into the table that everybody sees. Pure.
+ */
+import { type Audit, isAuditable } from './audit.ts';
 import type { Link } from './link.ts';
 import type { PinReason } from './route.ts';
-import { planAnewAfterAudit } from './temporary.ts';
 
 /** DISCARD ALL does not end these. */
 const OUTLASTING: ReadonlySet<PinReason> = new Set(['loads-library', 'ends-with-connection', 'seeds-random']);
@@ -18,21 +25,24 @@ export class Pinned {
     this.to = link;
     this.because.add(because);
     if (!isAuditable(because)) this.isForGood = true;
-    if (OUTLASTING.has(because)) link.isSpoilt = true;
+    if (OUTLASTING.has(because) || because === 'creates-temporary') link.isSpoilt = true;
     link.isSoiled = true;
   }
 
   /** What there is at the connection: nothing but these. */
-  become(link: Link, reasons: readonly PinReason[]): void {
-    planAnewAfterAudit(link, this.because, reasons);
+  become(
+    link: Link,
+    { pins: reasons, hasTemporarySchema }: Pick<Audit, 'pins' | 'hasTemporarySchema'>,
+  ): void {
+    if (hasTemporarySchema) link.isSpoilt = true;
     this.because.clear();
     if (reasons.length === 0) this.free();
     for (const because of reasons) this.pin(link, because);
   }
 
-  /** The state is gone from the connection, which is fit for others again; unless it has what does not go. */
+  /** The state is gone from the connection; unless it has what does not go. */
   free(): void {
-    if (this.to?.isSpoilt === true) return;
+    for (const because of this.because) if (OUTLASTING.has(because)) return;
     if (this.to !== undefined) this.to.isSoiled = false;
     this.clear();
   }

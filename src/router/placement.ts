@@ -24,7 +24,6 @@ import {
 import { isOfStandby, PROBE_SQL, readProbe } from './probe.ts';
 import type { HoldReason, Need, PinReason } from './route.ts';
 import { Reads } from './reads.ts';
-import { planAnew } from './temporary.ts';
 import {
   differenceOf,
   haveRoom,
@@ -107,7 +106,8 @@ export class Placement {
       }
       unit.member = primary.member;
       unit.placeBecause = unit.need === 'primary' ? 'needs-primary' : 'state-is-there';
-      return this.#step(unit, primary.member, primary.term);
+      const isAwaited = this.#reads.isPrimaryAwaited(unit, this, now);
+      return isAwaited ? WAIT : this.#step(unit, primary.member, primary.term);
     }
     unit.member ??=
       pinned === undefined ? this.#choosing.choose(unit, this.links) : this.#choosing.stay(unit, pinned);
@@ -196,7 +196,6 @@ export class Placement {
    */
   auditAfter(unit: Unit, link: Link, hasUnnamedThere = false): void {
     const { isSessionMode, auditsCode, owner } = this.#options;
-    if (!isSessionMode) planAnew(unit, link, link.status === 'I' && !this.#pinned.isForGood);
     if (unit.isSuspect && unit.executes && auditsCode) {
       // Reads too are to see what no question finds, such as a custom setting of a function.
       if (isSessionMode && unit.need === 'primary') this.pin(link, 'runs-code');
@@ -263,9 +262,8 @@ export class Placement {
     if (this.auditing.isOf(link)) {
       const audit = this.auditing.end(link);
       if (audit === undefined) return undefined;
-      const { pins, changes } = audit;
-      this.#pinned.become(link, pins);
-      this.record(changes, link);
+      this.#pinned.become(link, audit);
+      this.record(audit.changes, link);
       // It was another role than it was known to be.
       if (link.isSuspect && !this.#pinned.isForGood) this.auditing.begin(link);
       return undefined;

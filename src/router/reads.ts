@@ -77,6 +77,21 @@ export class Reads {
     return this.isAwaited(unit, held, now);
   }
 
+  /**
+   * Whether a read that only the primary may serve waits for it to show what the session has seen at a standby: a commit that
+   * waits for standbys to have it. What may write is not kept waiting.
+   */
+  isPrimaryAwaited(unit: Unit, held: Held, now: number): boolean {
+    const { member } = unit;
+    if (member === undefined || !unit.isRead || unit.lastResort === member) return false;
+    const { book, readWaitMs } = this.#options.knowledge;
+    const verdict = this.#judge(unit, member, held, now);
+    if (verdict !== 'met' && book.isInStep(member, readWaitMs) && this.#waits(unit, member, now)) return true;
+    unit.lastResort = member;
+    this.#chosen(unit, verdict, true);
+    return false;
+  }
+
   #judge(unit: Unit, member: string, { links }: Held, now: number): Verdict {
     const { book } = this.#options.knowledge;
     let connectedAt = NO_CONNECTION_YET;
@@ -143,13 +158,14 @@ export class Reads {
   answered(unit: Unit, need: Need, link: Link, now: number): void {
     const { book } = this.#options.knowledge;
     const { member } = link;
-    if (need === 'primary') {
-      book.noteWrite(this.#seen, member, now);
-      if (unit.writes || unit.need !== need) book.noteWrite(this.#written, member, now);
-    } else if (need === 'read') {
+    const isJudged = need === 'read' || (unit.isRead && unit.lastResort === member);
+    if (isJudged) {
       if (this.#counts) book.noteRead(this.#seen, member, now);
       if (unit.readWaitsSince !== undefined || unit.isPassedOver)
         this.#options.effects.judged(this.#outcome(unit));
+    } else if (need === 'primary') {
+      book.noteWrite(this.#seen, member, now);
+      if (unit.writes || unit.need !== need) book.noteWrite(this.#written, member, now);
     }
   }
 

@@ -368,9 +368,7 @@ function viewChanged(shared: Shared, listener: Listener, view: ClusterView, chan
   shared.catalogs.retry();
   shared.positions.setMembers(world.askable);
   const now = clock.now();
-  const primary = world.primary(now);
-  const primaryName = primary.kind === 'primary' ? primary.member : undefined;
-  shared.reads.book.viewChanged(primaryName, (name) => world.isMember(name));
+  shared.reads.book.viewChanged(world.viewedPrimary, (name) => world.isMember(name));
   hold.worldChanged(listener.clients, now);
   const after = world.primary(now);
   if (after.kind === 'primary' && (before.kind !== 'primary' || before.member !== after.member)) {

@@ -51,7 +51,7 @@ function noteVerdict(unit: Unit, verdict: Verdict): void {
   if (kind === 'session') unit.pinBecause.add(because);
   if (UNPINNING.has(because)) unit.mayUnpin = true;
   if (SUSPECT.has(because)) unit.isSuspect = true;
-  if (because === 'changes-schema') unit.changesDefinitions = true;
+  if (because === 'changes-schema' || because === 'selects-into') unit.changesDefinitions = true;
   if (because === 'savepoint') unit.hasSavepoint = true;
   if (isLocal(verdict)) unit.setsLocally = true;
 }

@@ -22,7 +22,6 @@ import { isIndifferent } from './settings.ts';
 import type { Statement } from './statement.ts';
 
 const NOTHING: readonly Forgets[] = [];
-
 /** Reads that say nothing of what their transaction will do. */
 const AROUND: ReadonlySet<string> = new Set(['savepoint', 'transaction-local', 'set-transaction']);
 
@@ -145,10 +144,6 @@ export class Unit {
   isSyncAmongData = false;
   isSyncInDoubt = false;
 
-  get bytes(): number {
-    return this.messages.bytes;
-  }
-
   /** It has a server, which has not got all of it: the rest follows in the next turn. */
   get isSending(): boolean {
     return this.phase === 'sent' && this.sentCount < this.messages.count;
@@ -181,6 +176,11 @@ export class Unit {
 
   get writes(): boolean {
     return this.mayWrite && this.executes;
+  }
+
+  /** It only reads, wherever it must. */
+  get isRead(): boolean {
+    return this.found?.kind === 'read' && !this.mayWrite && !this.hasOther;
   }
 
   /**

@@ -191,6 +191,11 @@ export class ClusterWorld implements World {
     return now - this.#contactAt;
   }
 
+  /** The primary by name, as the store has told it last: for what is no write, were that long ago. */
+  get viewedPrimary(): string | undefined {
+    return this.#answer.kind === 'primary' ? this.#answer.member : undefined;
+  }
+
   primary(now: number): PrimaryAnswer {
     if (now - this.#contactAt <= this.#options.ttlMs || isFailsafeMode(this.#view)) return this.#answer;
     return this.isKnown ? STALE : NEVER_REACHED;

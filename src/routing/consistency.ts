@@ -56,7 +56,7 @@ const UNRESOLVED = Number.POSITIVE_INFINITY;
 class Mark {
   member = '';
   at = NEVER;
-  /** Of which primary it followed, as a count of them. */
+  /** How often a primary was gone before. */
   reign = 0;
   timeline = 0;
   /** Once known: where the WAL and the transactions end that could have been shown. */
@@ -104,7 +104,7 @@ const MEMBERS_MAX = 64;
 /** What all members said last, and what follows for reads. One for all sessions of a router. */
 export class PositionBook {
   #primary: string | undefined = undefined;
-  /** Primaries that are over. */
+  /** How often a primary was gone, were it only for the view. */
   #reign = 0;
   readonly #positions = new Map<string, Told>();
   /** Of the primary, the oldest first. */
@@ -114,7 +114,7 @@ export class PositionBook {
     return this.#primary;
   }
 
-  /** `primary` is the member that is the primary, as far as the cluster's view goes. */
+  /** `primary` is the member that is the primary, as far as the cluster's view goes, be that late. */
   viewChanged(primary: string | undefined, isMember: (name: string) => boolean): void {
     if (this.#primary !== undefined && this.#primary !== primary) this.#reign += 1;
     this.#primary = primary;
@@ -166,9 +166,10 @@ export class PositionBook {
    * to have it: it is in the primary's WAL, and in no snapshot of it.
    */
   #judgeShown(mark: Mark, member: string, position: Told | undefined): Verdict {
-    // With a primary goes what it had not shown yet: its successor shows all that it has.
-    if (mark.at === NEVER || mark.member === member || mark.reign < this.#reign) return 'met';
+    if (mark.at === NEVER || mark.member === member) return 'met';
     if (position?.isPrimary !== true || !this.#resolveShown(mark)) return 'unknown';
+    // With a primary goes what it had not shown yet: its successor, on a later timeline, shows all that it has of the one before.
+    if (mark.reign < this.#reign && mark.timeline < position.timeline) return 'met';
     if (position.xmin >= mark.xmax) return 'met';
     return position.askedAt > mark.at ? 'late' : 'unknown';
   }
@@ -233,7 +234,9 @@ export class PositionBook {
 
   /** Finds the end of the transactions that were shown. The primary cannot tell: what it still waits with is shown by standbys. */
   #resolveShown(mark: Mark): boolean {
-    if (mark.xmax === UNRESOLVED) mark.xmax = this.#ownAfter(mark)?.xmax ?? UNRESOLVED;
+    const own = mark.xmax === UNRESOLVED ? this.#ownAfter(mark) : undefined;
+    mark.xmax = Math.min(mark.xmax, own?.xmax ?? UNRESOLVED);
+    mark.timeline = Math.max(mark.timeline, own?.timeline ?? 0);
     return mark.xmax !== UNRESOLVED;
   }
 

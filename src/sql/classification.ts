@@ -73,6 +73,8 @@ export interface SpokenOf {
   /** Absent: all of them are forgotten. */
   readonly name?: string;
   readonly isForgotten: boolean;
+  /** By an EXECUTE itself, whose Parse looks it up, and not by something around one. */
+  readonly isExecuted?: true;
 }
 
 /**

@@ -6,6 +6,7 @@
 import type { Classification, SettingStatement, SpokenOf, Verdict } from './classification.ts';
 import type { Attention, BeginPart, EndPart, Part, ReadPart, SetPart, StrictPart } from './part.ts';
 import { textOfPrepared } from './prepared-text.ts';
+import { NO_REFERENCES } from './references.ts';
 import type { SqlReason } from './reasons.ts';
 import { classifyStatement } from './statements.ts';
 import { listAt, numberAt, type Tree, treeAt } from './tree.ts';
@@ -22,9 +23,11 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
   const sets = attention.sets.length === 0 ? {} : { sets: attention.sets };
   const creates = attention.creates ? ({ creates: true } as const) : {};
   const referred = attention.references.references();
-  const names = referred && (parts.every(hangsOnCatalog) ? { references: referred } : { touches: referred });
+  const touched = referred ?? (parts.some(isSeenByTriggers) ? NO_REFERENCES : undefined);
+  const names =
+    referred && parts.every(hangsOnCatalog) ? { references: referred } : touched && { touches: touched };
   if (second === undefined) {
-    const speaks = 'speaks' in first ? spokenOf(parts) : undefined;
+    const speaks = 'speaks' in first || 'executes' in first ? spokenOf(parts) : undefined;
     const prepares = first.because === 'prepares-statement' ? preparedIn(statements, sql) : undefined;
     return Object.freeze({
       ...asAnswer(first),
@@ -60,6 +63,13 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
 }
 
 /** What the database defines can make it another: it is a read, or was none only for what may be one. */
+/** Event triggers may be run by it. */
+export function isSeenByTriggers({ because }: Pick<Verdict, 'because'>): boolean {
+  return DEFINING.has(because);
+}
+
+const DEFINING: ReadonlySet<SqlReason> = new Set(['changes-schema', 'selects-into', 'maintains']);
+
 function hangsOnCatalog(part: Part): boolean {
   if (part.kind === 'read') return part.transaction === undefined && part.because !== 'forgets-statement';
   return part.kind === 'write' && part.ifReads !== undefined;
@@ -99,8 +109,8 @@ function asAnswer(part: Part): Answer {
     const { changes: _changes, clears: _clears, ...answer } = part;
     return answer;
   }
-  if (!('speaks' in part)) return part;
-  const { speaks: _speaks, ...answer } = part;
+  if (!('speaks' in part || 'executes' in part)) return part;
+  const { speaks: _speaks, executes: _executes, ...answer } = part;
   return answer;
 }
 
@@ -145,6 +155,8 @@ function spokenOf(parts: readonly Part[]): readonly SpokenOf[] {
   return parts.flatMap((part, at) => {
     const { because, detail } = part;
     if ('speaks' in part && part.speaks !== undefined) return [{ at, name: part.speaks, isForgotten: false }];
+    if ('executes' in part && part.executes !== undefined)
+      return [{ at, name: part.executes, isForgotten: false, isExecuted: true }];
     const isForgotten = because === 'forgets-statement';
     if (!isForgotten && because !== 'executes-prepared') return [];
     return [{ at, ...(detail === undefined ? {} : { name: detail }), isForgotten }];

@@ -29,9 +29,9 @@ export function functionVerdict(path: readonly string[]): FunctionVerdict {
   return 'function-not-known';
 }
 
-/** A name bare or in `pg_catalog` as its bare name, one of `information_schema` with its schema, else undefined. */
+/** A name bare or in `pg_catalog` as its bare name, one of `information_schema` with its schema, else undefined. A database in front must be the session's own. */
 export function nameInCatalog(path: readonly string[]): string | undefined {
-  const [first, second, third] = path;
+  const [first, second, third] = path.length > 2 ? path.slice(1) : path;
   if (second === undefined) return first;
   if (third !== undefined) return undefined;
   if (first === 'pg_catalog') return second;

@@ -19,7 +19,15 @@ export { HARMFUL_BUILTINS, LEAVES_STATE, type Misleading, misleadingIn } from '.
 export { CatalogFacts } from './catalog-facts.ts';
 export { isLocal } from './classify.ts';
 export type { CatalogRows } from './catalog-rows.ts';
-export { isOwnType, originOf, type Resolver, Resolvers, unread, unresolved } from './resolve.ts';
+export {
+  isOwnType,
+  originOf,
+  type Resolver,
+  Resolvers,
+  unread,
+  unresolved,
+  withoutCatalog,
+} from './resolve.ts';
 export { isTemporaryPath, type SearchPath, searchPathOf } from './search-path.ts';
 export { NOT_LOOKED_AT, SQL_REASONS, type SqlReason } from './reasons.ts';
 export { bindingOf } from './settings.ts';

@@ -21,6 +21,8 @@ export interface StrictPart extends Reasoned {
   readonly isPlain?: true;
   /** An EXECUTE inside of it, by its name. */
   readonly speaks?: string;
+  /** It is an EXECUTE of that name, though there is more to say about it. */
+  readonly executes?: string;
 }
 
 export interface BeginPart extends Reasoned {

@@ -29,6 +29,17 @@ export interface References {
   readonly withQueries: readonly string[];
 }
 
+/** It names nothing, and may all the same run what the database has defined. */
+export const NO_REFERENCES: References = Object.freeze({
+  functions: [],
+  relations: [],
+  operators: [],
+  types: [],
+  attributes: [],
+  newWords: [],
+  withQueries: [],
+});
+
 export class ReferenceCollector {
   readonly #functions = new Map<string, FunctionReference>();
   readonly #relations = new Map<string, Path>();

@@ -7,6 +7,7 @@
  * schema that not everybody may look into is passed by for some, so there the next counts too.
  */
 import type { Classification } from './classification.ts';
+import { isSeenByTriggers } from './classify.ts';
 import {
   type CatalogFacts,
   DEFINING,
@@ -18,7 +19,7 @@ import {
 } from './catalog-facts.ts';
 import { functionVerdict, LEAVES_STATE, nameInCatalog } from './functions.ts';
 import type { SqlReason } from './reasons.ts';
-import type { Path, References } from './references.ts';
+import { NO_REFERENCES, type Path, type References } from './references.ts';
 import type { SearchPath } from './search-path.ts';
 
 /** What is known of a database at one moment, and what statements are by it. */
@@ -84,7 +85,7 @@ function resolve(found: Classification, types: readonly number[], lookup: Lookup
   const { references, touches } = found;
   if (touches !== undefined) return lookup.runsUnseen(touches, found) ? unseen(found) : found;
   if (!isOfCatalog(found, types)) return found;
-  const outcome = lookup.outcomeOf(references ?? NOTHING, types);
+  const outcome = lookup.outcomeOf(references ?? NO_REFERENCES, types);
   if (outcome.kind !== 'read') return strict(found, outcome);
   if (outcome.runsCode) return asRead(found, 'function-trusted');
   return found.kind === 'read' ? found : asRead(found, found.kind === 'write' ? found.ifReads : undefined);
@@ -99,6 +100,12 @@ function isOfCatalog({ references, kind }: Classification, types: readonly numbe
 export function unresolved(found: Classification, types: readonly number[] = NO_TYPES): Classification {
   if (found.touches !== undefined) return unseen(found);
   return isOfCatalog(found, types) ? strict(found, NOT_READ) : found;
+}
+
+/** Where no catalogue is read: what the text is by itself. Of functions that run a text, or leave something, the names tell. */
+export function withoutCatalog(found: Classification): Classification {
+  const functions = (found.references ?? found.touches)?.functions;
+  return functions?.some(({ path }) => LEAVES_STATE.test(nameOf(path).name)) === true ? unseen(found) : found;
 }
 
 /** Oids below are those of PostgreSQL's own types. */
@@ -210,8 +217,7 @@ class Lookup {
     for (const path of touches.types) this.#type(path);
     for (const name of touches.attributes) this.#attribute(name);
     for (const key of this.#roots) if (key.startsWith('r')) this.#roots.push(writingKey(key));
-    if ((found.among ?? [found]).some(({ because }) => because === 'changes-schema'))
-      this.#roots.push(DEFINING);
+    if ((found.among ?? [found]).some(isSeenByTriggers)) this.#roots.push(DEFINING);
     for (const path of touches.operators) for (const { key } of this.#operators(path)) this.#roots.push(key);
     return this.#facts.runsUnseen(this.#roots);
   }
@@ -331,13 +337,3 @@ function nameOf(path: Path): { readonly schema: string | undefined; readonly nam
 }
 
 const NONE: readonly { readonly key: Key }[] = [];
-
-const NOTHING: References = {
-  functions: [],
-  relations: [],
-  operators: [],
-  types: [],
-  attributes: [],
-  newWords: [],
-  withQueries: [],
-};

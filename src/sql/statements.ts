@@ -65,7 +65,6 @@ const WRITES: ReadonlyMap<string, SqlReason> = new Map<string, SqlReason>([
   ['DeleteStmt', 'changes-data'],
   ['MergeStmt', 'changes-data'],
   ['TruncateStmt', 'changes-data'],
-  ['RefreshMatViewStmt', 'changes-data'],
   ['LockStmt', 'locks-table'],
   ['NotifyStmt', 'notifies'],
   ['UnlistenStmt', 'notifies'],
@@ -76,6 +75,7 @@ const WRITES: ReadonlyMap<string, SqlReason> = new Map<string, SqlReason>([
   ['VacuumStmt', 'maintains'],
   ['ClusterStmt', 'maintains'],
   ['ReindexStmt', 'maintains'],
+  ['RefreshMatViewStmt', 'maintains'],
   ['CheckPointStmt', 'maintains'],
 ]);
 
@@ -207,7 +207,8 @@ function classifyDeallocate(deallocate: Tree): Part {
 function classifyExecute(execute: Tree, attention: Attention): Part {
   const name = textAt(execute, 'name');
   const found = inspect(execute, attention);
-  if (found?.kind === 'session') return found;
+  // What its arguments leave in the session counts more; what it runs is to be brought all the same.
+  if (found?.kind === 'session') return { ...found, ...(name === undefined ? {} : { executes: name }) };
   return {
     kind: 'write',
     because: 'executes-prepared',

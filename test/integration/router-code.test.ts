@@ -112,7 +112,9 @@ test('code that nobody looked into', { timeout: 120_000 }, async (suite) => {
         });
         await maker.query(`CREATE TABLE account (v text);
         CREATE FUNCTION put(v text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN INSERT INTO account VALUES (v); END $$;
-        CREATE FUNCTION make() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE account (v text); END $$`);
+        CREATE FUNCTION make() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE account (v text); END $$;
+        CREATE FUNCTION pass() RETURNS void LANGUAGE plpgsql AS $$
+          BEGIN CREATE TEMP TABLE passing (v text); DROP TABLE passing; END $$`);
         await new Promise((resolve) => setTimeout(resolve, CATALOG_POLLED_MS));
         const temporary = 'CREATE TEMP TABLE account (v text)';
         const failing = `CREATE TEMP TABLE nothing (v int); SELECT 1/0`;
@@ -128,13 +130,18 @@ test('code that nobody looked into', { timeout: 120_000 }, async (suite) => {
           [failing, temporary],
           ['SELECT setseed(0.5)', 'SELECT make()'],
         ];
+        const formers = [
+          ['CREATE TEMP TABLE former (v int)', 'DROP TABLE former'],
+          ['CREATE TEMP TABLE former (v int) ON COMMIT DROP'],
+          ['DO $$ BEGIN CREATE TEMP TABLE former (v int) ON COMMIT DROP; END $$'],
+          ['SELECT pass()'],
+        ];
         const staying = mode === 'transaction' ? await aClient(t, router.as()) : undefined;
-        for (const texts of makes) {
+        for (const [index, texts] of makes.entries()) {
           // An earlier client has had temporary tables at the connection, and goes if it would keep that.
           const former = staying ?? (await aClient(t, router.as()));
-          for (const text of ['CREATE TEMP TABLE former (v int)', 'DROP TABLE former'])
-            await former.query(text);
           const pid = await value(former, PID);
+          for (const text of formers[index % formers.length] ?? []) await former.query(text);
           if (staying === undefined) await former.end();
           const client = await aClient(t, router.as());
           await client.query("SELECT put('everybody’s')");
@@ -143,13 +150,55 @@ test('code that nobody looked into', { timeout: 120_000 }, async (suite) => {
           for (const text of texts) await client.query(text).catch(() => undefined);
           await client.query("SELECT put('own')");
           assert.equal(await value(client, 'EXECUTE all_of(1)'), 'own', texts.join('; '));
-          assert.equal((await value(client, PID)) === pid, mode === 'transaction', texts.join('; '));
+          assert.notEqual(await value(client, PID), pid, texts.join('; '));
           await client.end();
         }
+        const client = await aClient(t, router.as());
+        await client.query("SELECT put('everybody’s')");
+        await client.query(`${temporary}; SELECT put('own')`);
+        assert.equal(await value(client, 'SELECT v FROM pg_temp.account'), 'own', 'in one text');
         assert.equal(await value(maker, "SELECT count(*)::int FROM account WHERE v = 'own'"), 0);
-        await maker.query('DROP TABLE account; DROP FUNCTION put, make');
+        await maker.query('DROP TABLE account; DROP FUNCTION put, make, pass');
       },
     );
+
+  await suite.test('a temporary table that ends with its own statement keeps nobody', async (t) => {
+    const router = await aRouter(t, stage, ['default_pool_size: 1', 'query_wait_timeout: 1s']);
+    const [one, other] = await pair(t, router);
+    await one.query('CREATE TEMP TABLE brief (v int) ON COMMIT DROP');
+    assert.equal((await other.query('DELETE FROM t WHERE false')).command, 'DELETE');
+  });
+
+  await suite.test('what an event trigger leaves is not the next client’s', async (t) => {
+    const router = await aRouter(t, stage, ['default_pool_size: 1', 'query_wait_timeout: 300ms']);
+    const [one, other] = await pair(t, router);
+    const { username: user, password } = primary.settings.authentication.superuser;
+    const admin = { user, password, database: 'app' };
+    await sql(
+      primary,
+      `CREATE FUNCTION seen() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM ${set('6MB')}; END $$;
+       CREATE TABLE commented (a int); ALTER TABLE commented OWNER TO app; CREATE MATERIALIZED VIEW stale AS SELECT 1 AS a;
+       ALTER MATERIALIZED VIEW stale OWNER TO app; CREATE EVENT TRIGGER ours ON ddl_command_end EXECUTE FUNCTION seen()`,
+      admin,
+    );
+    await new Promise((resolve) => setTimeout(resolve, CATALOG_POLLED_MS));
+    for (const text of [
+      'SELECT 1 AS a INTO kept',
+      'WITH w AS (SELECT 1 AS a) SELECT a INTO kept_too FROM w',
+      'CREATE TABLE made_by_all (a int)',
+      "COMMENT ON TABLE commented IS 'x'",
+      'REFRESH MATERIALIZED VIEW stale',
+      'ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC',
+      'ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM PUBLIC',
+      'DROP TABLE kept, kept_too, made_by_all',
+    ]) {
+      await one.query('RESET work_mem');
+      await one.query(text);
+      assert.deepEqual([text, await settingOf(other, 'work_mem')], [text, '4MB']);
+      assert.deepEqual([text, await settingOf(one, 'work_mem')], [text, '6MB']);
+    }
+    await sql(primary, 'DROP EVENT TRIGGER ours; DROP TABLE commented; DROP MATERIALIZED VIEW stale', admin);
+  });
 
   await suite.test('operators of the client’s own have no say in what it has left', async (t) => {
     const router = await aRouter(t, stage, ['default_pool_size: 1', 'query_wait_timeout: 300ms']);

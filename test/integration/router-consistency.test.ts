@@ -61,6 +61,46 @@ test('a session reads what it has written, and not older than it has read', {
   });
 
   await suite.test(
+    'a commit that a standby shows and the primary still waits with, whatever the view says meanwhile',
+    async (t) => {
+      const router = await aRouter(t, stage, ['weights: { local: 10, remote: 1 }', 'read_wait: 5s']);
+      await sql(n1, "ALTER SYSTEM SET synchronous_standby_names = '2 (*)'");
+      await sql(n1, "ALTER SYSTEM SET synchronous_commit = 'remote_apply'");
+      await sql(n1, 'SELECT pg_reload_conf()');
+      const [reader, writer] = [await aClient(t, router.as()), await aClient(t, router.as())];
+      const bounded = '/* matriarch: max_staleness=10s */ ';
+      const before = (await valueOf(reader, bounded)) ?? 0;
+      await until('the primary waits for both', async () => {
+        const [row] = await sql(
+          n1,
+          "SELECT count(*)::int AS n FROM pg_stat_replication WHERE sync_state = 'sync'",
+        );
+        return row?.['n'] === 2;
+      });
+      for (const [index, hint] of ['node=n1', 'primary', 'consistency=strong'].entries()) {
+        await sql(n3, 'SELECT pg_wal_replay_pause()');
+        const wanted = before + index + 1;
+        const writing = writer.query('UPDATE steps SET v = v + 1 WHERE k = 1');
+        try {
+          const there = '/* matriarch: node=n2 */ ';
+          await until('the standby shows it', async () => (await valueOf(reader, there)) === wanted);
+          await stage.publish('n1', { role: 'primary', state: 'stopping', tags: { datacenter: 'dc2' } });
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          await stage.publish('n1', { role: 'primary', tags: { datacenter: 'dc2' } });
+          await new Promise((resolve) => setTimeout(resolve, 300));
+          const reading = valueOf(reader, `/* matriarch: ${hint} */ `);
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          await sql(n3, 'SELECT pg_wal_replay_resume()');
+          assert.equal(await reading, wanted, hint);
+        } finally {
+          await sql(n3, 'SELECT pg_wal_replay_resume()');
+        }
+        await writing;
+      }
+    },
+  );
+
+  await suite.test(
     'without a primary where that is known, else at the next one, on its timeline',
     async (t) => {
       const router = await aRouter(t, stage, ['hold_timeout: 20s', 'read_wait: 50ms']);

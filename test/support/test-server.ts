@@ -117,7 +117,8 @@ export class TestServer {
     }
     if (ownName(text) === '(audit)') {
       if (this.auditsCutOff-- > 0) return this.#fail('57014', isSimple);
-      this.#say(aRow(this.audited, ...this.auditedSettings), CommandComplete('SELECT 1'));
+      const [listed, role, user, ...custom] = this.auditedSettings;
+      this.#say(aRow(this.audited, listed, role, user, undefined, ...custom), CommandComplete('SELECT 1'));
       return;
     }
     const isEnd = /^(COMMIT|ROLLBACK)/.test(text);

@@ -91,6 +91,28 @@ describe('a session that reads what it has written', () => {
     assert.deepEqual(run(stage, 'SELECT 1'), ['counted read at n1']);
   });
 
+  for (const hint of ['primary', 'consistency=strong'])
+    test(`waits for the primary to show what a standby has shown: ${hint}`, () => {
+      const stage = begun();
+      told(stage, 'n1');
+      told(stage, 'n2');
+      run(stage, 'SELECT 1');
+      told(stage, 'n2', { xmax: 11 });
+      take(stage);
+      const strict = `/* matriarch: ${hint} */ SELECT 1`;
+      assert.deepEqual(run(stage, strict), ['await n1 n2']);
+      told(stage, 'n1', { xmin: 11, xmax: 11 });
+      assert.deepEqual(take(stage), ['counted write at n1', 'read at-primary']);
+      assert.deepEqual(run(stage, strict), ['counted write at n1']);
+      assert.deepEqual(run(stage, WRITE), ['counted write at n1']);
+    });
+
+  test('does not wait for a primary that nobody can ask', () => {
+    const stage = begun();
+    run(stage, 'SELECT 1');
+    assert.deepEqual(run(stage, '/* matriarch: primary */ SELECT 1'), ['counted write at n1']);
+  });
+
   test('goes on at a standby that has received far more than it shows, and elsewhere for nothing', () => {
     const stage = begun();
     told(stage, 'n1');

@@ -363,6 +363,8 @@ describe('the state of a session:', () => {
     stage.deliver(standby);
     stage.session.receive(Query('CREATE TEMP TABLE x (v int)'), 0);
     const others = () => [...stage.servers.keys()].filter((link) => link !== standby);
+    stage.open();
+    stage.server('n1').audited = 'creates-temporary';
     while (stage.open() || others().some((link) => stage.deliver(link)));
     stage.settle();
     assert.deepEqual(stage.session.pin, { member: 'n1', because: ['creates-temporary'] });

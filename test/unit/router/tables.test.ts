@@ -25,6 +25,7 @@ const facts = (changes: Partial<LossFacts>): LossFacts => ({
   failed: false,
   copyUnfinished: false,
   begins: false,
+  isAtStandby: false,
   repeatable: true,
   ...changes,
 });
@@ -49,6 +50,16 @@ describe('when a server is lost', () => {
       'transaction-lost',
     ],
     ['a COMMIT is in doubt', { status: 'T', ends: 'commit' }, 'in-doubt'],
+    [
+      'at a standby there is nothing to commit',
+      { status: 'T', ends: 'commit', isAtStandby: true },
+      'committed',
+    ],
+    [
+      'but behind the COMMIT there may be',
+      { status: 'T', ends: 'commit', isAtStandby: true, writes: true },
+      'in-doubt',
+    ],
     ['a ROLLBACK happened', { status: 'T', ends: 'rollback' }, 'rolled-back'],
     ['a failed transaction is lost', { status: 'E' }, 'transaction-lost'],
     ['a COMMIT of a failed transaction is a rollback', { status: 'E', ends: 'commit' }, 'rolled-back'],
