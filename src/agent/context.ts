@@ -36,7 +36,10 @@ export interface AgentContext {
   readonly timers: Timers;
   readonly log: Log;
   readonly keeper: LeaseKeeper;
-  readonly fence: Pick<FenceClient, 'deadline' | 'watchdog' | 'ensure' | 'look' | 'arm' | 'disarm' | 'leave'>;
+  readonly fence: Pick<
+    FenceClient,
+    'deadline' | 'watchdog' | 'ensure' | 'look' | 'arm' | 'disarm' | 'leave' | 'onLost'
+  >;
   readonly watchdog: Pick<
     Watchdog,
     'isWanted' | 'isRequired' | 'bars' | 'trouble' | 'heard' | 'look' | 'refuse' | 'reload'
@@ -68,6 +71,8 @@ export interface AgentState {
   /** The last look at the data directory failed; told once. */
   isBlind: boolean;
   hasStandbySignal: boolean;
+  /** The postmaster that was promoted, or may have been told to be: a primary or not, until it says that it is one. */
+  promoting: number | undefined;
   /** The last answer of the running server; undefined when it has not answered since its start. */
   status: ServerStatus | undefined;
   statusAt: number;
@@ -123,6 +128,7 @@ export function freshState(now: number): AgentState {
     inspection: undefined,
     isBlind: false,
     hasStandbySignal: false,
+    promoting: undefined,
     status: undefined,
     statusAt: Number.NEGATIVE_INFINITY,
     asking: undefined,

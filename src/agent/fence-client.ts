@@ -57,6 +57,7 @@ export class FenceClient {
   readonly #options: FenceClientOptions;
   readonly #waiting = new Map<number, Deferred<FenceAnswer>>();
   #socket: Socket | undefined;
+  readonly #lostListeners = new Set<() => void>();
   #nextId = 1;
   #deadline: number | undefined;
   #watchdog: WatchdogStatus | undefined;
@@ -76,6 +77,12 @@ export class FenceClient {
   /** What the fence last said of the watchdog device; undefined when it is not there, or says nothing of it. */
   get watchdog(): WatchdogStatus | undefined {
     return this.#socket === undefined ? undefined : this.#watchdog;
+  }
+
+  /** Calls `listener` whenever the fence is gone, until the returned function is called. */
+  onLost(listener: () => void): () => void {
+    this.#lostListeners.add(listener);
+    return () => this.#lostListeners.delete(listener);
   }
 
   /** Connected to a living fence, started if need be, that knows of the watchdog. Rejects with `fence-unavailable`, or `deadline-exceeded` when it is there and does not answer. */
@@ -209,6 +216,7 @@ export class FenceClient {
       for (const wait of this.#waiting.values())
         wait.reject(new MatriarchError('fence-unavailable', 'the fence process is gone'));
       this.#waiting.clear();
+      for (const listener of this.#lostListeners) listener();
     });
   }
 

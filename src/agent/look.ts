@@ -82,7 +82,8 @@ function livingServer(dataDir: string): number | undefined {
   }
 }
 
-function postmasterOf({ inspection }: AgentState): number | undefined {
+/** Of the server that takes connections. */
+export function postmasterOf({ inspection }: AgentState): number | undefined {
   return inspection?.postmaster.kind === 'accepting' ? inspection.postmaster.pid : undefined;
 }
 

@@ -18,7 +18,7 @@ import { Callbacks } from './callbacks.ts';
 import type { AgentContext } from './context.ts';
 import type { Duties } from './duties.ts';
 import { surprisingKeys } from './dynamic.ts';
-import { look } from './look.ts';
+import { look, postmasterOf } from './look.ts';
 import { localServer, observe } from './observe.ts';
 import { cityOf } from './peers.ts';
 import { durabilityModeOf } from './promise.ts';
@@ -48,13 +48,17 @@ export async function adopt(ctx: AgentContext, signal: AbortSignal): Promise<voi
     role: local.role,
     fenceDeadlineInMs: fence.deadline && Math.round(fence.deadline - clock.now()),
   });
-  state.isGuarding = local.role !== 'standby';
+  // A fence is armed for a primary, or for a promotion that our earlier life may have begun.
+  if (local.role === 'standby' && fence.deadline !== undefined) state.promoting = postmasterOf(state);
+  state.isGuarding = local.role !== 'standby' || state.promoting !== undefined;
   if (local.role === 'primary') state.configured = { as: 'primary', upstream: undefined };
   // What this server may go on doing hangs on the store; it is waited for briefly, as long as a fence guards us.
   const until = Math.min(fence.deadline ?? clock.now() + 1500, clock.now() + 1500);
   const isUnheard = (): boolean => state.view.revision === 0 || state.contactAt === Number.NEGATIVE_INFINITY;
   while (!signal.aborted && (isUnheard() || keeper.lease === undefined) && clock.now() < until)
     await ctx.wake.wait(20);
+  if (local.role === 'standby' && state.view.leader === ctx.config.name)
+    state.promoting = postmasterOf(state);
 }
 
 /** Observe, decide, act until `signal` aborts. Rejects with `system-id-mismatch`. */

@@ -23,6 +23,7 @@ import {
   primaryStartMs,
   upstreamOf,
 } from './context.ts';
+import { postmasterOf } from './look.ts';
 import { cityOf, standingOf } from './peers.ts';
 import { failsafeFacts } from './pledges.ts';
 import { durabilityModeOf, promisedIn } from './promise.ts';
@@ -145,9 +146,11 @@ function processOf(inspection: Inspection | undefined): ServerProcess {
  * takes its first write). Otherwise as its files say: with standby.signal it will come up as a standby, else as a primary.
  */
 function roleOf(state: AgentState, process: ServerProcess): ServerRole {
-  if (process === 'running' && state.status !== undefined)
-    return state.status.inRecovery ? 'standby' : 'primary';
-  if (process === 'running') return state.hasStandbySignal ? 'standby' : 'unknown';
+  if (process === 'running' && state.status?.inRecovery === false) return 'primary';
+  if (process === 'running') {
+    const isKnown = state.status !== undefined || state.hasStandbySignal;
+    return isKnown && state.promoting !== postmasterOf(state) ? 'standby' : 'unknown';
+  }
   if (state.inspection?.control === undefined) return 'unknown';
   if (process === 'stopping' && state.status?.inRecovery === false) return 'primary';
   return state.hasStandbySignal ? 'standby' : 'primary';

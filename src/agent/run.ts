@@ -18,7 +18,7 @@ export async function runAgent(ctx: AgentContext, signal: AbortSignal): Promise<
   const ending = new AbortController();
   const member = new MemberKey();
   const duties = new Duties(ctx, member);
-  const unsubscribe = ctx.pg.onExit(() => ctx.wake.now());
+  const unsubscribes = [ctx.pg.onExit(() => ctx.wake.now()), ctx.fence.onLost(() => ctx.wake.now())];
   // The loop ends when it is told to, and when the keep-alive has ended, for whatever reason.
   const kept = ctx.keeper.run(ending.signal).finally(() => ending.abort());
   background(ctx.log, 'keep-alive', kept);
@@ -40,7 +40,7 @@ export async function runAgent(ctx: AgentContext, signal: AbortSignal): Promise<
   } finally {
     ending.abort();
     signal.removeEventListener('abort', end);
-    unsubscribe();
+    for (const unsubscribe of unsubscribes) unsubscribe();
     await ctx.fence.leave();
   }
   await kept;

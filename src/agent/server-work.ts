@@ -10,7 +10,7 @@ import { cloneSource } from './clone-source.ts';
 import { type AgentContext, primaryStartMs, upstreamOf } from './context.ts';
 import type { JobContext } from './jobs.ts';
 import { writeIdentity } from './leader-write.ts';
-import { look } from './look.ts';
+import { look, postmasterOf } from './look.ts';
 import { boundForMs } from './pledges.ts';
 import { durabilityModeOf, promiseAlone } from './promise.ts';
 import { takeTimeline } from './timeline.ts';
@@ -188,6 +188,8 @@ export async function promote(ctx: AgentContext, job: JobContext): Promise<void>
   log.info('promotion-ended', rounded(result));
   switch (result.outcome) {
     case 'promoted':
+      // What was seen of it last is of before, and it need not answer the next question.
+      ctx.state.promoting = postmasterOf(ctx.state);
       ctx.state.configured = { as: 'primary', upstream: undefined };
       await stopUnlessSafe(ctx);
       return;

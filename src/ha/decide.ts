@@ -218,8 +218,10 @@ function whenRunning(o: Observation): Choice {
     case 'primary':
       return whenLeading(o);
     case 'unknown':
-      // It does not answer; the lease and the fence go on protecting everybody meanwhile.
-      return [{ do: 'wait' }, 'server-changing-state'];
+      // It does not answer, or may become a primary at any moment; the lease and the fence protect everybody meanwhile.
+      return o.now - (o.memory.uncertainSince ?? o.now) < o.limits.stopPatienceMs
+        ? [{ do: 'wait' }, 'server-changing-state']
+        : [{ do: 'demote', mode: 'immediate' }, 'promotion-not-seen'];
   }
   return unreachable(o.local.role);
 }

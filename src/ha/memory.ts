@@ -30,6 +30,10 @@ export function remember(o: Observation): Memory {
     clusterlessSince:
       isLeaderless && cluster.systemId === undefined ? (memory.clusterlessSince ?? o.now) : undefined,
     startingSince: local.process === 'starting' ? (memory.startingSince ?? o.now) : undefined,
+    uncertainSince:
+      local.process === 'running' && local.role === 'unknown' && local.unanswered === 0 && o.job === undefined
+        ? (memory.uncertainSince ?? o.now)
+        : undefined,
     isStoppedByUs: memory.isStoppedByUs && (local.process !== 'running' || o.job !== undefined),
   };
 }

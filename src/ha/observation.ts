@@ -160,6 +160,8 @@ export interface Memory {
   readonly clusterlessSince: number | undefined;
   /** Since when our server has been starting, by whomever. */
   readonly startingSince: number | undefined;
+  /** Since when our server has been answering without our knowing whether it is, or is about to become, a primary. */
+  readonly uncertainSince: number | undefined;
   /** The server has been stopped by a job of ours, and has not run since: it is not stopped by hand. */
   readonly isStoppedByUs: boolean;
 }
@@ -173,6 +175,7 @@ export const freshMemory: Memory = {
   stoppingSince: undefined,
   clusterlessSince: undefined,
   startingSince: undefined,
+  uncertainSince: undefined,
   isStoppedByUs: false,
 };
 

@@ -69,6 +69,8 @@ export const REASONS = {
   'lease-too-short': 'the lease has too little life left to make a server the primary',
   'postgres-died-candidate-ready': 'PostgreSQL died here and a healthy standby can take over',
   'postgres-died-no-candidate': 'PostgreSQL died here and no standby can take over',
+  'promotion-not-seen':
+    'PostgreSQL here may have been told to become a primary, and does not: only stopped it is known to be none',
   'postgres-hangs': 'PostgreSQL runs here and answers no question, and a healthy standby can take over',
   'start-takes-too-long':
     'PostgreSQL does not come to the end of its start here, and a healthy standby can take over',

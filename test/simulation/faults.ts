@@ -28,7 +28,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     return () => host.boot();
   },
   'host is paused': (_, host) => {
-    if (!host.isUp || host.isPaused) return undefined;
+    if (!host.isUp || host.isPaused || !isFenceWell(host)) return undefined;
     host.pause();
     return () => host.resume();
   },

@@ -61,6 +61,8 @@ export class FenceProcess {
 /** Where the fence of a host is kept; agents come and go. */
 export interface FencePlace {
   fence: FenceProcess | undefined;
+  /** Of the agent that is there: told when the fence is killed. */
+  readonly lostListeners: Set<() => void>;
   readonly make: () => FenceProcess;
 }
 
@@ -86,6 +88,12 @@ export class FenceHand implements Fence {
 
   get deadline(): number | undefined {
     return this.#fence === undefined ? undefined : this.#deadline;
+  }
+
+  onLost(listener: () => void): () => void {
+    const { lostListeners } = this.#place;
+    lostListeners.add(listener);
+    return () => lostListeners.delete(listener);
   }
 
   /** The device is not modelled. */

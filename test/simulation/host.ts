@@ -69,6 +69,7 @@ export class Host {
     this.#wallOffset = world.chance.between(-5000, 5000);
     this.#place = {
       fence: undefined,
+      lostListeners: new Set(),
       make: () =>
         new FenceProcess({
           server: this.server,
@@ -150,6 +151,7 @@ export class Host {
     process.isAlive = false;
     this.agent = undefined;
     this.server.exitListeners.clear();
+    this.#place.lostListeners.clear();
     endWhenLonely(this.#place, events, () => this.agent !== undefined);
     events.after(RESTART_MS * chance.between(1, 3), undefined, () => {
       if (this.isAgentWanted) this.startAgent();
@@ -157,7 +159,10 @@ export class Host {
   }
 
   killFence(): void {
-    if (this.#place.fence !== undefined) this.#place.fence.process.isAlive = false;
+    const { fence, lostListeners } = this.#place;
+    if (fence === undefined) return;
+    fence.process.isAlive = false;
+    for (const listener of lostListeners) this.#world.events.after(1, this.agent?.process, listener);
   }
 
   crash(): void {

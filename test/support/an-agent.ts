@@ -104,6 +104,7 @@ export async function anAgent(t: TestContext, calls: Partial<PostgresControl> = 
     log,
     keeper,
     fence: {
+      onLost: () => () => undefined,
       deadline: undefined,
       watchdog: undefined,
       ensure: async () => await Promise.resolve(),
