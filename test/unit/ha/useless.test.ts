@@ -63,9 +63,10 @@ test('a primary that does not come to the end of its start makes room as well, a
   equal(decide(anObservation({ ...leading, memory: first })).memory.startingSince, undefined);
 });
 
+const uncertainFor = (ms: number): Observation['memory'] => ({ ...freshMemory, uncertainSince: NOW - ms });
+
 test('a server that may have been told to become a primary is not released as the standby that it was', () => {
   const uncertain = { ...hung, role: 'unknown', unanswered: 0 } as const;
-  const uncertainFor = (ms: number): Observation['memory'] => ({ ...freshMemory, uncertainSince: NOW - ms });
   equal(decided({ local: uncertain, memory: uncertainFor(4999) }), 'wait: server-changing-state');
   equal(decided({ local: uncertain, memory: uncertainFor(5000) }), 'demote: promotion-not-seen');
   equal(decided({ local: uncertain, lock: { is: 'other', leader: 'beta' } }), 'demote: leader-is-another');
