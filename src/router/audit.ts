@@ -76,7 +76,7 @@ export function mayEndPin(unit: Unit, because: ReadonlySet<PinReason>): boolean 
   const isUndone = unit.isFailed || unit.endsAmong;
   const isReset = unit.settings.length > 0 && [...because].some((reason) => OF_SETTINGS.has(reason));
   const isOwed = because.has('unnamed-past-limit') || because.has('state-not-told');
-  // ON COMMIT DROP, it may be gone already.
+  // It may be gone already, by ON COMMIT DROP or an error.
   const isTemporary = unit.pinBecause.has('creates-temporary');
   return unit.mayUnpin || isUndone || isReset || isOwed || isTemporary;
 }
@@ -101,7 +101,7 @@ export interface Audit {
   readonly hasTemporarySchema: boolean;
 }
 
-const UNASKED: Audit = { pins: ['settings-unknown'], changes: [], hasTemporarySchema: true };
+const UNASKED: Audit = { pins: ['settings-unknown'], changes: [], hasTemporarySchema: false };
 
 export interface AuditContext {
   /** Settings that were asked for by name. */

@@ -3,7 +3,7 @@ import { Query } from '../wire/index.ts';
 import { type Audit, auditSql, namesToAsk, readAudit } from './audit.ts';
 import type { Link } from './link.ts';
 
-const NOT_TOLD: Audit = { pins: ['state-not-told'], changes: [], hasTemporarySchema: true };
+const NOT_TOLD: Audit = { pins: ['state-not-told'], changes: [], hasTemporarySchema: false };
 
 export class Auditing {
   /** The connection was asked what state and settings are there; settings asked for by name. */

@@ -73,8 +73,9 @@ export class Losses {
       !isInTransaction &&
       link === this.#placement.pinnedTo &&
       this.#placement.listens;
-    const isAtStandby =
-      isTransaction && !this.#writesOn(link) && link.member !== this.#options.world.leader();
+    const { transactionNeed, transactionLeader } = this.#placement;
+    const isAtStandby = transactionLeader !== undefined && transactionLeader !== link.member;
+    const hasNothingToCommit = isTransaction && transactionNeed !== 'primary' && isAtStandby;
     this.drop(link, because);
     this.#options.effects.serverLost(because);
     this.#options.effects.note('server-connection-lost', { member: link.member, because, isAtWork, status });
@@ -85,7 +86,7 @@ export class Losses {
       this.#options.effects.endClient();
       return;
     }
-    if (isAtWork) this.#settle({ status, isAtStandby }, because);
+    if (isAtWork) this.#settle({ status, hasNothingToCommit }, because);
     else if (!isTransaction) session.placeAgain();
     // What of a batch is here is of that transaction: at another server it would be one of its own, and be committed.
     else if (unit.kind !== 'none') this.#failInLimbo(because);
@@ -105,7 +106,7 @@ export class Losses {
   }
 
   /** The unit that was sent will not be answered: says so, or runs it again. */
-  #settle(transaction: Pick<LossFacts, 'status' | 'isAtStandby'>, because: LossReason): void {
+  #settle(transaction: Pick<LossFacts, 'status' | 'hasNothingToCommit'>, because: LossReason): void {
     const session = this.#session;
     const { unit } = session;
     // What the server did not get to its end it has not begun; in a batch it may have got other things before.

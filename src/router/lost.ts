@@ -9,8 +9,8 @@ export interface LossFacts {
   readonly status: TransactionStatus;
   /** The transaction's BEGIN went with it, so that all of the transaction is still here. */
   readonly begins: boolean;
-  /** It is a READ ONLY one at a standby. */
-  readonly isAtStandby: boolean;
+  /** The transaction is a READ ONLY one that was begun at a standby. */
+  readonly hasNothingToCommit: boolean;
   /** How the unit would have ended the transaction. */
   readonly ends: 'commit' | 'rollback' | undefined;
   /** It may have changed something. */
@@ -47,7 +47,7 @@ export function whenServerLost(facts: LossFacts): Verdict {
   if (facts.begins && mayBeginAgain(facts)) return 'again';
   if (facts.status === 'T') {
     if (facts.failed) return 'transaction-lost';
-    if (facts.ends === 'commit') return facts.isAtStandby && !facts.writes ? 'committed' : 'in-doubt';
+    if (facts.ends === 'commit') return facts.hasNothingToCommit && !facts.writes ? 'committed' : 'in-doubt';
     return facts.ends === 'rollback' ? whenRolledBack(facts) : 'transaction-lost';
   }
   if (facts.status === 'E') return facts.ends === undefined ? 'transaction-lost' : whenRolledBack(facts);

@@ -56,14 +56,15 @@ SELECT pg_catalog.json_build_object(
 
 /**
  * How far, in brief: an eighth of the other's cost, for reads that wait. `standby`, the end of what it has received if a stream
- * feeds it, or 0 if all it has shown is replayed, the end of what was replayed, in this order as above; or `primary`, a WAL
- * file of its timeline, the end of what was put into WAL; then the bounds of the snapshot.
+ * feeds it, or 0 if all it has shown is replayed, the timeline of that stream, the end of what was replayed, in this order as
+ * above; or `primary`, a WAL file of its timeline, the end of what was put into WAL; then the bounds of the snapshot.
  */
 const HOW_FAR = `SELECT pg_catalog.concat_ws(' ',
   CASE WHEN pg_catalog.pg_is_in_recovery()
     THEN pg_catalog.concat_ws(' ', 'standby',
       COALESCE(CASE WHEN ${IS_FED} THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(), '0/0')::text
                     WHEN ${IS_AT_END} THEN '0' END, '-'),
+      COALESCE((SELECT received_tli FROM pg_catalog.pg_stat_wal_receiver), 0),
       pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0'))
     ELSE pg_catalog.concat_ws(' ', 'primary', pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()),
                               pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')) END,
@@ -107,13 +108,15 @@ export async function askWhatItIs(connection: OwnConnection): Promise<NodeFacts>
 export async function askHowFar(connection: OwnConnection, before: Position): Promise<Partial<Position>> {
   const row = await connection.ask(Query(HOW_FAR));
   const text = row === undefined ? undefined : readFirstColumn(row);
-  const [role, second = '', ...numbers] = text?.split(' ') ?? [];
-  const [position, xmin, xmax] = numbers.map(Number);
+  const [role, second = '', ...rest] = text?.split(' ') ?? [];
+  const received = role === 'standby' ? Number(rest.shift()) : 0;
+  const [position, xmin, xmax] = rest.map(Number);
   if (position === undefined || xmin === undefined || xmax === undefined)
     throw noAnswer('its answer cannot be read');
   if (role === 'standby') {
     const boundLsn = second === '-' ? undefined : Math.max(Number(second), position);
-    return { isInRecovery: true, timeline: before.timeline, replayLsn: position, boundLsn, xmin, xmax };
+    const timeline = Math.max(before.timeline, received);
+    return { isInRecovery: true, timeline, replayLsn: position, boundLsn, xmin, xmax };
   }
   const asPrimary = { isInRecovery: false, replayLsn: undefined, boundLsn: undefined };
   return { ...asPrimary, timeline: timelineOf(second), insertLsn: position, xmin, xmax };

@@ -25,25 +25,21 @@ export class Pinned {
     this.to = link;
     this.because.add(because);
     if (!isAuditable(because)) this.isForGood = true;
-    if (OUTLASTING.has(because) || because === 'creates-temporary') link.isSpoilt = true;
+    if (OUTLASTING.has(because)) link.isSpoilt = true;
     link.isSoiled = true;
   }
 
-  /** What there is at the connection: nothing but these. */
-  become(
-    link: Link,
-    { pins: reasons, hasTemporarySchema }: Pick<Audit, 'pins' | 'hasTemporarySchema'>,
-  ): void {
-    if (hasTemporarySchema) link.isSpoilt = true;
-    this.because.clear();
-    if (reasons.length === 0) this.free();
-    for (const because of reasons) this.pin(link, because);
+  /** The server has said what there is at the connection: nothing but these, of which none outlasts. */
+  become(link: Link, { pins, hasTemporarySchema }: Pick<Audit, 'pins' | 'hasTemporarySchema'>): void {
+    this.clear();
+    link.isSoiled = false;
+    link.isSpoilt = hasTemporarySchema;
+    for (const because of pins) this.pin(link, because);
   }
 
-  /** The state is gone from the connection; unless it has what does not go. */
+  /** The session has discarded all; unless there is what does not go. What code has left unseen is looked for when it is cleaned. */
   free(): void {
     for (const because of this.because) if (OUTLASTING.has(because)) return;
-    if (this.to !== undefined) this.to.isSoiled = false;
     this.clear();
   }
 

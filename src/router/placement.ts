@@ -44,9 +44,10 @@ export class Placement {
   settings: Settings;
   /** What the session has borrowed: one a member. */
   readonly links: Link[] = [];
-  /** The link of the open transaction, and what it was begun for. */
+  /** The link of the open transaction, what it was begun for, and who led then. */
   transaction: Link | undefined = undefined;
   transactionNeed: Need = 'anywhere';
+  transactionLeader: string | undefined = undefined;
 
   readonly #options: PlacementOptions;
   readonly #reads: Reads;
@@ -297,6 +298,7 @@ export class Placement {
     else if (this.transaction === undefined) {
       this.transaction = link;
       this.transactionNeed = unit.sentFor;
+      this.transactionLeader = this.#options.world.leader();
     }
   }
 

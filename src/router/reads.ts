@@ -171,7 +171,7 @@ export class Reads {
 
   #outcome(unit: Unit): ReadOutcome {
     if (!this.#isProven) return 'not-proven';
-    if (unit.lastResort !== undefined) return 'at-primary';
-    return unit.isPassedOver ? 'elsewhere' : 'waited';
+    if (!unit.isPassedOver) return 'waited';
+    return unit.lastResort === undefined ? 'elsewhere' : 'at-primary';
   }
 }

@@ -30,6 +30,16 @@ const SUSPECT: ReadonlySet<RouteReason> = new Set([
   ...NOT_LOOKED_AT,
 ]);
 
+/** Reads that say nothing of what their transaction will do. */
+const AROUND: ReadonlySet<RouteReason> = new Set(['savepoint', 'transaction-local', 'set-transaction']);
+
+/** What it is about to do, for those who ask why. */
+export function noteFound(unit: Unit, found: Classification): void {
+  if (unit.found !== undefined && unit.found !== found) unit.isMixed = true;
+  if (unit.found === undefined || found.kind === 'write' || found.kind === 'session') unit.found = found;
+  if (found.kind !== 'read' || AROUND.has(found.because)) unit.hasOther = true;
+}
+
 export function noteFacts(unit: Unit, classification: Classification): void {
   const { kind, settings, controlsTransaction, endsTransaction } = classification;
   for (const verdict of classification.among ?? [classification]) noteVerdict(unit, verdict);

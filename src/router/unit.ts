@@ -22,8 +22,6 @@ import { isIndifferent } from './settings.ts';
 import type { Statement } from './statement.ts';
 
 const NOTHING: readonly Forgets[] = [];
-/** Reads that say nothing of what their transaction will do. */
-const AROUND: ReadonlySet<string> = new Set(['savepoint', 'transaction-local', 'set-transaction']);
 
 export class Unit {
   kind: 'none' | 'start' | 'query' | 'batch' | 'call' = 'none';
@@ -42,7 +40,7 @@ export class Unit {
   freshness: Freshness | undefined = undefined;
   isJudged = false;
   readWaitsSince: number | undefined = undefined;
-  /** Its first choice was not fit; this one is taken all the same, since none is. */
+  /** Its first choice was not fit; this one is taken all the same, since none is, or no other may serve it. */
   isPassedOver = false;
   lastResort: string | undefined = undefined;
   /** Its only statement, or the strictest of several: what it is. */
@@ -178,9 +176,10 @@ export class Unit {
     return this.mayWrite && this.executes;
   }
 
-  /** It only reads, wherever it must. */
+  /** It only reads, wherever it must, and begins nothing that may write. */
   get isRead(): boolean {
-    return this.found?.kind === 'read' && !this.mayWrite && !this.hasOther;
+    if (this.found?.kind !== 'read' || this.mayWrite || this.hasOther) return false;
+    return this.needBecause !== 'its-transaction' && this.needBecause !== 'refused-by-standby';
   }
 
   /**
@@ -334,13 +333,6 @@ export class Unit {
   placeAtState(isStandby: boolean): void {
     if (isStandby) this.need = 'anywhere';
     else this.needBeside = 'primary';
-  }
-
-  /** What it is about to do, for those who ask why. */
-  explain(found: Classification): void {
-    if (this.found !== undefined && this.found !== found) this.isMixed = true;
-    if (this.found === undefined || found.kind === 'write' || found.kind === 'session') this.found = found;
-    if (found.kind !== 'read' || AROUND.has(found.because)) this.hasOther = true;
   }
 
   /** What the leader says counts more than what a standby says: it may not know the role or database yet. */

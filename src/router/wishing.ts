@@ -9,6 +9,7 @@ import { type Intent, intentOf } from './route.ts';
 import type { Session } from './session.ts';
 import type { SessionConfig, SessionOptions } from './session-types.ts';
 import type { Statement } from './statement.ts';
+import { noteFound } from './unit-facts.ts';
 import { type SessionRouting, Wisher } from './wisher.ts';
 
 /** Encodings of clients in which a byte behind the first of a character can be one of ASCII. */
@@ -75,7 +76,7 @@ export class Wishing {
   intend(found: Classification, statement: Statement | undefined): void {
     const { unit } = this.#session;
     unit.intend(this.intentOf(found));
-    unit.explain(found);
+    noteFound(unit, found);
     this.note(found, statement);
   }
 
@@ -83,7 +84,7 @@ export class Wishing {
   prepare(found: Classification, { classification }: Statement): void {
     const { unit } = this.#session;
     unit.require(intentOf(this.resolve(classification)));
-    unit.explain(found);
+    noteFound(unit, found);
     this.note(found, undefined);
   }
 

@@ -49,6 +49,7 @@ interface Told extends NodePosition {
 export type Verdict = 'met' | 'late' | 'unknown';
 
 const NEVER = -1;
+const NO_TRANSACTION = 0;
 /** No position and no transaction is as far. */
 const UNRESOLVED = Number.POSITIVE_INFINITY;
 
@@ -56,8 +57,6 @@ const UNRESOLVED = Number.POSITIVE_INFINITY;
 class Mark {
   member = '';
   at = NEVER;
-  /** How often a primary was gone before. */
-  reign = 0;
   timeline = 0;
   /** Once known: where the WAL and the transactions end that could have been shown. */
   lsn = UNRESOLVED;
@@ -73,7 +72,6 @@ class Mark {
   copy(other: Mark): void {
     this.member = other.member;
     this.at = other.at;
-    this.reign = other.reign;
     this.timeline = other.timeline;
     this.lsn = other.lsn;
     this.xmax = other.xmax;
@@ -104,8 +102,6 @@ const MEMBERS_MAX = 64;
 /** What all members said last, and what follows for reads. One for all sessions of a router. */
 export class PositionBook {
   #primary: string | undefined = undefined;
-  /** How often a primary was gone, were it only for the view. */
-  #reign = 0;
   readonly #positions = new Map<string, Told>();
   /** Of the primary, the oldest first. */
   readonly #trail: NodePosition[] = [];
@@ -116,7 +112,6 @@ export class PositionBook {
 
   /** `primary` is the member that is the primary, as far as the cluster's view goes, be that late. */
   viewChanged(primary: string | undefined, isMember: (name: string) => boolean): void {
-    if (this.#primary !== undefined && this.#primary !== primary) this.#reign += 1;
     this.#primary = primary;
     if (this.#positions.size <= MEMBERS_MAX) return;
     for (const name of this.#positions.keys()) if (!isMember(name)) this.#positions.delete(name);
@@ -124,8 +119,11 @@ export class PositionBook {
 
   /** A member has answered. */
   told(member: string, position: NodePosition): void {
-    const doneXmin = doneBelow(position, this.#positions.get(member));
-    this.#positions.set(member, { ...position, doneXmin });
+    const before = this.#positions.get(member);
+    // A standby that cannot tell its timeline tells an older one.
+    const known = isSameServer(position, before) ? (before?.timeline ?? 0) : 0;
+    const timeline = Math.max(position.timeline, known);
+    this.#positions.set(member, { ...position, timeline, doneXmin: doneBelow(position, before) });
     if (member !== this.#primary || !position.isPrimary) return;
     this.#trail.push(position);
     if (this.#trail.length > TRAIL_LENGTH) this.#thin(position.askedAt);
@@ -168,8 +166,6 @@ export class PositionBook {
   #judgeShown(mark: Mark, member: string, position: Told | undefined): Verdict {
     if (mark.at === NEVER || mark.member === member) return 'met';
     if (position?.isPrimary !== true || !this.#resolveShown(mark)) return 'unknown';
-    // With a primary goes what it had not shown yet: its successor, on a later timeline, shows all that it has of the one before.
-    if (mark.reign < this.#reign && mark.timeline < position.timeline) return 'met';
     if (position.xmin >= mark.xmax) return 'met';
     return position.askedAt > mark.at ? 'late' : 'unknown';
   }
@@ -218,16 +214,15 @@ export class PositionBook {
 
   #note(mark: Mark, member: string, at: number): void {
     mark.set(member, at);
-    mark.reign = this.#reign;
     mark.timeline = this.#positions.get(member)?.timeline ?? 0;
   }
 
   /** Finds the ends for a mark, if an answer is there that gives one. */
   #resolve(mark: Mark): boolean {
-    if (mark.lsn !== UNRESOLVED) return true;
+    if (mark.lsn !== UNRESOLVED && mark.xmax !== UNRESOLVED) return true;
     const own = this.#ownAfter(mark);
     const withWal = own?.boundLsn === undefined ? this.#primaryAfter(mark) : own;
-    mark.lsn = withWal?.boundLsn ?? UNRESOLVED;
+    mark.lsn = Math.min(mark.lsn, withWal?.boundLsn ?? UNRESOLVED);
     mark.timeline = Math.max(mark.timeline, own?.timeline ?? 0, withWal?.timeline ?? 0);
     return this.#resolveShown(mark) || mark.lsn !== UNRESOLVED;
   }
@@ -284,8 +279,13 @@ function contains(
 /** The record that was being redone at an answer is the one behind what was replayed then. */
 function doneBelow(position: NodePosition, before: Told | undefined): number {
   if (position.lsn === position.boundLsn) return position.xmin;
-  if (before === undefined || position.connectedAt > before.askedAt) return NEVER;
+  if (before === undefined || !isSameServer(position, before)) return NO_TRANSACTION;
   return position.lsn > before.lsn ? before.xmin : before.doneXmin;
+}
+
+/** It was not started again between the two. */
+function isSameServer(position: NodePosition, before: NodePosition | undefined): boolean {
+  return before !== undefined && position.connectedAt <= before.askedAt;
 }
 
 function bytesBehind(position: NodePosition, newest: NodePosition): number {

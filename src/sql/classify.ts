@@ -62,14 +62,14 @@ export function classifyTree(tree: Tree, sql: string, attention: Attention): Cla
   });
 }
 
-/** What the database defines can make it another: it is a read, or was none only for what may be one. */
 /** Event triggers may be run by it. */
 export function isSeenByTriggers({ because }: Pick<Verdict, 'because'>): boolean {
-  return DEFINING.has(because);
+  return TRIGGERING.has(because);
 }
 
-const DEFINING: ReadonlySet<SqlReason> = new Set(['changes-schema', 'selects-into', 'maintains']);
+const TRIGGERING: ReadonlySet<SqlReason> = new Set(['changes-schema', 'selects-into', 'maintains']);
 
+/** What the database defines can make it another: it is a read, or was none only for what may be one. */
 function hangsOnCatalog(part: Part): boolean {
   if (part.kind === 'read') return part.transaction === undefined && part.because !== 'forgets-statement';
   return part.kind === 'write' && part.ifReads !== undefined;

@@ -22,7 +22,7 @@ export interface StrictPart extends Reasoned {
   /** An EXECUTE inside of it, by its name. */
   readonly speaks?: string;
   /** It is an EXECUTE of that name, though there is more to say about it. */
-  readonly executes?: string;
+  readonly executes?: string | undefined;
 }
 
 export interface BeginPart extends Reasoned {

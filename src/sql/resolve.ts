@@ -102,10 +102,25 @@ export function unresolved(found: Classification, types: readonly number[] = NO_
   return isOfCatalog(found, types) ? strict(found, NOT_READ) : found;
 }
 
-/** Where no catalogue is read: what the text is by itself. Of functions that run a text, or leave something, the names tell. */
+/** Where no catalogue is read: what the text is by itself. Of what leaves something, or runs a text that can, the names tell. */
 export function withoutCatalog(found: Classification): Classification {
-  const functions = (found.references ?? found.touches)?.functions;
-  return functions?.some(({ path }) => LEAVES_STATE.test(nameOf(path).name)) === true ? unseen(found) : found;
+  const names = found.references ?? found.touches;
+  if (names === undefined) return found;
+  let answer = WITHOUT_CATALOG.get(found);
+  if (answer === undefined) {
+    answer = leavesByName(names) ? unseen(found) : found;
+    WITHOUT_CATALOG.set(found, answer);
+  }
+  return answer;
+}
+
+const WITHOUT_CATALOG = new WeakMap<Classification, Classification>();
+
+function leavesByName({ functions, relations }: References): boolean {
+  return (
+    functions.some(({ path }) => LEAVES_STATE.test(nameOf(path).name)) ||
+    relations.some((path) => nameInCatalog(path) === 'pg_settings')
+  );
 }
 
 /** Oids below are those of PostgreSQL's own types. */
@@ -126,7 +141,7 @@ export function unread(found: Classification): Classification {
 
 /** The same, but that it runs code which nobody looks into. */
 function unseen(found: Classification): Classification {
-  return Object.freeze({ ...found, runsUnseen: true });
+  return Object.freeze({ ...found, origin: originOf(found), runsUnseen: true });
 }
 
 const NOT_READ: Harm = { kind: 'write', because: 'catalog-not-read', detail: '' };
@@ -203,17 +218,14 @@ class Lookup {
    * relation with triggers, rules, defaults or checks that do. A relation that is not known is new, or the session's own.
    */
   runsUnseen(touches: References, found: Classification): boolean {
+    if (leavesByName(touches)) return true;
     for (const { path, args } of touches.functions) {
       const before = this.#roots.length;
       this.#function(path, args);
-      const isUnknown = this.#roots.length === before && functionVerdict(path) === 'function-not-known';
-      if (isUnknown || LEAVES_STATE.test(nameOf(path).name)) return true;
+      if (this.#roots.length === before && functionVerdict(path) === 'function-not-known') return true;
     }
     for (const name of touches.newWords) this.#newWord(name);
-    for (const path of touches.relations) {
-      if (nameInCatalog(path) === 'pg_settings') return true;
-      this.#relation(path, touches.withQueries);
-    }
+    for (const path of touches.relations) this.#relation(path, touches.withQueries);
     for (const path of touches.types) this.#type(path);
     for (const name of touches.attributes) this.#attribute(name);
     for (const key of this.#roots) if (key.startsWith('r')) this.#roots.push(writingKey(key));

@@ -117,7 +117,8 @@ function readOf(fields: Tree, because: SqlReason, attention: Attention): Part {
 function classifyExplain(explain: Tree, attention: Attention): Part {
   const explained = classifyStatement(treeAt(explain, 'query'), attention);
   if (listAt(explain, 'options').some(isAnalyze)) {
-    if (explained.kind === 'session') return explained;
+    // Its Parse does not look up what an EXECUTE inside of it runs.
+    if (explained.kind === 'session') return { ...explained, executes: undefined, ...executedIn(explain) };
     return { kind: 'write', because: 'explain-analyze', ...executedIn(explain) };
   }
   if (explained.kind === 'read') return { kind: 'read', because: 'explains-a-read' };

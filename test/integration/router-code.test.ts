@@ -135,6 +135,8 @@ test('code that nobody looked into', { timeout: 120_000 }, async (suite) => {
           ['CREATE TEMP TABLE former (v int) ON COMMIT DROP'],
           ['DO $$ BEGIN CREATE TEMP TABLE former (v int) ON COMMIT DROP; END $$'],
           ['SELECT pass()'],
+          ['CREATE TABLE pg_temp.former (v int)', 'DISCARD ALL'],
+          ['SET standard_conforming_strings = off', 'SELECT pass()', 'DISCARD ALL'],
         ];
         const staying = mode === 'transaction' ? await aClient(t, router.as()) : undefined;
         for (const [index, texts] of makes.entries()) {

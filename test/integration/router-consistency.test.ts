@@ -68,8 +68,7 @@ test('a session reads what it has written, and not older than it has read', {
       await sql(n1, "ALTER SYSTEM SET synchronous_commit = 'remote_apply'");
       await sql(n1, 'SELECT pg_reload_conf()');
       const [reader, writer] = [await aClient(t, router.as()), await aClient(t, router.as())];
-      const bounded = '/* matriarch: max_staleness=10s */ ';
-      const before = (await valueOf(reader, bounded)) ?? 0;
+      const before = (await valueOf(reader)) ?? 0;
       await until('the primary waits for both', async () => {
         const [row] = await sql(
           n1,
@@ -97,6 +96,13 @@ test('a session reads what it has written, and not older than it has read', {
         }
         await writing;
       }
+      await sql(n1, "ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (*)'");
+      await sql(n1, 'ALTER SYSTEM RESET synchronous_commit');
+      await sql(n1, 'SELECT pg_reload_conf()');
+      await until('the primary waits for one', async () => {
+        const [row] = await sql(n1, 'SHOW synchronous_standby_names');
+        return row?.['synchronous_standby_names'] === 'ANY 1 (*)';
+      });
     },
   );
 

@@ -133,7 +133,8 @@ export class WalModel {
         if (this.#random(12) === 0) this.#failOver();
         return;
       case 8:
-        this.viewed = this.#primary?.name;
+        // The view may be without a primary for a moment, and find the same one again.
+        this.viewed = this.#random(6) === 0 ? undefined : this.#primary?.name;
         return;
       default:
         this.#ask(server, told);

@@ -102,10 +102,21 @@ describe('a session that reads what it has written', () => {
       const strict = `/* matriarch: ${hint} */ SELECT 1`;
       assert.deepEqual(run(stage, strict), ['await n1 n2']);
       told(stage, 'n1', { xmin: 11, xmax: 11 });
-      assert.deepEqual(take(stage), ['counted write at n1', 'read at-primary']);
+      assert.deepEqual(take(stage), ['counted write at n1', 'read waited']);
       assert.deepEqual(run(stage, strict), ['counted write at n1']);
       assert.deepEqual(run(stage, WRITE), ['counted write at n1']);
     });
+
+  test('does not keep a transaction waiting that may write', () => {
+    const stage = begun();
+    told(stage, 'n1');
+    told(stage, 'n2');
+    run(stage, 'SELECT 1');
+    told(stage, 'n2', { xmax: 11 });
+    take(stage);
+    run(stage, 'BEGIN');
+    assert.deepEqual(run(stage, 'SELECT 1'), ['counted write at n1']);
+  });
 
   test('does not wait for a primary that nobody can ask', () => {
     const stage = begun();

@@ -100,6 +100,21 @@ describe('when a server is lost', () => {
     }
   });
 
+  test('at COMMIT of what was begun READ ONLY, it is done at a standby, and in doubt at a primary, whoever leads by then', () => {
+    for (const [member, heard] of [
+      ['n2', ['client > COMMIT', 'client > Ready I']],
+      ['n1', ['client > ERROR 08007', 'client > Ready I']],
+    ] as const) {
+      const stage = new SessionStage(classifier).started();
+      stage.world.readers = [member];
+      stage.send(Query('BEGIN READ ONLY'), Query('SELECT 0')).take();
+      stage.server(member).isSilent = true;
+      stage.send(Query('COMMIT')).take();
+      stage.world.none = 'no-leader';
+      assert.deepEqual(stage.lose(member).take(), heard);
+    }
+  });
+
   test('in a transaction, the client is in a failed one until it ends it, in either protocol', () => {
     const stage = silent('n1', Query('BEGIN'), Query('SELECT 0'));
     stage.send(Query('INSERT INTO t VALUES (1)')).take();

@@ -25,7 +25,7 @@ const facts = (changes: Partial<LossFacts>): LossFacts => ({
   failed: false,
   copyUnfinished: false,
   begins: false,
-  isAtStandby: false,
+  hasNothingToCommit: false,
   repeatable: true,
   ...changes,
 });
@@ -52,12 +52,12 @@ describe('when a server is lost', () => {
     ['a COMMIT is in doubt', { status: 'T', ends: 'commit' }, 'in-doubt'],
     [
       'at a standby there is nothing to commit',
-      { status: 'T', ends: 'commit', isAtStandby: true },
+      { status: 'T', ends: 'commit', hasNothingToCommit: true },
       'committed',
     ],
     [
       'but behind the COMMIT there may be',
-      { status: 'T', ends: 'commit', isAtStandby: true, writes: true },
+      { status: 'T', ends: 'commit', hasNothingToCommit: true, writes: true },
       'in-doubt',
     ],
     ['a ROLLBACK happened', { status: 'T', ends: 'rollback' }, 'rolled-back'],

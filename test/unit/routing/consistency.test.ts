@@ -81,8 +81,8 @@ describe('a session that has seen what the primary had at 100', () => {
     assert.equal(book.judge(seen, 's', 0), 'unknown');
     book.told('s', aPosition({ askedAt: 110, timeline: 2, lsn: 999 }));
     assert.equal(book.judge(seen, 's', 0), 'late');
-    book.told('s', aPosition({ askedAt: 110, timeline: 1, lsn: 1001 }));
-    assert.equal(book.judge(seen, 's', 0), 'late');
+    book.told('t', aPosition({ askedAt: 110, timeline: 1, lsn: 1001 }));
+    assert.equal(book.judge(seen, 't', 0), 'late');
     book.told('s', aPosition({ askedAt: 110, timeline: 3, lsn: 1000 }));
     assert.equal(book.judge(seen, 's', 0), 'met');
   });
@@ -217,15 +217,26 @@ describe('a session that has seen what a standby had at 100', () => {
     assert.equal(book.judge(seen, 's', 130), 'met');
   });
 
-  test('reads at the next primary: what that has not is lost', () => {
+  test('reads at the next primary as at any', () => {
     const book = aBook();
     book.told('s', aPosition({ askedAt: 50 }));
     const seen = seenAt(book, 's', 100);
     book.told('s', aPosition({ askedAt: 101, xmax: 20 }));
     book.viewChanged('q', everyone);
     assert.equal(book.judge(seen, 'q', 0), 'unknown', 'nobody has said that it is one');
-    book.told('q', aPrimary({ askedAt: 102, timeline: 2, xmin: 15, xmax: 15 }));
+    book.told('q', aPrimary({ askedAt: 102, timeline: 2, xmin: 20, xmax: 20 }));
     assert.equal(book.judge(seen, 'q', 0), 'met');
+  });
+
+  test('a standby’s timeline does not fall back where it cannot tell it for a moment', () => {
+    const book = aBook();
+    book.told('s', aPosition({ askedAt: 50, timeline: 2 }));
+    const seen = seenAt(book, 's', 100);
+    book.told('s', aPosition({ askedAt: 101, timeline: 1, boundLsn: 900 }));
+    book.told('t', aPosition({ askedAt: 102, timeline: 1, lsn: 5000, xmin: 50, xmax: 50 }));
+    assert.equal(book.judge(seen, 't', 0), 'late', 'another history');
+    book.told('t', aPosition({ askedAt: 103, timeline: 2, lsn: 5000, xmin: 50, xmax: 50 }));
+    assert.equal(book.judge(seen, 't', 0), 'met');
   });
 
   test('is not taken to another primary by a view that had none for a moment', () => {
