@@ -43,7 +43,8 @@ async function attackAll({ login, attack, from }: HostileWork): Promise<void> {
   if (count === 0) await pause(QUIET_MS);
   for (let sent = 0; sent < count; sent += atOnce) {
     client.send(Array.from({ length: atOnce }, (_, index) => Query(text(from + sent + index))));
-    if (!(await client.answered()) || client.isClosed) throw new Error(`${attack}: no answer`);
+    if (!(await client.answered()) || client.isClosed)
+      throw new Error(`${attack}: no answer from ${login.host}:${login.port}`);
     client.lines.length = 0;
   }
   await client.end();

@@ -11,7 +11,7 @@
  * their redo (see below). WAL alone asks for too much: reads set hint bits, whose WAL is sent once the WAL writer flushes it, so
  * that a session which reads at a primary would find no standby in step where nothing is written. Transactions alone do: one
  * that stays open hides the end of all that are younger. What shows before its transaction has ended, a sequence, is not read
- * at standbys.
+ * at standbys. What the session has written itself is asked for by position in any case: VACUUM shows without a transaction.
  *
  * Of a standby, an answer has two positions. What it has replayed is a *lower* bound of what it shows: redo of a commit first
  * ends the transaction for readers, then removes the files that it drops (TRUNCATE, DROP, REFRESH MATERIALIZED VIEW), and only
@@ -84,10 +84,13 @@ export class Seen {
   readonly last = new Mark();
   /** Of the last standby, while no primary has shown all of that. */
   readonly unconfirmed = new Mark();
+  /** Of the primary that has served the last statement which was not judged: a write, or what may be one. */
+  readonly written = new Mark();
 
   copy(other: Seen): void {
     this.last.copy(other.last);
     this.unconfirmed.copy(other.unconfirmed);
+    this.written.copy(other.written);
   }
 }
 
@@ -132,6 +135,7 @@ export class PositionBook {
   /** A write, or what was not judged, was answered by the primary at `at`. */
   noteWrite(seen: Seen, member: string, at: number): void {
     this.#note(seen.last, member, at);
+    this.#note(seen.written, member, at);
   }
 
   /** A read that was judged fit was answered by the member at `at`. */
@@ -142,7 +146,7 @@ export class PositionBook {
   }
 
   /** Whether a read on the member, on a connection that is there since `connectedAt`, sees all of it. */
-  judge({ last, unconfirmed }: Seen, member: string, connectedAt: number): Verdict {
+  judge({ last, unconfirmed, written }: Seen, member: string, connectedAt: number): Verdict {
     if (last.at === NEVER) return 'met';
     const position = this.#positions.get(member);
     // What a primary has shown, it or its successor shows; but for what was lost with it.
@@ -155,7 +159,8 @@ export class PositionBook {
       const shown = this.#judgeShown(unconfirmed, member, position);
       if (shown !== 'met') return shown;
     }
-    if (contains(position, last)) return 'met';
+    if (hasWal(position, last)) return 'met';
+    if (hasEnded(position, last) && this.#hasWritten(position, written)) return 'met';
     return position.askedAt > last.at ? 'late' : 'unknown';
   }
 
@@ -168,6 +173,11 @@ export class PositionBook {
     if (position?.isPrimary !== true || !this.#resolveShown(mark)) return 'unknown';
     if (position.xmin >= mark.xmax) return 'met';
     return position.askedAt > mark.at ? 'late' : 'unknown';
+  }
+
+  /** All WAL of what was written: VACUUM and the like do more than their transactions show, and a primary what it waits with. */
+  #hasWritten(position: Told, mark: Mark): boolean {
+    return mark.at === NEVER || (this.#resolve(mark) && hasWal(position, mark));
   }
 
   /** Whether the member is not further behind the primary than that. */
@@ -192,12 +202,12 @@ export class PositionBook {
     // One of many may not have been asked yet; where nobody answers there is nothing to wait for.
     if (position === undefined) return this.#positions.size > 0;
     const before = this.#trail.findLast(({ askedAt }) => askedAt <= position.askedAt - ms);
-    return before === undefined || contains(position, before);
+    return before === undefined || hasWal(position, before) || hasEnded(position, before);
   }
 
   /** The instant of which the member shows what the primary had then, or later. */
   #asOf(position: Told): number {
-    const shown = this.#trail.findLast((one) => contains(position, one));
+    const shown = this.#trail.findLast((one) => hasWal(position, one) || hasEnded(position, one));
     return shown?.askedAt ?? Number.NEGATIVE_INFINITY;
   }
 
@@ -265,15 +275,22 @@ function isOfBefore(at: number, connectedAt: number, position: NodePosition | un
 /** A position is no bound on the present for longer. */
 const FRESH_MS = 1000;
 
+interface End {
+  readonly timeline: number;
+  readonly lsn: number;
+  readonly xmax: number;
+}
+
 /**
  * Equal positions past the end of a common timeline are of different histories, and so are equal transactions, so the timeline
  * counts. A server on a newer one that has passed the position has either all up to it, or it is lost for everybody.
  */
-function contains(
-  { timeline, lsn, doneXmin }: Told,
-  end: { readonly timeline: number; readonly lsn: number; readonly xmax: number },
-): boolean {
-  return timeline >= end.timeline && (lsn >= end.lsn || doneXmin >= end.xmax);
+function hasWal({ timeline, lsn }: Told, end: End): boolean {
+  return timeline >= end.timeline && lsn >= end.lsn;
+}
+
+function hasEnded({ timeline, doneXmin }: Told, end: End): boolean {
+  return timeline >= end.timeline && doneXmin >= end.xmax;
 }
 
 /** The record that was being redone at an answer is the one behind what was replayed then. */

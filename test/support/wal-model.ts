@@ -117,7 +117,7 @@ export class WalModel {
         this.#work();
         return;
       case 1:
-        if (this.#random(2) === 0) return;
+        if (this.#random(6) > 0) return;
         for (const ending of this.#primary?.log ?? []) ending.isShownByPrimary = true;
         return;
       case 2:

@@ -43,6 +43,11 @@ function playSchedule(seed: number, isJudged: boolean) {
       book.noteWrite(session.seen, model.primary.name, model.now);
       continue;
     }
+    if (random(8) === 0 && model.primary !== undefined) {
+      // It writes nothing, and is not judged.
+      book.noteWrite(session.seen, model.primary.name, model.now);
+      continue;
+    }
     if (!server.isAlive || random(2) === 0) continue;
     let connectedAt = session.links.get(server.name) ?? 0;
     if (connectedAt <= server.startedAt) connectedAt = model.now;

@@ -239,6 +239,22 @@ describe('a session that has seen what a standby had at 100', () => {
     assert.equal(book.judge(seen, 't', 0), 'met');
   });
 
+  test('nor by a statement that is not judged: the primary does not show what it waits with', () => {
+    const book = aBook();
+    const seen = seenAt(book, 's', 100);
+    book.noteWrite(seen, 'p', 110);
+    book.told('p', aPrimary({ askedAt: 111, lsn: 1100, xmin: 19, xmax: 19 }));
+    book.told('t', aPosition({ askedAt: 112, lsn: 1000, xmin: 19, xmax: 19 }));
+    assert.equal(book.judge(seen, 't', 0), 'late');
+    book.told('t', aPosition({ askedAt: 113, lsn: 1100, xmin: 19, xmax: 20 }));
+    assert.equal(book.judge(seen, 't', 0), 'met');
+    // Its own WAL is asked for once: what others have written since is not.
+    book.noteRead(seen, 'p', 120);
+    book.told('p', aPrimary({ askedAt: 121, lsn: 1200, xmin: 20, xmax: 20 }));
+    book.told('t', aPosition({ askedAt: 122, lsn: 1150, xmin: 20, xmax: 20 }));
+    assert.equal(book.judge(seen, 't', 0), 'met');
+  });
+
   test('is not taken to another primary by a view that had none for a moment', () => {
     const book = aBook();
     const seen = seenAt(book, 's', 100);
