@@ -104,6 +104,9 @@ SELECT 'f' || castfunc, pg_catalog.concat_ws(' ',
     THEN 't' || casttarget END)
 FROM pg_catalog.pg_cast WHERE oid >= ${FIRST_OID} AND castfunc <> 0`;
 
+/** Catalogues of which pg_depend speaks as of relations. */
+const OF_RELATIONS: ReadonlySet<string> = new Set(['pg_index', 'pg_partitioned_table']);
+
 /** Catalogues of what is evaluated when a relation is written to: their oid, and the relation's. */
 const WRITTEN_WITH: readonly (readonly [
   catalog: string,
@@ -114,6 +117,7 @@ const WRITTEN_WITH: readonly (readonly [
   ['pg_attrdef', 'oid', 'adrelid'],
   ['pg_constraint', 'oid', 'conrelid', 'AND x.conrelid <> 0'],
   ['pg_index', 'indexrelid', 'indrelid'],
+  ['pg_partitioned_table', 'partrelid', 'partrelid'],
   ['pg_policy', 'oid', 'polrelid'],
   ['pg_rewrite', 'oid', 'ev_class'],
 ];
@@ -165,7 +169,7 @@ function writingEdges(): string {
   const ofDependents = WRITTEN_WITH.map(
     ([catalog, oid, relation, condition = '']) =>
       `SELECT 'w' || x.${relation}, kind || refobjid FROM dep JOIN pg_catalog.${catalog} x ON x.${oid} = objid
-        WHERE classid = 'pg_catalog.${catalog === 'pg_index' ? 'pg_class' : catalog}'::regclass AND kind IN ('f', 'o') ${condition}`,
+        WHERE classid = 'pg_catalog.${OF_RELATIONS.has(catalog) ? 'pg_class' : catalog}'::regclass AND kind IN ('f', 'o') ${condition}`,
   );
   return [
     ...ofDependents,

@@ -76,6 +76,8 @@ export class Losses {
     const { transactionNeed, transactionLeader } = this.#placement;
     const isAtStandby = transactionLeader !== undefined && transactionLeader !== link.member;
     const hasNothingToCommit = isTransaction && transactionNeed !== 'primary' && isAtStandby;
+    // The client has all the answers to a batch that it goes on with later: it would take an error now for nobody's.
+    const isBetween = isTransaction && unit.kind === 'batch' && !unit.isClosed && link.owesClientNothing;
     this.drop(link, because);
     this.#options.effects.serverLost(because);
     this.#options.effects.note('server-connection-lost', { member: link.member, because, isAtWork, status });
@@ -86,7 +88,10 @@ export class Losses {
       this.#options.effects.endClient();
       return;
     }
-    if (isAtWork) this.#settle({ status, hasNothingToCommit }, because);
+    if (isAtWork && isBetween && !unit.isFailed) {
+      session.standing.enterLimbo(because, false);
+      session.conclude(false);
+    } else if (isAtWork) this.#settle({ status, hasNothingToCommit }, because);
     else if (!isTransaction) session.placeAgain();
     // What of a batch is here is of that transaction: at another server it would be one of its own, and be committed.
     else if (unit.kind !== 'none') this.#failInLimbo(because);
@@ -141,11 +146,11 @@ export class Losses {
         return;
       case 'rolled-back':
         session.standing.transactionOver();
-        this.#answerEnd('ROLLBACK', because);
+        this.#answerRollback(because);
         return;
-      case 'committed':
+      case 'failed-at-end':
         session.standing.transactionOver();
-        this.#answerEnd('COMMIT', because);
+        session.fail(REPLY.failed(because));
         return;
       case 'transaction-lost':
         this.#failInLimbo(because);
@@ -159,15 +164,15 @@ export class Losses {
     else session.fail(REPLY.transactionLost(because));
   }
 
-  /** The end that was asked for has come by the loss; only a simple query's answer can be made up whole. */
-  #answerEnd(tag: 'COMMIT' | 'ROLLBACK', because: LossReason): void {
+  /** ROLLBACK was asked for, and happened by the loss; only a simple query's answer can be made up whole. */
+  #answerRollback(because: LossReason): void {
     const session = this.#session;
     const { unit, intake } = session;
     if (unit.kind !== 'query' || unit.isAnswered || unit.mayChain || intake.hasRest) {
       session.fail(REPLY.failed(because));
       return;
     }
-    this.#options.effects.toClient(CommandComplete(tag));
+    this.#options.effects.toClient(CommandComplete('ROLLBACK'));
     session.conclude();
   }
 }

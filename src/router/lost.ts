@@ -31,7 +31,7 @@ export interface LossFacts {
  * failed: it had no effect, but the client has seen a part of the answer: an error.
  * in-doubt: it may have been carried out (08007).
  * rolled-back: that was asked for, and the loss did it.
- * committed: that was asked for, and there was nothing to commit.
+ * failed-at-end: a COMMIT that had nothing to commit but settings, which are as before.
  * transaction-lost: the open transaction is gone, nothing of it was committed.
  */
 export type Verdict =
@@ -40,14 +40,15 @@ export type Verdict =
   | 'failed'
   | 'in-doubt'
   | 'rolled-back'
-  | 'committed'
+  | 'failed-at-end'
   | 'transaction-lost';
 
 export function whenServerLost(facts: LossFacts): Verdict {
   if (facts.begins && mayBeginAgain(facts)) return 'again';
   if (facts.status === 'T') {
     if (facts.failed) return 'transaction-lost';
-    if (facts.ends === 'commit') return facts.hasNothingToCommit && !facts.writes ? 'committed' : 'in-doubt';
+    if (facts.ends === 'commit')
+      return facts.hasNothingToCommit && !facts.writes ? 'failed-at-end' : 'in-doubt';
     return facts.ends === 'rollback' ? whenRolledBack(facts) : 'transaction-lost';
   }
   if (facts.status === 'E') return facts.ends === undefined ? 'transaction-lost' : whenRolledBack(facts);

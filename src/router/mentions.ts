@@ -3,7 +3,7 @@
  * which servers do not know. It is looked up when the client says it, since what a name stands for changes with each
  * message of a batch. Pure.
  */
-import type { Classification, SqlReason } from '../sql/index.ts';
+import type { Classification, SettingStatement, SqlReason } from '../sql/index.ts';
 import { Parse, readExecute } from '../wire/index.ts';
 import { CopyPortals } from './copy-portals.ts';
 import type { PreparedStatements } from './prepared.ts';
@@ -92,27 +92,44 @@ export function forgottenBy(
 }
 
 const NOTHING: readonly Forgets[] = [];
+const NO_SETTINGS: readonly SettingStatement[] = [];
 
-/** The open portals that may forget statements when they are run, and those that may be a COPY. */
+/** The open portals that may forget statements or make settings when they are run, and those that may be a COPY. */
 export class OpenPortals {
   readonly copies = new CopyPortals();
   readonly #byName = new Map<string, Statement>();
+  readonly #settings = new Map<string, readonly SettingStatement[]>();
 
   bound(portal: string, statement: Statement | undefined): void {
     this.copies.bound(portal, statement);
     if (statement !== undefined && mayForget(statement.classification)) this.#byName.set(portal, statement);
     else if (this.#byName.size > 0) this.#byName.delete(portal);
+    if (this.#settings.size > 0) this.#settings.delete(portal);
+  }
+
+  /** It makes these when it is run, which it need not be. */
+  willSet(portal: string, settings: readonly SettingStatement[]): void {
+    this.#settings.set(portal, settings);
   }
 
   closed(portal: string): void {
     this.copies.closed(portal);
     if (this.#byName.size > 0) this.#byName.delete(portal);
+    if (this.#settings.size > 0) this.#settings.delete(portal);
   }
 
   /** All portals have ended with their transaction. */
   over(): void {
     this.copies.over();
     if (this.#byName.size > 0) this.#byName.clear();
+    if (this.#settings.size > 0) this.#settings.clear();
+  }
+
+  /** What an Execute sets. */
+  settingsOf(message: Buffer): readonly SettingStatement[] {
+    return (
+      (this.#settings.size > 0 ? this.#settings.get(readExecute(message).portal) : undefined) ?? NO_SETTINGS
+    );
   }
 
   /** An Execute: what it forgets. */

@@ -50,7 +50,7 @@ export class Noting {
         portals.bound(bound.portal, statement);
         // Made by PREPARE in SQL, or not at all: who knows what it does.
         if (statement === undefined) this.#intending.unknown('statement-unknown');
-        else this.#intending.run(statement);
+        else this.#bind(bound.portal, statement);
         return statement;
       }
       case FRONTEND.Describe: {
@@ -66,6 +66,7 @@ export class Noting {
       }
       case FRONTEND.Execute:
         unit.executes = true;
+        for (const setting of portals.settingsOf(message)) unit.settings.push(setting);
         unit.mention = portals.executed(message, prepared);
         return undefined;
       case FRONTEND.Close: {
@@ -92,5 +93,13 @@ export class Noting {
       default:
         return undefined;
     }
+  }
+
+  /** What it sets is set by the Execute of the portal, which may not come. */
+  #bind(portal: string, statement: Statement): void {
+    const { unit, portals } = this.#session;
+    const before = unit.settings.length;
+    this.#intending.run(statement);
+    if (unit.settings.length > before) portals.willSet(portal, unit.settings.splice(before));
   }
 }

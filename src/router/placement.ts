@@ -197,8 +197,8 @@ export class Placement {
    */
   auditAfter(unit: Unit, link: Link, hasUnnamedThere = false): void {
     const { isSessionMode, auditsCode, owner } = this.#options;
-    if (unit.isSuspect && unit.executes && auditsCode) {
-      // Reads too are to see what no question finds, such as a custom setting of a function.
+    if (unit.isSuspect && auditsCode) {
+      // A Bind alone runs code, to plan or to read parameters. Reads too are to see what no question finds, such as a custom setting.
       if (isSessionMode && unit.need === 'primary') this.pin(link, 'runs-code');
       link.isSuspect = true;
       link.doubtedSince = owner;

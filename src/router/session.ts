@@ -296,7 +296,7 @@ export class Session {
   }
 
   /** Ends a unit without the help of a server. */
-  conclude(): void {
+  conclude(skips = true): void {
     const { unit } = this;
     this.#waiting.end('gave-up');
     this.times.answered(this.standing.status, this.#now);
@@ -304,7 +304,7 @@ export class Session {
     this.prepared.takeBack();
     this.prepared.settle();
     if (unit.isClosed && !unit.isParted) this.#effects.toClient(ReadyForQuery(this.standing.status));
-    else this.standing.skipToSync();
+    else if (skips) this.standing.skipToSync();
     this.#endUnit();
     this.intake.resume();
   }

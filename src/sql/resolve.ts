@@ -231,7 +231,9 @@ class Lookup {
     for (const key of this.#roots) if (key.startsWith('r')) this.#roots.push(writingKey(key));
     if ((found.among ?? [found]).some(isSeenByTriggers)) this.#roots.push(DEFINING);
     for (const path of touches.operators) for (const { key } of this.#operators(path)) this.#roots.push(key);
-    return this.#facts.runsUnseen(this.#roots);
+    // Casts, where what they are of is reached.
+    const { harm } = this.#reach([]);
+    return harm?.kind === 'session' || this.#facts.runsUnseen(this.#roots);
   }
 
   /** What one operator or cast gives can be what another is picked by. */

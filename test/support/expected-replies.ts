@@ -34,6 +34,8 @@ export class ExpectedReplies {
   /** An error came in a batch whose Sync is not sent yet: the server ignores all before it. */
   #isSkipping = false;
   #isCopyIn = false;
+  /** Extended messages were sent behind the last Sync. */
+  #isInBatch = false;
 
   /** Nothing more will come unless the client says something. */
   get isQuiet(): boolean {
@@ -52,12 +54,17 @@ export class ExpectedReplies {
       return;
     }
     if (tag === FRONTEND.Sync) this.#isSkipping = false;
+    if (tag === FRONTEND.Sync || IS_EXTENDED.has(tag)) this.#isInBatch = tag !== FRONTEND.Sync;
     if (!this.#isSkipping && (ENDS.has(tag) || this.#isAhead(tag))) this.#queue.push(tag);
   }
 
   received(tag: number): void {
     const [head] = this.#queue;
-    if (head === undefined) return;
+    if (head === undefined) {
+      // All of the batch so far is answered, behind a Flush: the rest is ignored.
+      if (tag === BACKEND.ErrorResponse && this.#isInBatch) this.#isSkipping = true;
+      return;
+    }
     if (tag === BACKEND.CopyInResponse) this.#copyBegan();
     if (tag === BACKEND.ErrorResponse) this.#failed(head);
     else if (ENDS.get(head)?.includes(tag) === true) this.#queue.shift();

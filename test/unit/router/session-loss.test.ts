@@ -100,9 +100,21 @@ describe('when a server is lost', () => {
     }
   });
 
-  test('at COMMIT of what was begun READ ONLY, it is done at a standby, and in doubt at a primary, whoever leads by then', () => {
+  test('in a transaction, between two parts of a batch, it is told with the next message and not before', () => {
+    const stage = begun().send(Query('BEGIN'), Query('INSERT INTO t VALUES (1)'));
+    stage.send(...extended('INSERT INTO t VALUES (2)').slice(0, -1), Flush()).take();
+    assert.deepEqual(stage.lose('n1').take(), []);
+    const [, bind, execute] = extended('INSERT INTO t VALUES (2)');
+    assert.deepEqual(stage.send(bind ?? assert.fail(), execute ?? assert.fail()).take(), [
+      'client > ERROR 57P01',
+    ]);
+    assert.deepEqual(stage.send(Sync()).take(), ['client > Ready E']);
+    isRolledBack(stage);
+  });
+
+  test('at COMMIT of what was begun READ ONLY, it fails at a standby, and is in doubt at a primary, whoever leads by then', () => {
     for (const [member, heard] of [
-      ['n2', ['client > COMMIT', 'client > Ready I']],
+      ['n2', ['client > ERROR 08006', 'client > Ready I']],
       ['n1', ['client > ERROR 08007', 'client > Ready I']],
     ] as const) {
       const stage = new SessionStage(classifier).started();

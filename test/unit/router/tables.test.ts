@@ -53,7 +53,7 @@ describe('when a server is lost', () => {
     [
       'at a standby there is nothing to commit',
       { status: 'T', ends: 'commit', hasNothingToCommit: true },
-      'committed',
+      'failed-at-end',
     ],
     [
       'but behind the COMMIT there may be',
