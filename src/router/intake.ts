@@ -317,6 +317,10 @@ export class Intake implements FrameSink {
       endAmongCopyData(session, this.#effects, tag);
       return;
     }
+    if (session.losses.tell()) {
+      this.#take(tag, message);
+      return;
+    }
     // After an error the server reads over everything up to the Sync.
     if (unit.phase === 'sent' && unit.link?.pipeline.skipsToSync === true && tag !== FRONTEND.Sync) return;
     if (unit.phase === 'sent' && unit.link !== undefined && !session.mayGoOn(unit.link)) {

@@ -18,6 +18,9 @@ export class Losses {
   readonly #options: SessionOptions;
   /** The connection of a pinned session is gone, and the client has not been told. */
   #pinLost: LossReason | undefined = undefined;
+  /** A batch has lost its server between two parts. */
+  #untold: (Pick<LossFacts, 'status' | 'hasNothingToCommit'> & { readonly because: LossReason }) | undefined =
+    undefined;
 
   constructor(session: Session, placement: Placement, options: SessionOptions) {
     this.#session = session;
@@ -76,8 +79,8 @@ export class Losses {
     const { transactionNeed, transactionLeader } = this.#placement;
     const isAtStandby = transactionLeader !== undefined && transactionLeader !== link.member;
     const hasNothingToCommit = isTransaction && transactionNeed !== 'primary' && isAtStandby;
-    // The client has all the answers to a batch that it goes on with later: it would take an error now for nobody's.
-    const isBetween = isTransaction && unit.kind === 'batch' && !unit.isClosed && link.owesClientNothing;
+    // The client has all answers to a batch that it goes on with later: an error now it would take for nobody's.
+    const isBetween = unit.kind === 'batch' && !unit.isClosed && !unit.isFailed && !link.pipeline.owesClient;
     this.drop(link, because);
     this.#options.effects.serverLost(because);
     this.#options.effects.note('server-connection-lost', { member: link.member, because, isAtWork, status });
@@ -88,14 +91,21 @@ export class Losses {
       this.#options.effects.endClient();
       return;
     }
-    if (isAtWork && isBetween && !unit.isFailed) {
-      session.standing.enterLimbo(because, false);
-      session.conclude(false);
-    } else if (isAtWork) this.#settle({ status, hasNothingToCommit }, because);
+    if (isAtWork && isBetween) this.#untold = { status, hasNothingToCommit, because };
+    else if (isAtWork) this.#settle({ status, hasNothingToCommit }, because);
     else if (!isTransaction) session.placeAgain();
     // What of a batch is here is of that transaction: at another server it would be one of its own, and be committed.
     else if (unit.kind !== 'none') this.#failInLimbo(because);
     else session.standing.enterLimbo(because, false);
+  }
+
+  /** A message comes behind a loss that the client was not told of: it is now. */
+  tell(): boolean {
+    const untold = this.#untold;
+    if (untold === undefined) return false;
+    this.#untold = undefined;
+    this.#settle(untold, untold.because);
+    return true;
   }
 
   /** The server of the open transaction is let go because the router fails it: so nothing of it is committed. */

@@ -99,12 +99,30 @@ export class OpenPortals {
   readonly copies = new CopyPortals();
   readonly #byName = new Map<string, Statement>();
   readonly #settings = new Map<string, readonly SettingStatement[]>();
+  /** What is more than a read, and in which unit it was bound. */
+  readonly #acts = new Map<string, { readonly statement: Statement; readonly serial: number }>();
 
-  bound(portal: string, statement: Statement | undefined): void {
+  bound(portal: string, statement: Statement | undefined, serial: number): void {
     this.copies.bound(portal, statement);
     if (statement !== undefined && mayForget(statement.classification)) this.#byName.set(portal, statement);
     else if (this.#byName.size > 0) this.#byName.delete(portal);
     if (this.#settings.size > 0) this.#settings.delete(portal);
+    if (statement !== undefined && statement.classification.kind !== 'read')
+      this.#acts.set(portal, { statement, serial });
+    else if (this.#acts.size > 0) this.#acts.delete(portal);
+  }
+
+  /** What an Execute runs that was bound in an earlier unit: in this one nobody has heard of it. */
+  boundBefore(
+    message: Buffer,
+    serial: number,
+  ): { readonly portal: string; readonly statement: Statement } | undefined {
+    if (this.#acts.size === 0) return undefined;
+    const { portal } = readExecute(message);
+    const found = this.#acts.get(portal);
+    return found === undefined || found.serial === serial
+      ? undefined
+      : { portal, statement: found.statement };
   }
 
   /** It makes these when it is run, which it need not be. */
@@ -116,6 +134,7 @@ export class OpenPortals {
     this.copies.closed(portal);
     if (this.#byName.size > 0) this.#byName.delete(portal);
     if (this.#settings.size > 0) this.#settings.delete(portal);
+    if (this.#acts.size > 0) this.#acts.delete(portal);
   }
 
   /** All portals have ended with their transaction. */
@@ -123,6 +142,7 @@ export class OpenPortals {
     this.copies.over();
     if (this.#byName.size > 0) this.#byName.clear();
     if (this.#settings.size > 0) this.#settings.clear();
+    if (this.#acts.size > 0) this.#acts.clear();
   }
 
   /** What an Execute sets. */

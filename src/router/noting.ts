@@ -47,7 +47,7 @@ export class Noting {
         this.#tally.binds += 1;
         const bound = (isHead(message) ? readBindNames : readBind)(message);
         const statement = prepared.get(bound.statement);
-        portals.bound(bound.portal, statement);
+        portals.bound(bound.portal, statement, unit.serial);
         // Made by PREPARE in SQL, or not at all: who knows what it does.
         if (statement === undefined) this.#intending.unknown('statement-unknown');
         else this.#bind(bound.portal, statement);
@@ -64,11 +64,14 @@ export class Noting {
         unit.require(this.#wishing.intentOf(this.#wishing.resolve(statement.classification, statement)));
         return statement;
       }
-      case FRONTEND.Execute:
+      case FRONTEND.Execute: {
         unit.executes = true;
+        const before = portals.boundBefore(message, unit.serial);
+        if (before !== undefined) this.#bind(before.portal, before.statement);
         for (const setting of portals.settingsOf(message)) unit.settings.push(setting);
         unit.mention = portals.executed(message, prepared);
         return undefined;
+      }
       case FRONTEND.Close: {
         const closed = readClose(message);
         if (closed.kind === 'portal') {

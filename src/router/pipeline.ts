@@ -63,6 +63,12 @@ export class Pipeline {
     return owed >= SWALLOW ? 'swallow' : 'forward';
   }
 
+  /** Among all that is owed, something is the client's. */
+  get owesClient(): boolean {
+    for (const owed of this.#owed) if (owed < SWALLOW) return true;
+    return this.#skipsToSync;
+  }
+
   /** What the next reply answers; undefined: nothing is owed. */
   get next(): number | undefined {
     const owed = this.#owed.peek();

@@ -55,7 +55,7 @@ export class Session {
   readonly #keeper: SettingsKeeper;
   readonly #ear: ClientEar;
   readonly #answers: Answers;
-  readonly #losses: Losses;
+  readonly losses: Losses;
   readonly #shapes = new ShapeCheck(this);
   #now = 0;
   #isEnded = false;
@@ -70,8 +70,8 @@ export class Session {
     this.#placement = new Placement({ ...options, owner: this.#answers, lender: options.effects });
     this.#waiting = new Waiting(this, options);
     this.#keeper = new SettingsKeeper(this.#placement, this.prepared, options);
-    this.#losses = new Losses(this, this.#placement, options);
-    const parts = { ear: this.#ear, losses: this.#losses, keeper: this.#keeper, placement: this.#placement };
+    this.losses = new Losses(this, this.#placement, options);
+    const parts = { ear: this.#ear, losses: this.losses, keeper: this.#keeper, placement: this.#placement };
     this.cancels = new ClientCancels(this, options.effects);
     this.own = new OwnAnswers(this, parts, options);
     this.intake = new Intake(this, options);
@@ -134,7 +134,7 @@ export class Session {
   /** The view of the cluster has changed. */
   worldChanged(now: number): void {
     this.#now = now;
-    this.#losses.worldChanged();
+    this.losses.worldChanged();
     this.placeAgain();
   }
 
@@ -199,7 +199,7 @@ export class Session {
   }
 
   lose(link: Link, because: LossReason): void {
-    this.#losses.lose(link, because);
+    this.losses.lose(link, because);
   }
 
   /** Replies of our own are complete on `link`: the unit goes on its way, or it does not. */
@@ -212,7 +212,7 @@ export class Session {
     if (trouble === undefined) this.place();
     else if (trouble === 'settings-refused') {
       const fields = link.ownError;
-      this.#losses.drop(link, 'given-up');
+      this.losses.drop(link, 'given-up');
       if (!this.standing.prelude.isOpen && this.unit.goesBare()) this.place();
       else if (fields !== undefined) this.fail(REPLY.refusedByServer(fields));
     } else this.hold(trouble);
@@ -255,7 +255,7 @@ export class Session {
     const { unit } = this;
     unit.phase = 'placing';
     this.times.waits(this.transaction !== undefined, this.#now);
-    const pinLost = this.#losses.takePinLost();
+    const pinLost = this.losses.takePinLost();
     if (pinLost !== undefined) return this.fail(REPLY.sessionLost(pinLost));
     const place = this.#placement.find(unit, this.#now);
     switch (place.kind) {
@@ -270,7 +270,7 @@ export class Session {
         this.hold(place.because);
         return;
       case 'lost':
-        this.#losses.lose(place.link, 'leader-changed');
+        this.losses.lose(place.link, 'leader-changed');
         return;
       case 'bound-to-standby':
         this.fail(REPLY.boundToStandby());
@@ -282,7 +282,7 @@ export class Session {
    * transaction fails by it, as by any error: else a COMMIT would commit it without the statement that failed.
    */
   fail(fields: ErrorFields): void {
-    if (this.transaction !== undefined) this.#losses.giveUp(this.transaction);
+    if (this.transaction !== undefined) this.losses.giveUp(this.transaction);
     else if (this.standing.prelude.isOpen) this.standing.enterLimbo('given-up', true);
     this.say(fields);
     this.conclude();
@@ -296,7 +296,7 @@ export class Session {
   }
 
   /** Ends a unit without the help of a server. */
-  conclude(skips = true): void {
+  conclude(): void {
     const { unit } = this;
     this.#waiting.end('gave-up');
     this.times.answered(this.standing.status, this.#now);
@@ -304,7 +304,7 @@ export class Session {
     this.prepared.takeBack();
     this.prepared.settle();
     if (unit.isClosed && !unit.isParted) this.#effects.toClient(ReadyForQuery(this.standing.status));
-    else if (skips) this.standing.skipToSync();
+    else this.standing.skipToSync();
     this.#endUnit();
     this.intake.resume();
   }

@@ -26,6 +26,8 @@ const NOTHING: readonly Forgets[] = [];
 export class Unit {
   kind: 'none' | 'start' | 'query' | 'batch' | 'call' = 'none';
   phase: 'collecting' | 'placing' | 'sent' = 'collecting';
+  /** Of the session's units, this is so manieth. */
+  serial = 0;
   need: Need = 'anywhere';
   needBecause: NeedReason = 'its-class';
   /** What it needed when its server was chosen; in a batch that is still open more may follow. */
@@ -206,6 +208,7 @@ export class Unit {
   begin(kind: Unit['kind']): void {
     this.kind = kind;
     this.phase = 'collecting';
+    this.serial += 1;
     this.need = 'anywhere';
     this.needBecause = 'its-class';
     this.needBeside = 'anywhere';

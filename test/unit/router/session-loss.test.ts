@@ -112,6 +112,25 @@ describe('when a server is lost', () => {
     isRolledBack(stage);
   });
 
+  test('between two parts of a batch outside of a transaction, or the first behind its BEGIN, likewise', () => {
+    for (const [first, code, status] of [
+      ['INSERT INTO t VALUES (2)', '08007', 'I'],
+      ['SELECT 2', '08006', 'I'],
+      ['BEGIN', '57P01', 'E'],
+    ] as const) {
+      const stage = begun();
+      if (first === 'BEGIN') stage.send(Query('BEGIN'));
+      stage
+        .send(...extended(first === 'BEGIN' ? 'INSERT INTO t VALUES (2)' : first).slice(0, -1), Flush())
+        .take();
+      assert.deepEqual(stage.lose('n1').take(), [], first);
+      const [, bind] = extended('SELECT 3');
+      const heard = stage.send(bind ?? assert.fail()).take();
+      assert.deepEqual(heard, [`client > ERROR ${code}`], first);
+      assert.deepEqual(stage.send(Sync()).take(), [`client > Ready ${status}`], first);
+    }
+  });
+
   test('at COMMIT of what was begun READ ONLY, it fails at a standby, and is in doubt at a primary, whoever leads by then', () => {
     for (const [member, heard] of [
       ['n2', ['client > ERROR 08006', 'client > Ready I']],
