@@ -211,6 +211,14 @@ test('a killed standby that went too far is shut down cleanly before it is rewou
   await next.control.stop({ mode: 'fast', deadlineMs: 20_000 });
   await sql(old, 'INSERT INTO kept SELECT generate_series(10, 99)');
   await until('third is ahead', async () => (await count(third)) === 91);
+  // Pages of it are on disk: a standby that is killed before need not have been there, for it may stop short of it next time.
+  await sql(old, 'CHECKPOINT');
+  const [end] = await sql(old, 'SELECT pg_current_wal_lsn()::text AS lsn');
+  await until('third has replayed all', async () => {
+    const [row] = await sql(third, `SELECT pg_last_wal_replay_lsn() >= '${String(end?.['lsn'])}' AS has_all`);
+    return row?.['has_all'] === true;
+  });
+  await sql(third, 'CHECKPOINT');
   await old.control.stop({ mode: 'immediate', deadlineMs: 5000 });
   await startAs(next, 'standby');
   assert.equal((await next.control.promote({ stillAllowed: () => true })).outcome, 'promoted');
