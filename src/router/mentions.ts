@@ -99,7 +99,7 @@ export class OpenPortals {
   readonly copies = new CopyPortals();
   readonly #byName = new Map<string, Statement>();
   readonly #settings = new Map<string, readonly SettingStatement[]>();
-  /** What is more than a read, and in which unit it was bound. */
+  /** What acts beyond its rows, and in which unit it was bound. */
   readonly #acts = new Map<string, { readonly statement: Statement; readonly serial: number }>();
 
   bound(portal: string, statement: Statement | undefined, serial: number): void {
@@ -107,7 +107,7 @@ export class OpenPortals {
     if (statement !== undefined && mayForget(statement.classification)) this.#byName.set(portal, statement);
     else if (this.#byName.size > 0) this.#byName.delete(portal);
     if (this.#settings.size > 0) this.#settings.delete(portal);
-    if (statement !== undefined && statement.classification.kind !== 'read')
+    if (statement !== undefined && actsBeyondRows(statement.classification))
       this.#acts.set(portal, { statement, serial });
     else if (this.#acts.size > 0) this.#acts.delete(portal);
   }
@@ -163,6 +163,11 @@ export class OpenPortals {
     prepared.willForget(forgets.name, forgets.isDiscard);
     return { lends: [], forgets };
   }
+}
+
+/** What a unit must know of a plain write that was bound before, it knows of its transaction. */
+function actsBeyondRows({ kind, because }: Classification): boolean {
+  return kind !== 'read' && because !== 'changes-data';
 }
 
 function mayForget({ because }: Classification): boolean {

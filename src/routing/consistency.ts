@@ -135,7 +135,7 @@ export class PositionBook {
   /** A write, or what was not judged, was answered by the primary at `at`. */
   noteWrite(seen: Seen, member: string, at: number): void {
     this.#note(seen.last, member, at);
-    this.#note(seen.written, member, at);
+    seen.written.copy(seen.last);
   }
 
   /** A read that was judged fit was answered by the member at `at`. */
@@ -202,12 +202,12 @@ export class PositionBook {
     // One of many may not have been asked yet; where nobody answers there is nothing to wait for.
     if (position === undefined) return this.#positions.size > 0;
     const before = this.#trail.findLast(({ askedAt }) => askedAt <= position.askedAt - ms);
-    return before === undefined || hasWal(position, before) || hasEnded(position, before);
+    return before === undefined || hasAll(position, before);
   }
 
   /** The instant of which the member shows what the primary had then, or later. */
   #asOf(position: Told): number {
-    const shown = this.#trail.findLast((one) => hasWal(position, one) || hasEnded(position, one));
+    const shown = this.#trail.findLast((one) => hasAll(position, one));
     return shown?.askedAt ?? Number.NEGATIVE_INFINITY;
   }
 
@@ -291,6 +291,11 @@ function hasWal({ timeline, lsn }: Told, end: End): boolean {
 
 function hasEnded({ timeline, doneXmin }: Told, end: End): boolean {
   return timeline >= end.timeline && doneXmin >= end.xmax;
+}
+
+/** All that a primary showed when it answered. */
+function hasAll(position: Told, primary: NodePosition): boolean {
+  return hasWal(position, primary) || hasEnded(position, primary);
 }
 
 /** The record that was being redone at an answer is the one behind what was replayed then. */

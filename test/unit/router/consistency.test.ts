@@ -91,14 +91,20 @@ describe('a session that reads what it has written', () => {
     assert.deepEqual(run(stage, 'SELECT 1'), ['counted read at n1']);
   });
 
+  /** It has seen at n2 what n1 still waits with. */
+  const begunAhead = () => {
+    const stage = begun();
+    told(stage, 'n1');
+    told(stage, 'n2');
+    run(stage, 'SELECT 1');
+    told(stage, 'n2', { xmax: 11 });
+    take(stage);
+    return stage;
+  };
+
   for (const hint of ['primary', 'consistency=strong'])
     test(`waits for the primary to show what a standby has shown: ${hint}`, () => {
-      const stage = begun();
-      told(stage, 'n1');
-      told(stage, 'n2');
-      run(stage, 'SELECT 1');
-      told(stage, 'n2', { xmax: 11 });
-      take(stage);
+      const stage = begunAhead();
       const strict = `/* matriarch: ${hint} */ SELECT 1`;
       assert.deepEqual(run(stage, strict), ['await n1 n2']);
       told(stage, 'n1', { xmin: 11, xmax: 11 });
@@ -108,12 +114,7 @@ describe('a session that reads what it has written', () => {
     });
 
   test('does not keep a transaction waiting that may write', () => {
-    const stage = begun();
-    told(stage, 'n1');
-    told(stage, 'n2');
-    run(stage, 'SELECT 1');
-    told(stage, 'n2', { xmax: 11 });
-    take(stage);
+    const stage = begunAhead();
     run(stage, 'BEGIN');
     assert.deepEqual(run(stage, 'SELECT 1'), ['counted write at n1']);
   });
