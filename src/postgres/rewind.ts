@@ -4,7 +4,7 @@
  * the directory, or with a fresh clone.
  */
 import { join } from 'node:path';
-import { type Clock, describe, type Log } from '../base/index.ts';
+import { type Clock, describe, type Log, pause } from '../base/index.ts';
 import { renderConnInfo } from './conf.ts';
 import { writePassFile, writeSignals } from './config-files.ts';
 import type { ReadControl } from './control-file.ts';
@@ -14,16 +14,22 @@ import { hidesFork } from './needs-rewind.ts';
 import type { Place } from './place.ts';
 import type { Postmaster } from './postmaster.ts';
 import { run } from './run.ts';
+import { Session, type Target } from './session.ts';
 import { startServer } from './startup.ts';
 import type { LongWorkOptions, RewindResult, Upstream } from './types.ts';
 import { askTimeline, awaitRewindSource } from './upstream.ts';
 
 const DEADLINE_MS = 2 * 60 * 60_000;
 const SOURCE_MS = 60_000;
+const REPLAY_MS = 10 * 60_000;
+const POLL_MS = 20;
+const ANSWER_MS = 2000;
 
 export interface RewindParts {
   readonly place: Place;
   readonly postmaster: Postmaster;
+  /** The server itself, as superuser. */
+  readonly target: Target;
   readonly readControl: ReadControl;
   readonly clock: Clock;
   readonly log: Log;
@@ -105,17 +111,54 @@ async function recoverPrimary(place: Place, options: LongWorkOptions): Promise<v
   }
 }
 
-/** A standby that was killed: it replays what it has, reachable by nobody, and is stopped in order. */
-async function recoverStandby(
-  { place, postmaster, clock }: RewindParts,
-  options: LongWorkOptions,
-): Promise<void> {
+/**
+ * A standby that was killed: it replays all that it has, reachable by nobody else, and is stopped in order. Were it stopped
+ * as soon as it is consistent, what it had not replayed yet would be hidden from pg_rewind, which then finds nothing to do.
+ */
+async function recoverStandby(parts: RewindParts, options: LongWorkOptions): Promise<void> {
+  const { place, postmaster, clock } = parts;
   await writeSignals(place, 'standby');
   const alone = ['listen_addresses=', 'primary_conninfo=', 'primary_slot_name=', 'restore_command='];
-  const args = alone.flatMap((setting) => ['-c', setting]);
-  const deadlineMs = Math.min(options.deadlineMs ?? DEADLINE_MS, 10 * 60_000);
+  const swiftly = ['recovery_min_apply_delay=0', 'wal_retrieve_retry_interval=1s'];
+  const args = [...alone, ...swiftly].flatMap((setting) => ['-c', setting]);
+  const deadlineMs = Math.min(options.deadlineMs ?? DEADLINE_MS, REPLAY_MS);
+  const endsAt = clock.now() + deadlineMs;
   await startServer({ place, postmaster, clock, deadlineMs, args });
-  await postmaster.stop('fast', 60_000);
+  try {
+    await awaitEndOfWal(parts, endsAt, options.signal);
+  } finally {
+    await postmaster.stop('fast', 60_000);
+  }
+}
+
+/** Its start-up process has no source left to read from. A question that fails is asked again. */
+async function awaitEndOfWal(
+  { postmaster, target, clock, log }: RewindParts,
+  endsAt: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const session = new Session(target, log);
+  try {
+    while (!(await isAtEndOfWal(session))) {
+      const { kind } = postmaster.observe();
+      if (kind === 'stopped' || kind === 'orphans') throw new Error('it ended while it replayed its own WAL');
+      if (signal?.aborted === true) throw new Error('was told to end');
+      if (clock.now() > endsAt) throw new Error('it has not replayed its own WAL in time');
+      await pause(POLL_MS);
+    }
+  } finally {
+    session.drop('its own WAL is replayed');
+  }
+}
+
+async function isAtEndOfWal(session: Session): Promise<boolean> {
+  const waiting = `SELECT 1 FROM pg_stat_activity
+    WHERE backend_type = 'startup' AND wait_event = 'RecoveryRetrieveRetryInterval'`;
+  try {
+    return (await session.ask(waiting, [], ANSWER_MS)).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 function rewindArgs(place: Place, from: Upstream): readonly string[] {
