@@ -30,7 +30,11 @@ const KEYS: readonly (readonly [string, string])[] = [
 ];
 
 /** Renders the resources of one program, with no command, into the folder that stands for `/`. */
-async function rendered(t: Scope, program: string): Promise<(dest: string) => Promise<string>> {
+async function rendered(
+  t: Scope,
+  program: string,
+  more: typeof KEYS = [],
+): Promise<(dest: string) => Promise<string>> {
   const root = await scratchFolder(t);
   await chmod(root, 0o755);
   const confdir = join(root, 'confd');
@@ -42,7 +46,7 @@ async function rendered(t: Scope, program: string): Promise<(dest: string) => Pr
     await mkdir(join(root, dest, '..'), { recursive: true });
     await writeFile(path, text.replace(/^dest = "/m, `dest = "${root}`));
   }
-  await writeFile(join(root, 'keys.yaml'), JSON.stringify(documentOf(KEYS)));
+  await writeFile(join(root, 'keys.yaml'), JSON.stringify(documentOf([...KEYS, ...more])));
   const { status, err } = await matriarch(
     [
       'template',
@@ -97,6 +101,19 @@ test('pgpool-II: servers with numbers, shares and what they are to be', async (t
     "backend_hostname2 = '10.2.0.2'",
     'backend_weight2 = 1',
     "backend_flag2 = 'ALLOW_TO_FAILOVER'",
+  ]);
+});
+
+test('pgpool-II is not given a server that is closed to clients', async (t) => {
+  const name = 'db-sib-03';
+  const closed = memberText(name, { ...threeMembers[name], closed_to_clients: true });
+  const path = await (await rendered(t, 'pgpool', [[layout.member(name), closed]]))(
+    '/etc/pgpool2/backends.conf',
+  );
+  const text = await readFile(path, 'utf8');
+  assert.deepEqual(text.match(/^(# slot 2|backend_weight2).*$/gm), [
+    '# slot 2 db-sib-03 10.2.0.2 5432 down',
+    'backend_weight2 = 0',
   ]);
 });
 

@@ -37,6 +37,8 @@ export interface ClusterMember {
   readonly port: number;
   /** Share of reads. */
   readonly weight: number;
+  /** It runs and lets nobody in: what it shows might yet be lost. */
+  readonly isClosed: boolean;
 }
 
 export interface Cluster {
@@ -87,7 +89,8 @@ function membersOf(view: ClusterView, policy: ReadPolicy): ClusterMember[] {
     const member = view.members.get(name);
     if (member === undefined) return [];
     const lag = lagOf(view, member);
-    return [{ name, role: roleOf(view, member), state: member.state, lag, datacenter, host, port, weight }];
+    const { state, isClosed } = member;
+    return [{ name, role: roleOf(view, member), state, lag, datacenter, host, port, weight, isClosed }];
   });
 }
 

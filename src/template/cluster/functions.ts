@@ -10,7 +10,7 @@ import { slotsOf } from './slots.ts';
 const MEMBER: Type = {
   kind: 'struct',
   name: 'cluster.Member',
-  fields: ['Name', 'Role', 'State', 'Lag', 'Datacenter', 'Address', 'Host', 'Port', 'Weight'],
+  fields: ['Name', 'Role', 'State', 'Lag', 'Datacenter', 'Address', 'Host', 'Port', 'Weight', 'Closed'],
 };
 const SLOT: Type = { kind: 'struct', name: 'cluster.Slot', fields: ['Slot', ...(MEMBER.fields ?? [])] };
 const SLOTS = sliceOf(SLOT);
@@ -60,7 +60,7 @@ function clusterValue(cluster: Cluster): Struct {
 }
 
 function memberValue(member: ClusterMember): Struct {
-  const { name, role, state, lag, datacenter, host, port, weight } = member;
+  const { name, role, state, lag, datacenter, host, port, weight, isClosed } = member;
   return new Struct(MEMBER, [
     fromText(name),
     fromText(role),
@@ -71,6 +71,7 @@ function memberValue(member: ClusterMember): Struct {
     fromText(host),
     BigInt(port),
     BigInt(weight),
+    isClosed,
   ]);
 }
 

@@ -24,4 +24,4 @@ export function slotsOf({ members }: Cluster, inPlace: string): Slot[] {
   return [...kept, ...added].sort((a, b) => a.slot - b.slot);
 }
 
-const AWAY = { role: '', state: 'gone', lag: undefined, datacenter: '', weight: 0 };
+const AWAY = { role: '', state: 'gone', lag: undefined, datacenter: '', weight: 0, isClosed: false };

@@ -45,14 +45,14 @@ function rendered(template: string, { keys = {}, scope = scopeIn('dc1') }: Case 
 }
 
 const ALL =
-  '{{range cluster.Members}}{{.Name}} {{.Role}} {{.State}} {{.Lag}} {{.Datacenter}} {{.Address}} {{.Host}} {{.Port}} {{.Weight}}\n{{end}}';
+  '{{range cluster.Members}}{{.Name}} {{.Role}} {{.State}} {{.Lag}} {{.Datacenter}} {{.Address}} {{.Host}} {{.Port}} {{.Weight}} {{.Closed}}\n{{end}}';
 
 test('every member has its name, role, state, lag, datacenter, address and share', () => {
   assert.equal(
     rendered(ALL),
-    `db-fsn-01 replica running 3565568 dc3 10.3.0.2:5432 10.3.0.2 5432 1
-db-sib-01 primary running -1 dc1 10.1.0.2:5432 10.1.0.2 5432 10
-db-sib-03 replica running 0 dc2 10.2.0.2:5432 10.2.0.2 5432 1
+    `db-fsn-01 replica running 3565568 dc3 10.3.0.2:5432 10.3.0.2 5432 1 false
+db-sib-01 primary running -1 dc1 10.1.0.2:5432 10.1.0.2 5432 10 false
+db-sib-03 replica running 0 dc2 10.2.0.2:5432 10.2.0.2 5432 1 false
 `,
   );
 });
@@ -105,6 +105,19 @@ const VECTORS: readonly (readonly [template: string, output: string, given?: Cas
     '{{(index cluster.Members 2).Address}}',
     '[fd00::7]:15432',
     { scope: scopeIn('dc1', { addresses: { 'db-sib-03': { host: 'fd00::7', port: 15_432 } } }) },
+  ],
+  // Who is closed to clients runs, and is nobody to send a client to.
+  [
+    '{{range cluster.Members}}{{.Name}} {{.State}} {{.Closed}} {{.Weight}},{{end}}',
+    'db-fsn-01 running true 0,db-sib-01 running false 10,db-sib-03 running false 1,',
+    {
+      keys: {
+        members: {
+          ...threeMembers,
+          'db-fsn-01': { closed_to_clients: true, tags: { datacenter: 'dc3' } },
+        },
+      },
+    },
   ],
   // Who claims to be primary without being it.
   ['{{range cluster.Members}}{{.Role}} {{end}}', 'replica primary superseded ', { keys: superseded }],

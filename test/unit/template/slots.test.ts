@@ -13,6 +13,7 @@ const member = (name: string, host = `${name}.example`): ClusterMember => ({
   host,
   port: 5432,
   weight: 10,
+  isClosed: false,
 });
 const cluster = (...members: ClusterMember[]): Cluster => ({
   scope: 'main',
