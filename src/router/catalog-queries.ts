@@ -50,6 +50,7 @@ export const FINGERPRINT = `SELECT pg_catalog.concat_ws('/', ${[
     'trigger',
     'attrdef',
     'event_trigger',
+    'statistic_ext',
   ].map((name) => `pg_catalog.pg_${name} c WHERE c.oid >= ${FIRST_OID}`),
   'pg_catalog.pg_inherits c',
   'pg_catalog.pg_db_role_setting c',
@@ -95,14 +96,19 @@ FROM pg_catalog.pg_operator WHERE oid < ${FIRST_OID} GROUP BY oprname`;
  * With the types that a statement must have to do with for the cast to happen. That it has to do with a type is known of
  * types that are not built in, and of those that it names, as an explicit cast does. What is left may happen anywhere.
  * What makes JSON (to_json, json_agg, JSON_ARRAY ...) casts to it, in whatever context, any value that it is given, in views
- * too: so every read of a type with such a cast counts.
+ * too: so every read of a type with such a cast counts. Where something is written to, a cast for assignments happens without
+ * being named.
  */
 const CASTS = `
-SELECT 'f' || castfunc, pg_catalog.concat_ws(' ',
-  CASE WHEN castsource >= ${FIRST_OID} AND (casttarget < ${FIRST_OID} OR castcontext <> 'i') THEN 't' || castsource END,
-  CASE WHEN (casttarget >= ${FIRST_OID} OR castcontext <> 'i') AND casttarget <> 'pg_catalog.json'::pg_catalog.regtype
-    THEN 't' || casttarget END)
+SELECT 'f' || castfunc, ${castNeeds(`castcontext <> 'i'`)}, ${castNeeds(`castcontext = 'e'`)}
 FROM pg_catalog.pg_cast WHERE oid >= ${FIRST_OID} AND castfunc <> 0`;
+
+function castNeeds(isNamed: string): string {
+  return `pg_catalog.concat_ws(' ',
+  CASE WHEN castsource >= ${FIRST_OID} AND (casttarget < ${FIRST_OID} OR ${isNamed}) THEN 't' || castsource END,
+  CASE WHEN (casttarget >= ${FIRST_OID} OR ${isNamed}) AND casttarget <> 'pg_catalog.json'::pg_catalog.regtype
+    THEN 't' || casttarget END)`;
+}
 
 /** Catalogues of which pg_depend speaks as of relations. */
 const OF_RELATIONS: ReadonlySet<string> = new Set(['pg_index', 'pg_partitioned_table']);
@@ -120,6 +126,9 @@ const WRITTEN_WITH: readonly (readonly [
   ['pg_partitioned_table', 'partrelid', 'partrelid'],
   ['pg_policy', 'oid', 'polrelid'],
   ['pg_rewrite', 'oid', 'ev_class'],
+  // ANALYZE computes them.
+  ['pg_statistic_ext', 'oid', 'stxrelid'],
+  ['pg_trigger', 'oid', 'tgrelid', 'AND NOT x.tgisinternal'],
 ];
 
 const EDGES = `
@@ -159,7 +168,9 @@ UNION ALL SELECT 'r' || inhparent, 'r' || inhrelid FROM pg_catalog.pg_inherits
 UNION ALL SELECT ${classKey()}, 'f' || m.amproc::oid
   FROM pg_catalog.pg_opclass c JOIN pg_catalog.pg_amproc m ON m.amprocfamily = c.opcfamily WHERE c.oid >= ${FIRST_OID}
 UNION ALL SELECT ${classKey()}, 'o' || m.amopopr
-  FROM pg_catalog.pg_opclass c JOIN pg_catalog.pg_amop m ON m.amopfamily = c.opcfamily WHERE c.oid >= ${FIRST_OID}`;
+  FROM pg_catalog.pg_opclass c JOIN pg_catalog.pg_amop m ON m.amopfamily = c.opcfamily WHERE c.oid >= ${FIRST_OID}
+UNION ALL SELECT 'd', 'f' || amproc::oid FROM pg_catalog.pg_amproc WHERE amprocfamily < ${FIRST_OID} AND amproc >= ${FIRST_OID}
+UNION ALL SELECT 'o' || oid, 'o' || pg_catalog.unnest(ARRAY[oprcom, oprnegate]) FROM pg_catalog.pg_operator WHERE oid >= ${FIRST_OID}`;
 
 /**
  * To write to a relation (`w` and its oid) is to read it, and to run its triggers, rules, defaults, checks, index expressions
@@ -174,7 +185,6 @@ function writingEdges(): string {
   return [
     ...ofDependents,
     `SELECT 'w' || oid, 'r' || oid FROM pg_catalog.pg_class WHERE oid >= ${FIRST_OID} AND relkind IN ('r', 'p', 'v', 'f')`,
-    `SELECT 'w' || tgrelid, 'f' || tgfoid FROM pg_catalog.pg_trigger WHERE NOT tgisinternal`,
     `SELECT 'ddl', 'f' || evtfoid FROM pg_catalog.pg_event_trigger`,
     `SELECT 'w' || inhparent, 'w' || inhrelid FROM pg_catalog.pg_inherits`,
     `SELECT 'w' || confrelid, 'w' || conrelid FROM pg_catalog.pg_constraint
@@ -196,6 +206,7 @@ WITH trees AS (
     FROM pg_catalog.pg_constraint WHERE oid >= ${FIRST_OID} AND conbin IS NOT NULL
   UNION ALL SELECT 'w' || tgrelid, tgqual::text FROM pg_catalog.pg_trigger WHERE tgqual IS NOT NULL
   UNION ALL SELECT 'w' || indrelid, pg_catalog.concat(indexprs::text, indpred::text) FROM pg_catalog.pg_index WHERE indexrelid >= ${FIRST_OID}
+  UNION ALL SELECT 'w' || stxrelid, pg_catalog.to_jsonb(s) ->> 'stxexprs' FROM pg_catalog.pg_statistic_ext s
   UNION ALL SELECT 'w' || polrelid, pg_catalog.concat(polqual::text, polwithcheck::text) FROM pg_catalog.pg_policy
   UNION ALL SELECT CASE ev_type WHEN '1' THEN 'r' ELSE 'w' END || ev_class, pg_catalog.concat(ev_qual::text, ev_action::text)
     FROM pg_catalog.pg_rewrite WHERE oid >= ${FIRST_OID}
@@ -233,16 +244,16 @@ WITH harmful AS (
 SELECT DISTINCT key, proname FROM called JOIN harmful USING (oid)`;
 
 /** The most special first: of the role here, of the role, of all here, of all; then as the server is configured. */
-const PATHS = `
-SELECT COALESCE(r.rolname, ''), pg_catalog.substr(c.setting, 13),
+const STARTS = `
+SELECT COALESCE(r.rolname, ''), pg_catalog.split_part(c.setting, '=', 1), pg_catalog.substr(c.setting, pg_catalog.strpos(c.setting, '=') + 1),
   CASE WHEN s.setrole <> 0 THEN 0 ELSE 2 END + CASE WHEN s.setdatabase <> 0 THEN 0 ELSE 1 END
 FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
   CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) AS c(setting)
-WHERE c.setting LIKE 'search\\_path=%' AND (s.setrole = 0 OR r.rolname IS NOT NULL)
+WHERE pg_catalog.split_part(c.setting, '=', 1) IN ('search_path', 'role') AND (s.setrole = 0 OR r.rolname IS NOT NULL)
   AND s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
-UNION ALL SELECT '', reset_val, 4 FROM pg_catalog.pg_settings
+UNION ALL SELECT '', name, reset_val, 4 FROM pg_catalog.pg_settings
   WHERE name = 'search_path' AND source NOT IN ('user', 'database user', 'client', 'session')
-ORDER BY 3`;
+ORDER BY 4`;
 
 /** Sorting and grouping call the functions of the type's operator class. */
 function classKey(): string {
@@ -260,11 +271,11 @@ export const CATALOG_QUERIES = [
   EDGES,
   CALLS,
   LEAVE_STATE,
-  PATHS,
+  STARTS,
 ] as const;
 
 export function readCatalog(answers: readonly (readonly Row[])[]): CatalogRows {
-  const [schemas, functions, relations, types, operators, casts, edges, calls, leaveState, paths] = answers;
+  const [schemas, functions, relations, types, operators, casts, edges, calls, leaveState, starts] = answers;
   return {
     schemas: rowsOf(schemas, ([name = '', isOpen]) => ({ name, isOpen: isOpen === 't' })),
     functions: rowsOf(functions, ([key = '', schema = '', name = '', args, defaults, ...flags]) => {
@@ -294,15 +305,25 @@ export function readCatalog(answers: readonly (readonly Row[])[]): CatalogRows {
       key,
       schema,
       name,
-      operands: operands === '' ? [] : operands.split(' '),
+      operands: wordsOf(operands),
     })),
-    casts: rowsOf(casts, ([key = '', needs = '']) => ({ key, needs: needs === '' ? [] : needs.split(' ') })),
+    casts: rowsOf(casts, ([key = '', needs = '', needsInWrites = '']) => ({
+      key,
+      needs: wordsOf(needs),
+      needsInWrites: wordsOf(needsInWrites),
+    })),
     edges: rowsOf(edges, ([from = '', to = '']) => [from, to] as const),
     calls: rowsOf(calls, ([key = '', name = '']) => [key, name] as const),
     leaveState: rowsOf(leaveState, ([key = '']) => key),
-    paths: rowsOf(paths, ([role = '', text = '']) => ({ role, text })),
+    starts: rowsOf(starts, ([role = '', name, text = '']) => ({
+      role,
+      name: name === 'role' ? 'role' : 'search_path',
+      text,
+    })),
   };
 }
+
+const wordsOf = (text: string): readonly string[] => (text === '' ? [] : text.split(' '));
 
 function rowsOf<Value>(rows: readonly Row[] | undefined, read: (row: Row) => Value): readonly Value[] {
   return rows?.map(read) ?? [];

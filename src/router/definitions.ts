@@ -39,6 +39,8 @@ export interface DefinitionsOptions {
   readonly user: string;
   /** The search_path that it has begun with, if not the role's. */
   readonly startPath?: string | undefined;
+  /** The role that it has begun in, if not the user's. */
+  readonly startRole?: string | undefined;
   /** Its server connections are its own to its end: nobody else gets what is left there. */
   readonly isSessionMode?: boolean;
 }
@@ -94,14 +96,15 @@ export class Definitions {
   }
 
   #pathUnder({ entries, own }: Settings, facts: CatalogFacts): SearchPath {
+    const { startRole } = this.#options;
     const isSet = entries.some(({ names }) => names.includes('search_path'));
     const text = isSet
       ? own.get('search_path')
       : (this.#options.startPath ?? facts.startPath(this.#options.user));
-    const role = own.get('role') ?? 'none';
-    return searchPathOf({
-      text,
-      role: role === 'none' ? (own.get('session_authorization') ?? this.#options.user) : role,
-    });
+    const user = own.get('session_authorization');
+    // A change of it ends the role that the session has begun in.
+    const began = user === undefined ? (startRole ?? facts.startRole(this.#options.user)) : undefined;
+    const role = own.get('role') ?? began ?? 'none';
+    return searchPathOf({ text, role: role === 'none' ? (user ?? this.#options.user) : role });
   }
 }

@@ -51,7 +51,9 @@ export function whenServerLost(facts: LossFacts): Verdict {
       return facts.hasNothingToCommit && !facts.writes ? 'failed-at-end' : 'in-doubt';
     return facts.ends === 'rollback' ? whenRolledBack(facts) : 'transaction-lost';
   }
-  if (facts.status === 'E') return facts.ends === undefined ? 'transaction-lost' : whenRolledBack(facts);
+  // What had failed before the loss has skipped the ROLLBACK.
+  if (facts.status === 'E')
+    return facts.failed || facts.ends === undefined ? 'transaction-lost' : whenRolledBack(facts);
   if (facts.failed) return 'over';
   if (facts.copyUnfinished) return 'failed';
   if (facts.writes) return 'in-doubt';

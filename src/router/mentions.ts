@@ -94,80 +94,90 @@ export function forgottenBy(
 const NOTHING: readonly Forgets[] = [];
 const NO_SETTINGS: readonly SettingStatement[] = [];
 
-/** The open portals that may forget statements or make settings when they are run, and those that may be a COPY. */
+/** What a portal does beyond its rows, if it is run. */
+export interface Deed {
+  readonly statement: Statement;
+  /** The unit in which it was bound. */
+  readonly serial: number;
+  settings: readonly SettingStatement[];
+}
+
+/** The open portals that do something beyond their rows when they are run, and those that may be a COPY. */
 export class OpenPortals {
   readonly copies = new CopyPortals();
-  readonly #byName = new Map<string, Statement>();
-  readonly #settings = new Map<string, readonly SettingStatement[]>();
-  /** What acts beyond its rows, and in which unit it was bound. */
-  readonly #acts = new Map<string, { readonly statement: Statement; readonly serial: number }>();
+  /** By name. Of several for one name it is not known which it stands for. */
+  readonly #deeds = new Map<string, readonly Deed[]>();
+  /** Those that the running unit has put others in place of, or closed: if it fails, that may have been skipped. */
+  readonly #replaced: (readonly [portal: string, deeds: readonly Deed[]])[] = [];
 
   bound(portal: string, statement: Statement | undefined, serial: number): void {
     this.copies.bound(portal, statement);
-    if (statement !== undefined && mayForget(statement.classification)) this.#byName.set(portal, statement);
-    else if (this.#byName.size > 0) this.#byName.delete(portal);
-    if (this.#settings.size > 0) this.#settings.delete(portal);
+    if (this.#deeds.size > 0) this.#replace(portal);
     if (statement !== undefined && actsBeyondRows(statement.classification))
-      this.#acts.set(portal, { statement, serial });
-    else if (this.#acts.size > 0) this.#acts.delete(portal);
-  }
-
-  /** What an Execute runs that was bound in an earlier unit: in this one nobody has heard of it. */
-  boundBefore(
-    message: Buffer,
-    serial: number,
-  ): { readonly portal: string; readonly statement: Statement } | undefined {
-    if (this.#acts.size === 0) return undefined;
-    const { portal } = readExecute(message);
-    const found = this.#acts.get(portal);
-    return found === undefined || found.serial === serial
-      ? undefined
-      : { portal, statement: found.statement };
+      this.#deeds.set(portal, [{ statement, serial, settings: NO_SETTINGS }]);
   }
 
   /** It makes these when it is run, which it need not be. */
   willSet(portal: string, settings: readonly SettingStatement[]): void {
-    this.#settings.set(portal, settings);
+    const [deed] = this.#deeds.get(portal) ?? NO_DEEDS;
+    if (deed !== undefined) deed.settings = settings;
   }
 
   closed(portal: string): void {
     this.copies.closed(portal);
-    if (this.#byName.size > 0) this.#byName.delete(portal);
-    if (this.#settings.size > 0) this.#settings.delete(portal);
-    if (this.#acts.size > 0) this.#acts.delete(portal);
+    if (this.#deeds.size > 0) this.#replace(portal);
   }
 
-  /** All portals have ended with their transaction. */
-  over(): void {
-    this.copies.over();
-    if (this.#byName.size > 0) this.#byName.clear();
-    if (this.#settings.size > 0) this.#settings.clear();
-    if (this.#acts.size > 0) this.#acts.clear();
+  #replace(portal: string): void {
+    const deeds = this.#deeds.get(portal);
+    if (deeds === undefined) return;
+    this.#replaced.push([portal, deeds]);
+    this.#deeds.delete(portal);
   }
 
-  /** What an Execute sets. */
-  settingsOf(message: Buffer): readonly SettingStatement[] {
-    return (
-      (this.#settings.size > 0 ? this.#settings.get(readExecute(message).portal) : undefined) ?? NO_SETTINGS
-    );
+  /** The unit is over. With the transaction all portals are. */
+  settle(isFailed: boolean, isTransactionOver: boolean): void {
+    if (isTransactionOver) {
+      this.copies.over();
+      if (this.#deeds.size > 0) this.#deeds.clear();
+    }
+    if (this.#replaced.length === 0) return;
+    if (isFailed && !isTransactionOver)
+      for (const [portal, deeds] of this.#replaced) this.#mayBe(portal, deeds);
+    this.#replaced.length = 0;
   }
 
-  /** An Execute: what it forgets. */
-  executed(message: Buffer, prepared: PreparedStatements): Mention | undefined {
-    if (this.#byName.size === 0 && this.copies.isEmpty) return undefined;
+  #mayBe(portal: string, deeds: readonly Deed[]): void {
+    const now = this.#deeds.get(portal) ?? NO_DEEDS;
+    const others = deeds.filter(({ statement }) => !now.some((deed) => deed.statement === statement));
+    this.#deeds.set(portal, [...now, ...others].slice(0, DEEDS_MAX));
+  }
+
+  /** What an Execute may do. */
+  executed(message: Buffer): readonly Deed[] {
+    if (this.#deeds.size === 0 && this.copies.isEmpty) return NO_DEEDS;
     const { portal } = readExecute(message);
     this.copies.executed(portal);
-    const statement = this.#byName.get(portal);
-    const forgets = statement === undefined ? undefined : effectOf(statement.classification, prepared);
-    if (forgets === undefined) return undefined;
-    prepared.willForget(forgets.name, forgets.isDiscard);
-    return { lends: [], forgets };
+    return this.#deeds.get(portal) ?? NO_DEEDS;
   }
 }
 
+const NO_DEEDS: readonly Deed[] = [];
+/** Whoever leaves more in doubt under one name has that of the others forgotten. */
+const DEEDS_MAX = 100;
+
 /** What a unit must know of a plain write that was bound before, it knows of its transaction. */
-function actsBeyondRows({ kind, because }: Classification): boolean {
-  return kind !== 'read' && because !== 'changes-data';
+function actsBeyondRows(classification: Classification): boolean {
+  const { kind, because } = classification;
+  return (kind !== 'read' && because !== 'changes-data') || mayForget(classification);
+}
+
+/** What the run of a statement forgets. */
+export function forgottenIn(
+  classification: Classification,
+  prepared: PreparedStatements,
+): Forgets | undefined {
+  return mayForget(classification) ? effectOf(classification, prepared) : undefined;
 }
 
 function mayForget({ because }: Classification): boolean {

@@ -1,9 +1,12 @@
 /** What a message adds to the unit of work: need, intent, and which statement it speaks of. Pure. */
+import type { SettingStatement } from '../sql/index.ts';
 import { FRONTEND, isHead, readBind, readBindNames, readClose, readDescribe } from '../wire/index.ts';
 import type { Intending } from './intending.ts';
-import { mentionIn } from './mentions.ts';
+import { type Deed, type Forgets, forgottenIn, type Mention, mentionIn } from './mentions.ts';
+
 import { UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
+import { namesOf } from './settings.ts';
 import type { Statement } from './statement.ts';
 import type { Tally } from './tally.ts';
 import { isAboutTransaction } from './unit-facts.ts';
@@ -40,7 +43,7 @@ export class Noting {
         unit.mention = mentionIn(statement.classification, prepared, statement);
         unit.require(this.#wishing.intentOf(this.#wishing.resolve(statement.classification, statement)));
         if (isAboutTransaction(statement.classification)) unit.isAboutTransaction = true;
-        if (!statement.isKept) unit.leavesState(statement.name);
+        if (!statement.isKept) this.#leavesState(statement.name);
         return statement;
       }
       case FRONTEND.Bind: {
@@ -66,10 +69,8 @@ export class Noting {
       }
       case FRONTEND.Execute: {
         unit.executes = true;
-        const before = portals.boundBefore(message, unit.serial);
-        if (before !== undefined) this.#bind(before.portal, before.statement);
-        for (const setting of portals.settingsOf(message)) unit.settings.push(setting);
-        unit.mention = portals.executed(message, prepared);
+        const deeds = portals.executed(message);
+        if (deeds.length > 0) this.#execute(deeds);
         return undefined;
       }
       case FRONTEND.Close: {
@@ -92,17 +93,59 @@ export class Noting {
         else this.#intending.count('write', 'calls-function');
         unit.intend(UNKNOWN_INTENT);
         unit.executes = true;
+        unit.willEnd(unit.mayEnd);
         return undefined;
       default:
         return undefined;
     }
   }
 
+  /** The unit prepares what is kept by its server only: that had better be the primary. */
+  #leavesState(statement: string): void {
+    const { unit } = this.#session;
+    unit.raise('primary', 'state-not-carried');
+    unit.mayLeaveState = true;
+    unit.pinBecause.add(statement === '' ? 'unnamed-past-limit' : 'statements-past-limit');
+  }
+
   /** What it sets is set by the Execute of the portal, which may not come. */
   #bind(portal: string, statement: Statement): void {
-    const { unit, portals } = this.#session;
+    const settings = this.#intend(statement);
+    if (settings !== undefined) this.#session.portals.willSet(portal, settings);
+  }
+
+  /** Gives the settings that it would make. */
+  #intend(statement: Statement): SettingStatement[] | undefined {
+    const { unit } = this.#session;
     const before = unit.settings.length;
     this.#intending.run(statement);
-    if (unit.settings.length > before) portals.willSet(portal, unit.settings.splice(before));
+    return unit.settings.length > before ? unit.settings.splice(before) : undefined;
+  }
+
+  /** One of these is run. Of several what they set is to be asked for. */
+  #execute(deeds: readonly Deed[]): void {
+    const { unit, prepared } = this.#session;
+    const isKnown = deeds.length === 1;
+    let lends: Mention['lends'] = [];
+    let forgets: Forgets | undefined;
+    for (const { statement, serial, settings } of deeds) {
+      // Of what was bound in an earlier unit, nobody has heard in this one.
+      if (serial !== unit.serial) {
+        this.#intend(statement);
+        lends = [...lends, ...(unit.mention?.lends ?? [])];
+      }
+      const { ends } = statement.intent;
+      if (isKnown) {
+        unit.settings.push(...settings);
+        unit.willEnd(ends);
+        forgets = forgottenIn(statement.classification, prepared);
+      } else {
+        unit.sets.push(...namesOf(settings));
+        unit.isSuspect = true;
+        if (ends !== undefined) unit.endsAmong = true;
+      }
+    }
+    if (forgets !== undefined) prepared.willForget(forgets.name, forgets.isDiscard);
+    unit.mention = lends.length > 0 || forgets !== undefined ? { lends, forgets } : undefined;
   }
 }

@@ -55,10 +55,11 @@ function routingOf(
   startUp: StartUp,
   { catalog, isSessionMode }: { readonly catalog: CatalogNow; readonly isSessionMode: boolean },
 ): SessionRouting {
-  const { user, database, searchPath: startPath } = startUp;
+  const { user, database, searchPath: startPath, role: startRole } = startUp;
   const definitions = new Definitions(catalog, {
     user,
     startPath,
+    startRole,
     isSessionMode,
   });
   return {

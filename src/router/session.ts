@@ -344,7 +344,7 @@ export class Session {
     this.#keeper.finished(unit, link, before);
     this.prepared.settle();
     if (unit.forgets.length > 0 && unit.isSeveral) link.isSoiled = true;
-    if (link.status === 'I') this.portals.over();
+    this.portals.settle(unit.isFailed, link.status === 'I');
     if (unit.makes !== undefined && !unit.isFailed) this.prepared.keep(unit.makes, link.statements);
     link.statements.closeStrays();
     this.#placement.auditAfter(unit, link, this.prepared.get('')?.isKept === false);

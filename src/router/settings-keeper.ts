@@ -8,7 +8,7 @@ import type { Link } from './link.ts';
 import type { Placement } from './placement.ts';
 import type { PreparedStatements } from './prepared.ts';
 import type { SessionOptions } from './session-types.ts';
-import { lostByReset, restrictedIn } from './settings.ts';
+import { lostByReset, namesOf, restrictedIn } from './settings.ts';
 import type { Unit } from './unit.ts';
 
 export class SettingsKeeper {
@@ -70,7 +70,8 @@ export class SettingsKeeper {
     if (unit.settings.length > 0 && unit.executes) this.#made(unit, link, before);
     if (unit.sets.length > 0 && unit.executes) this.#placement.doubt(link, unit.sets);
     // COMMIT AND CHAIN ends a transaction too, though another is open after it.
-    if (before !== 'I' && (link.status === 'I' || unit.ends !== undefined)) this.#ended(unit, link, before);
+    if (before !== 'I' && (link.status === 'I' || unit.ends !== undefined || unit.endsAmong))
+      this.#ended(unit, link, before);
   }
 
   /** What is created by a bare name may be temporary now, by a search_path that is known or may be. */
@@ -95,6 +96,8 @@ export class SettingsKeeper {
     } else if (unit.isFailed || before === 'E') {
       // DISCARD ALL is not taken back with what failed behind it.
       if (this.#prepared.hasDiscarded) this.#placement.record(unit.settings.filter(isDiscard), link);
+      // What was made before a savepoint, or behind a ROLLBACK to one, holds if the transaction goes on.
+      if (link.status !== 'I') this.#placement.doubt(link, namesOf(unit.settings));
     } else if (before === 'I' && link.status === 'I') this.#placement.record(unit.settings, link);
     else this.#pending.push(...unit.settings, ...this.#sayAgain(unit.settings, link));
   }
@@ -110,27 +113,23 @@ export class SettingsKeeper {
     return again;
   }
 
+  /** By what the unit had executed, if that was not skipped behind an error. */
   #ended(unit: Unit, link: Link, before: TransactionStatus): void {
     const settings = this.#pending;
     const [hadSavepoint, hadLocal] = [this.#hasSavepoint, this.#hasLocal];
-    this.began();
-    if (unit.endsAmong && settings.length > 0) {
-      this.#placement.doubt(link, namesOf(settings));
-      return;
-    }
-    // COMMIT of a failed transaction is a ROLLBACK.
-    if (unit.isFailed || before === 'E' || unit.ends !== 'commit' || settings.length === 0) return;
+    const { ends, endsAmong, isFailed } = unit;
+    // COMMIT of a failed transaction is a ROLLBACK, unless that went back to a savepoint before.
+    const isFailure = before === 'E' && !unit.hasSavepoint;
+    const isKnown = !endsAmong && !isFailed;
+    if (isKnown || link.status === 'I') this.began();
+    if (settings.length === 0 || (isKnown && (ends === 'rollback' || isFailure))) return;
     // A ROLLBACK TO SAVEPOINT may have taken some back.
-    if (hadSavepoint) this.#placement.doubt(link, namesOf(settings));
+    if (!isKnown || hadSavepoint || ends === undefined) this.#placement.doubt(link, namesOf(settings));
     else {
       this.#placement.record(settings, link);
       if (hadLocal) this.#placement.suspect(link, restrictedIn(namesOf(settings)));
     }
   }
-}
-
-function namesOf(settings: readonly SettingStatement[]): readonly string[] {
-  return settings.flatMap(({ changes }) => changes.map(({ name }) => name));
 }
 
 function isDiscard({ clears }: SettingStatement): boolean {

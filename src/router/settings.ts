@@ -312,3 +312,8 @@ export function quoted(name: string): string {
     .map((part) => `"${part.replaceAll('"', '""')}"`)
     .join('.');
 }
+
+/** The names of what they change. */
+export function namesOf(statements: readonly SettingStatement[]): readonly string[] {
+  return statements.flatMap(({ changes }) => changes.map(({ name }) => name));
+}

@@ -26,6 +26,8 @@ export interface StartUp {
   readonly isSerializable: boolean;
   /** What a reset of it goes back to; undefined: the role's. */
   readonly searchPath: string | undefined;
+  /** The same for the role. */
+  readonly role: string | undefined;
   /** As PostgreSQL shows it. */
   readonly applicationName: string;
 }
@@ -47,6 +49,7 @@ export function startUpOf({ user, database, parameters }: Asked): StartUp {
     settings: startSettings(applicationName, said),
     isSerializable: given.get('default_transaction_isolation')?.toLowerCase() === 'serializable',
     searchPath: given.get('search_path'),
+    role: given.get('role'),
     applicationName: asShown(applicationName),
   };
 }

@@ -58,6 +58,8 @@ export class Unit {
   mayWrite = false;
   mayPin = false;
   mayEnd: Intent['ends'] = undefined;
+  /** How what is executed of a batch would end the transaction. */
+  #ends: Intent['ends'] = undefined;
   mayChain = false;
   executes = false;
   /** It leaves state on its server even if nothing in it is executed. */
@@ -202,7 +204,14 @@ export class Unit {
   }
 
   get ends(): Intent['ends'] {
-    return this.executes ? this.mayEnd : undefined;
+    return this.kind === 'batch' ? this.#ends : this.mayEnd;
+  }
+
+  /** An Execute of a batch does so. Where a COMMIT is among others, that is what counts when the answer is lost. */
+  willEnd(ends: Intent['ends']): void {
+    if (ends === undefined) return;
+    if (this.#ends !== undefined) this.endsAmong = true;
+    if (this.#ends !== 'commit') this.#ends = ends;
   }
 
   begin(kind: Unit['kind']): void {
@@ -229,6 +238,7 @@ export class Unit {
     this.mayWrite = false;
     this.mayPin = false;
     this.mayEnd = undefined;
+    this.#ends = undefined;
     this.mayChain = false;
     this.mayLeaveState = false;
     // To clear a set that is empty costs a new table.
@@ -297,7 +307,7 @@ export class Unit {
 
   /** Some of its settings, or of those that its transaction made before, hold and some do not: which is not known. */
   get hasMixedFate(): boolean {
-    return this.endsAmong || (this.ends !== undefined && this.settings.length > 0);
+    return this.endsAmong || (this.mayEnd !== undefined && this.settings.length > 0);
   }
 
   /** It must go where `intent` needs it, executed or not. */
@@ -313,13 +323,6 @@ export class Unit {
     if (raised === this.need) return;
     this.need = raised;
     this.needBecause = because;
-  }
-
-  /** It prepares what is kept by its server only: that had better be the primary. */
-  leavesState(statement: string): void {
-    this.raise('primary', 'state-not-carried');
-    this.mayLeaveState = true;
-    this.pinBecause.add(statement === '' ? 'unnamed-past-limit' : 'statements-past-limit');
   }
 
   /** It is about to do what `intent` says. */

@@ -48,6 +48,8 @@ export interface OperatorFact extends Named {
 export interface CastFact {
   readonly key: Key;
   readonly needs: readonly Key[];
+  /** The same where it may be assigned to a column. */
+  readonly needsInWrites: readonly Key[];
 }
 
 /** All that can be reached from some objects. */
@@ -73,8 +75,8 @@ export class CatalogFacts {
   readonly casts: readonly CastFact[];
   /** What is so wide that any statement may come to it: an operator class of a built-in type. */
   readonly harmOfAll: Harm | undefined;
-  /** By `role` or, for all others, by '': the search_path that a session begins with. */
-  readonly #paths = new Map<string, string>();
+  /** By role or, for all others, by '': what a session begins with. */
+  readonly #starts = { search_path: new Map<string, string>(), role: new Map<string, string>() };
   readonly #leadsTo = new Map<Key, Key[]>();
   readonly #harms = new Map<Key, Harm>();
   readonly #code = new Set<Key>();
@@ -90,7 +92,10 @@ export class CatalogFacts {
     for (const [from, to] of rows.edges) add(this.#leadsTo, from, to);
     for (const [key, name] of rows.calls) this.#builtinCall(key, name);
     for (const key of rows.leaveState) this.#unseen.add(key);
-    for (const { role, text } of rows.paths) if (!this.#paths.has(role)) this.#paths.set(role, text);
+    for (const { role, name, text } of rows.starts) {
+      const values = this.#starts[name];
+      if (!values.has(role)) values.set(role, text);
+    }
     this.casts = rows.casts.filter(({ key }) => {
       const { harm, runsCode } = this.reach([key]);
       return harm !== undefined || runsCode;
@@ -99,8 +104,13 @@ export class CatalogFacts {
   }
 
   /** Undefined: it cannot be told. */
-  startPath(role: string): string | undefined {
-    return this.#paths.get(role) ?? this.#paths.get('');
+  startPath(user: string): string | undefined {
+    return this.#starts.search_path.get(user) ?? this.#starts.search_path.get('');
+  }
+
+  /** The role that a session of this user begins in, if not its own. */
+  startRole(user: string): string | undefined {
+    return this.#starts.role.get(user) ?? this.#starts.role.get('');
   }
 
   get counts(): Readonly<Record<'functions' | 'relations' | 'types' | 'operators', number>> {

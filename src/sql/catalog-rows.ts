@@ -32,16 +32,24 @@ export interface CatalogRows {
     readonly name: string;
     readonly operands: readonly string[];
   }[];
-  /** By the function that does it: the types that a statement must have to do with for it to happen. */
-  readonly casts: readonly { readonly key: string; readonly needs: readonly string[] }[];
+  /** By the function that does it: the types that a statement must have to do with for it to happen, and one that writes. */
+  readonly casts: readonly {
+    readonly key: string;
+    readonly needs: readonly string[];
+    readonly needsInWrites: readonly string[];
+  }[];
   /** From what to what one comes by using it. */
   readonly edges: readonly (readonly [from: string, to: string])[];
   /** What calls a function of PostgreSQL's own that does not only read. */
   readonly calls: readonly (readonly [key: string, name: string])[];
   /** What calls a function of PostgreSQL's own that leaves something in the session, when it is written to or called. */
   readonly leaveState: readonly string[];
-  /** The search_path of new sessions, by role, '' for those that are not listed; of several for one the first holds. */
-  readonly paths: readonly { readonly role: string; readonly text: string }[];
+  /** What new sessions begin with, by role, '' for those that are not listed; of several for one the first holds. */
+  readonly starts: readonly {
+    readonly role: string;
+    readonly name: 'search_path' | 'role';
+    readonly text: string;
+  }[];
 }
 
 export const NO_ROWS: CatalogRows = {
@@ -54,5 +62,5 @@ export const NO_ROWS: CatalogRows = {
   edges: [],
   calls: [],
   leaveState: [],
-  paths: [],
+  starts: [],
 };

@@ -165,6 +165,7 @@ class CachingClassifier implements Classifier {
     if (tokens(shared ?? own) > this.#tokensMax) return TOO_DENSE;
     const attention: Attention = {
       literal: false,
+      isOfFunctions: false,
       sets: [],
       creates: false,
       references: new ReferenceCollector(),

@@ -9,7 +9,7 @@ import { functionVerdict, nameInCatalog } from './functions.ts';
 import type { Attention } from './part.ts';
 import type { SqlReason } from './reasons.ts';
 import type { ReferenceCollector } from './references.ts';
-import { noteNewWord, noteReferences, noteType } from './referring.ts';
+import { namesAmong, noteNewWord, noteReferences, noteType } from './referring.ts';
 import { constantText, isTree, listAt, pathAt, type Tree, textAt, treeAt } from './tree.ts';
 
 /** Why a tree must not run on a standby. `session` is stricter than `write`. */
@@ -41,7 +41,8 @@ export function inspect(root: Tree, attention: Attention): Finding | undefined {
       }
     }
   }
-  return worst;
+  const pointed = attention.isOfFunctions ? inspectAttributes(attention) : undefined;
+  return pointed !== undefined && isStricter(pointed, worst) ? pointed : worst;
 }
 
 function isStricter(finding: Finding, worst: Finding | undefined): boolean {
@@ -65,8 +66,10 @@ function isNodeType(key: string): boolean {
 
 function inspectNode(type: string, node: unknown, attention: Attention): Finding | undefined {
   if (READ_NODES.has(type)) {
-    if (isTree(node)) noteReferences(type, node, attention.references);
-    return undefined;
+    if (!isTree(node)) return undefined;
+    noteReferences(type, node, attention.references);
+    if (type === 'RangeFunction') attention.isOfFunctions = true;
+    return type === 'A_Indirection' ? inspectIndirection(node, attention) : undefined;
   }
   if (!isTree(node)) return write('node-not-known', type);
   switch (type) {
@@ -142,6 +145,7 @@ function inspectCall(call: Tree, attention: Attention): Finding | undefined {
       attention.literal = true;
       return isTransactionLocal(call) ? write('function-volatile', name) : inspectSetting(call, attention);
     case 'ends-with-connection':
+      attention.literal = true;
       return isLastingSlot(call) ? write('function-volatile', name) : session(verdict, name);
     case 'holds-session-lock':
     case 'seeds-random':
@@ -153,6 +157,37 @@ function inspectCall(call: Tree, attention: Attention): Finding | undefined {
       return { kind: 'write', because: verdict, detail: name, isOpen: true };
   }
   return unreachable(verdict);
+}
+
+/** `(x).f` is `f(x)` where it is no column, whatever the type of `x`. */
+function inspectIndirection(node: Tree, attention: Attention): Finding | undefined {
+  const parts = listAt(node, 'indirection');
+  const argument = parts.length === 1 ? treeAt(node, 'arg') : undefined;
+  return strictest(namesAmong(parts).map((name) => inspectColumnCall(name, argument, attention)));
+}
+
+/** `t.f` is `f(t)`, and what a function in FROM gives need be no row. */
+function inspectAttributes(attention: Attention): Finding | undefined {
+  const names = Array.from(attention.references.attributes);
+  return strictest(names.map((name) => inspectColumnCall(name, undefined, attention)));
+}
+
+/** By a name that is none of PostgreSQL's functions, it is a column until the database says otherwise. */
+function inspectColumnCall(
+  name: string,
+  argument: Tree | undefined,
+  attention: Attention,
+): Finding | undefined {
+  if (functionVerdict([name]) !== 'function-not-known')
+    return inspectCall({ funcname: [{ String: { sval: name } }], args: [argument ?? {}] }, attention);
+  attention.references.columnCall(name);
+  return undefined;
+}
+
+function strictest(findings: readonly (Finding | undefined)[]): Finding | undefined {
+  let worst: Finding | undefined;
+  for (const finding of findings) if (finding !== undefined && isStricter(finding, worst)) worst = finding;
+  return worst;
 }
 
 /** `current_setting('data_directory')` speaks of a server, as SHOW does. A name not written out may be any. */

@@ -53,6 +53,8 @@ export interface Attention {
   readonly sets: string[];
   /** Something is created, perhaps by a name without a schema. */
   creates: boolean;
+  /** A function is in FROM: what a name there stands for need be no row. */
+  isOfFunctions: boolean;
   /** What the text refers to in its database. */
   readonly references: ReferenceCollector;
 }

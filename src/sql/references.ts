@@ -23,6 +23,8 @@ export interface References {
   readonly types: readonly Path[];
   /** Names behind a point: columns, or functions of one row (`t.f` is `f(t)` where there is no such column). */
   readonly attributes: readonly string[];
+  /** The same behind what need be no row: columns, or functions of one argument, or casts (`(1).f` is `f(1)`). */
+  readonly columnCalls: readonly string[];
   /** Syntax by our grammar, with any number of arguments; to an older server the name of a function, if there is one. */
   readonly newWords: readonly string[];
   /** WITH queries: a bare name of a relation may be one of these. */
@@ -36,6 +38,7 @@ export const NO_REFERENCES: References = Object.freeze({
   operators: [],
   types: [],
   attributes: [],
+  columnCalls: [],
   newWords: [],
   withQueries: [],
 });
@@ -46,6 +49,7 @@ export class ReferenceCollector {
   readonly #operators = new Map<string, Path>();
   readonly #types = new Map<string, Path>();
   readonly #attributes = new Set<string>();
+  readonly #columnCalls = new Set<string>();
   readonly #newWords = new Set<string>();
   readonly #withQueries = new Set<string>();
 
@@ -71,6 +75,15 @@ export class ReferenceCollector {
     this.#attributes.add(name);
   }
 
+  columnCall(name: string): void {
+    this.#columnCalls.add(name);
+  }
+
+  /** Names behind a point that follow the name of something in FROM. */
+  get attributes(): Iterable<string> {
+    return this.#attributes;
+  }
+
   newWord(name: string): void {
     this.#newWords.add(name);
   }
@@ -86,6 +99,7 @@ export class ReferenceCollector {
       this.#operators,
       this.#types,
       this.#attributes,
+      this.#columnCalls,
       this.#newWords,
     ];
     return all.every(({ size }) => size === 0);
@@ -100,6 +114,7 @@ export class ReferenceCollector {
       operators: [...this.#operators.values()],
       types: [...this.#types.values()],
       attributes: [...this.#attributes],
+      columnCalls: [...this.#columnCalls],
       newWords: [...this.#newWords],
       withQueries: [...this.#withQueries],
     });
@@ -108,11 +123,7 @@ export class ReferenceCollector {
 
 /** How many names it holds: what they take in memory. */
 export function sizeOf(references: References): number {
-  const { functions, relations, operators, types, attributes, newWords, withQueries } = references;
-  return [functions, relations, operators, types, attributes, newWords, withQueries].reduce(
-    (sum, { length }) => sum + length,
-    0,
-  );
+  return Object.values(references).reduce((sum, { length }) => sum + length, 0);
 }
 
 const keyOf = (path: Path): string => path.join('\0');

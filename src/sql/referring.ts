@@ -32,9 +32,6 @@ export function noteReferences(type: string, node: Tree, into: ReferenceCollecto
     case 'ColumnRef':
       noteAttribute(listAt(node, 'fields').slice(1), into);
       return;
-    case 'A_Indirection':
-      noteAttribute(listAt(node, 'indirection'), into);
-      return;
     case 'CommonTableExpr':
       into.withQuery(textAt(node, 'ctename') ?? '');
       return;
@@ -66,12 +63,14 @@ export function noteType(typeName: Tree, into: ReferenceCollector): void {
   if (path.length > 0) into.type(path);
 }
 
-/** All but the first part of a column's name, or what is taken out of an expression. */
+/** All but the first part of a column's name. */
 function noteAttribute(parts: readonly Tree[], into: ReferenceCollector): void {
-  for (const part of parts) {
-    const name = textAt(treeAt(part, 'String'), 'sval');
-    if (name !== undefined) into.attribute(name);
-  }
+  for (const name of namesAmong(parts)) into.attribute(name);
+}
+
+/** Of the parts behind points, those that are no star and no index. */
+export function namesAmong(parts: readonly Tree[]): readonly string[] {
+  return parts.flatMap((part) => textAt(treeAt(part, 'String'), 'sval') ?? []);
 }
 
 function operatorsOf(expression: Tree): readonly (readonly string[])[] {

@@ -208,6 +208,7 @@ class Lookup {
     for (const name of references.newWords) this.#newWord(name);
     for (const path of references.types) this.#type(path);
     for (const name of references.attributes) this.#attribute(name);
+    for (const name of references.columnCalls) this.#columnCall(name);
     const reached = this.#reach(references.operators.flatMap((path) => this.#ofTypes(path)));
     const harm = reached.harm?.kind === 'session' ? reached.harm : (this.#missing ?? reached.harm);
     return harm ?? this.#facts.harmOfAll ?? { kind: 'read', runsCode: reached.runsCode };
@@ -220,24 +221,23 @@ class Lookup {
   runsUnseen(touches: References, found: Classification): boolean {
     if (leavesByName(touches)) return true;
     for (const { path, args } of touches.functions) {
-      const before = this.#roots.length;
-      this.#function(path, args);
-      if (this.#roots.length === before && functionVerdict(path) === 'function-not-known') return true;
+      if (!this.#call(path, args) && functionVerdict(path) === 'function-not-known') return true;
     }
     for (const name of touches.newWords) this.#newWord(name);
     for (const path of touches.relations) this.#relation(path, touches.withQueries);
     for (const path of touches.types) this.#type(path);
     for (const name of touches.attributes) this.#attribute(name);
+    for (const name of touches.columnCalls) this.#columnCall(name);
     for (const key of this.#roots) if (key.startsWith('r')) this.#roots.push(writingKey(key));
     if ((found.among ?? [found]).some(isSeenByTriggers)) this.#roots.push(DEFINING);
     for (const path of touches.operators) for (const { key } of this.#operators(path)) this.#roots.push(key);
     // Casts, where what they are of is reached.
-    const { harm } = this.#reach([]);
+    const { harm } = this.#reach([], 'needsInWrites');
     return harm?.kind === 'session' || this.#facts.runsUnseen(this.#roots);
   }
 
   /** What one operator or cast gives can be what another is picked by. */
-  #reach(operators: readonly OperatorFact[]): Reached {
+  #reach(operators: readonly OperatorFact[], needs: 'needs' | 'needsInWrites' = 'needs'): Reached {
     const { casts } = this.#facts;
     for (;;) {
       const reached = this.#facts.reach(this.#roots);
@@ -246,8 +246,9 @@ class Lookup {
         if (!reached.keys.has(operator.key) && operator.operands.some((type) => reached.keys.has(type)))
           this.#roots.push(operator.key);
       }
-      for (const { key, needs } of casts) {
-        if (!reached.keys.has(key) && needs.every((type) => reached.keys.has(type))) this.#roots.push(key);
+      for (const cast of casts) {
+        if (!reached.keys.has(cast.key) && cast[needs].every((type) => reached.keys.has(type)))
+          this.#roots.push(cast.key);
       }
       if (this.#roots.length === before) return reached;
     }
@@ -262,16 +263,24 @@ class Lookup {
   }
 
   #function(path: Path, args: number): void {
+    const isKnown = this.#call(path, args) || functionVerdict(path) === 'harmless';
+    if (!isKnown) this.#miss('function-not-known', path);
+  }
+
+  /** A function, or a cast: `type(value)`. Gives whether there is one. */
+  #call(path: Path, args: number): boolean {
     const { schema, name } = nameOf(path);
-    const found = this.#visible(this.#facts.functions.get(name), schema).filter(
-      ({ argsMin, argsMax }) => args >= argsMin && args <= argsMax,
-    );
-    for (const { key } of found) this.#roots.push(key);
-    // `type(value)` is a cast.
+    const before = this.#roots.length;
+    for (const { key, argsMin, argsMax } of this.#visible(this.#facts.functions.get(name), schema))
+      if (args >= argsMin && args <= argsMax) this.#roots.push(key);
     const types = args === 1 ? this.#first(this.#facts.types.get(name), schema) : NONE;
     for (const { key } of types) this.#roots.push(key);
-    const isKnown = found.length + types.length > 0 || functionVerdict(path) === 'harmless';
-    if (!isKnown) this.#miss('function-not-known', path);
+    return this.#roots.length > before;
+  }
+
+  /** What is neither is a column. */
+  #columnCall(name: string): void {
+    this.#call([name], 1);
   }
 
   #newWord(name: string): void {

@@ -94,7 +94,7 @@ export const SOME_ROWS: CatalogRows = {
       operands: ['binary'],
     })),
   ],
-  casts: [{ key: 'f2', needs: ['t1', 't25'] }],
+  casts: [{ key: 'f2', needs: ['t1', 't25'], needsInWrites: ['t1'] }],
   edges: [
     ['r5', 'r1'],
     ['r6', 'r2'],
@@ -116,9 +116,9 @@ export const SOME_ROWS: CatalogRows = {
     ['r8', 'pg_advisory_lock'],
     ['r17', 'nextval'],
   ],
-  paths: [
-    { role: 'special', text: 'side, public' },
-    { role: '', text: '"$user", public' },
+  starts: [
+    { role: 'special', name: 'search_path', text: 'side, public' },
+    { role: '', name: 'search_path', text: '"$user", public' },
   ],
 };
 
