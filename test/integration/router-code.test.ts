@@ -296,51 +296,53 @@ test('code that nobody looked into', { timeout: 120_000 }, async (suite) => {
       `CREATE FUNCTION setting() RETURNS trigger LANGUAGE plpgsql AS $$
          BEGIN PERFORM ${set('1MB')}; RETURN coalesce(NEW, OLD); END $$`,
       `CREATE FUNCTION set_it() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN ${set('2MB')}; END $$`,
-      'CREATE TABLE before (a int); CREATE TABLE after (a int); CREATE TABLE late (a int)',
-      'CREATE TRIGGER x BEFORE INSERT ON before FOR EACH ROW EXECUTE FUNCTION setting()',
+      ...['before', 'after', 'late', 'ruled', 'plain', 'numbers', 'guarded'].map(
+        (name) => `CREATE TABLE ${name} (a int)`,
+      ),
       'CREATE TRIGGER x AFTER DELETE ON after FOR EACH STATEMENT EXECUTE FUNCTION setting()',
       `CREATE CONSTRAINT TRIGGER x AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
          EXECUTE FUNCTION setting()`,
       `CREATE TABLE defaulting (a int, b text DEFAULT ${set('3MB')}); CREATE TABLE coded (a int, b text DEFAULT set_it())`,
       `CREATE TABLE checked (a int CHECK (${set('4MB')} IS NOT NULL))`,
-      'CREATE TABLE ruled (a int)',
-      'CREATE RULE x AS ON UPDATE TO ruled DO INSTEAD SELECT set_it()',
-      'CREATE TABLE parent (id int PRIMARY KEY); INSERT INTO parent VALUES (1)',
-      'CREATE TABLE child (id int REFERENCES parent ON DELETE CASCADE); INSERT INTO child VALUES (1)',
-      'CREATE TRIGGER x AFTER DELETE ON child FOR EACH ROW EXECUTE FUNCTION setting()',
-      'CREATE VIEW seen AS SELECT a FROM before',
+      `CREATE RULE x AS ON UPDATE TO ruled DO INSTEAD SELECT set_it(); CREATE VIEW seen AS SELECT a FROM before;
+       CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (id int REFERENCES parent ON DELETE CASCADE)`,
+      'INSERT INTO parent VALUES (1); INSERT INTO child VALUES (1)',
       'CREATE TABLE split (a int) PARTITION BY LIST (a); CREATE TABLE split_1 PARTITION OF split DEFAULT',
-      'CREATE TRIGGER x BEFORE INSERT ON split_1 FOR EACH ROW EXECUTE FUNCTION setting()',
-      'CREATE TABLE plain (a int); CREATE TABLE texts (a text)',
-      `CREATE TYPE made_of_text AS (a int);
+      ...['BEFORE INSERT ON before', 'AFTER DELETE ON child', 'BEFORE INSERT ON split_1'].map(
+        (when) => `CREATE TRIGGER x ${when} FOR EACH ROW EXECUTE FUNCTION setting()`,
+      ),
+      `CREATE TABLE texts (a text); CREATE TYPE made_of_text AS (a int);
        CREATE FUNCTION cast_it(x text) RETURNS made_of_text LANGUAGE plpgsql AS $$
          BEGIN PERFORM ${set('8MB')}; RETURN ROW(1)::made_of_text; END $$;
        CREATE CAST (text AS made_of_text) WITH FUNCTION cast_it(text) AS ASSIGNMENT; CREATE TABLE casting (c made_of_text)`,
       `CREATE FUNCTION split_by(x int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
          BEGIN PERFORM ${set('9MB')}; RETURN x; END $$;
        CREATE TABLE splitting (a int) PARTITION BY RANGE (split_by(a)); CREATE TABLE splitting_1 PARTITION OF splitting DEFAULT`,
+      `CREATE FUNCTION cast_back(x made_of_text) RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM ${set('10MB')}; RETURN 1; END $$;
+       CREATE CAST (made_of_text AS int) WITH FUNCTION cast_back(made_of_text) AS ASSIGNMENT`,
+      `CREATE FUNCTION when_it(x int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN PERFORM ${set('11MB')}; RETURN false; END $$;
+       CREATE TRIGGER x BEFORE UPDATE ON guarded FOR EACH ROW WHEN (when_it(OLD.a))
+         EXECUTE FUNCTION suppress_redundant_updates_trigger(); INSERT INTO guarded VALUES (1)`,
+      `CREATE TABLE counted AS SELECT 1 AS a, 2 AS b; CREATE STATISTICS counting ON (split_by(a)) FROM counted`,
     ])
       await sql(primary, text, { user: 'app', password: 'app', database: 'app' });
     await new Promise((resolve) => setTimeout(resolve, CATALOG_POLLED_MS));
+    const filled = ['before', 'late', 'defaulting', 'coded', 'checked', 'seen', 'split', 'splitting'];
     for (const text of [
-      'INSERT INTO before VALUES (1)',
+      ...filled.map((name) => `INSERT INTO ${name} VALUES (1)`),
       'DELETE FROM after',
-      'INSERT INTO late VALUES (1)',
-      'INSERT INTO defaulting VALUES (1)',
       'MERGE INTO defaulting d USING plain p ON false WHEN NOT MATCHED THEN INSERT (a) VALUES (1)',
-      'INSERT INTO coded VALUES (1)',
-      'INSERT INTO checked VALUES (1)',
       'UPDATE ruled SET a = 1',
       'DELETE FROM parent',
-      'INSERT INTO seen VALUES (1)',
-      'INSERT INTO split VALUES (1)',
       'WITH w AS (INSERT INTO before VALUES (2) RETURNING a) SELECT * FROM w',
       'INSERT INTO texts SELECT set_it()',
       'EXPLAIN ANALYZE SELECT set_it()',
       "INSERT INTO casting VALUES ('x'::text)",
       "UPDATE casting SET c = 'x'::text",
       "INSERT INTO plain SELECT (('x'::text)::made_of_text).a",
-      'INSERT INTO splitting VALUES (1)',
+      'INSERT INTO numbers VALUES (ROW(1)::made_of_text)',
+      'UPDATE guarded SET a = 1',
+      'ANALYZE counted',
       'CREATE TABLE made AS SELECT set_it()',
       "UPDATE pg_settings SET setting = '5MB' WHERE name = 'work_mem'",
       `SELECT query_to_xml('SELECT ${set('7MB').replaceAll("'", "''")}', true, true, '')`,

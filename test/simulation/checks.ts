@@ -167,7 +167,8 @@ export class Checks implements Watcher {
     if (change === undefined) return;
     if (change.type === 'delete') {
       const agent = this.#previous === undefined ? undefined : hosts.get(this.#previous)?.agent;
-      const isHandedOver = agent?.ctx.jobs.running === 'hand-over';
+      // One that is frozen in the middle of it gives nothing away: its lease runs out, and that is a failover.
+      const isHandedOver = !store.isExpiring && agent?.ctx.jobs.running === 'hand-over';
       const request = isHandedOver ? parseJson(store.data.get(layout.failover)?.value ?? '') : undefined;
       const candidate = isRecord(request) ? request['member'] : undefined;
       this.#term = { ...NO_TERM, handedOverTo: typeof candidate === 'string' ? candidate : undefined };

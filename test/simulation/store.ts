@@ -40,6 +40,8 @@ export class Store {
   slowMs = 0;
   /** Whose client of the store reaches nobody, though the host reaches all others. */
   readonly hiddenFrom = new Set<Site>();
+  /** What changes just now does so because leases have run out. */
+  isExpiring = false;
   #isElecting = false;
 
   constructor(members: readonly StoreMember[], parts: { events: Events; network: Network; chance: Chance }) {
@@ -138,7 +140,9 @@ export class Store {
   }
 
   #expire(): void {
+    this.isExpiring = true;
     if (this.leader !== undefined && this.servesNow(this.leader)) this.data.expireLeases();
+    this.isExpiring = false;
     this.events.after(EXPIRE_EVERY_MS, undefined, () => this.#expire());
   }
 }

@@ -117,6 +117,7 @@ export const SOME_ROWS: CatalogRows = {
     ['r17', 'nextval'],
   ],
   starts: [
+    { role: 'in_side', name: 'role', text: 'side' },
     { role: 'special', name: 'search_path', text: 'side, public' },
     { role: '', name: 'search_path', text: '"$user", public' },
   ],

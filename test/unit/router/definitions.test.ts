@@ -82,6 +82,20 @@ it('the search_path that a session has begun with counts before its role’s, an
   );
 });
 
+it('"$user" in it is the role that the session has begun in', () => {
+  const sql = 'SELECT * FROM t';
+  const [began, ofRole] = [
+    new Definitions(new TestCatalog(), { user: 'app', startRole: 'side' }),
+    new Definitions(new TestCatalog(), { user: 'in_side' }),
+  ];
+  for (const definitions of [began, ofRole]) {
+    assert.equal(because(definitions, sql), 'relation-unlogged');
+    for (const text of ['SET ROLE NONE', 'SET SESSION AUTHORIZATION app'])
+      assert.equal(because(definitions, sql, after([text])), 'only-reads', text);
+    assert.equal(because(definitions, sql, after(['SET ROLE NONE', 'RESET ROLE'])), 'relation-unlogged');
+  }
+});
+
 it('the search_path is that of the session: set, reset, of its role, or unknown', () => {
   const definitions = new Definitions(new TestCatalog(), { user: 'app' });
   const sql = 'SELECT * FROM t';

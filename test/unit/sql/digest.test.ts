@@ -151,6 +151,8 @@ describe('an answer by digest is the one of the text itself', () => {
       "SELECT current_setting('data_directory')",
       "SELECT set_config('a.b', 'c', 't'::bool)",
       "SELECT set_config('a.b', 'c', 'true')",
+      "SELECT pg_create_physical_replication_slot('a', false, false)",
+      "SELECT ('timezone').current_setting",
       "SELECT set_config('a.b', 'c', 'false')",
       'EXPLAIN (ANALYZE 0) SELECT 1',
       'EXPLAIN (ANALYZE 1) SELECT 1',

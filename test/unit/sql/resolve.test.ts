@@ -113,6 +113,22 @@ describe('a statement is resolved against its database', () => {
     ['SELECT t.of_row FROM t', 'write function-volatile public.of_row'],
     ['SELECT (t).of_row FROM t', 'write function-volatile public.of_row'],
     ['SELECT t.total FROM t', 'read only-reads'],
+    ['SELECT t.writing FROM t', 'read only-reads'],
+  ]);
+  facts('a function of one argument, or a cast, can be spoken of like an attribute of it', [
+    ['SELECT (1).writing', 'write function-volatile public.writing'],
+    ["SELECT ('x'::text).lucky", 'write function-volatile public.writing'],
+    ['SELECT (1).harmless', 'read only-reads'],
+    ['SELECT (1).several, (1).either', 'read only-reads'],
+    ['SELECT ((t).nothing).writing FROM t', 'write function-volatile public.writing'],
+    ['SELECT n.writing FROM generate_series(1, 2) AS n', 'write function-volatile public.writing'],
+    ['SELECT (1).nextval', 'write function-volatile nextval'],
+    [
+      'SELECT n.pg_advisory_lock FROM generate_series(1, 2) AS n',
+      'session holds-session-lock pg_advisory_lock',
+    ],
+    ["SELECT ('port').current_setting", 'write setting-of-server port'],
+    ["SELECT ('timezone').current_setting", 'read only-reads'],
   ]);
   facts('relations are followed through views, children and policies', [
     ['SELECT * FROM t', 'read only-reads'],
