@@ -206,6 +206,7 @@ WITH trees AS (
     FROM pg_catalog.pg_constraint WHERE oid >= ${FIRST_OID} AND conbin IS NOT NULL
   UNION ALL SELECT 'w' || tgrelid, tgqual::text FROM pg_catalog.pg_trigger WHERE tgqual IS NOT NULL
   UNION ALL SELECT 'w' || indrelid, pg_catalog.concat(indexprs::text, indpred::text) FROM pg_catalog.pg_index WHERE indexrelid >= ${FIRST_OID}
+  UNION ALL SELECT 't' || oid, typdefaultbin::text FROM pg_catalog.pg_type WHERE oid >= ${FIRST_OID} AND typdefaultbin IS NOT NULL
   UNION ALL SELECT 'w' || stxrelid, pg_catalog.to_jsonb(s) ->> 'stxexprs' FROM pg_catalog.pg_statistic_ext s
   UNION ALL SELECT 'w' || polrelid, pg_catalog.concat(polqual::text, polwithcheck::text) FROM pg_catalog.pg_policy
   UNION ALL SELECT CASE ev_type WHEN '1' THEN 'r' ELSE 'w' END || ev_class, pg_catalog.concat(ev_qual::text, ev_action::text)

@@ -13,16 +13,18 @@ const MAY_COPY_IN: ReadonlySet<SqlReason> = new Set(['copies-in', ...NOT_LOOKED_
 
 export class CopyPortals {
   readonly #names = new Set<string>();
+  /** Those that the running unit has closed or put others in place of: if it fails, that may have been skipped. */
+  readonly #replaced: string[] = [];
   #isRun = false;
 
   /** `undefined`: of a statement that nobody here knows. */
   bound(portal: string, statement: Statement | undefined): void {
     if (statement === undefined || MAY_COPY_IN.has(statement.classification.because)) this.#names.add(portal);
-    else if (this.#names.size > 0) this.#names.delete(portal);
+    else this.closed(portal);
   }
 
   closed(portal: string): void {
-    if (this.#names.size > 0) this.#names.delete(portal);
+    if (this.#names.size > 0 && this.#names.delete(portal)) this.#replaced.push(portal);
   }
 
   executed(portal: string): void {
@@ -44,8 +46,11 @@ export class CopyPortals {
     return this.#isRun;
   }
 
-  /** All portals have ended with their transaction. */
-  over(): void {
-    if (this.#names.size > 0) this.#names.clear();
+  /** The unit is over. With the transaction all portals are. */
+  settle(isFailed: boolean, isTransactionOver: boolean): void {
+    if (isTransactionOver && this.#names.size > 0) this.#names.clear();
+    if (this.#replaced.length === 0) return;
+    if (isFailed && !isTransactionOver) for (const portal of this.#replaced) this.#names.add(portal);
+    this.#replaced.length = 0;
   }
 }

@@ -103,8 +103,10 @@ export class Definitions {
       : (this.#options.startPath ?? facts.startPath(this.#options.user));
     const user = own.get('session_authorization');
     // A change of it ends the role that the session has begun in.
-    const began = user === undefined ? (startRole ?? facts.startRole(this.#options.user)) : undefined;
-    const role = own.get('role') ?? began ?? 'none';
-    return searchPathOf({ text, role: role === 'none' ? (user ?? this.#options.user) : role });
+    const role = own.get('role') ?? (user === undefined ? startRole : 'none');
+    if (role === undefined && facts.mayStartInRole(this.#options.user))
+      return searchPathOf({ text, role: undefined });
+    const isOwn = role === undefined || role === 'none';
+    return searchPathOf({ text, role: isOwn ? (user ?? this.#options.user) : role });
   }
 }

@@ -137,10 +137,8 @@ export class OpenPortals {
 
   /** The unit is over. With the transaction all portals are. */
   settle(isFailed: boolean, isTransactionOver: boolean): void {
-    if (isTransactionOver) {
-      this.copies.over();
-      if (this.#deeds.size > 0) this.#deeds.clear();
-    }
+    this.copies.settle(isFailed, isTransactionOver);
+    if (isTransactionOver && this.#deeds.size > 0) this.#deeds.clear();
     if (this.#replaced.length === 0) return;
     if (isFailed && !isTransactionOver)
       for (const [portal, deeds] of this.#replaced) this.#mayBe(portal, deeds);

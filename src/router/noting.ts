@@ -3,7 +3,6 @@ import type { SettingStatement } from '../sql/index.ts';
 import { FRONTEND, isHead, readBind, readBindNames, readClose, readDescribe } from '../wire/index.ts';
 import type { Intending } from './intending.ts';
 import { type Deed, type Forgets, forgottenIn, type Mention, mentionIn } from './mentions.ts';
-
 import { UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import { namesOf } from './settings.ts';
@@ -89,11 +88,10 @@ export class Noting {
         return undefined;
       case FRONTEND.Query: // in the middle of a batch: unusual, so no cleverness
       case FRONTEND.FunctionCall:
-        if (tag === FRONTEND.Query) this.#intending.query(message);
+        if (tag === FRONTEND.Query) unit.willEnd(this.#wishing.intentOf(this.#intending.query(message)).ends);
         else this.#intending.count('write', 'calls-function');
         unit.intend(UNKNOWN_INTENT);
         unit.executes = true;
-        unit.willEnd(unit.mayEnd);
         return undefined;
       default:
         return undefined;

@@ -108,9 +108,9 @@ export class CatalogFacts {
     return this.#starts.search_path.get(user) ?? this.#starts.search_path.get('');
   }
 
-  /** The role that a session of this user begins in, if not its own. */
-  startRole(user: string): string | undefined {
-    return this.#starts.role.get(user) ?? this.#starts.role.get('');
+  /** Whether a session of this user may begin in another role: it does so only where that is there, and the user is of it. */
+  mayStartInRole(user: string): boolean {
+    return this.#starts.role.has(user) || this.#starts.role.has('');
   }
 
   get counts(): Readonly<Record<'functions' | 'relations' | 'types' | 'operators', number>> {
@@ -176,14 +176,18 @@ export class CatalogFacts {
   /** Something of the database calls a function of PostgreSQL's own. */
   #builtinCall(key: Key, name: string): void {
     const verdict = functionVerdict([name]);
-    if (verdict === 'harmless') return;
-    if (OF_SESSION.has(verdict)) this.#harms.set(key, { kind: 'session', because: verdict, detail: name });
-    else if (this.#harms.get(key)?.kind !== 'session') this.#harm(key, verdict, name);
+    if (verdict === 'harmless' || this.#harms.get(key)?.kind === 'session') return;
+    this.#harms.set(key, harmOfBuiltin(verdict, name));
   }
 
   #harm(key: Key, because: SqlReason, detail: string): void {
     this.#harms.set(key, { kind: 'write', because, detail });
   }
+}
+
+/** What a call of a function of PostgreSQL's own is that does not only read. */
+export function harmOfBuiltin(verdict: Exclude<FunctionVerdict, 'harmless'>, detail: string): Harm {
+  return { kind: OF_SESSION.has(verdict) ? 'session' : 'write', because: verdict, detail };
 }
 
 const OF_SESSION: ReadonlySet<FunctionVerdict> = new Set([

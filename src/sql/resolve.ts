@@ -12,6 +12,7 @@ import {
   type CatalogFacts,
   DEFINING,
   type Harm,
+  harmOfBuiltin,
   type Key,
   type OperatorFact,
   type Reached,
@@ -229,7 +230,11 @@ class Lookup {
     for (const name of touches.attributes) this.#attribute(name);
     for (const name of touches.columnCalls) this.#columnCall(name);
     for (const key of this.#roots) if (key.startsWith('r')) this.#roots.push(writingKey(key));
-    if ((found.among ?? [found]).some(isSeenByTriggers)) this.#roots.push(DEFINING);
+    const verdicts = found.among ?? [found];
+    // Where no table is named, all are analyzed or indexed anew, whatever computes what is kept of them.
+    if (touches.relations.length === 0 && verdicts.some(({ because }) => because === 'maintains'))
+      return true;
+    if (verdicts.some(isSeenByTriggers)) this.#roots.push(DEFINING);
     for (const path of touches.operators) for (const { key } of this.#operators(path)) this.#roots.push(key);
     // Casts, where what they are of is reached.
     const { harm } = this.#reach([], 'needsInWrites');
@@ -295,6 +300,10 @@ class Lookup {
   }
 
   #attribute(name: string): void {
+    const verdict = functionVerdict([name]);
+    // A cast of the database's own may make of a row what a function of PostgreSQL's takes.
+    if (this.#facts.casts.length > 0 && verdict !== 'harmless' && verdict !== 'function-not-known')
+      this.#missing ??= harmOfBuiltin(verdict, name);
     for (const { key, takesRow, argsMin, argsMax } of this.#visible(
       this.#facts.functions.get(name),
       undefined,

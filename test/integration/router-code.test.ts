@@ -315,25 +315,25 @@ test('code that nobody looked into', { timeout: 120_000 }, async (suite) => {
        CREATE FUNCTION cast_it(x text) RETURNS made_of_text LANGUAGE plpgsql AS $$
          BEGIN PERFORM ${set('8MB')}; RETURN ROW(1)::made_of_text; END $$;
        CREATE CAST (text AS made_of_text) WITH FUNCTION cast_it(text) AS ASSIGNMENT; CREATE TABLE casting (c made_of_text)`,
-      `CREATE FUNCTION split_by(x int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
-         BEGIN PERFORM ${set('9MB')}; RETURN x; END $$;
+      `CREATE FUNCTION split_by(x int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM ${set('9MB')}; RETURN x; END $$;
        CREATE TABLE splitting (a int) PARTITION BY RANGE (split_by(a)); CREATE TABLE splitting_1 PARTITION OF splitting DEFAULT`,
       `CREATE FUNCTION cast_back(x made_of_text) RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM ${set('10MB')}; RETURN 1; END $$;
        CREATE CAST (made_of_text AS int) WITH FUNCTION cast_back(made_of_text) AS ASSIGNMENT`,
       `CREATE FUNCTION when_it(x int) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN PERFORM ${set('11MB')}; RETURN false; END $$;
        CREATE TRIGGER x BEFORE UPDATE ON guarded FOR EACH ROW WHEN (when_it(OLD.a))
          EXECUTE FUNCTION suppress_redundant_updates_trigger(); INSERT INTO guarded VALUES (1)`,
+      `CREATE DOMAIN defaulted AS text DEFAULT ${set('12MB')}; CREATE TABLE of_domain (a defaulted)`,
       `CREATE TABLE counted AS SELECT 1 AS a, 2 AS b; CREATE STATISTICS counting ON (split_by(a)) FROM counted`,
     ])
       await sql(primary, text, { user: 'app', password: 'app', database: 'app' });
     await new Promise((resolve) => setTimeout(resolve, CATALOG_POLLED_MS));
-    const filled = ['before', 'late', 'defaulting', 'coded', 'checked', 'seen', 'split', 'splitting'];
     for (const text of [
-      ...filled.map((name) => `INSERT INTO ${name} VALUES (1)`),
-      'DELETE FROM after',
+      ...'before late defaulting coded checked seen split splitting'
+        .split(' ')
+        .map((name) => `INSERT INTO ${name} VALUES (1)`),
+      ...['after', 'parent'].map((name) => `DELETE FROM ${name}`),
       'MERGE INTO defaulting d USING plain p ON false WHEN NOT MATCHED THEN INSERT (a) VALUES (1)',
       'UPDATE ruled SET a = 1',
-      'DELETE FROM parent',
       'WITH w AS (INSERT INTO before VALUES (2) RETURNING a) SELECT * FROM w',
       'INSERT INTO texts SELECT set_it()',
       'EXPLAIN ANALYZE SELECT set_it()',
@@ -343,6 +343,7 @@ test('code that nobody looked into', { timeout: 120_000 }, async (suite) => {
       'INSERT INTO numbers VALUES (ROW(1)::made_of_text)',
       'UPDATE guarded SET a = 1',
       'ANALYZE counted',
+      'ANALYZE; INSERT INTO of_domain DEFAULT VALUES',
       'CREATE TABLE made AS SELECT set_it()',
       "UPDATE pg_settings SET setting = '5MB' WHERE name = 'work_mem'",
       `SELECT query_to_xml('SELECT ${set('7MB').replaceAll("'", "''")}', true, true, '')`,

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { Bind, Close, Execute, Parse, Query, Sync } from '../../src/wire/index.ts';
+import { Bind, Close, Execute, FRONTEND, Parse, Query, Sync } from '../../src/wire/index.ts';
 import { aRouter, aStage } from '../support/router.ts';
 import { WireClient, type WireAddress } from '../support/wire-client.ts';
 
@@ -20,6 +20,11 @@ const run = (sql: string): Step => [
   Execute('', 0),
 ];
 const batch = (...parts: readonly Step[]): Step => [...parts.flat(), Sync()];
+/** A message of COPY. */
+const copied = (tag: number, data = ''): Buffer => {
+  const head = Buffer.from([tag, 0, 0, 0, 4 + data.length]);
+  return Buffer.concat([head, Buffer.from(data)]);
+};
 const later = (portal: string): Step => [Execute(portal, 0), Sync()];
 const said = (...texts: readonly string[]): readonly Step[] => texts.map((text) => [Query(text)]);
 
@@ -94,6 +99,25 @@ const CONVERSATIONS: Readonly<Record<string, readonly Step[]>> = {
     ...said('SAVEPOINT a'),
     batch([Parse({ name: 'o', sql: 'SELECT 2', parameterTypes: [] }), Bind({ portal: 'p', statement: 'o' })]),
     ...LATER_AGAIN,
+  ],
+  'a ROLLBACK that was bound, beside a query': [
+    ...said('BEGIN', SET),
+    batch(bound('r', 'ROLLBACK'), [Query('SELECT 1')]),
+    ...said('COMMIT'),
+  ],
+  'a COMMIT that was bound, beside a query': [
+    ...said('BEGIN', SET),
+    batch(bound('c', 'COMMIT'), [Query('SELECT 1')]),
+    ...said('ROLLBACK'),
+  ],
+  'a COPY in a portal whose Close was skipped': [
+    ...said('CREATE TEMP TABLE x (a int)', 'BEGIN'),
+    batch(bound('p', 'COPY x FROM STDIN')),
+    ...said('SAVEPOINT a'),
+    batch(run(FAILS), [Close('portal', 'p')]),
+    ...said('ROLLBACK TO a'),
+    [Execute('p', 0), copied(FRONTEND.CopyData, '1\n'), copied(FRONTEND.CopyDone), Sync()],
+    ...said('COMMIT', 'TABLE x'),
   ],
   'EXECUTE in one batch and run in the next': [
     batch([Parse({ name: 'q', sql: "SELECT set_config('app.x', 't', false)", parameterTypes: [] })]),

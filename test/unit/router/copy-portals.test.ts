@@ -64,7 +64,7 @@ test('a portal that is bound anew, or closed, is a COPY no more; nor does one ou
   closed.closed('p');
   equal(wantsAfter(closed, 'p'), false);
   const over = portals(copy);
-  over.over();
+  over.settle(false, true);
   equal(wantsAfter(over, 'p'), false);
   equal(over.isEmpty, true);
 });

@@ -63,6 +63,11 @@ describe('when a server is lost', () => {
     ['a ROLLBACK happened', { status: 'T', ends: 'rollback' }, 'rolled-back'],
     ['a failed transaction is lost', { status: 'E' }, 'transaction-lost'],
     ['a COMMIT of a failed transaction is a rollback', { status: 'E', ends: 'commit' }, 'rolled-back'],
+    [
+      'unless it was skipped',
+      { status: 'E', ends: 'commit', writes: true, failed: true },
+      'transaction-lost',
+    ],
   ];
   for (const [fact, changes, verdict] of table) {
     test(fact, () => assert.equal(whenServerLost(facts(changes)), verdict));

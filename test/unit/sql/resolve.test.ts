@@ -114,6 +114,8 @@ describe('a statement is resolved against its database', () => {
     ['SELECT (t).of_row FROM t', 'write function-volatile public.of_row'],
     ['SELECT t.total FROM t', 'read only-reads'],
     ['SELECT t.writing FROM t', 'read only-reads'],
+    // A cast may make a bigint of the row.
+    ['SELECT t.pg_advisory_lock FROM t', 'session holds-session-lock pg_advisory_lock'],
   ]);
   facts('a function of one argument, or a cast, can be spoken of like an attribute of it', [
     ['SELECT (1).writing', 'write function-volatile public.writing'],
