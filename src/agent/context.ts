@@ -63,6 +63,8 @@ export interface AgentState {
   optimeSeenAt: number | undefined;
   /** Who led last, present leader included: its city is preferred for the next one. */
   lastLeader: string | undefined;
+  /** Aborts when the leader key changes hands: what is asked of a leader that is none any more is not waited for. */
+  leadership: AbortController;
   /** The number that was taken last for a promotion, as far as we have asked. */
   takenTimeline: number;
   /** The cluster's system identifier, as the store last had it in this life. */
@@ -123,6 +125,7 @@ export function freshState(now: number): AgentState {
     contactWallAt: undefined,
     optimeSeenAt: undefined,
     lastLeader: undefined,
+    leadership: new AbortController(),
     takenTimeline: 0,
     knownSystemId: undefined,
     inspection: undefined,

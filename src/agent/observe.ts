@@ -1,5 +1,5 @@
 /** Fills in the observation of a cycle: from what look.ts last saw of our own server, from the view, and from the leader's own words. */
-import { failure, type LogFields, rethrowBug, unreachable } from '../base/index.ts';
+import { failure, type LogFields, rethrowBug, unlessAborted, unreachable } from '../base/index.ts';
 import {
   type ClusterFacts,
   type DataDirectory,
@@ -214,10 +214,12 @@ async function divergence(
 ): Promise<LeaderFacts['divergence']> {
   const upstream = upstreamOf(ctx, name);
   const position = localPosition(ctx.state, local);
-  if (upstream === undefined || position === undefined) return 'unknown';
+  if (upstream === undefined || position === undefined || ctx.state.view.leader !== name) return 'unknown';
   try {
-    const leader = await ctx.pg.timelineHistory(upstream, { deadlineMs: HISTORY_MS });
-    if (leader.inRecovery) return 'unknown';
+    const asked = ctx.pg.timelineHistory(upstream, { deadlineMs: HISTORY_MS });
+    // One that has died answers nothing, and the election is not to wait for it.
+    const leader = await unlessAborted(asked, ctx.state.leadership.signal);
+    if (leader === undefined || leader.inRecovery) return 'unknown';
     const need = needsRewind(position, leader);
     if (need.needed)
       ctx.log.warn('diverged-from-leader', { leader: name, because: need.because, ...position });

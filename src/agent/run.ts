@@ -74,6 +74,10 @@ async function watchOnce(ctx: AgentContext, signal: AbortSignal): Promise<void> 
       if (view.optime !== before.optime) state.optimeSeenAt = clock.now();
       if ((view.systemId ?? '') !== '') state.knownSystemId = view.systemId;
       state.lastLeader = view.leader ?? before.leader ?? state.lastLeader;
+      if (isOtherLeader(before, view)) {
+        state.leadership.abort();
+        state.leadership = new AbortController();
+      }
       if (isNews(before, view)) wake.now();
     },
     onContact: (sentAt) => {
@@ -83,14 +87,16 @@ async function watchOnce(ctx: AgentContext, signal: AbortSignal): Promise<void> 
   });
 }
 
+const isOtherLeader = (before: ClusterView, after: ClusterView): boolean =>
+  before.leader !== after.leader || before.leaderCreateRevision !== after.leaderCreateRevision;
+
 /** Changes that may change a decision; positions, which change all the time, do not. */
 function isNews(before: ClusterView, after: ClusterView): boolean {
   const was = before.members.get(before.leader ?? '');
   const is = after.members.get(after.leader ?? '');
   return (
     before.revision === 0 ||
-    before.leader !== after.leader ||
-    before.leaderCreateRevision !== after.leaderCreateRevision ||
+    isOtherLeader(before, after) ||
     was?.state !== is?.state ||
     was?.role !== is?.role ||
     before.systemId !== after.systemId ||

@@ -35,3 +35,18 @@ export async function pause(ms: number, signal?: AbortSignal, timers: Timers = s
     signal?.addEventListener('abort', done, { once: true });
   });
 }
+
+/** Settles as `work` does, or resolves with undefined at once when `signal` is aborted; the work itself is not cancelled. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  let abort: (() => void) | undefined;
+  const aborted = new Promise<undefined>((resolve) => {
+    abort = () => resolve(undefined);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    if (abort !== undefined) signal.removeEventListener('abort', abort);
+  }
+}

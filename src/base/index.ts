@@ -3,7 +3,7 @@ export { AssertionError, assert, rethrowBug, unreachable } from './assert.ts';
 export { background, describe, failure } from './background.ts';
 export { type BackoffLimits, backoffMs } from './backoff.ts';
 export { type Clock, systemClock } from './clock.ts';
-export { pause, withDeadline } from './deadline.ts';
+export { pause, unlessAborted, withDeadline } from './deadline.ts';
 export { type Deferred, deferred } from './deferred.ts';
 export { DURATION_PATTERN, parseDuration } from './duration.ts';
 export { ERROR_TABLE, type ErrorCode, type ErrorRow, EXIT, MatriarchError } from './errors.ts';

@@ -11,6 +11,7 @@ import {
   pause,
   rethrowBug,
   silentLog,
+  unlessAborted,
   withDeadline,
 } from '../../../src/base/index.ts';
 
@@ -34,6 +35,16 @@ test('a pause ends at once when its signal aborts, before or during it', async (
   stop.abort();
   await withDeadline(paused, 1000, 'the pause');
   await withDeadline(pause(60_000, stop.signal), 1000, 'the second pause');
+});
+
+test('what is not waited for any more gives nothing, before or during it, and else its own', async () => {
+  const stop = new AbortController();
+  assert.equal(await unlessAborted(Promise.resolve(7), stop.signal), 7);
+  await assert.rejects(unlessAborted(Promise.reject(new Error('no')), stop.signal), /^Error: no$/);
+  const waited = unlessAborted(deferred().promise, stop.signal);
+  stop.abort();
+  assert.equal(await waited, undefined);
+  assert.equal(await unlessAborted(deferred().promise, stop.signal), undefined);
 });
 
 test('a failure of unawaited work is logged with its name', async () => {
