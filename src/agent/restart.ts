@@ -33,8 +33,9 @@ export async function restart(ctx: AgentContext, job: JobContext, how: HowToRest
   if (!job.isCurrent()) return 'failed';
   await stopped(ctx, 'fast', STOP_MS);
   if (!job.isCurrent()) return 'failed';
+  // One that was to be promoted, and was not, is still a standby: as a primary it would go on with another's timeline.
   const outcome =
-    how.as === 'primary'
+    how.as === 'primary' && !state.hasStandbySignal
       ? await startAsPrimary(ctx, job, how.startMs)
       : await startAsStandby(ctx, job, how.upstream, how.startMs);
   if (outcome === undefined || !job.isCurrent()) return 'failed';
