@@ -58,12 +58,12 @@ test('once, from a file; without effect it only shows', async (t) => {
   assert.equal(await readFile(dest, 'utf8'), OUTPUT);
   await writeFile(
     join(folder, 'keys.yaml'),
-    'myapp:\n  database:\n    url: db.example.com\n    user: mary\n',
+    'myapp:\n  database:\n    url: db.example.com\n    user: 1234567890123456789\n',
   );
   const { out } = await matriarch(args(...from, '--diff'), { cwd: folder });
   assert.equal(
     out,
-    `--- ${dest}\n+++ ${dest}\n@@ -1,3 +1,3 @@\n [myconfig]\n database_url = db.example.com\n-database_user = rob\n+database_user = mary\n`,
+    `--- ${dest}\n+++ ${dest}\n@@ -1,3 +1,3 @@\n [myconfig]\n database_url = db.example.com\n-database_user = rob\n+database_user = 1234567890123456789\n`,
   );
   assert.equal(await readFile(dest, 'utf8'), OUTPUT);
 });

@@ -111,7 +111,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a standby leads although another one has what a synchronous primary has acknowledged',
-    from: 11134,
+    from: 17_700,
     file: 'ha/rank.js',
     line: 'return ahead.length === 0',
     instead: 'return ahead.length >= 0',

@@ -33,13 +33,7 @@ export async function templateHost(
   t: Scope,
   { template, resource = '', dest = 'out.conf' }: { template: string; resource?: string; dest?: string },
 ): Promise<TemplateHost> {
-  const folder = await scratchFolder(t);
-  const path = (name: string): string => resolve(folder, name);
-  await mkdir(path('conf.d'));
-  await mkdir(path('templates'));
-  await writeFile(path('templates/out.tmpl'), template);
-  const toml = `[template]\nsrc = "out.tmpl"\ndest = "${path(dest)}"\n${resource.replaceAll('FOLDER', folder)}\n`;
-  await writeFile(path('conf.d/out.toml'), toml);
+  // Ends before its folder goes: these run in the order in which they are said.
   const memory = createMemoryDcs({ clock: systemClock, tickEveryMs: 5 });
   const store = memory.connect();
   const writer = memory.connect();
@@ -49,6 +43,13 @@ export async function templateHost(
     await store.close();
     memory.close();
   });
+  const folder = await scratchFolder(t);
+  const path = (name: string): string => resolve(folder, name);
+  await mkdir(path('conf.d'));
+  await mkdir(path('templates'));
+  await writeFile(path('templates/out.tmpl'), template);
+  const toml = `[template]\nsrc = "out.tmpl"\ndest = "${path(dest)}"\n${resource.replaceAll('FOLDER', folder)}\n`;
+  await writeFile(path('conf.d/out.toml'), toml);
   const options = (different: Partial<WatcherOptions> = {}): Omit<WatcherOptions, 'backend'> => ({
     folder,
     stateFolder: path('state'),

@@ -122,7 +122,8 @@ function asBytes(pairs: ReadonlyMap<string, string>): Map<string, string> {
 
 async function readDocument(path: string): Promise<unknown> {
   try {
-    return parse(await readFile(path, 'utf8'));
+    // Digits as they are written: a number of JavaScript's has 53 bits.
+    return parse(await readFile(path, 'utf8'), { intAsBigInt: true });
   } catch (cause) {
     throw new MatriarchError('template-source-unreadable', `cannot read ${path}: ${describe(cause)}`, {
       cause,
