@@ -41,8 +41,7 @@ export function inspect(root: Tree, attention: Attention): Finding | undefined {
       }
     }
   }
-  const pointed = attention.isOfFunctions ? inspectAttributes(attention) : undefined;
-  return pointed !== undefined && isStricter(pointed, worst) ? pointed : worst;
+  return attention.isOfFunctions ? strictest([worst, inspectAttributes(attention)]) : worst;
 }
 
 function isStricter(finding: Finding, worst: Finding | undefined): boolean {

@@ -44,27 +44,25 @@ const skippedClose = (sql: string): readonly Step[] => [
   ...LATER_AGAIN,
 ];
 
+/** What would end the transaction comes behind an error. */
+const skippedEnd = (end: string): readonly Step[] => [
+  ...said('BEGIN', SET, 'SAVEPOINT a'),
+  batch(run(FAILS), run(end)),
+  ...BACK,
+];
+
+/** It is bound and not executed; the transaction ends otherwise. */
+const boundEnd = (end: string, beside: Step, reallyEnds: string): readonly Step[] => [
+  ...said('BEGIN', SET),
+  batch(bound('e', end), beside),
+  ...said(reallyEnds),
+];
+
 const CONVERSATIONS: Readonly<Record<string, readonly Step[]>> = {
-  'a COMMIT that was skipped': [
-    ...said('BEGIN', SET, 'SAVEPOINT a'),
-    batch(run(FAILS), run('COMMIT')),
-    ...BACK,
-  ],
-  'a ROLLBACK that was skipped': [
-    ...said('BEGIN', SET, 'SAVEPOINT a'),
-    batch(run(FAILS), run('ROLLBACK')),
-    ...BACK,
-  ],
-  'a ROLLBACK that was bound': [
-    ...said('BEGIN', SET),
-    batch(bound('r', 'ROLLBACK'), run('SELECT 1')),
-    ...said('COMMIT'),
-  ],
-  'a COMMIT that was bound': [
-    ...said('BEGIN', SET),
-    batch(bound('c', 'COMMIT'), run('SELECT 1')),
-    ...said('ROLLBACK'),
-  ],
+  'a COMMIT that was skipped': skippedEnd('COMMIT'),
+  'a ROLLBACK that was skipped': skippedEnd('ROLLBACK'),
+  'a ROLLBACK that was bound': boundEnd('ROLLBACK', run('SELECT 1'), 'COMMIT'),
+  'a COMMIT that was bound': boundEnd('COMMIT', run('SELECT 1'), 'ROLLBACK'),
   'a COMMIT that was bound, and one of a chain behind a ROLLBACK': [
     ...said('BEGIN', SET),
     batch(run('ROLLBACK AND CHAIN'), run('COMMIT')),
@@ -100,16 +98,8 @@ const CONVERSATIONS: Readonly<Record<string, readonly Step[]>> = {
     batch([Parse({ name: 'o', sql: 'SELECT 2', parameterTypes: [] }), Bind({ portal: 'p', statement: 'o' })]),
     ...LATER_AGAIN,
   ],
-  'a ROLLBACK that was bound, beside a query': [
-    ...said('BEGIN', SET),
-    batch(bound('r', 'ROLLBACK'), [Query('SELECT 1')]),
-    ...said('COMMIT'),
-  ],
-  'a COMMIT that was bound, beside a query': [
-    ...said('BEGIN', SET),
-    batch(bound('c', 'COMMIT'), [Query('SELECT 1')]),
-    ...said('ROLLBACK'),
-  ],
+  'a ROLLBACK that was bound, beside a query': boundEnd('ROLLBACK', [Query('SELECT 1')], 'COMMIT'),
+  'a COMMIT that was bound, beside a query': boundEnd('COMMIT', [Query('SELECT 1')], 'ROLLBACK'),
   'a COPY in a portal whose Close was skipped': [
     ...said('CREATE TEMP TABLE x (a int)', 'BEGIN'),
     batch(bound('p', 'COPY x FROM STDIN')),
