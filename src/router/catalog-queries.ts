@@ -54,9 +54,16 @@ export const FINGERPRINT = `SELECT pg_catalog.concat_ws('/', ${[
   ].map((name) => `pg_catalog.pg_${name} c WHERE c.oid >= ${FIRST_OID}`),
   'pg_catalog.pg_inherits c',
   'pg_catalog.pg_db_role_setting c',
+  // An index may be added, and an attribute be given a type, without a change of the row of what it is of.
+  `pg_catalog.pg_index c JOIN pg_catalog.pg_class r ON r.oid = c.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+    WHERE c.indexrelid >= ${FIRST_OID} AND (c.indexprs IS NOT NULL OR c.indpred IS NOT NULL) AND ${NOT_OF_SESSIONS}`,
+  `pg_catalog.pg_attribute c JOIN pg_catalog.pg_class r ON r.oid = c.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+    WHERE c.attrelid >= ${FIRST_OID} AND c.atttypid >= ${FIRST_OID} AND ${NOT_OF_SESSIONS}`,
 ]
   .map((from) => `(SELECT pg_catalog.concat(count(*), ':', sum(c.xmin::text::bigint)) FROM ${from})`)
-  .join(', ')}, (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path'))`;
+  .join(', ')}, (SELECT pg_catalog.md5(pg_catalog.string_agg(r.rolname, ',' ORDER BY r.oid))
+    FROM pg_catalog.pg_roles r WHERE r.oid IN (SELECT setrole FROM pg_catalog.pg_db_role_setting)),
+  (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path'))`;
 
 const SCHEMAS = `
 SELECT nspname, EXISTS (SELECT FROM pg_catalog.aclexplode(COALESCE(nspacl, pg_catalog.acldefault('n', nspowner))) a
@@ -85,10 +92,22 @@ SELECT 't' || t.oid, n.nspname, t.typname
 FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 WHERE ${NOT_OF_SESSIONS}`;
 
+/**
+ * With those of the types of its operands that a value has only if it is of that type. What is of a domain's base type, or of the
+ * source of an implicit cast, is as good; an anonymous row for a composite type; a literal without a type for one of text.
+ */
 const OPERATORS = `
-SELECT 'o' || o.oid, n.nspname, o.oprname, pg_catalog.concat_ws(' ', CASE WHEN o.oprleft >= ${FIRST_OID} THEN 't' || o.oprleft END,
-  CASE WHEN o.oprright >= ${FIRST_OID} THEN 't' || o.oprright END)
-FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE o.oid >= ${FIRST_OID}
+WITH simple AS (
+  SELECT oid, typelem, typcategory FROM pg_catalog.pg_type t WHERE oid >= ${FIRST_OID} AND typtype NOT IN ('d', 'c', 'p')
+    AND typcategory <> 'S' AND NOT typispreferred
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast WHERE casttarget = t.oid AND castcontext = 'i' AND castsource <> t.oid)
+), strict AS (
+  SELECT oid FROM simple t WHERE typcategory <> 'A' OR typelem IN (SELECT oid FROM simple)
+)
+SELECT 'o' || o.oid, n.nspname, o.oprname, pg_catalog.concat_ws(' ', 't' || l.oid, 't' || r.oid)
+FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+  LEFT JOIN strict l ON l.oid = o.oprleft LEFT JOIN strict r ON r.oid = o.oprright
+WHERE o.oid >= ${FIRST_OID}
 UNION ALL SELECT '', 'pg_catalog', oprname, CASE WHEN pg_catalog.bool_or(oprleft <> 0 AND oprright <> 0) THEN 'binary' ELSE '' END
 FROM pg_catalog.pg_operator WHERE oid < ${FIRST_OID} GROUP BY oprname`;
 
@@ -169,7 +188,11 @@ UNION ALL SELECT ${classKey()}, 'f' || m.amproc::oid
   FROM pg_catalog.pg_opclass c JOIN pg_catalog.pg_amproc m ON m.amprocfamily = c.opcfamily WHERE c.oid >= ${FIRST_OID}
 UNION ALL SELECT ${classKey()}, 'o' || m.amopopr
   FROM pg_catalog.pg_opclass c JOIN pg_catalog.pg_amop m ON m.amopfamily = c.opcfamily WHERE c.oid >= ${FIRST_OID}
-UNION ALL SELECT 'd', 'f' || amproc::oid FROM pg_catalog.pg_amproc WHERE amprocfamily < ${FIRST_OID} AND amproc >= ${FIRST_OID}
+UNION ALL SELECT 'd', 'f' || amproc::oid FROM pg_catalog.pg_amproc m WHERE amproc >= ${FIRST_OID} AND (amprocfamily < ${FIRST_OID}
+  OR EXISTS (SELECT FROM pg_catalog.pg_amop o WHERE o.amopfamily = m.amprocfamily AND o.amopopr < ${FIRST_OID}))
+UNION ALL SELECT 'o' || o.amopopr, 'f' || m.amproc::oid
+  FROM pg_catalog.pg_amop o JOIN pg_catalog.pg_amproc m ON m.amprocfamily = o.amopfamily
+  WHERE o.amopopr >= ${FIRST_OID} AND m.amproc >= ${FIRST_OID}
 UNION ALL SELECT 'o' || oid, 'o' || pg_catalog.unnest(ARRAY[oprcom, oprnegate]) FROM pg_catalog.pg_operator WHERE oid >= ${FIRST_OID}`;
 
 /**
@@ -180,13 +203,26 @@ function writingEdges(): string {
   const ofDependents = WRITTEN_WITH.map(
     ([catalog, oid, relation, condition = '']) =>
       `SELECT 'w' || x.${relation}, kind || refobjid FROM dep JOIN pg_catalog.${catalog} x ON x.${oid} = objid
-        WHERE classid = 'pg_catalog.${OF_RELATIONS.has(catalog) ? 'pg_class' : catalog}'::regclass AND kind IN ('f', 'o') ${condition}`,
+        WHERE classid = 'pg_catalog.${OF_RELATIONS.has(catalog) ? 'pg_class' : catalog}'::regclass AND kind <> 'r' ${condition}`,
   );
   return [
     ...ofDependents,
     `SELECT 'w' || oid, 'r' || oid FROM pg_catalog.pg_class WHERE oid >= ${FIRST_OID} AND relkind IN ('r', 'p', 'v', 'f')`,
     `SELECT 'ddl', 'f' || evtfoid FROM pg_catalog.pg_event_trigger`,
+    `SELECT 'w' || x.polrelid, kind || refobjid FROM dep JOIN pg_catalog.pg_policy x ON x.oid = objid
+      WHERE classid = 'pg_catalog.pg_policy'::regclass AND kind = 'r' AND refobjid <> x.polrelid`,
     `SELECT 'w' || inhparent, 'w' || inhrelid FROM pg_catalog.pg_inherits`,
+    // A row that is written to a partition by its name must be one of those that its parents would put there.
+    `SELECT 'w' || i.inhrelid, 'p' || i.inhparent FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = i.inhparent`,
+    `SELECT 'p' || inhrelid, 'p' || inhparent FROM pg_catalog.pg_inherits`,
+    `SELECT 'p' || objid, kind || refobjid FROM dep JOIN pg_catalog.pg_partitioned_table x ON x.partrelid = objid
+      WHERE classid = 'pg_catalog.pg_class'::regclass AND kind <> 'r'`,
+    // TRUNCATE ... CASCADE, whatever the foreign keys say of rows.
+    ...['w', 'x'].map(
+      (key) =>
+        `SELECT 'x' || confrelid, '${key}' || conrelid FROM pg_catalog.pg_constraint WHERE contype = 'f'`,
+    ),
+    `SELECT 'x' || inhparent, 'x' || inhrelid FROM pg_catalog.pg_inherits`,
     `SELECT 'w' || confrelid, 'w' || conrelid FROM pg_catalog.pg_constraint
       WHERE contype = 'f' AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd'))`,
     `SELECT 'w' || x.ev_class, 'w' || refobjid FROM dep JOIN pg_catalog.pg_rewrite x ON x.oid = objid

@@ -17,6 +17,11 @@ export function writingKey(relation: Key): Key {
   return `w${relation.slice(1)}`;
 }
 
+/** To empty it with all that refers to it. */
+export function cascadingKey(relation: Key): Key {
+  return `x${relation.slice(1)}`;
+}
+
 /** To change definitions: what leads to the event triggers. */
 export const DEFINING: Key = 'ddl';
 
@@ -74,7 +79,7 @@ export class CatalogFacts {
   readonly openSchemas = new Set<string>();
   readonly casts: readonly CastFact[];
   /** What is so wide that any statement may come to it: an operator class of a built-in type. */
-  readonly harmOfAll: Harm | undefined;
+  readonly ofAll: Reached;
   /** By role or, for all others, by '': what a session begins with. */
   readonly #starts = { search_path: new Map<string, string>(), role: new Map<string, string>() };
   readonly #leadsTo = new Map<Key, Key[]>();
@@ -100,7 +105,7 @@ export class CatalogFacts {
       const { harm, runsCode } = this.reach([key]);
       return harm !== undefined || runsCode;
     });
-    this.harmOfAll = this.reach([EVERYTHING]).harm;
+    this.ofAll = this.reach([EVERYTHING]);
   }
 
   /** Undefined: it cannot be told. */

@@ -75,14 +75,14 @@ const SPECIAL: ReadonlyMap<string, FunctionVerdict> = new Map([
   ['pg_replication_origin_session_setup', 'function-sets-setting'],
 ]);
 
-/** Those that a catalogue must be asked for beside the volatile ones. */
 /**
  * Functions of PostgreSQL's own by which something can stay in a session: they set, they lock, or they run a text that can.
  * Also a pattern of PostgreSQL's, where it is asked which definitions call them.
  */
 export const LEAVES_STATE =
-  /^(set_config|pg_(try_)?advisory_lock(_shared)?|pg_(backup_start|start_backup)|pg_(create|copy)_(physical|logical)_replication_slot|(query|cursor|table|schema|database)_to_xml.*|ts_stat|ts_rewrite)$/;
+  /^(set_config|pg_(try_)?advisory_lock(_shared)?|pg_(backup_start|start_backup)|pg_(create|copy)_(physical|logical)_replication_slot|(query|cursor|table|schema|database)_to_xml.*|ts_stat|ts_rewrite|brin_summarize_(new_values|range))$/;
 
+/** Those that a catalogue must be asked for beside the volatile ones. */
 export const HARMFUL_BUILTINS: readonly string[] = [...SPECIAL.keys()];
 
 /** Why a call is worth nothing at a standby, which makes it all the same. */

@@ -10,7 +10,7 @@ import type { Attention } from './part.ts';
 import type { SqlReason } from './reasons.ts';
 import type { ReferenceCollector } from './references.ts';
 import { namesAmong, noteNewWord, noteReferences, noteType } from './referring.ts';
-import { constantText, isTree, listAt, pathAt, type Tree, textAt, treeAt } from './tree.ts';
+import { constantText, isTree, listAt, pathAt, relationPathAt, type Tree, textAt, treeAt } from './tree.ts';
 
 /** Why a tree must not run on a standby. `session` is stricter than `write`. */
 export interface Finding {
@@ -104,6 +104,8 @@ function inspectField(
       return inspectRelation(fields, attention.references);
     case 'typeName':
       if (isTree(value)) noteType(value, attention.references);
+      // Of ALTER DOMAIN and its kin it is the bare name.
+      else if (Array.isArray(value)) attention.references.type(pathAt(fields, field));
       return undefined;
     case 'relpersistence':
       return value === 't' ? session('creates-temporary', textAt(fields, 'relname')) : undefined;
@@ -116,10 +118,9 @@ function inspectField(
 }
 
 function inspectRelation(relation: Tree, references: ReferenceCollector): Finding | undefined {
-  const schema = textAt(relation, 'schemaname');
-  const name = textAt(relation, 'relname') ?? '';
-  if (isTemporarySchema(schema)) return session('uses-temporary', name);
-  const path = schema === undefined ? [name] : [schema, name];
+  const path = relationPathAt(relation);
+  const name = path.at(-1) ?? '';
+  if (isTemporarySchema(path.at(-2))) return session('uses-temporary', name);
   references.relation(path);
   const known = nameInCatalog(path);
   return known !== undefined && SERVER_VIEWS.has(known) ? write('relation-of-server', name) : undefined;

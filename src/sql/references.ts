@@ -19,6 +19,8 @@ export interface FunctionReference {
 export interface References {
   readonly functions: readonly FunctionReference[];
   readonly relations: readonly Path[];
+  /** Relations that are emptied with all that refers to them. */
+  readonly cascades: readonly Path[];
   readonly operators: readonly Path[];
   readonly types: readonly Path[];
   /** Names behind a point: columns, or functions of one row (`t.f` is `f(t)` where there is no such column). */
@@ -35,6 +37,7 @@ export interface References {
 export const NO_REFERENCES: References = Object.freeze({
   functions: [],
   relations: [],
+  cascades: [],
   operators: [],
   types: [],
   attributes: [],
@@ -46,6 +49,7 @@ export const NO_REFERENCES: References = Object.freeze({
 export class ReferenceCollector {
   readonly #functions = new Map<string, FunctionReference>();
   readonly #relations = new Map<string, Path>();
+  readonly #cascades: Path[] = [];
   readonly #operators = new Map<string, Path>();
   readonly #types = new Map<string, Path>();
   readonly #attributes = new Set<string>();
@@ -61,6 +65,10 @@ export class ReferenceCollector {
 
   relation(path: Path): void {
     this.#relations.set(keyOf(path), path);
+  }
+
+  cascade(path: Path): void {
+    this.#cascades.push(path);
   }
 
   operator(path: Path): void {
@@ -111,6 +119,7 @@ export class ReferenceCollector {
     return Object.freeze({
       functions: [...this.#functions.values()],
       relations: [...this.#relations.values()],
+      cascades: this.#cascades,
       operators: [...this.#operators.values()],
       types: [...this.#types.values()],
       attributes: [...this.#attributes],

@@ -10,6 +10,7 @@ import type { Classification } from './classification.ts';
 import { isSeenByTriggers } from './classify.ts';
 import {
   type CatalogFacts,
+  cascadingKey,
   DEFINING,
   type Harm,
   harmOfBuiltin,
@@ -212,7 +213,8 @@ class Lookup {
     for (const name of references.columnCalls) this.#columnCall(name);
     const reached = this.#reach(references.operators.flatMap((path) => this.#ofTypes(path)));
     const harm = reached.harm?.kind === 'session' ? reached.harm : (this.#missing ?? reached.harm);
-    return harm ?? this.#facts.harmOfAll ?? { kind: 'read', runsCode: reached.runsCode };
+    const { ofAll } = this.#facts;
+    return harm ?? ofAll.harm ?? { kind: 'read', runsCode: reached.runsCode || ofAll.runsCode };
   }
 
   /**
@@ -230,15 +232,23 @@ class Lookup {
     for (const name of touches.attributes) this.#attribute(name);
     for (const name of touches.columnCalls) this.#columnCall(name);
     for (const key of this.#roots) if (key.startsWith('r')) this.#roots.push(writingKey(key));
+    for (const path of touches.cascades)
+      for (const key of this.#relationKeys(path)) this.#roots.push(cascadingKey(key));
     const verdicts = found.among ?? [found];
-    // Where no table is named, all are analyzed or indexed anew, whatever computes what is kept of them.
-    if (touches.relations.length === 0 && verdicts.some(({ because }) => because === 'maintains'))
+    // Where no table is named, or an index is, whatever computes what is kept of one is run.
+    if (this.#isOfUnnamedTable(touches) && verdicts.some(({ because }) => because === 'maintains'))
       return true;
     if (verdicts.some(isSeenByTriggers)) this.#roots.push(DEFINING);
     for (const path of touches.operators) for (const { key } of this.#operators(path)) this.#roots.push(key);
     // Casts, where what they are of is reached.
     const { harm } = this.#reach([], 'needsInWrites');
-    return harm?.kind === 'session' || this.#facts.runsUnseen(this.#roots);
+    const { ofAll } = this.#facts;
+    if (harm?.kind === 'session' || ofAll.harm !== undefined || ofAll.runsCode) return true;
+    return this.#facts.runsUnseen(this.#roots);
+  }
+
+  #isOfUnnamedTable({ relations }: References): boolean {
+    return relations.length === 0 || relations.some((path) => this.#relationKeys(path).length === 0);
   }
 
   /** What one operator or cast gives can be what another is picked by. */
@@ -261,10 +271,15 @@ class Lookup {
 
   #relation(path: Path, withQueries: readonly string[]): void {
     const { schema, name } = nameOf(path);
-    const found = this.#first(this.#facts.relations.get(name), schema);
+    const found = this.#relationKeys(path);
     const mayBeQuery = schema === undefined && withQueries.includes(name);
     if (found.length === 0 && !mayBeQuery) this.#miss('relation-not-known', path);
-    for (const { key } of found) this.#roots.push(key);
+    this.#roots.push(...found);
+  }
+
+  #relationKeys(path: Path): readonly Key[] {
+    const { schema, name } = nameOf(path);
+    return this.#first(this.#facts.relations.get(name), schema).map(({ key }) => key);
   }
 
   #function(path: Path, args: number): void {
@@ -310,6 +325,8 @@ class Lookup {
     )) {
       if (takesRow && argsMin <= 1 && argsMax >= 1) this.#roots.push(key);
     }
+    // A cast of the row: to a domain over it.
+    for (const { key } of this.#first(this.#facts.types.get(name), undefined)) this.#roots.push(key);
   }
 
   #operators(path: Path): readonly OperatorFact[] {

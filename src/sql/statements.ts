@@ -7,7 +7,17 @@ import { inspect } from './inspect.ts';
 import type { Attention, EndPart, Part, StrictPart } from './part.ts';
 import type { SqlReason } from './reasons.ts';
 import { classifySet, classifySetConfig, classifyShow, transactionOptions } from './settings.ts';
-import { flagAt, listAt, numberAt, type Tree, type TypedNode, textAt, treeAt, unwrap } from './tree.ts';
+import {
+  flagAt,
+  listAt,
+  numberAt,
+  relationPathAt,
+  type Tree,
+  type TypedNode,
+  textAt,
+  treeAt,
+  unwrap,
+} from './tree.ts';
 
 /** Classifies one statement, given as the wrapped node of a `RawStmt`. */
 export function classifyStatement(statement: Tree, attention: Attention): Part {
@@ -48,6 +58,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['VariableShowStmt', classifyShow],
   ['ConstraintsSetStmt', () => ({ kind: 'read', because: 'transaction-local' })],
   ['DeclareCursorStmt', classifyDeclareCursor],
+  ['TruncateStmt', classifyTruncate],
   ['DiscardStmt', classifyDiscard],
   // Of temporary things, too: it takes state away, and leaves none.
   ['DropStmt', () => ({ kind: 'write', because: 'changes-schema' })],
@@ -64,7 +75,6 @@ const WRITES: ReadonlyMap<string, SqlReason> = new Map<string, SqlReason>([
   ['UpdateStmt', 'changes-data'],
   ['DeleteStmt', 'changes-data'],
   ['MergeStmt', 'changes-data'],
-  ['TruncateStmt', 'changes-data'],
   ['LockStmt', 'locks-table'],
   ['NotifyStmt', 'notifies'],
   ['UnlistenStmt', 'notifies'],
@@ -87,6 +97,13 @@ const CREATES = /^(Create|Define|View|CompositeType)/;
 /** Definitions and rights are told by the names of their nodes: only the reason hangs on it, not the kind. */
 function unlistedReason(type: string): SqlReason {
   return DEFINITIONS.test(type) ? 'changes-schema' : 'statement-not-known';
+}
+
+function classifyTruncate(truncate: Tree, attention: Attention): StrictPart {
+  if (textAt(truncate, 'behavior') === 'DROP_CASCADE')
+    for (const relation of listAt(truncate, 'relations'))
+      attention.references.cascade(relationPathAt(treeAt(relation, 'RangeVar')));
+  return asWrite('changes-data', truncate, attention);
 }
 
 function asWrite(because: SqlReason, fields: Tree, attention: Attention): StrictPart {

@@ -43,6 +43,13 @@ export function pathAt(tree: Tree, field: string): readonly string[] {
   return listAt(tree, field).map((part) => textAt(treeAt(part, 'String'), 'sval') ?? '');
 }
 
+/** The name of a relation, as its `RangeVar` has it. */
+export function relationPathAt(tree: Tree): readonly string[] {
+  const schema = textAt(tree, 'schemaname');
+  const name = textAt(tree, 'relname') ?? '';
+  return schema === undefined ? [name] : [schema, name];
+}
+
 /** The text of a constant node (`A_Const`, also inside a cast), or undefined if it is none, or NULL. */
 export function constantText(node: Tree): string | undefined {
   const cast = node['TypeCast'];
