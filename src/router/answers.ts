@@ -131,7 +131,7 @@ export class Answers implements LinkOwner {
     }
     unit.isFailed = true;
     link.hasResult = true;
-    prepared.takeBack(link.failedAt === REQUEST.parse);
+    prepared.takeBack(link.failedAt === REQUEST.parse || link.failedAt === REQUEST.query);
     const { lendingError } = unit;
     if (lendingError !== undefined) {
       this.#goOnAfterError(unit, link);

@@ -45,9 +45,9 @@ export class Intending {
   query(message: Buffer): Classification {
     const classification = this.classify(message);
     const { unit, prepared, portals } = this.#session;
-    prepared.forgetUnnamed();
-    portals.closed('');
     const isAlone = unit.kind === 'query';
+    prepared.forgetUnnamed(!isAlone);
+    portals.closed('');
     unit.mention = (isAlone ? mentionInText : mentionIn)(classification, prepared);
     unit.forgets = forgottenBy(classification, prepared);
     unit.isSeveral = classification.speaksOf !== undefined;

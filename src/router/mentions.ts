@@ -7,6 +7,7 @@ import type { Classification, SettingStatement, SqlReason } from '../sql/index.t
 import { Parse, readExecute } from '../wire/index.ts';
 import { CopyPortals } from './copy-portals.ts';
 import type { PreparedStatements } from './prepared.ts';
+import type { PinReason } from './route.ts';
 import type { Statement } from './statement.ts';
 
 /** A statement is forgotten by SQL. */
@@ -100,6 +101,8 @@ export interface Deed {
   /** The unit in which it was bound. */
   readonly serial: number;
   settings: readonly SettingStatement[];
+  /** Why its session would be bound to the server; undefined: it would not be. */
+  pins: readonly PinReason[] | undefined;
 }
 
 /** The open portals that do something beyond their rows when they are run, and those that may be a COPY. */
@@ -114,13 +117,12 @@ export class OpenPortals {
     this.copies.bound(portal, statement);
     if (this.#deeds.size > 0) this.#replace(portal);
     if (statement !== undefined && actsBeyondRows(statement.classification))
-      this.#deeds.set(portal, [{ statement, serial, settings: NO_SETTINGS }]);
+      this.#deeds.set(portal, [{ statement, serial, settings: NO_SETTINGS, pins: undefined }]);
   }
 
-  /** It makes these when it is run, which it need not be. */
-  willSet(portal: string, settings: readonly SettingStatement[]): void {
-    const [deed] = this.#deeds.get(portal) ?? NO_DEEDS;
-    if (deed !== undefined) deed.settings = settings;
+  /** Of a portal that was just bound. */
+  deedOf(portal: string): Deed | undefined {
+    return this.#deeds.size === 0 ? undefined : this.#deeds.get(portal)?.[0];
   }
 
   closed(portal: string): void {

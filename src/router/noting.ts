@@ -3,7 +3,7 @@ import type { SettingStatement } from '../sql/index.ts';
 import { FRONTEND, isHead, readBind, readBindNames, readClose, readDescribe } from '../wire/index.ts';
 import type { Intending } from './intending.ts';
 import { type Deed, type Forgets, forgottenIn, type Mention, mentionIn } from './mentions.ts';
-import { UNKNOWN_INTENT } from './route.ts';
+import { type PinReason, UNKNOWN_INTENT } from './route.ts';
 import type { Session } from './session.ts';
 import { namesOf } from './settings.ts';
 import type { Statement } from './statement.ts';
@@ -106,10 +106,18 @@ export class Noting {
     unit.pinBecause.add(statement === '' ? 'unnamed-past-limit' : 'statements-past-limit');
   }
 
-  /** What it sets is set by the Execute of the portal, which may not come. */
+  /** What it sets, and what binds the session to its server, is done by the Execute of the portal, which may not come. */
   #bind(portal: string, statement: Statement): void {
+    const { unit, portals } = this.#session;
+    const { mayPin } = unit;
+    const reasons = unit.pinBecause.size;
     const settings = this.#intend(statement);
-    if (settings !== undefined) this.#session.portals.willSet(portal, settings);
+    const deed = portals.deedOf(portal);
+    if (deed === undefined) return;
+    if (settings !== undefined) deed.settings = settings;
+    if (unit.mayPin) deed.pins = Array.from(unit.pinBecause).slice(reasons);
+    for (const reason of deed.pins ?? NO_REASONS) unit.pinBecause.delete(reason);
+    unit.mayPin = mayPin;
   }
 
   /** Gives the settings that it would make. */
@@ -126,7 +134,9 @@ export class Noting {
     const isKnown = deeds.length === 1;
     let lends: Mention['lends'] = [];
     let forgets: Forgets | undefined;
-    for (const { statement, serial, settings } of deeds) {
+    for (const { statement, serial, settings, pins } of deeds) {
+      if (pins !== undefined) unit.mayPin = true;
+      for (const reason of pins ?? NO_REASONS) unit.pinBecause.add(reason);
       // Of what was bound in an earlier unit, nobody has heard in this one.
       if (serial !== unit.serial) {
         this.#intend(statement);
@@ -147,3 +157,5 @@ export class Noting {
     unit.mention = lends.length > 0 || forgets !== undefined ? { lends, forgets } : undefined;
   }
 }
+
+const NO_REASONS: readonly PinReason[] = [];

@@ -201,9 +201,10 @@ export class PreparedStatements {
     this.#set(name, undefined);
   }
 
-  /** A simple query ends the unnamed statement, as in PostgreSQL. */
-  forgetUnnamed(): void {
-    if (this.#byName.has('')) this.#set('', undefined);
+  /** A simple query ends the unnamed statement, as in PostgreSQL: where something is before it, if that does not fail. */
+  forgetUnnamed(isInBatch: boolean): void {
+    if (isInBatch) this.close('');
+    else if (this.#byName.has('')) this.#set('', undefined);
   }
 
   /** SQL has forgotten all; the unnamed statement is none of them. */
@@ -231,15 +232,18 @@ export class PreparedStatements {
     this.#confirmed += 1;
   }
 
-  /** The unconfirmed changes did not happen. `isParse`: the oldest is a Parse that was refused; see `ServerStatements.takeBack`. */
-  takeBack(isParse = false): void {
+  /**
+   * The unconfirmed changes did not happen. `isReached`: the oldest is of a message that failed itself, a Parse or a simple
+   * query; then the unnamed statement is gone all the same.
+   */
+  takeBack(isReached = false): void {
     const oldest = this.#changes[this.#confirmed];
     while (this.#changes.length > this.#confirmed) {
       const change = this.#changes.pop();
       if (change?.all !== undefined) this.#restore(change.all);
       else if (change !== undefined) this.#set(change.name, change.previous);
     }
-    if (isParse && oldest?.name === '') this.#set('', undefined);
+    if (isReached && oldest?.name === '') this.#set('', undefined);
   }
 
   /** The unit is to be run again, from its beginning. */

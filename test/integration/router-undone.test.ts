@@ -141,7 +141,45 @@ test('what is left where something failed or was skipped is its client’s alone
       assert.deepEqual(await played(t, router, steps), await played(t, direct, steps));
     });
   }
+
+  for (const sql of [
+    'LISTEN z',
+    'DECLARE c CURSOR WITH HOLD FOR SELECT 1',
+    "LOAD '$libdir/plpgsql'",
+    'SELECT setseed(0.1)',
+  ])
+    await suite.test(`${sql}, bound beside what is executed, keeps the connection from nobody`, async (t) => {
+      const client = await guest(t, router);
+      await told(client, batch(bound('p', sql), run('SELECT 1')));
+      assert.match(await hasOf(await guest(t, router)), /^DataRow/);
+    });
+
+  await suite.test('the unnamed statement outlives a query that was skipped, and no other', async (t) => {
+    const again = batch([Bind({ portal: '', statement: '' }), Execute('', 0)]);
+    for (const [before, answer] of [
+      ['nobody', 'DataRow "7"'],
+      ['', 'ErrorResponse'],
+    ] as const) {
+      const client = await guest(t, router);
+      await told(client, batch([Parse({ name: '', sql: 'SELECT 7', parameterTypes: [] })]));
+      await told(client, [Bind({ portal: '', statement: before }), Query('SELECT 5'), Sync()]);
+      await told(await guest(t, router), batch(run('SELECT 8')));
+      const lines = await told(client, again);
+      assert.ok(
+        lines.some((line) => line.startsWith(answer)),
+        `behind a Bind of "${before}": ${lines.join('; ')}`,
+      );
+    }
+  });
 });
+
+/** What it is answered. */
+async function told(client: WireClient, step: Step): Promise<readonly string[]> {
+  const from = client.lines.length;
+  client.send(step);
+  assert.ok(await client.answered(), 'no answer');
+  return client.lines.slice(from);
+}
 
 /** What the client was told, what it has at the end, and what is another's while it is there and behind it: nothing. */
 async function played(t: TestContext, at: WireAddress, steps: readonly Step[]): Promise<unknown> {
@@ -169,8 +207,6 @@ async function guest(t: TestContext, { host, port }: WireAddress): Promise<WireC
 }
 
 async function hasOf(client: WireClient): Promise<string> {
-  const from = client.lines.length;
-  client.send([Query(HAS)]);
-  await client.answered();
-  return client.lines.slice(from).find((line) => /^(DataRow|ErrorResponse)/.test(line)) ?? 'nothing';
+  const lines = await told(client, [Query(HAS)]);
+  return lines.find((line) => /^(DataRow|ErrorResponse)/.test(line)) ?? 'nothing';
 }
