@@ -1,5 +1,5 @@
 /** `matriarch template pgpool-follow`: makes pgpool-II as its file says, for the `reload_cmd` of that file. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { silentLog } from '../base/index.ts';
 import { parsePeriod } from './options.ts';
 import type { Shell } from './shell.ts';
@@ -22,7 +22,11 @@ export function pgpoolFollowCommand(shell: Shell): Command {
     .option('--pcp-user <name>', 'user of pcp.conf', 'matriarch')
     .option('--pcp-passfile <file>', 'has the password, as .pcppass has; else $PCPPASSFILE, else ~/.pcppass')
     .option('--restart-cmd <command>', 'run when a server has another address, which needs a restart')
-    .option('--timeout <duration>', 'longest wait until it is so', parsePeriod, 20_000)
+    .addOption(
+      new Option('--timeout <duration>', 'longest wait until it is so')
+        .argParser(parsePeriod)
+        .default(20_000, '20s'),
+    )
     .addHelpText('after', '\nExit status: 0 it is as the file says, 1 it is not, and why is told.')
     .action(async (file: string, options: FollowCommandOptions) => {
       const { followPgpool } = await import('../pgpool/index.ts');

@@ -15,11 +15,13 @@ export function templateCommand(shell: Shell): Command {
   const command = new Command('template')
     .description("keep files right from templates and the keys of etcd, as confd does, with confd's files")
     .option('--watch', 'follow the backend, and apply each change when it is quiet')
-    .option(
-      '--interval <duration>',
-      'without --watch: how often the backend is read; with it: how often all is looked at anyway',
-      parsePeriod,
-      600_000,
+    .addOption(
+      new Option(
+        '--interval <duration>',
+        'without --watch: how often the backend is read; with it: how often all is looked at anyway',
+      )
+        .argParser(parsePeriod)
+        .default(600_000, '10min'),
     )
     .option('--onetime', 'apply everything once and end')
     .option('--noop', 'change nothing: show what each file would be that is not so')
@@ -49,7 +51,8 @@ export function templateCommand(shell: Shell): Command {
     .option('--username <name>', 'with --node: user of etcd')
     .option('--password <password>', 'with --node: its password')
     .addOption(new Option('--basic-auth', 'log in, which is done wherever a user is named').hideHelp())
-    .option('--file <path...>', 'files of YAML or JSON, for the backend file')
+    .option('--file <path...>', 'files of YAML or JSON, or folders of them, for the backend file')
+    .option('--filter <pattern>', 'with --file: which files of a folder, by name', '*')
     .option('--scope <name>', 'the cluster that templates ask for, in place of that of matriarch.yaml')
     .option('--namespace <prefix>', 'with --scope: prefix of its keys, if not /service/')
     .option('--status-listen <host:port>', 'tell there by HTTP how the files stand', parseListen)
@@ -100,6 +103,7 @@ interface Options extends ConfigFileOptions {
   readonly username?: string;
   readonly password?: string;
   readonly file?: string[];
+  readonly filter: string;
   readonly scope?: string;
   readonly namespace?: string;
   readonly statusListen?: Address;
@@ -197,7 +201,7 @@ async function backendOf(
   const { environmentBackend, etcdBackend, fileBackend } = await import('../template/index.ts');
   if (options.backend === 'env') return { backend: environmentBackend(shell.env), close: nothing };
   if (options.backend === 'file') {
-    return { backend: fileBackend(options.file ?? []), close: nothing };
+    return { backend: fileBackend(options.file ?? [], options.filter), close: nothing };
   }
   const { connectEtcd } = await import('../dcs/index.ts');
   const etcd =

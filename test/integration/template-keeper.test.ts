@@ -1,7 +1,8 @@
 /** Real files and real commands: what a resource says is done, and each fault leaves the file as it was. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { MatriarchError, pause } from '../../src/base/index.ts';
 import { etcdBackend, fileBackend } from '../../src/template/shell/backend.ts';
@@ -9,6 +10,7 @@ import { runCommand } from '../../src/template/shell/run-command.ts';
 import { applyOnce, poll, watch } from '../../src/template/shell/watcher.ts';
 import { eventually } from '../support/eventually.ts';
 import { recordingLog } from '../support/recording-log.ts';
+import { scratchFolder } from '../support/scratch.ts';
 import { type TemplateHost, templateHost } from '../support/template-host.ts';
 
 const WITHIN = { withinMs: 10_000 };
@@ -91,6 +93,31 @@ test('a source that cannot be read is named', async (t) => {
   await writeFile(host.path('keys.yaml'), '[');
   const refused = applyOnce({ ...host.options(), backend: fileBackend([host.path('keys.yaml')]) });
   await assert.rejects(refused, { code: 'template-source-unreadable' });
+  await assert.rejects(
+    applyOnce({ ...host.options(), backend: fileBackend([host.path('nowhere')]) }),
+    /cannot read .*nowhere: ENOENT/,
+  );
+});
+
+test('of a folder, the files in it and below that the pattern names are read, the last one over the others', async (t) => {
+  const host = await templateHost(t, { template: TEMPLATE, resource: KEYS });
+  await mkdir(host.path('keys/deep'), { recursive: true });
+  await writeFile(host.path('keys/a.yaml'), 'm: {a: 1, b: 1}');
+  await writeFile(host.path('keys/deep/b.yaml'), 'm: {b: 2}');
+  await writeFile(host.path('keys/notes.txt'), 'm: {a: 3}');
+  await applyOnce({ ...host.options(), backend: fileBackend([host.path('keys')], '*.yaml') });
+  assert.equal(await host.read('out.conf'), '/m/a=1\n/m/b=2\n');
+  assert.throws(() => fileBackend([host.path('keys')], '[a'), /--filter \[a: it is no pattern/);
+});
+
+test('a destination that is a folder is named as that', async (t) => {
+  const host = await templateHost(t, { template: TEMPLATE, resource: KEYS });
+  await mkdir(host.path('out.conf'));
+  await writeFile(host.path('keys.yaml'), 'm: {a: 1}');
+  await assert.rejects(
+    applyOnce({ ...host.options(), backend: fileBackend([host.path('keys.yaml')]) }),
+    /stage-failed: .*out\.conf is a folder; dest must name the file in it/,
+  );
 });
 
 for (const [how, keep] of [
@@ -305,6 +332,16 @@ test('a command says why it failed, and its output is bounded', async () => {
   });
   const loud = await runCommand('yes | head -c 1000000; exit 1', 10_000);
   assert.ok(loud.outcome === 'failed' && loud.message.length < 5_000);
+});
+
+test('what a command leaves in the background goes on, and is not waited for', async (t) => {
+  const told = join(await scratchFolder(t), 'told');
+  const left = `(for i in 1 2 3; do sleep 0.3; echo $i; done; echo done > ${told}) &`;
+  assert.deepEqual(await runCommand(left, 10_000), { outcome: 'succeeded' });
+  await eventually('the end of what was left', async () => await readFile(told, 'utf8').catch(() => ''), {
+    holds: (text) => text === 'done\n',
+    ...WITHIN,
+  });
 });
 
 async function content(host: TemplateHost, wanted: string): Promise<void> {

@@ -82,15 +82,14 @@ export function worldOf({
   };
 }
 
-function instantOf(text: string, zoneName: string): Instant {
+function instantOf(text: string, name: string): Instant {
   const [, fraction = '', sign = '+', hours = '0', minutes = '0'] =
     /(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))$/.exec(text) ?? [];
   const offset = (Number(hours) * 60 + Number(minutes)) * 60;
   return {
     epochMs: Date.parse(text),
     nanos: Number(fraction.padEnd(9, '0').slice(3)),
-    zoneOffsetSeconds: sign === '-' ? -offset : offset,
-    zoneName,
+    zone: () => ({ offsetSeconds: sign === '-' ? -offset : offset, name }),
   };
 }
 

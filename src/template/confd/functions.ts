@@ -84,8 +84,8 @@ export const TEXT_FUNCTIONS: Readonly<Record<string, GoFunction>> = {
     params: [STRING_SLICE, STRING],
     call: ([list, separator]) => itemsOf(list).map(stringOf).join(stringOf(separator)),
   },
-  toUpper: ofTexts(1, (text) => mapRunes(text, (char) => simply(char, char.toUpperCase()))),
-  toLower: ofTexts(1, (text) => mapRunes(text, (char) => simply(char, char.toLowerCase()))),
+  toUpper: ofTexts(1, (text) => mapRunes(text, upper)),
+  toLower: ofTexts(1, (text) => mapRunes(text, lower)),
   contains: ofTexts(2, (text, part) => text.includes(part)),
   replace: {
     params: [STRING, STRING, STRING, INT],
@@ -153,10 +153,27 @@ export function getenvFunction(environment: (name: string) => string): GoFunctio
   return optionalLast((name, usual = '') => fromText(environment(toText(name))) || usual);
 }
 
-/** One rune for one rune, as Go maps case: `ß` stays. */
-function simply(char: string, mapped: string): string {
-  return char.length > 2 || Array.from(mapped).length === 1 ? mapped : char;
+/**
+ * One rune for one rune, as Go maps case: `ß` stays. Where JavaScript makes several of one, Unicode's simple mapping
+ * knows a single one for Greek letters with an iota below (the capital has its own, in title case) and for `İ`.
+ */
+function upper(char: string): string {
+  const mapped = char.toUpperCase();
+  if (isOneRune(mapped)) return mapped;
+  const code = char.codePointAt(0) ?? 0;
+  if (code >= 0x1f80 && code <= 0x1faf) return String.fromCodePoint(code | 8);
+  return IOTA_CAPITALS[char] ?? char;
 }
+
+const IOTA_CAPITALS: Readonly<Record<string, string>> = { ᾳ: 'ᾼ', ῃ: 'ῌ', ῳ: 'ῼ' };
+
+function lower(char: string): string {
+  const mapped = char.toLowerCase();
+  if (isOneRune(mapped)) return mapped;
+  return char === 'İ' ? 'i' : char;
+}
+
+const isOneRune = (text: string): boolean => text.length === ((text.codePointAt(0) ?? 0) > 0xffff ? 2 : 1);
 
 function chars(text: string): string[] {
   const all: string[] = [];

@@ -72,7 +72,7 @@ export function runeCount(bytes: string): number {
 
 /** Runes changed one by one, as `strings.Map` does; broken bytes come out as U+FFFD. */
 export function mapRunes(bytes: string, change: (text: string) => string): string {
-  if (isAscii(bytes)) return change(bytes);
+  if (isAscii(bytes)) return Array.from(bytes, change).join('');
   return [...runesOf(bytes)].map(({ code }) => fromText(change(String.fromCodePoint(code)))).join('');
 }
 

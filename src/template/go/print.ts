@@ -230,7 +230,12 @@ function formatArg(arg: Held, verb: string, flags: Flags): string {
 /** `%!d(string=x)` */
 function badVerb(value: Held, verb: string, flags: Flags): string {
   const type = typeOf(value);
-  return `%!${verb}(${type === undefined ? '<nil>' : `${type.name}=${formatValue(value, 'v', flags, 0)}`})`;
+  if (type === undefined) return `%!${verb}(<nil>)`;
+  const shown =
+    value instanceof SizedInt
+      ? formatWhole(value, value.value, 'v', flags)
+      : formatValue(value, 'v', flags, 0);
+  return `%!${verb}(${type.name}=${shown})`;
 }
 
 /** Go shows the address, which we have not; nobody can rely on it. */
@@ -243,13 +248,23 @@ function formatValue(value: Held, verb: string, flags: Flags, depth: number): st
   if (typeof value === 'bigint') return formatWhole(value, value, verb, flags);
   if (typeof value === 'number') return formatReal(value, value, verb, flags);
   if (typeof value === 'string') return formatText(value, value, verb, flags);
-  if (value instanceof SizedInt) return formatWhole(value, value.value, verb, flags);
+  if (value instanceof SizedInt) return formatSized(value, verb, flags);
   if (value instanceof Complex) return formatComplex(value, verb, flags);
   if (value instanceof Time) return formatText(value, value.toString(), verb, flags);
   if (value instanceof Pointer)
     return depth === 0 && verb !== 'p' ? `&${formatValue(value.target, verb, flags, 1)}` : SOME_ADDRESS;
   return verb === 'p' ? SOME_ADDRESS : formatComposite(value, verb, flags, depth);
 }
+
+function formatSized(value: SizedInt, verb: string, flags: Flags): string {
+  const { word } = value.type;
+  return word === undefined || flags.sharpV || !WORD_VERBS.includes(verb)
+    ? formatWhole(value, value.value, verb, flags)
+    : formatText(value, word(value.value), verb, flags);
+}
+
+/** By which a value that prints as a word does. */
+const WORD_VERBS: readonly string[] = ['v', 's', 'q', 'x', 'X'];
 
 function formatComposite(value: Slice | GoMap | Struct, verb: string, flags: Flags, depth: number): string {
   const inner = (held: Held): string => formatValue(held, verb, flags, depth + 1);

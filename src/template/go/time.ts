@@ -1,12 +1,13 @@
 /**
- * An instant with the offset and the name of its zone, as `time.Now` gives it, and the methods that templates call on
- * it. Layouts are Go's: the reference time `Mon Jan 2 15:04:05 MST 2006` written as wanted.
+ * An instant seen from a zone, as `time.Now` gives it, and what it becomes when moved. Layouts are Go's: the reference
+ * time `Mon Jan 2 15:04:05 MST 2006` written as wanted.
  */
+import { Refusal } from './errors.ts';
 import type { Type } from './values.ts';
 
-const TIME: Type = { kind: 'struct', name: 'time.Time' };
+export const TIME: Type = { kind: 'struct', name: 'time.Time' };
 
-const MONTHS = [
+export const MONTHS = [
   'January',
   'February',
   'March',
@@ -20,15 +21,28 @@ const MONTHS = [
   'November',
   'December',
 ];
-const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
+export const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 const DAY_MS = 86_400_000;
+const NANOS_OF_MS = 1_000_000n;
+/** From the first of January of the year 1 to that of 1970. */
+const YEAR_1_NANOS = 62_135_596_800n * 1_000n * NANOS_OF_MS;
+
+/** What clocks of a zone show: ahead of UTC by so much, under that name. */
+export interface ZoneTime {
+  readonly offsetSeconds: number;
+  readonly name: string;
+}
+
+/** At an instant: summer has another offset and another name. */
+export type Zone = (epochMs: number) => ZoneTime;
+
+const UTC: Zone = () => ({ offsetSeconds: 0, name: 'UTC' });
 
 export interface Instant {
   readonly epochMs: number;
   /** Beyond the milliseconds, 0 to 999,999. */
   readonly nanos: number;
-  readonly zoneOffsetSeconds: number;
-  readonly zoneName: string;
+  readonly zone: Zone;
 }
 
 export class Time {
@@ -43,17 +57,58 @@ export class Time {
   }
 
   utc(): Time {
-    return new Time({ ...this.instant, zoneOffsetSeconds: 0, zoneName: 'UTC' });
+    return new Time({ ...this.instant, zone: UTC });
   }
 
-  unix(): bigint {
-    return BigInt(Math.floor(this.instant.epochMs / 1000));
+  unixNano(): bigint {
+    return BigInt(this.instant.epochMs) * NANOS_OF_MS + BigInt(this.instant.nanos);
+  }
+
+  /** Later by so many nanoseconds. */
+  add(nanoseconds: bigint): Time {
+    return this.#atNano(this.unixNano() + nanoseconds);
+  }
+
+  /** The same time of the day so much later; a day that its month has not is as many days into the next. */
+  addDate(years: number, months: number, days: number): Time {
+    const { year, month, day, hour, minute, second } = this.clock();
+    const { epochMs, zone } = this.instant;
+    const milliseconds = ((epochMs % 1000) + 1000) % 1000;
+    const shown = new Date(0);
+    shown.setUTCFullYear(year + years, month - 1 + months, day + days);
+    shown.setUTCHours(hour, minute, second, milliseconds);
+    // What clocks show is not yet an instant: which offset holds is asked where the first guess leads.
+    const shownMs = shown.getTime();
+    const guess = shownMs - zone(shownMs).offsetSeconds * 1000;
+    return this.#at(shownMs - zone(guess).offsetSeconds * 1000, this.instant.nanos);
+  }
+
+  /** Down to a multiple of so many nanoseconds since the year 1. */
+  truncate(nanoseconds: bigint): Time {
+    if (nanoseconds <= 0n) return this;
+    const now = this.unixNano();
+    return this.#atNano(now - ((now + YEAR_1_NANOS) % nanoseconds));
+  }
+
+  /** Whether it is the first instant of the year 1, Go's zero. */
+  isZero(): boolean {
+    return this.unixNano() === -YEAR_1_NANOS;
+  }
+
+  #atNano(unixNano: bigint): Time {
+    const nanos = ((unixNano % NANOS_OF_MS) + NANOS_OF_MS) % NANOS_OF_MS;
+    return this.#at(Number((unixNano - nanos) / NANOS_OF_MS), Number(nanos));
+  }
+
+  #at(epochMs: number, nanos: number): Time {
+    if (Number.isNaN(new Date(epochMs).getTime())) throw new Refusal('time out of range');
+    return new Time({ ...this.instant, epochMs, nanos });
   }
 
   /** Broken down in its zone; months from 1, days of the year from 1. */
   clock(): Clock {
-    const { epochMs, nanos, zoneOffsetSeconds } = this.instant;
-    const local = new Date(epochMs + zoneOffsetSeconds * 1000);
+    const { epochMs, nanos, zone } = this.instant;
+    const local = new Date(epochMs + zone(epochMs).offsetSeconds * 1000);
     const year = local.getUTCFullYear();
     return {
       year,
@@ -76,8 +131,9 @@ export class Time {
   #element(element: string, clock: Clock): string {
     const fraction = /^([.,])([09]+)$/.exec(element);
     if (fraction !== null) return fractionOf(clock.nanosecond, fraction[1] ?? '', fraction[2] ?? '');
-    if (/^[Z-]07/.test(element)) return zoneOf(this.instant.zoneOffsetSeconds, element);
-    if (element === 'MST') return this.instant.zoneName;
+    const { epochMs, zone } = this.instant;
+    if (/^[Z-]07/.test(element)) return zoneOf(zone(epochMs).offsetSeconds, element);
+    if (element === 'MST') return zone(epochMs).name;
     return ELEMENTS[element]?.(clock) ?? element;
   }
 }

@@ -40,6 +40,8 @@ export interface Type {
   readonly fields?: readonly string[];
   /** The unnamed type that a named slice stands for. */
   readonly underlying?: string;
+  /** Of integers that print as words: a month. */
+  readonly word?: (value: bigint) => string;
 }
 
 export const BOOL: Type = { kind: 'bool', name: 'bool' };
@@ -65,7 +67,7 @@ export const STRING_SLICE = sliceOf(STRING);
 export const INT_SLICE = sliceOf(INT);
 export const ANY_MAP = mapOf(ANY);
 
-/** An integer of another type than int: a byte of a string, a port. */
+/** An integer of another type than int: a byte of a string, a port, a month. */
 export class SizedInt {
   readonly type: Type;
   readonly value: bigint;

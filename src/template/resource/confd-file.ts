@@ -19,6 +19,7 @@ export interface ConfdSettings {
   readonly watch?: boolean;
   readonly keepStageFile?: boolean;
   readonly file?: readonly string[];
+  readonly filter?: string;
   readonly clientCaKeys?: string;
   readonly clientCert?: string;
   readonly clientKey?: string;
@@ -49,6 +50,7 @@ const KEYS: Readonly<Record<string, { readonly option: keyof ConfdSettings; read
   watch: { option: 'watch', kind: 'flag' },
   'keep-stage-file': { option: 'keepStageFile', kind: 'flag' },
   file: { option: 'file', kind: 'texts' },
+  filter: { option: 'filter', kind: 'text' },
   client_cakeys: { option: 'clientCaKeys', kind: 'text' },
   client_cert: { option: 'clientCert', kind: 'text' },
   client_key: { option: 'clientKey', kind: 'text' },

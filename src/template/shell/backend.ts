@@ -1,8 +1,10 @@
 /** Where keys come from: etcd, the environment, files. Each gives whole snapshots, never a mixture of two instants. */
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parse } from 'yaml';
 import { describe, MatriarchError, pause } from '../../base/index.ts';
 import type { Dcs, KeyValue, WatchHandler } from '../../dcs/index.ts';
+import { compilePattern, type Matcher } from '../confd/path.ts';
 import { fromText } from '../go/bytes.ts';
 import { documentPairs, environmentPairs } from '../resource/flatten.ts';
 import { isWanted, type Snapshot } from '../resource/snapshot.ts';
@@ -66,9 +68,16 @@ export function environmentBackend(variables: Readonly<Record<string, string | u
   return unchanging({ revision: 'environment', pairs: asBytes(environmentPairs(variables)) });
 }
 
-/** Files of YAML or JSON, later ones over earlier ones; looked at every second. */
-export function fileBackend(paths: readonly string[]): Backend {
+/**
+ * Files of YAML or JSON, later ones over earlier ones; looked at every second. Of a folder, and the folders in it, those
+ * whose names the pattern matches, in the order of their names. Throws `MatriarchError` for a pattern that is none.
+ */
+export function fileBackend(sources: readonly string[], filter = '*'): Backend {
+  const isWantedName = compilePattern(fromText(filter));
+  if (isWantedName === undefined)
+    throw new MatriarchError('config-invalid', `--filter ${filter}: it is no pattern, such as *.yaml`);
   const read = async (): Promise<Snapshot> => {
+    const paths = await filesOf(sources, isWantedName);
     const pairs = new Map<string, string>();
     for (const path of paths)
       for (const [key, value] of documentPairs(await readDocument(path))) pairs.set(key, value);
@@ -80,7 +89,7 @@ export function fileBackend(paths: readonly string[]): Backend {
       let seen: string | undefined;
       while (!signal.aborted) {
         try {
-          const now = await stamp(paths);
+          const now = await stamp(await filesOf(sources, isWantedName));
           if (now !== seen) follower.snapshot(await read());
           else follower.current();
           seen = now;
@@ -120,10 +129,35 @@ function asBytes(pairs: ReadonlyMap<string, string>): Map<string, string> {
   return new Map([...pairs].map(([key, value]) => [fromText(key), fromText(value)]));
 }
 
+async function filesOf(sources: readonly string[], isWantedName: Matcher): Promise<string[]> {
+  const files: string[] = [];
+  for (const source of sources)
+    if (await reading(source, async () => (await stat(source)).isDirectory()))
+      files.push(...(await filesIn(source, isWantedName)));
+    else files.push(source);
+  return files;
+}
+
+async function filesIn(folder: string, isWantedName: Matcher): Promise<string[]> {
+  const entries = await reading(folder, async () => await readdir(folder, { withFileTypes: true }));
+  const files: string[] = [];
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) files.push(...(await filesIn(path, isWantedName)));
+    else if (isWantedName(fromText(entry.name))) files.push(path);
+  }
+  return files;
+}
+
+/** Digits as they are written: a number of JavaScript's has 53 bits. */
 async function readDocument(path: string): Promise<unknown> {
+  return await reading(path, async () => parse(await readFile(path, 'utf8'), { intAsBigInt: true }));
+}
+
+/** What a step of reading gives; a failure names the path. */
+async function reading<Result>(path: string, step: () => Promise<Result>): Promise<Result> {
   try {
-    // Digits as they are written: a number of JavaScript's has 53 bits.
-    return parse(await readFile(path, 'utf8'), { intAsBigInt: true });
+    return await step();
   } catch (cause) {
     throw new MatriarchError('template-source-unreadable', `cannot read ${path}: ${describe(cause)}`, {
       cause,

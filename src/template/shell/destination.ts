@@ -84,7 +84,9 @@ async function giveTo(file: FileHandle, uid: number, gid: number): Promise<void>
 
 async function attributesOf(path: string): Promise<Attributes | undefined> {
   try {
-    const { uid, gid, mode } = await stat(path);
+    const current = await stat(path);
+    if (current.isDirectory()) throw new Error(`${path} is a folder; dest must name the file in it`);
+    const { uid, gid, mode } = current;
     return { uid, gid, mode: mode & MODE_BITS };
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;

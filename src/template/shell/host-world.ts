@@ -5,7 +5,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../base/index.ts';
 import type { Question, ServiceRecord, World } from '../confd/world.ts';
-import type { Instant } from '../go/time.ts';
+import { hostZone } from './host-zone.ts';
 
 export interface HostWorldOptions {
   readonly templatesFolder: string;
@@ -25,7 +25,7 @@ const LOOKUP_TIMEOUT_MS = 5_000;
 export function hostWorld({ templatesFolder, environment, clock }: HostWorldOptions): HostWorld {
   const addresses = new Map<string, readonly string[]>();
   const services = new Map<string, readonly ServiceRecord[]>();
-  const now = instantAt(clock.wallNow());
+  const now = { epochMs: clock.wallNow(), nanos: 0, zone: hostZone(environment['TZ']) };
   return {
     world: {
       environment: (name) => environment[name] ?? '',
@@ -75,15 +75,4 @@ async function servicesOf(name: string): Promise<ServiceRecord[]> {
 
 function serviceName({ service, protocol, domain }: Extract<Question, { kind: 'srv' }>): string {
   return service === '' && protocol === '' ? domain : `_${service}._${protocol}.${domain}`;
-}
-
-function instantAt(epochMs: number): Instant {
-  const date = new Date(epochMs);
-  const zone = new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' }).formatToParts(date);
-  return {
-    epochMs,
-    nanos: 0,
-    zoneOffsetSeconds: -date.getTimezoneOffset() * 60,
-    zoneName: zone.find(({ type }) => type === 'timeZoneName')?.value ?? 'UTC',
-  };
 }

@@ -285,10 +285,19 @@ export class Keeper {
       };
     if (rendered.outcome === 'failed')
       return { type: 'failed', because: 'template-failed', message: rendered.error.message };
-    const wanted = await wantedAttributes(resource);
-    this.#rendered = { bytes: rendered.bytes, wanted };
-    const isSame = await isInPlace(resource.dest, rendered.bytes, wanted);
-    return { type: 'rendered', revision: snapshot.revision, isSame };
+    return await this.#compare(rendered.bytes, snapshot.revision);
+  }
+
+  /** What was rendered beside the file that is there. */
+  async #compare(bytes: Buffer, revision: string): Promise<PlanEvent> {
+    const { resource } = this.#options;
+    try {
+      const wanted = await wantedAttributes(resource);
+      this.#rendered = { bytes, wanted };
+      return { type: 'rendered', revision, isSame: await isInPlace(resource.dest, bytes, wanted) };
+    } catch (cause) {
+      return { type: 'failed', because: 'stage-failed', message: describe(cause) };
+    }
   }
 
   async #run(
