@@ -1,12 +1,12 @@
 /** Real files and real commands: what a resource says is done, and each fault leaves the file as it was. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { MatriarchError, pause } from '../../src/base/index.ts';
 import { etcdBackend, fileBackend } from '../../src/template/shell/backend.ts';
-import { runCommand } from '../../src/template/shell/run-command.ts';
+import { replace } from '../../src/template/shell/destination.ts';
 import { applyOnce, poll, watch } from '../../src/template/shell/watcher.ts';
 import { eventually } from '../support/eventually.ts';
 import { recordingLog } from '../support/recording-log.ts';
@@ -105,6 +105,8 @@ test('of a folder, the files in it and below that the pattern names are read, th
   await writeFile(host.path('keys/a.yaml'), 'm: {a: 1, b: 1}');
   await writeFile(host.path('keys/deep/b.yaml'), 'm: {b: 2}');
   await writeFile(host.path('keys/notes.txt'), 'm: {a: 3}');
+  await symlink(host.path('keys/deep'), host.path('keys/to-a-folder.yaml'));
+  assert.equal(spawnSync('mkfifo', [host.path('keys/pipe.yaml')]).status, 0);
   await applyOnce({ ...host.options(), backend: fileBackend([host.path('keys')], '*.yaml') });
   assert.equal(await host.read('out.conf'), '/m/a=1\n/m/b=2\n');
   assert.throws(() => fileBackend([host.path('keys')], '[a'), /--filter \[a: it is no pattern/);
@@ -316,32 +318,27 @@ test('a disk that is full leaves the file, and it is replaced when there is room
   assert.equal(spawnSync('umount', [host.path('disk')]).status, 0);
 });
 
-test('a command says why it failed, and its output is bounded', async () => {
-  assert.deepEqual(await runCommand('true', 1_000), { outcome: 'succeeded' });
-  assert.deepEqual(await runCommand('echo out; echo err >&2; exit 3', 1_000), {
-    outcome: 'failed',
-    message: 'exit status 3: out\nerr',
-  });
-  assert.deepEqual(await runCommand('kill -KILL $$', 1_000), {
-    outcome: 'failed',
-    message: 'ended by SIGKILL',
-  });
-  assert.deepEqual(await runCommand('sleep 60', 50), {
-    outcome: 'failed',
-    message: 'took longer than 50 ms',
-  });
-  const loud = await runCommand('yes | head -c 1000000; exit 1', 10_000);
-  assert.ok(loud.outcome === 'failed' && loud.message.length < 5_000);
-});
-
-test('what a command leaves in the background goes on, and is not waited for', async (t) => {
-  const told = join(await scratchFolder(t), 'told');
-  const left = `(for i in 1 2 3; do sleep 0.3; echo $i; done; echo done > ${told}) &`;
-  assert.deepEqual(await runCommand(left, 10_000), { outcome: 'succeeded' });
-  await eventually('the end of what was left', async () => await readFile(told, 'utf8').catch(() => ''), {
-    holds: (text) => text === 'done\n',
-    ...WITHIN,
-  });
+test('a file that is mounted by itself is overwritten; where the disk is full it stays as it was', async (t) => {
+  const folder = await scratchFolder(t);
+  const [disk, dest, staged] = [join(folder, 'disk'), join(folder, 'dest'), join(folder, 'staged')];
+  await mkdir(disk);
+  await writeFile(dest, '');
+  const mounted = (...args: readonly string[]): boolean => spawnSync('mount', args).status === 0;
+  if (!mounted('-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk))
+    return t.skip('a small file system cannot be mounted here');
+  try {
+    await writeFile(join(disk, 'conf'), 'as it was');
+    assert.ok(mounted('--bind', join(disk, 'conf'), dest));
+    await writeFile(join(disk, 'fill'), Buffer.alloc(57_000));
+    await writeFile(staged, Buffer.alloc(32_768));
+    await assert.rejects(replace(staged, dest), /ENOSPC/);
+    assert.equal(await readFile(dest, 'utf8'), 'as it was');
+    await writeFile(staged, 'new');
+    await replace(staged, dest);
+    assert.equal(await readFile(join(disk, 'conf'), 'utf8'), 'new');
+  } finally {
+    for (const place of [dest, disk]) spawnSync('umount', [place]);
+  }
 });
 
 async function content(host: TemplateHost, wanted: string): Promise<void> {

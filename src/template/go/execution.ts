@@ -28,6 +28,7 @@ import {
   Pointer,
   Slice,
   sortedEntries,
+  typeOf,
   unbox,
   type Value,
 } from './values.ts';
@@ -217,7 +218,8 @@ class Frame {
   *#iterated(value: Value, { pipe }: BranchNode): Generator<[Value, Value]> {
     const inner = unbox(value);
     const target = inner instanceof Pointer ? inner.target : inner;
-    const count = integerOf(target);
+    // An integer that prints as a word is none to count to.
+    const count = typeOf(target)?.word === undefined ? integerOf(target) : undefined;
     if (target instanceof Slice) {
       const { items, type } = target;
       for (let index = 0; index < items.length; index += 1)

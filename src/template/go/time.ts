@@ -36,7 +36,7 @@ export interface ZoneTime {
 /** At an instant: summer has another offset and another name. */
 export type Zone = (epochMs: number) => ZoneTime;
 
-const UTC: Zone = () => ({ offsetSeconds: 0, name: 'UTC' });
+export const UTC: Zone = () => ({ offsetSeconds: 0, name: 'UTC' });
 
 export interface Instant {
   readonly epochMs: number;

@@ -144,14 +144,20 @@ async function filesIn(folder: string, isWantedName: Matcher): Promise<string[]>
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) files.push(...(await filesIn(path, isWantedName)));
-    else if (isWantedName(fromText(entry.name))) files.push(path);
+    // Also by a link; a link to a folder is passed by, and so is what is neither.
+    else if (
+      isWantedName(fromText(entry.name)) &&
+      (await reading(path, async () => await stat(path))).isFile()
+    )
+      files.push(path);
   }
   return files;
 }
 
-/** Digits as they are written: a number of JavaScript's has 53 bits. */
+/** Digits as they are written: a number of JavaScript's has 53 bits. Of keys that are there twice, the last counts, as in confd. */
 async function readDocument(path: string): Promise<unknown> {
-  return await reading(path, async () => parse(await readFile(path, 'utf8'), { intAsBigInt: true }));
+  const options = { intAsBigInt: true, uniqueKeys: false };
+  return await reading(path, async () => parse(await readFile(path, 'utf8'), options));
 }
 
 /** What a step of reading gives; a failure names the path. */

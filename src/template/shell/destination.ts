@@ -2,7 +2,7 @@
  * The file that a resource keeps right: how it is, and how it is replaced. What is new is written beside it, with its
  * owner and mode, and to the disk, before it takes the other's name: there is no instant without a whole file.
  */
-import { copyFile, type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Resource } from '../resource/resource.ts';
 
@@ -66,7 +66,7 @@ export async function replace(staged: string, dest: string): Promise<void> {
     await rename(staged, dest);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EBUSY')) throw error;
-    await copyFile(staged, dest);
+    await overwrite(dest, await readFile(staged));
     await rm(staged, { force: true });
   }
   const folder = await open(dirname(dest), 'r');
@@ -75,6 +75,27 @@ export async function replace(staged: string, dest: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+/** Without a moment at which it is empty; what was there is put back if the disk is full, for it has the room that it had. */
+async function overwrite(dest: string, bytes: Buffer): Promise<void> {
+  const before = await readFile(dest);
+  const file = await open(dest, 'r+');
+  try {
+    await fill(file, bytes).catch(async (cause: unknown) => {
+      await fill(file, before);
+      throw cause;
+    });
+  } finally {
+    await file.close();
+  }
+}
+
+async function fill(file: FileHandle, bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length; )
+    at += (await file.write(bytes, at, bytes.length - at, at)).bytesWritten;
+  await file.truncate(bytes.length);
+  await file.sync();
 }
 
 async function giveTo(file: FileHandle, uid: number, gid: number): Promise<void> {

@@ -1,5 +1,5 @@
 /** Commands of resources: by `/bin/sh -c`, in a process group of their own, so that a timeout ends all of it. */
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
@@ -23,12 +23,21 @@ const LAST_WORDS_MS = 100;
  * in the background goes on, and what it prints is dropped.
  */
 export async function runCommand(line: string, timeoutMs: number): Promise<CommandOutcome> {
-  const child = spawn('/bin/sh', ['-c', line], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  let child: ChildProcessByStdio<null, Readable, Readable>;
+  try {
+    child = spawn('/bin/sh', ['-c', line], { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  } catch (cause) {
+    // A text that no command can have: too long, or with a NUL.
+    return { outcome: 'failed', message: describe(cause) };
+  }
+  const ended = once(child, 'exit');
+  // What could not be started, for want of descriptors, has none.
+  const pipes = child.pid === undefined ? [] : [child.stdout, child.stderr];
   let output = '';
-  const keep = (chunk: Buffer): void => {
-    output = (output + chunk.toString('utf8')).slice(-OUTPUT_BYTES_MAX);
+  const keep = (chunk: string): void => {
+    output = (output + chunk).slice(-OUTPUT_BYTES_MAX);
   };
-  for (const pipe of [child.stdout, child.stderr]) pipe.on('data', keep);
+  for (const pipe of pipes) pipe.setEncoding('utf8').on('data', keep);
   let isLate = false;
   let grace: NodeJS.Timeout | undefined;
   const timer = setTimeout(() => {
@@ -39,7 +48,7 @@ export async function runCommand(line: string, timeoutMs: number): Promise<Comma
   let because: string | undefined;
   try {
     const whole = once(child, 'close').catch(() => []);
-    const [code, signal]: readonly (number | string | null)[] = await once(child, 'exit');
+    const [code, signal]: readonly (number | string | null)[] = await ended;
     await Promise.race([whole, waitFor(LAST_WORDS_MS, undefined, { ref: false })]);
     if (isLate) because = `took longer than ${timeoutMs} ms`;
     else if (code !== 0) because = code === null ? `ended by ${signal}` : `exit status ${code}`;
@@ -50,7 +59,7 @@ export async function runCommand(line: string, timeoutMs: number): Promise<Comma
   clearTimeout(grace);
   // A grandchild that ignored SIGTERM must not outlive the command that timed out.
   if (isLate) endGroup(child.pid, 'SIGKILL');
-  for (const pipe of [child.stdout, child.stderr]) letGo(pipe.off('data', keep), isLate);
+  for (const pipe of pipes) letGo(pipe.off('data', keep), isLate);
   if (because === undefined) return { outcome: 'succeeded' };
   const said = output.trim();
   return { outcome: 'failed', message: said === '' ? because : `${because}: ${said}` };
