@@ -297,8 +297,8 @@ test('a disk that is full leaves the file, and it is replaced when there is room
     resource: KEYS,
   });
   await mkdir(host.path('disk'));
-  const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', host.path('disk')]);
-  if (mount.status !== 0) return t.skip('a small file system cannot be mounted here');
+  if (!mounted('-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', host.path('disk')))
+    return t.skip('a small file system cannot be mounted here');
   await host.put('/m/kb', '8');
   const { keeper, end } = await host.keep();
   await eventually('8 kB', async () => (await host.read('disk/out.conf')).length, {
@@ -320,26 +320,27 @@ test('a disk that is full leaves the file, and it is replaced when there is room
 
 test('a file that is mounted by itself is overwritten; where the disk is full it stays as it was', async (t) => {
   const folder = await scratchFolder(t);
-  const [disk, dest, staged] = [join(folder, 'disk'), join(folder, 'dest'), join(folder, 'staged')];
+  const [disk, dest, fresh] = [join(folder, 'disk'), join(folder, 'dest'), join(folder, 'fresh')];
   await mkdir(disk);
   await writeFile(dest, '');
-  const mounted = (...args: readonly string[]): boolean => spawnSync('mount', args).status === 0;
   if (!mounted('-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk))
     return t.skip('a small file system cannot be mounted here');
   try {
     await writeFile(join(disk, 'conf'), 'as it was');
     assert.ok(mounted('--bind', join(disk, 'conf'), dest));
     await writeFile(join(disk, 'fill'), Buffer.alloc(57_000));
-    await writeFile(staged, Buffer.alloc(32_768));
-    await assert.rejects(replace(staged, dest), /ENOSPC/);
+    await writeFile(fresh, Buffer.alloc(32_768));
+    await assert.rejects(replace(fresh, dest), /ENOSPC/);
     assert.equal(await readFile(dest, 'utf8'), 'as it was');
-    await writeFile(staged, 'new');
-    await replace(staged, dest);
+    await writeFile(fresh, 'new');
+    await replace(fresh, dest);
     assert.equal(await readFile(join(disk, 'conf'), 'utf8'), 'new');
   } finally {
     for (const place of [dest, disk]) spawnSync('umount', [place]);
   }
 });
+
+const mounted = (...args: readonly string[]): boolean => spawnSync('mount', args).status === 0;
 
 async function content(host: TemplateHost, wanted: string): Promise<void> {
   await eventually('the file', async () => await host.read('out.conf'), {
