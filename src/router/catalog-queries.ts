@@ -94,19 +94,23 @@ WHERE ${NOT_OF_SESSIONS}`;
 
 /**
  * With those of the types of its operands that a value has only if it is of that type. What is of a domain's base type, or of the
- * source of an implicit cast, is as good; an anonymous row for a composite type; a literal without a type for one of text.
+ * source of an implicit cast, is as good; a literal without a type for one of text; and an anonymous row for a composite type,
+ * unless PostgreSQL has an operator of anonymous rows itself.
  */
 const OPERATORS = `
 WITH simple AS (
-  SELECT oid, typelem, typcategory FROM pg_catalog.pg_type t WHERE oid >= ${FIRST_OID} AND typtype NOT IN ('d', 'c', 'p')
+  SELECT oid, typtype, typelem, typcategory FROM pg_catalog.pg_type t WHERE oid >= ${FIRST_OID} AND typtype NOT IN ('d', 'p')
     AND typcategory <> 'S' AND NOT typispreferred
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_cast WHERE casttarget = t.oid AND castcontext = 'i' AND castsource <> t.oid)
 ), strict AS (
-  SELECT oid FROM simple t WHERE typcategory <> 'A' OR typelem IN (SELECT oid FROM simple)
+  SELECT oid, typtype <> 'c' AS is_scalar FROM simple t WHERE typcategory <> 'A' OR typelem IN (SELECT oid FROM simple)
+), of_rows AS (
+  SELECT oprname FROM pg_catalog.pg_operator WHERE oprleft = 'pg_catalog.record'::pg_catalog.regtype AND oprright = oprleft
 )
 SELECT 'o' || o.oid, n.nspname, o.oprname, pg_catalog.concat_ws(' ', 't' || l.oid, 't' || r.oid)
 FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
-  LEFT JOIN strict l ON l.oid = o.oprleft LEFT JOIN strict r ON r.oid = o.oprright
+  LEFT JOIN strict l ON l.oid = o.oprleft AND (l.is_scalar OR o.oprname IN (SELECT oprname FROM of_rows))
+  LEFT JOIN strict r ON r.oid = o.oprright AND (r.is_scalar OR o.oprname IN (SELECT oprname FROM of_rows))
 WHERE o.oid >= ${FIRST_OID}
 UNION ALL SELECT '', 'pg_catalog', oprname, CASE WHEN pg_catalog.bool_or(oprleft <> 0 AND oprright <> 0) THEN 'binary' ELSE '' END
 FROM pg_catalog.pg_operator WHERE oid < ${FIRST_OID} GROUP BY oprname`;
