@@ -134,12 +134,14 @@ export class Noting {
     const isKnown = deeds.length === 1;
     let lends: Mention['lends'] = [];
     let forgets: Forgets | undefined;
-    for (const { statement, serial, settings, pins } of deeds) {
+    for (const deed of deeds) {
+      const { statement, pins } = deed;
+      let { settings } = deed;
       if (pins !== undefined) unit.mayPin = true;
       for (const reason of pins ?? NO_REASONS) unit.pinBecause.add(reason);
-      // Of what was bound in an earlier unit, nobody has heard in this one.
-      if (serial !== unit.serial) {
-        this.#intend(statement);
+      // Of what was bound in an earlier unit, nobody has heard in this one; and EXECUTE may run another statement now.
+      if (deed.serial !== unit.serial) {
+        settings = this.#intend(statement) ?? NO_SETTINGS;
         lends = [...lends, ...(unit.mention?.lends ?? [])];
       }
       const { ends } = statement.intent;
@@ -158,4 +160,5 @@ export class Noting {
   }
 }
 
+const NO_SETTINGS: readonly SettingStatement[] = [];
 const NO_REASONS: readonly PinReason[] = [];

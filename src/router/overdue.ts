@@ -6,7 +6,7 @@
  *   transaction; from its welcome on, not while it is still being let in.
  * - idle_transaction_timeout: the same in a transaction, also one that no server knows of yet.
  * - query_timeout: while its statement is at a server, all tries together.
- * - transaction_timeout: since the transaction began.
+ * - transaction_timeout: since the transaction began; one statement is one too, from when it was sent.
  *
  * A client that waits for the router (a free connection, a primary, the end of a PAUSE, or any of them for its welcome) is
  * not idle, and its statement does not run: query_wait_timeout and hold_timeout say how long that may take. Nor does its
@@ -84,7 +84,7 @@ export function overdue(times: ClientTimes, limits: TimeLimits, now: number): Er
   const { transactionSince, statementSince, quietSince } = times;
   const isWaiting = times.waitingSince !== undefined;
   const goesOn = !isWaiting || times.isBegunThere;
-  if (goesOn && isOver(transactionSince, limits.transaction_timeout, now)) {
+  if (goesOn && isOver(transactionSince ?? statementSince, limits.transaction_timeout, now)) {
     return terminated(SQLSTATE.transactionTimeout, 'transaction timeout', 'transaction_timeout');
   }
   if (isWaiting) return undefined;

@@ -339,9 +339,9 @@ export class Session {
     this.#effects.served(link.member, unit.need === 'primary' ? 'write' : 'read', ms);
     this.standing.answered(link.status);
     this.times.answered(this.standing.status, this.#now);
-    if (unit.pinsAfter(before)) for (const because of unit.pinReasons) this.#placement.pin(link, because);
     if (unit.changesDefinitions && unit.executes) this.#options.routing.definitionsChanged();
     this.#keeper.finished(unit, link, before);
+    if (unit.pinsAfter(before)) for (const because of unit.pinReasons) this.#placement.pin(link, because);
     this.prepared.settle();
     if (unit.forgets.length > 0 && unit.isSeveral) link.isSoiled = true;
     this.portals.settle(unit.isFailed, link.status === 'I');

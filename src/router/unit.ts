@@ -188,7 +188,7 @@ export class Unit {
 
   /**
    * Its server has what no other has, now that it is over. In a failed transaction (`before`) nothing is done until what
-   * ends it, or goes back to a savepoint, is complete.
+   * ends it, or goes back to a savepoint, is complete. To be asked behind what a DISCARD ALL in it has freed.
    */
   pinsAfter(before: TransactionStatus): boolean {
     return this.mayLeaveState || (this.mayPin && this.executes && (before !== 'E' || this.completed > 0));

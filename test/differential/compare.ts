@@ -38,9 +38,9 @@ function isPreparedTooLate(left: readonly string[], at: number, seen = ''): bool
   return left[at + 1] === 'NoData';
 }
 
-/** What PostgreSQL allows in a READ ONLY transaction, but no standby does: there the transaction fails. */
+/** What PostgreSQL allows in a READ ONLY transaction, but no standby does, or does for nothing: there the transaction fails. */
 const NO_STANDBYS =
-  /^ErrorResponse .*"code":"25006","message":"cannot execute (LISTEN|NOTIFY|LOCK TABLE) during recovery"/;
+  /^ErrorResponse .*"code":"25006","message":"cannot (execute (LISTEN|NOTIFY|LOCK TABLE) during recovery|run pg_\w+\(\) at the standby that serves the READ ONLY transaction)"/;
 
 /** State that was made in a READ ONLY transaction, at a standby, keeps the session there. */
 const BOUND_TO_STANDBY = /^ErrorResponse .*"code":"25006","message":"this session is bound to a standby/;

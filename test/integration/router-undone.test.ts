@@ -116,6 +116,15 @@ const CONVERSATIONS: Readonly<Record<string, readonly Step[]>> = {
     later('p'),
     ...said('COMMIT'),
   ],
+  'EXECUTE in one batch, run in a later one behind another statement of that name': [
+    ...said("PREPARE k AS SELECT 'a'::text", 'BEGIN'),
+    batch(bound('p', 'EXECUTE k')),
+    ...said('DEALLOCATE k', "PREPARE k AS SELECT set_config('app.x', 't', false)"),
+    later('p'),
+    ...said('COMMIT'),
+  ],
+  'a temporary table behind DISCARD ALL': [batch(run('DISCARD ALL'), run('CREATE TEMP TABLE x (a int)'))],
+  'LISTEN behind DISCARD ALL': [batch(run('DISCARD ALL'), run('LISTEN z'))],
   'DEALLOCATE in one batch and run in the next': [
     batch([Parse({ name: 'q', sql: 'SELECT 7', parameterTypes: [] })]),
     ...said('BEGIN'),

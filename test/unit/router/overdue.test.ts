@@ -143,6 +143,8 @@ describe('limits of time', () => {
     assert.equal(verdict(stage, STATEMENT), undefined);
     passes(stage, 100);
     assert.equal(verdict(stage, STATEMENT), '57014');
+    // It is a transaction of its own.
+    assert.equal(verdict(stage, TRANSACTION), '25P04');
   });
 
   test('a client that is heard is not idle, though it has not said anything whole', () => {
