@@ -122,9 +122,9 @@ const poolingKeys = {
   idle_transaction_timeout: duration(
     'A client that is in a transaction and has nothing outstanding for longer is disconnected; 0: never.',
   ).prefault('0s'),
-  transaction_timeout: duration('A client in one transaction, or one statement, for longer is disconnected; 0: never.').prefault(
-    0,
-  ),
+  transaction_timeout: duration(
+    'A client in one transaction, or one statement, for longer is disconnected; 0: never.',
+  ).prefault(0),
   query_timeout: duration(
     'A client whose statement is at a server for longer is disconnected; 0: never.',
   ).prefault('0s'),

@@ -117,19 +117,21 @@ FROM pg_catalog.pg_operator WHERE oid < ${FIRST_OID} GROUP BY oprname`;
 
 /**
  * With the types that a statement must have to do with for the cast to happen. That it has to do with a type is known of
- * types that are not built in, and of those that it names, as an explicit cast does. What is left may happen anywhere.
- * What makes JSON (to_json, json_agg, JSON_ARRAY ...) casts to it, in whatever context, any value that it is given, in views
- * too: so every read of a type with such a cast counts. Where something is written to, a cast for assignments happens without
- * being named.
+ * types that are not built in, and of those that it names, as an explicit cast does. What is left may happen anywhere: a
+ * condition, a LIMIT or a subscript casts as an assignment does, to a type of PostgreSQL's own. What makes JSON (to_json,
+ * json_agg, JSON_ARRAY ...) casts to it, in whatever context, any value that it is given, in views too, and `||` and
+ * quote_literal cast to text: so every read of a type with such a cast counts. Where something is written to, a cast for
+ * assignments happens without being named.
  */
 const CASTS = `
-SELECT 'f' || castfunc, ${castNeeds(`castcontext <> 'i'`)}, ${castNeeds(`castcontext = 'e'`)}
+SELECT 'f' || castfunc, ${castNeeds(`(castcontext = 'e' OR castcontext = 'a' AND casttarget >= ${FIRST_OID})`)},
+  ${castNeeds(`castcontext = 'e'`)}
 FROM pg_catalog.pg_cast WHERE oid >= ${FIRST_OID} AND castfunc <> 0`;
 
 function castNeeds(isNamed: string): string {
   return `pg_catalog.concat_ws(' ',
   CASE WHEN castsource >= ${FIRST_OID} AND (casttarget < ${FIRST_OID} OR ${isNamed}) THEN 't' || castsource END,
-  CASE WHEN (casttarget >= ${FIRST_OID} OR ${isNamed}) AND casttarget <> 'pg_catalog.json'::pg_catalog.regtype
+  CASE WHEN (casttarget >= ${FIRST_OID} OR ${isNamed}) AND casttarget NOT IN ('pg_catalog.json'::pg_catalog.regtype, 'pg_catalog.text'::pg_catalog.regtype)
     THEN 't' || casttarget END)`;
 }
 
@@ -154,6 +156,10 @@ const WRITTEN_WITH: readonly (readonly [
   ['pg_trigger', 'oid', 'tgrelid', 'AND NOT x.tgisinternal'],
 ];
 
+/**
+ * Of an operator class a read calls what sorts and hashes. What an index calls beside that gets to it by pointers and is C, which
+ * reads, whatever it is declared: PostGIS leaves it VOLATILE.
+ */
 const EDGES = `
 WITH dep AS (
   SELECT DISTINCT classid, objid, CASE refclassid
@@ -162,6 +168,11 @@ WITH dep AS (
   FROM pg_catalog.pg_depend
   WHERE objid >= ${FIRST_OID} AND refclassid IN ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass,
     'pg_catalog.pg_type'::regclass, 'pg_catalog.pg_operator'::regclass)
+), called AS (
+  SELECT m.amprocfamily, m.amproc FROM pg_catalog.pg_amproc m JOIN pg_catalog.pg_opfamily f ON f.oid = m.amprocfamily
+    JOIN pg_catalog.pg_am a ON a.oid = f.opfmethod JOIN pg_catalog.pg_proc p ON p.oid = m.amproc
+    JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+  WHERE a.amname IN ('btree', 'hash') OR l.lanname NOT IN ('c', 'internal')
 )
 SELECT 'f' || objid, kind || refobjid FROM dep WHERE classid = 'pg_catalog.pg_proc'::regclass
 UNION ALL SELECT 't' || objid, kind || refobjid FROM dep
@@ -189,13 +200,13 @@ UNION ALL SELECT 't' || k.contypid, kind || refobjid FROM dep JOIN pg_catalog.pg
 UNION ALL ${writingEdges()}
 UNION ALL SELECT 'r' || inhparent, 'r' || inhrelid FROM pg_catalog.pg_inherits
 UNION ALL SELECT ${classKey()}, 'f' || m.amproc::oid
-  FROM pg_catalog.pg_opclass c JOIN pg_catalog.pg_amproc m ON m.amprocfamily = c.opcfamily WHERE c.oid >= ${FIRST_OID}
+  FROM pg_catalog.pg_opclass c JOIN called m ON m.amprocfamily = c.opcfamily WHERE c.oid >= ${FIRST_OID}
 UNION ALL SELECT ${classKey()}, 'o' || m.amopopr
   FROM pg_catalog.pg_opclass c JOIN pg_catalog.pg_amop m ON m.amopfamily = c.opcfamily WHERE c.oid >= ${FIRST_OID}
-UNION ALL SELECT 'd', 'f' || amproc::oid FROM pg_catalog.pg_amproc m WHERE amproc >= ${FIRST_OID} AND (amprocfamily < ${FIRST_OID}
+UNION ALL SELECT 'd', 'f' || amproc::oid FROM called m WHERE amproc >= ${FIRST_OID} AND (amprocfamily < ${FIRST_OID}
   OR EXISTS (SELECT FROM pg_catalog.pg_amop o WHERE o.amopfamily = m.amprocfamily AND o.amopopr < ${FIRST_OID}))
 UNION ALL SELECT 'o' || o.amopopr, 'f' || m.amproc::oid
-  FROM pg_catalog.pg_amop o JOIN pg_catalog.pg_amproc m ON m.amprocfamily = o.amopfamily
+  FROM pg_catalog.pg_amop o JOIN called m ON m.amprocfamily = o.amopfamily
   WHERE o.amopopr >= ${FIRST_OID} AND m.amproc >= ${FIRST_OID}
 UNION ALL SELECT 'o' || oid, 'o' || pg_catalog.unnest(ARRAY[oprcom, oprnegate]) FROM pg_catalog.pg_operator WHERE oid >= ${FIRST_OID}`;
 
