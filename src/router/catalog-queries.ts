@@ -115,23 +115,25 @@ WHERE o.oid >= ${FIRST_OID}
 UNION ALL SELECT '', 'pg_catalog', oprname, CASE WHEN pg_catalog.bool_or(oprleft <> 0 AND oprright <> 0) THEN 'binary' ELSE '' END
 FROM pg_catalog.pg_operator WHERE oid < ${FIRST_OID} GROUP BY oprname`;
 
+/** bool, int4, int8. */
+const OF_CONDITIONS = 'casttarget IN (16, 23, 20)';
+
 /**
  * With the types that a statement must have to do with for the cast to happen. That it has to do with a type is known of
  * types that are not built in, and of those that it names, as an explicit cast does. What is left may happen anywhere: a
- * condition, a LIMIT or a subscript casts as an assignment does, to a type of PostgreSQL's own. What makes JSON (to_json,
- * json_agg, JSON_ARRAY ...) casts to it, in whatever context, any value that it is given, in views too, and `||` and
- * quote_literal cast to text: so every read of a type with such a cast counts. Where something is written to, a cast for
- * assignments happens without being named.
+ * condition, a LIMIT or a subscript casts as an assignment does. What makes JSON (to_json, json_agg, JSON_ARRAY ...) casts to
+ * it, in whatever context, any value that it is given, in views too: so every read of a type with such a cast counts. Where
+ * something is written to, a cast for assignments happens without being named.
  */
 const CASTS = `
-SELECT 'f' || castfunc, ${castNeeds(`(castcontext = 'e' OR castcontext = 'a' AND casttarget >= ${FIRST_OID})`)},
+SELECT 'f' || castfunc, ${castNeeds(`(castcontext = 'e' OR castcontext = 'a' AND NOT ${OF_CONDITIONS})`)},
   ${castNeeds(`castcontext = 'e'`)}
 FROM pg_catalog.pg_cast WHERE oid >= ${FIRST_OID} AND castfunc <> 0`;
 
 function castNeeds(isNamed: string): string {
   return `pg_catalog.concat_ws(' ',
   CASE WHEN castsource >= ${FIRST_OID} AND (casttarget < ${FIRST_OID} OR ${isNamed}) THEN 't' || castsource END,
-  CASE WHEN (casttarget >= ${FIRST_OID} OR ${isNamed}) AND casttarget NOT IN ('pg_catalog.json'::pg_catalog.regtype, 'pg_catalog.text'::pg_catalog.regtype)
+  CASE WHEN (casttarget >= ${FIRST_OID} OR ${isNamed}) AND casttarget <> 'pg_catalog.json'::pg_catalog.regtype
     THEN 't' || casttarget END)`;
 }
 

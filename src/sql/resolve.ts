@@ -211,6 +211,7 @@ class Lookup {
     for (const path of references.types) this.#type(path);
     for (const name of references.attributes) this.#attribute(name);
     for (const name of references.columnCalls) this.#columnCall(name);
+    this.#textWithin(references);
     const reached = this.#reach(references.operators.flatMap((path) => this.#ofTypes(path)));
     const harm = reached.harm?.kind === 'session' ? reached.harm : (this.#missing ?? reached.harm);
     const { ofAll } = this.#facts;
@@ -231,6 +232,7 @@ class Lookup {
     for (const path of touches.types) this.#type(path);
     for (const name of touches.attributes) this.#attribute(name);
     for (const name of touches.columnCalls) this.#columnCall(name);
+    this.#textWithin(touches);
     for (const key of this.#roots) if (key.startsWith('r')) this.#roots.push(writingKey(key));
     for (const path of touches.cascades)
       for (const key of this.#relationKeys(path)) this.#roots.push(cascadingKey(key));
@@ -249,6 +251,12 @@ class Lookup {
 
   #isOfUnnamedTable({ relations }: References): boolean {
     return relations.length === 0 || relations.some((path) => this.#relationKeys(path).length === 0);
+  }
+
+  /** What casts to text, explicitly, what it is given. */
+  #textWithin({ operators, functions }: References): void {
+    const paths = [...operators, ...functions.map(({ path }) => path)];
+    if (paths.some((path) => CASTING_TO_TEXT.has(path.at(-1) ?? ''))) this.#roots.push(TEXT);
   }
 
   /** What one operator or cast gives can be what another is picked by. */
@@ -385,4 +393,7 @@ function nameOf(path: Path): { readonly schema: string | undefined; readonly nam
   return { schema: path.at(-2), name: path.at(-1) ?? '' };
 }
 
+const CASTING_TO_TEXT: ReadonlySet<string> = new Set(['||', 'quote_literal', 'quote_nullable']);
+/** `pg_catalog.text`. */
+const TEXT: Key = 't25';
 const NONE: readonly { readonly key: Key }[] = [];
