@@ -24,6 +24,8 @@ test('a promotion begins the timeline that was taken for it, and old and new sta
   assert.deepEqual(await histories(), []);
   await until('it streams again', async () => (await next.control.status()).replicationState === 'streaming');
 
+  // What it would write from here on, if only of its own accord, the third could have and the next one not.
+  await old.control.stop({ mode: 'immediate', deadlineMs: 5000 });
   const promoted = await next.control.promote({ timeline: 4, stillAllowed: () => true });
   assert.equal(promoted.outcome, 'promoted');
   const status = await next.control.status();
@@ -49,7 +51,6 @@ test('a promotion begins the timeline that was taken for it, and old and new sta
   await startAs(third, 'standby', next);
   await until('it streams again', async () => (await third.control.status()).timeline === 4);
 
-  await old.control.stop({ mode: 'immediate', deadlineMs: 5000 });
   const rewound = await old.control.rewind(next.address);
   assert.notEqual(rewound.outcome, 'failed', JSON.stringify(rewound));
   await startAs(old, 'standby', next);
