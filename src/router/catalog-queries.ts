@@ -138,7 +138,7 @@ function castNeeds(isNamed: string): string {
 }
 
 /** Catalogues of which pg_depend speaks as of relations. */
-const OF_RELATIONS: ReadonlySet<string> = new Set(['pg_index', 'pg_partitioned_table']);
+const OF_RELATIONS: ReadonlySet<string> = new Set(['pg_index']);
 
 /** Catalogues of what is evaluated when a relation is written to: their oid, and the relation's. */
 const WRITTEN_WITH: readonly (readonly [
@@ -150,7 +150,6 @@ const WRITTEN_WITH: readonly (readonly [
   ['pg_attrdef', 'oid', 'adrelid'],
   ['pg_constraint', 'oid', 'conrelid', 'AND x.conrelid <> 0'],
   ['pg_index', 'indexrelid', 'indrelid'],
-  ['pg_partitioned_table', 'partrelid', 'partrelid'],
   ['pg_policy', 'oid', 'polrelid'],
   ['pg_rewrite', 'oid', 'ev_class'],
   // ANALYZE computes them.
@@ -229,8 +228,9 @@ function writingEdges(): string {
     `SELECT 'w' || x.polrelid, kind || refobjid FROM dep JOIN pg_catalog.pg_policy x ON x.oid = objid
       WHERE classid = 'pg_catalog.pg_policy'::regclass AND kind = 'r' AND refobjid <> x.polrelid`,
     `SELECT 'w' || inhparent, 'w' || inhrelid FROM pg_catalog.pg_inherits`,
-    // A row that is written to a partition by its name must be one of those that its parents would put there.
-    `SELECT 'w' || i.inhrelid, 'p' || i.inhparent FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = i.inhparent`,
+    // By the key of a table a row finds its partition; one that is written to that by its name must belong there, too.
+    `SELECT 'w' || partrelid, 'p' || partrelid FROM pg_catalog.pg_partitioned_table`,
+    `SELECT 'w' || inhrelid, 'p' || inhparent FROM pg_catalog.pg_inherits`,
     `SELECT 'p' || inhrelid, 'p' || inhparent FROM pg_catalog.pg_inherits`,
     `SELECT 'p' || objid, kind || refobjid FROM dep JOIN pg_catalog.pg_partitioned_table x ON x.partrelid = objid
       WHERE classid = 'pg_catalog.pg_class'::regclass AND kind <> 'r'`,

@@ -16,6 +16,7 @@ import {
   type Held,
   INT,
   INT_SLICE,
+  intOf,
   Slice,
   STRING,
   STRING_SLICE,
@@ -48,10 +49,9 @@ const ofTexts = (count: number, call: Call): GoFunction => ({
 });
 const ofInts = (call: (a: bigint, b: bigint) => bigint): GoFunction => ({
   params: [INT, INT],
-  call: ([a, b]) => wrapInt(call(asInt(a), asInt(b))),
+  call: ([a, b]) => wrapInt(call(intOf(a), intOf(b))),
 });
 const optionalLast = (call: Call): GoFunction => ({ ...ofTexts(1, call), variadic: STRING });
-const asInt = (value: Value): bigint => (typeof value === 'bigint' ? value : 0n);
 const itemsOf = (value: Value): Held[] => (value instanceof Slice ? value.items : []);
 
 export const texts = (items: readonly string[]): Slice => new Slice(STRING_SLICE, [...items]);
@@ -110,7 +110,7 @@ export const VALUE_FUNCTIONS: Readonly<Record<string, GoFunction>> = {
   mul: ofInts((a, b) => a * b),
   div: ofInts((a, b) => a / nonZero(b)),
   mod: ofInts((a, b) => a % nonZero(b)),
-  seq: { params: [INT, INT], call: ([first, last]) => sequence(asInt(first), asInt(last)) },
+  seq: { params: [INT, INT], call: ([first, last]) => sequence(intOf(first), intOf(last)) },
   // These three change the list that they are given, as confd's do. `gets` gives a list of a type of its own, which
   // `reverse` does not know and leaves as it is; `sortKVByLength` makes it one that it knows.
   reverse: {

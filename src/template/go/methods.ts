@@ -1,7 +1,7 @@
 /** The methods that a template may call: many of `time.Time`, and `String` of a month or a day of the week. */
 import type { GoFunction } from './function.ts';
 import { DAYS, MONTHS, TIME, Time } from './time.ts';
-import { INT, INT64, SizedInt, STRING, stringOf, type Type, type Value } from './values.ts';
+import { INT, INT64, intOf, SizedInt, STRING, stringOf, type Type, type Value } from './values.ts';
 
 const MONTH: Type = { kind: 'int', name: 'time.Month', word: (value) => MONTHS[Number(value) - 1] ?? '' };
 const WEEKDAY: Type = { kind: 'int', name: 'time.Weekday', word: (value) => DAYS[Number(value)] ?? '' };
@@ -18,7 +18,7 @@ const since = (nanoseconds: bigint): Method<Time> =>
   answer((time) => new SizedInt(INT64, floorOf(time.unixNano(), nanoseconds)));
 const moved =
   (move: (time: Time, nanoseconds: bigint) => Time): Method<Time> =>
-  (time) => ({ params: [DURATION], call: ([by]) => move(time, asInt(by)) });
+  (time) => ({ params: [DURATION], call: ([by]) => move(time, intOf(by)) });
 const compared =
   (holds: (a: bigint, b: bigint) => boolean): Method<Time> =>
   (time) => ({
@@ -26,7 +26,6 @@ const compared =
     call: ([other]) => other instanceof Time && holds(time.unixNano(), other.unixNano()),
   });
 
-const asInt = (value: Value): bigint => (typeof value === 'bigint' ? value : 0n);
 const floorOf = (value: bigint, unit: bigint): bigint => (value - (((value % unit) + unit) % unit)) / unit;
 
 const TIME_METHODS: Readonly<Record<string, Method<Time>>> = {
@@ -50,7 +49,7 @@ const TIME_METHODS: Readonly<Record<string, Method<Time>>> = {
   AddDate: (time) => ({
     params: [INT, INT, INT],
     call: ([years, months, days]) =>
-      time.addDate(Number(asInt(years)), Number(asInt(months)), Number(asInt(days))),
+      time.addDate(Number(intOf(years)), Number(intOf(months)), Number(intOf(days))),
   }),
   Truncate: moved((time, nanoseconds) => time.truncate(nanoseconds)),
   Before: compared((a, b) => a < b),

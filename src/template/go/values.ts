@@ -172,6 +172,11 @@ export function stringOf(value: Value): string {
   return typeof value === 'string' ? value : '';
 }
 
+/** The number of an int, where the type says that it is one. */
+export function intOf(value: Value): bigint {
+  return typeof value === 'bigint' ? value : 0n;
+}
+
 /** The value inside an interface, or the value itself. */
 export function unbox(value: Value): Held {
   return value instanceof Boxed ? value.inner : value;

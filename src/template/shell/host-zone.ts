@@ -9,6 +9,12 @@ const FOLDERS = ['/usr/share/zoneinfo', '/usr/share/lib/zoneinfo', '/usr/lib/loc
 
 /** @param setting - the variable `TZ`: a name such as `Europe/Bucharest`, a path, or "" for UTC */
 export function hostZone(setting: string | undefined): Zone {
+  let zone: Zone | undefined;
+  // Not before a template asks: most do not.
+  return (epochMs) => (zone ??= readZone(setting))(epochMs);
+}
+
+function readZone(setting: string | undefined): Zone {
   for (const path of pathsOf(setting))
     try {
       return readZoneFile(readFileSync(path));

@@ -49,6 +49,7 @@ export async function runCommand(line: string, timeoutMs: number): Promise<Comma
   try {
     const whole = once(child, 'close').catch(() => []);
     const [code, signal]: readonly (number | string | null)[] = await ended;
+    clearTimeout(timer);
     await Promise.race([whole, waitFor(LAST_WORDS_MS, undefined, { ref: false })]);
     if (isLate) because = `took longer than ${timeoutMs} ms`;
     else if (code !== 0) because = code === null ? `ended by ${signal}` : `exit status ${code}`;
